@@ -1,0 +1,136 @@
+// Package event is the vocabulary that all other packages share: what a
+// deletion is, what became of it, and why one may wait for a human.
+//
+// It must not know where deletions come from (identity), where they are kept
+// (queue) or how Polar is asked (polar).
+package event
+
+import "time"
+
+// Deletion says that one user was deleted at an identity provider and that the
+// customer with ExternalID has to go at Polar.
+type Deletion struct {
+	// Provider is the route's name, for example "clerk".
+	Provider string
+	// EventID identifies the event at its provider. Provider and EventID
+	// together are the idempotency key: a repeat carries the same pair.
+	EventID string
+	// UserID is the provider's own id of the deleted user; it may differ from
+	// ExternalID when the shop maps its own ids. Empty when unusable.
+	UserID string
+	// ExternalID is Polar's external id of the customer. It satisfies
+	// CheckExternalID unless UnusableID is set, and then it is empty.
+	ExternalID string
+	// UnusableID is set when the event is authentic but its id cannot name a
+	// customer: the offending value, quoted and cut by QuoteID.
+	UnusableID string
+	// OccurredAt is when the provider says it happened, bounded by Occurred.
+	OccurredAt time.Time
+	// ReceivedAt is when the webhook arrived here.
+	ReceivedAt time.Time
+}
+
+// Delivery is what one authentic webhook request said.
+type Delivery struct {
+	// EventID is the delivery's id, for the log; empty when it has none of its own.
+	EventID string
+	// Deletions are the deletions in it, in the order they were sent.
+	Deletions []Deletion
+	// Ignored counts the events in it that are of no interest.
+	Ignored int
+	// IgnoreReason says why, when all or the last of them were ignored.
+	IgnoreReason IgnoreReason
+}
+
+// IgnoreReason says why an authentic event is of no interest. The set is closed.
+type IgnoreReason string
+
+// Why an authentic event is ignored.
+const (
+	IgnoreOtherType     IgnoreReason = "other_type"     // not a user's deletion
+	IgnoreTestEvent     IgnoreReason = "test_event"     // the provider marks it as a test
+	IgnoreOtherInstance IgnoreReason = "other_instance" // from another instance or stream than the configured one
+	IgnoreNoExternalID  IgnoreReason = "no_external_id" // the optional id that maps to Polar is absent
+	IgnorePattern       IgnoreReason = "pattern"        // the id does not match EXTERNAL_ID_PATTERN
+)
+
+// Receipt counts what became of a Delivery's deletions when they were stored.
+type Receipt struct {
+	// Accepted counts the new ones, the held ones among them.
+	Accepted int
+	// Held counts those of the accepted ones that went straight to a human.
+	Held int
+	// Duplicates counts those that were known already.
+	Duplicates int
+}
+
+// Attempt is one try to carry out a Deletion.
+type Attempt struct {
+	Deletion
+
+	// Number counts the tries that reached Polar or failed to, from 1.
+	Number int
+	// AnswerLost says that an earlier attempt may have reached Polar although
+	// its answer was never seen (crash, timeout, reset).
+	AnswerLost bool
+	// DryRun says that everything but the DELETE is to be done.
+	DryRun bool
+}
+
+// Result is what one Attempt came to. When the attempt failed, only
+// PolarStatus and AnswerLost mean anything.
+type Result struct {
+	Outcome     Outcome
+	ConfirmedBy Confirmation
+	// PolarStatus is the HTTP status of Polar's last answer, 0 when there was none.
+	PolarStatus int
+	// Anonymized says that Polar was asked to erase name and e-mail as well.
+	Anonymized bool
+	// AnswerLost says that this attempt may have reached Polar unseen.
+	AnswerLost bool
+}
+
+// Outcome is how a deletion ended. The set is closed.
+type Outcome string
+
+// How a deletion ends.
+const (
+	OutcomeDeleted   Outcome = "deleted"   // Polar deleted the customer
+	OutcomeNotFound  Outcome = "not_found" // Polar had no such customer
+	OutcomeDryRun    Outcome = "dry_run"   // everything but the DELETE was done
+	OutcomeCancelled Outcome = "cancelled" // an operator cancelled it
+)
+
+// Outcomes lists every Outcome.
+func Outcomes() []Outcome {
+	return []Outcome{OutcomeDeleted, OutcomeNotFound, OutcomeDryRun, OutcomeCancelled}
+}
+
+// Confirmation says what proves the outcome. The set is closed.
+type Confirmation string
+
+// What proves an outcome.
+const (
+	// ConfirmedByAnswer is Polar's own answer to the request that did it.
+	ConfirmedByAnswer Confirmation = "answer"
+	// ConfirmedByRetry is a ResourceNotFound to a repeat after an attempt
+	// whose answer was lost.
+	ConfirmedByRetry Confirmation = "retry"
+)
+
+// HoldReason says why a deletion waits for a human. The set is closed.
+type HoldReason string
+
+// Why a deletion is held.
+const (
+	HoldUnusableID    HoldReason = "unusable_id"   // the id cannot name a customer
+	HoldUnaddressable HoldReason = "unaddressable" // Polar's endpoint cannot address the id
+	HoldRejected      HoldReason = "rejected"      // Polar answered 400 or 422
+	HoldUnexpected    HoldReason = "unexpected"    // Polar answered oddly to this one only
+	HoldExhausted     HoldReason = "exhausted"     // it failed for longer than an operator should not know
+)
+
+// HoldReasons lists every HoldReason.
+func HoldReasons() []HoldReason {
+	return []HoldReason{HoldUnusableID, HoldUnaddressable, HoldRejected, HoldUnexpected, HoldExhausted}
+}

@@ -1,0 +1,54 @@
+package event
+
+import (
+	"errors"
+	"strconv"
+	"unicode"
+	"unicode/utf8"
+)
+
+// MaxExternalID is the longest external id that is believed, in bytes.
+const MaxExternalID = 512
+
+// maxQuoted bounds what of an unusable id is kept, in bytes.
+const maxQuoted = 64
+
+// MissingID stands for an id that was not in the event at all.
+const MissingID = "(missing)"
+
+// Why an id cannot name a customer.
+var (
+	ErrIDEmpty   = errors.New("id is empty")
+	ErrIDDots    = errors.New("id is a path's dot segment")
+	ErrIDLong    = errors.New("id is longer than 512 bytes")
+	ErrIDUTF8    = errors.New("id is not valid UTF-8")
+	ErrIDControl = errors.New("id has a control character")
+)
+
+// CheckExternalID reports why id cannot name a customer, or nil when it can.
+// It says nothing about whether Polar's endpoint can address it.
+func CheckExternalID(id string) error {
+	switch {
+	case id == "":
+		return ErrIDEmpty
+	case id == "." || id == "..":
+		return ErrIDDots
+	case len(id) > MaxExternalID:
+		return ErrIDLong
+	case !utf8.ValidString(id):
+		return ErrIDUTF8
+	}
+	for _, r := range id {
+		if unicode.IsControl(r) {
+			return ErrIDControl
+		}
+	}
+	return nil
+}
+
+// QuoteID makes an unusable id safe to keep and to show: quoted, with control
+// and non-ASCII characters escaped, and cut to 64 bytes.
+func QuoteID(raw string) string {
+	quoted := strconv.QuoteToASCII(raw[:min(len(raw), maxQuoted)])
+	return quoted[:min(len(quoted), maxQuoted)]
+}

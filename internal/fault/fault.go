@@ -1,0 +1,121 @@
+// Package fault is the closed set of error kinds. A kind is decided where the
+// fact is known and read where it matters: the HTTP edge turns it into a
+// status, the queue into a verdict, metrics into a label.
+//
+// It must not know HTTP, the queue or any provider.
+package fault
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Kind is the class of an error. Its text is the stable code that clients see
+// and the metric label.
+type Kind string
+
+// The kinds. The HTTP edge and the queue switch over all of them.
+const (
+	// Malformed is an authentic request whose body cannot be decoded.
+	Malformed Kind = "malformed"
+	// Unauthenticated is a missing, wrong or too old signature or token.
+	Unauthenticated Kind = "unauthenticated"
+	// NotFound is a route that does not exist.
+	NotFound Kind = "not_found"
+	// MethodNotAllowed is a route that exists for another method.
+	MethodNotAllowed Kind = "method_not_allowed"
+	// TooLarge is a body over its limit.
+	TooLarge Kind = "too_large"
+	// Unsupported is a body in an encoding that is not taken.
+	Unsupported Kind = "unsupported"
+	// Held needs a human; Reason says why.
+	Held Kind = "held"
+	// Paused is to be done later and costs no attempt; RetryAfter says when.
+	Paused Kind = "paused"
+	// Unavailable may work when tried again: the database or Polar is away.
+	Unavailable Kind = "unavailable"
+	// Internal is everything unclassified.
+	Internal Kind = "error"
+)
+
+// Error is an error of a known kind.
+type Error struct {
+	Kind Kind
+	// Reason narrows the kind down for logs; one of the Reason constants, or
+	// a hold or pause reason.
+	Reason string
+	// RetryAfter is how long to wait; 0 when the kind says nothing about it.
+	RetryAfter time.Duration
+	// Err is what happened, for the operator; never shown to clients.
+	Err error
+}
+
+// Reasons that requests are refused for. The set is closed.
+const (
+	ReasonMissingHeader  = "missing_header"   // a header that the scheme needs is absent
+	ReasonRepeatedHeader = "repeated_header"  // a header that must stand once stands more often
+	ReasonBadHeader      = "bad_header"       // a header is not in the scheme's form
+	ReasonBadSignature   = "bad_signature"    // no signature matches any key
+	ReasonBadToken       = "bad_token"        // the static token is not any configured one
+	ReasonStale          = "stale"            // the timestamp is too old
+	ReasonFuture         = "future"           // the timestamp is too far ahead
+	ReasonBadJSON        = "bad_json"         // not exactly one strict JSON value (syntax, duplicate names, UTF-8, trailing data)
+	ReasonBadType        = "bad_type"         // a member has another JSON type than documented
+	ReasonBodyTooLarge   = "body_too_large"   // over the route's limit
+	ReasonBodyRead       = "body_read"        // the body broke off
+	ReasonEncoding       = "content_encoding" // Content-Encoding other than identity
+	ReasonDatabase       = "database"         // the database does not take it
+	ReasonOverload       = "overload"         // too many bodies in flight
+	ReasonPanic          = "panic"            // a bug
+)
+
+// New makes an error of the kind, wrapping what format's %w verbs name.
+func New(kind Kind, reason, format string, args ...any) *Error {
+	return &Error{Kind: kind, Reason: reason, Err: fmt.Errorf(format, args...)}
+}
+
+// After returns a copy of e that asks to wait for d.
+func (e *Error) After(d time.Duration) *Error {
+	c := *e
+	c.RetryAfter = d
+	return &c
+}
+
+// Error implements error.
+func (e *Error) Error() string {
+	if e.Err == nil {
+		return string(e.Kind) + ": " + e.Reason
+	}
+	return e.Err.Error()
+}
+
+// Unwrap implements the errors package's contract.
+func (e *Error) Unwrap() error { return e.Err }
+
+// KindOf returns the kind of err: "" for nil, Internal for unclassified ones.
+func KindOf(err error) Kind {
+	if err == nil {
+		return ""
+	}
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Kind
+	}
+	return Internal
+}
+
+// ReasonOf returns the reason of err, or "" when it has none.
+func ReasonOf(err error) string {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Reason
+	}
+	return ""
+}
+
+// RetryAfterOf returns how long err asks to wait, or 0.
+func RetryAfterOf(err error) time.Duration {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.RetryAfter
+	}
+	return 0
+}
