@@ -1,0 +1,127 @@
+package polartest
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"time"
+)
+
+// customerData is Polar's Customer.
+type customerData struct {
+	ID                     string         `json:"id"`
+	CreatedAt              time.Time      `json:"created_at"`
+	ModifiedAt             *time.Time     `json:"modified_at"`
+	Metadata               map[string]any `json:"metadata"`
+	ExternalID             *string        `json:"external_id"`
+	Email                  string         `json:"email"`
+	EmailVerified          bool           `json:"email_verified"`
+	Type                   string         `json:"type"`
+	Name                   *string        `json:"name"`
+	BillingName            *string        `json:"billing_name"`
+	BillingAddress         any            `json:"billing_address"`
+	TaxID                  any            `json:"tax_id"`
+	Locale                 *string        `json:"locale"`
+	OrganizationID         string         `json:"organization_id"`
+	DefaultPaymentMethodID *string        `json:"default_payment_method_id"`
+	DeletedAt              *time.Time     `json:"deleted_at"`
+	FirstUserEventAt       *time.Time     `json:"first_user_event_at"`
+	AvatarURL              string         `json:"avatar_url"`
+}
+
+// stateData is Polar's CustomerState.
+type stateData struct {
+	customerData
+
+	ActiveSubscriptions []subscriptionData `json:"active_subscriptions"`
+	GrantedBenefits     []any              `json:"granted_benefits"`
+	ActiveMeters        []any              `json:"active_meters"`
+}
+
+// subscriptionData is Polar's CustomerStateSubscription.
+type subscriptionData struct {
+	ID                 string         `json:"id"`
+	CreatedAt          time.Time      `json:"created_at"`
+	ModifiedAt         *time.Time     `json:"modified_at"`
+	CustomFieldData    map[string]any `json:"custom_field_data"`
+	Metadata           map[string]any `json:"metadata"`
+	Status             string         `json:"status"`
+	Amount             int            `json:"amount"`
+	Currency           string         `json:"currency"`
+	RecurringInterval  string         `json:"recurring_interval"`
+	CurrentPeriodStart time.Time      `json:"current_period_start"`
+	CurrentPeriodEnd   time.Time      `json:"current_period_end"`
+	CancelAtPeriodEnd  bool           `json:"cancel_at_period_end"`
+	StartedAt          time.Time      `json:"started_at"`
+	EndsAt             *time.Time     `json:"ends_at"`
+	ProductID          string         `json:"product_id"`
+	DiscountID         *string        `json:"discount_id"`
+	Meters             []any          `json:"meters"`
+}
+
+// listJSON is a page of customers.
+type listJSON struct {
+	Items      []customerData `json:"items"`
+	Pagination paginationJSON `json:"pagination"`
+}
+
+// paginationJSON says how much there is.
+type paginationJSON struct {
+	TotalCount int `json:"total_count"`
+	MaxPage    int `json:"max_page"`
+}
+
+// customerJSON returns the customer as Polar shows it.
+func customerJSON(customer *Customer) customerData {
+	digest := sha256.Sum256([]byte(customer.Email))
+	return customerData{
+		ID:             customer.ID,
+		CreatedAt:      customer.CreatedAt.UTC(),
+		Metadata:       map[string]any{},
+		ExternalID:     orNull(customer.ExternalID),
+		Email:          customer.Email,
+		EmailVerified:  true,
+		Type:           customer.Type,
+		Name:           orNull(customer.Name),
+		BillingName:    orNull(customer.Name),
+		OrganizationID: organizationID,
+		AvatarURL:      "https://www.gravatar.com/avatar/" + hex.EncodeToString(digest[:]) + "?d=404",
+	}
+}
+
+// stateJSON returns the customer with what a deletion would end.
+func stateJSON(customer *Customer) stateData {
+	state := stateData{
+		customerData:        customerJSON(customer),
+		ActiveSubscriptions: []subscriptionData{},
+		GrantedBenefits:     []any{},
+		ActiveMeters:        []any{},
+	}
+	started := customer.CreatedAt.UTC()
+	for i := range customer.ActiveSubscriptions {
+		state.ActiveSubscriptions = append(state.ActiveSubscriptions, subscriptionData{
+			ID:                 fmt.Sprintf("5ab5c000-0000-4000-8000-%012x", i+1),
+			CreatedAt:          started,
+			CustomFieldData:    map[string]any{},
+			Metadata:           map[string]any{},
+			Status:             "active",
+			Amount:             1000,
+			Currency:           "usd",
+			RecurringInterval:  "month",
+			CurrentPeriodStart: started,
+			CurrentPeriodEnd:   started.AddDate(0, 1, 0),
+			StartedAt:          started,
+			ProductID:          "9400d0c7-0000-4000-8000-000000000001",
+			Meters:             []any{},
+		})
+	}
+	return state
+}
+
+// orNull returns nil for "".
+func orNull(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return &text
+}

@@ -1,0 +1,85 @@
+package polartest
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// How a list is cut into pages.
+const (
+	defaultLimit = 10
+	maxLimit     = 100 // more is cut silently
+)
+
+// list answers one page of the customers: mu is held.
+func (s *Server) list(query url.Values) answer {
+	page, problem := positive(query, "page", 1)
+	if problem != nil {
+		return *problem
+	}
+	limit, problem := positive(query, "limit", defaultLimit)
+	if problem != nil {
+		return *problem
+	}
+	sorting := "-created_at"
+	if query.Has("sorting") {
+		sorting = last(query, "sorting")
+	}
+	if _, ok := sortings()[strings.TrimPrefix(sorting, "-")]; !ok {
+		return invalidRequest("enum", "query", "sorting", "Input should be a valid sorting", sorting)
+	}
+	limit = min(limit, maxLimit)
+	found := filter(s.customers.by(sorting), last(query, "query"), last(query, "email"))
+	result := listJSON{Items: []customerData{}, Pagination: paginationJSON{
+		TotalCount: len(found), MaxPage: (len(found) + limit - 1) / limit,
+	}}
+	if page <= result.Pagination.MaxPage {
+		start := (page - 1) * limit
+		for _, customer := range found[start:min(start+limit, len(found))] {
+			result.Items = append(result.Items, customerJSON(customer))
+		}
+	}
+	return jsonAnswer(http.StatusOK, encode(result))
+}
+
+// filter returns the customers that match: text in name or e-mail or at the
+// beginning of the external id, email as a whole, all without regard to case.
+func filter(all []*Customer, text, email string) []*Customer {
+	if text == "" && email == "" {
+		return all
+	}
+	text = strings.ToLower(text)
+	var found []*Customer
+	for _, customer := range all {
+		if email != "" && !strings.EqualFold(customer.Email, email) {
+			continue
+		}
+		if strings.Contains(strings.ToLower(customer.Name), text) ||
+			strings.Contains(strings.ToLower(customer.Email), text) ||
+			strings.HasPrefix(strings.ToLower(customer.ExternalID), text) {
+			found = append(found, customer)
+		}
+	}
+	return found
+}
+
+// positive reads a number above 0.
+func positive(query url.Values, name string, fallback int) (int, *answer) {
+	if !query.Has(name) {
+		return fallback, nil
+	}
+	text := last(query, name)
+	number, err := strconv.Atoi(text)
+	if err != nil {
+		problem := invalidRequest("int_parsing", "query", name,
+			"Input should be a valid integer, unable to parse string as an integer", text)
+		return 0, &problem
+	}
+	if number <= 0 {
+		problem := invalidRequest("greater_than", "query", name, "Input should be greater than 0", text)
+		return 0, &problem
+	}
+	return number, nil
+}
