@@ -1,0 +1,140 @@
+package metrics
+
+import (
+	"slices"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
+
+const namespace = "polar_bridge"
+
+// sharedState ends the help of gauges which describe what all replicas share.
+const sharedState = " All replicas report the same value: aggregate with max, never with sum."
+
+// Label names.
+const (
+	labelProvider  = "provider"
+	labelOutcome   = "outcome"
+	labelReason    = "reason"
+	labelResult    = "result"
+	labelState     = "state"
+	labelOperation = "operation"
+	labelCode      = "code"
+)
+
+func (m *Metrics) registerEdge(reg prometheus.Registerer) {
+	f := promauto.With(reg)
+	m.webhooks = f.NewCounterVec(counter("webhooks_total",
+		"Webhook requests by what became of them; requests to unknown routes have the provider none."),
+		[]string{labelProvider, labelOutcome})
+	m.events = f.NewCounterVec(counter("events_total",
+		"Events inside of authentic webhooks by what became of them; held ones are not counted as accepted."),
+		[]string{labelProvider, labelOutcome})
+	// 0.5 s is what a webhook may take; Accept gives up after 2 s.
+	m.webhookDuration = f.NewHistogramVec(histogram("webhook_duration_seconds",
+		"Time from a webhook request's headers to its answer.",
+		[]float64{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10}),
+		[]string{labelProvider})
+}
+
+func (m *Metrics) registerDeletions(reg prometheus.Registerer) {
+	f := promauto.With(reg)
+	m.finished = f.NewCounterVec(counter("deletions_total",
+		"Deletions that came to their end, by outcome."),
+		[]string{labelProvider, labelOutcome})
+	m.held = f.NewCounterVec(counter("deletions_held_total",
+		"How often a deletion was held for a human, by reason."),
+		[]string{labelProvider, labelReason})
+	m.attempts = f.NewCounterVec(counter("deletion_attempts_total",
+		"Attempts to delete a customer at Polar, by result."),
+		[]string{labelProvider, labelResult})
+	m.delay = f.NewHistogramVec(histogram("deletion_delay_seconds",
+		"Time from accepting a deletion until it was done; cancelled ones are left out.",
+		// Up to 7 days, after which a failing deletion is held.
+		[]float64{0.1, 0.5, 1, 2, 5, 10, 30, 60, 300, 900, 3600, 21600, 86400, 259200, 604800}),
+		[]string{labelProvider})
+}
+
+func (m *Metrics) registerPolar(reg prometheus.Registerer) {
+	f := promauto.With(reg)
+	m.polarRequests = f.NewHistogramVec(histogram("polar_request_duration_seconds",
+		"Time of requests to Polar by operation and status; the code error means that there was no answer.",
+		[]float64{0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10}),
+		[]string{labelOperation, labelCode})
+	m.slotWait = f.NewHistogram(histogram("polar_slot_wait_seconds",
+		"Time that a worker waited for its turn at Polar.",
+		[]float64{0.005, 0.025, 0.1, 0.25, 0.5, 1, 2, 5}))
+}
+
+func (m *Metrics) registerState(reg prometheus.Registerer, o Options) {
+	f := promauto.With(reg)
+	m.deletions = f.NewGaugeVec(gauge("deletions",
+		"Deletions that are not done: waiting to be tried, or held for a human."+sharedState),
+		[]string{labelState})
+	m.oldestWaiting = f.NewGauge(gauge("oldest_waiting_timestamp_seconds",
+		"When the oldest waiting deletion was accepted, in seconds since 1970; 0 when none is waiting."+sharedState))
+	m.paused = f.NewGaugeVec(gauge("polar_paused",
+		"1 for the reason why all calls to Polar are paused, else 0."+sharedState),
+		[]string{labelReason})
+	m.databaseSize = f.NewGauge(gauge("database_size_bytes",
+		"Size of the SQLite database; 0 with Postgres."))
+
+	build := gauge("build_info", "Always 1; the labels describe the running build.")
+	build.ConstLabels = prometheus.Labels{"version": o.Version, "revision": o.Revision, "goversion": o.GoVersion}
+	f.NewGauge(build).Set(1)
+}
+
+// zero creates all known series, so that an increase from nothing is seen and
+// an alert can tell "never" from "not measured".
+func (m *Metrics) zero() {
+	for _, o := range unroutedOutcomes() {
+		m.webhooks.WithLabelValues(ProviderNone, o)
+	}
+	for _, p := range m.providers {
+		for _, o := range routedOutcomes() {
+			m.webhooks.WithLabelValues(p, o)
+		}
+		m.webhookDuration.WithLabelValues(p)
+	}
+	for _, p := range slices.Concat(m.providers, []string{ProviderNone}) {
+		zeroCounters(m.events, p, EventOutcomes())
+		zeroCounters(m.finished, p, DeletionOutcomes())
+		zeroCounters(m.held, p, HoldReasons())
+		zeroCounters(m.attempts, p, AttemptResults())
+		m.delay.WithLabelValues(p)
+	}
+	for _, op := range PolarOperations() {
+		for _, code := range PolarCodes() {
+			m.polarRequests.WithLabelValues(op, code)
+		}
+	}
+	m.SetDeletions(0, 0)
+	m.SetPolarPaused("")
+}
+
+func zeroCounters(v *prometheus.CounterVec, provider string, values []string) {
+	for _, value := range values {
+		v.WithLabelValues(provider, value)
+	}
+}
+
+func counter(name, help string) prometheus.CounterOpts {
+	return prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help}
+}
+
+func gauge(name, help string) prometheus.GaugeOpts {
+	return prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help}
+}
+
+// histogram is dual: classic buckets for every Prometheus, with the bounds
+// that service levels are about, and a native one for those which take it.
+func histogram(name, help string, buckets []float64) prometheus.HistogramOpts {
+	return prometheus.HistogramOpts{
+		Namespace: namespace, Name: name, Help: help, Buckets: buckets,
+		NativeHistogramBucketFactor:     1.1,
+		NativeHistogramMaxBucketNumber:  160,
+		NativeHistogramMinResetDuration: time.Hour,
+	}
+}
