@@ -1,0 +1,151 @@
+package identitytest
+
+import (
+	"bytes"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/polar-bridge/polar-bridge/internal/fault"
+	"github.com/polar-bridge/polar-bridge/internal/identity/sig"
+)
+
+func (h Harness) svix(t *testing.T) {
+	t.Parallel()
+	p := h.provider(t, h.Secret)
+	header, body := h.good(t, h.Secret, now())
+	t.Run("no mutation of the body passes", func(t *testing.T) {
+		t.Parallel()
+		for i := range body {
+			for _, bit := range []byte{0x01, 0x20, 0x80} {
+				changed := bytes.Clone(body)
+				changed[i] ^= bit
+				h.refused(t, p, header, changed, fault.ReasonBadSignature)
+			}
+			h.refused(t, p, header, body[:i], fault.ReasonBadSignature)
+			h.refused(t, p, header, append(body[:i:i], body[i+1:]...), fault.ReasonBadSignature)
+		}
+		h.refused(t, p, header, append(bytes.Clone(body), '\n'), fault.ReasonBadSignature)
+		h.refused(t, p, header, nil, fault.ReasonBadSignature)
+	})
+	t.Run("the form", func(t *testing.T) { h.svixForm(t, header, body) })
+	t.Run("two header sets at once", func(t *testing.T) {
+		t.Parallel()
+		for _, other := range []sig.HeaderSet{sig.SvixHeaders(), sig.StandardHeaders()} {
+			if other == *h.Svix {
+				continue
+			}
+			both := header.Clone()
+			both.Set(other.ID, header.Get(h.Svix.ID))
+			h.refused(t, p, both, body, fault.ReasonBadHeader)
+			both.Set(other.Timestamp, header.Get(h.Svix.Timestamp))
+			both.Set(other.Signature, header.Get(h.Svix.Signature))
+			h.refused(t, p, both, body, fault.ReasonBadHeader)
+		}
+	})
+	t.Run("the signature list", func(t *testing.T) { h.svixSignatures(t, header, body) })
+}
+
+// svixForm checks id and timestamp, which have one form and one window only.
+func (h Harness) svixForm(t *testing.T, header http.Header, body []byte) {
+	t.Parallel()
+	p := h.provider(t, h.Secret)
+	with := func(name, value string) http.Header {
+		changed := header.Clone()
+		changed.Set(name, value)
+		return changed
+	}
+	t.Run("the timestamp may be 5 minutes off, both ways", func(t *testing.T) {
+		t.Parallel()
+		for _, off := range []time.Duration{-5 * time.Minute, 0, 5 * time.Minute} {
+			header, body := h.good(t, h.Secret, now().Add(off))
+			h.accepted(t, p, header, body)
+		}
+		header, body := h.good(t, h.Secret, now().Add(-5*time.Minute-time.Second))
+		h.refused(t, p, header, body, fault.ReasonStale)
+		header, body = h.good(t, h.Secret, now().Add(5*time.Minute+time.Second))
+		h.refused(t, p, header, body, fault.ReasonFuture)
+	})
+	t.Run("the timestamp has one form only", func(t *testing.T) {
+		t.Parallel()
+		seconds := strconv.FormatInt(now().Unix(), 10)
+		for _, value := range []string{
+			"+" + seconds, "-" + seconds, "0" + seconds, seconds + ".0", seconds + " ", " " + seconds, seconds + "000000",
+			"0x6922f2c0", "1e9", "-0", "00", "now", "9223372036854775807", "9223372036854775808", "99999999999999999999", "１",
+		} {
+			h.refused(t, p, with(h.Svix.Timestamp, value), body, fault.ReasonBadHeader)
+		}
+		h.refused(t, p, with(h.Svix.Timestamp, "0"), body, fault.ReasonStale)
+		h.refused(t, p, with(h.Svix.Timestamp, "999999999999"), body, fault.ReasonFuture)
+	})
+	t.Run("the id has one form only", func(t *testing.T) {
+		t.Parallel()
+		for _, value := range []string{"a.b", "a b", "a\tb", "é", "a\x00", strings.Repeat("a", 257)} {
+			signed, err := sig.SvixHeader(*h.Svix, h.Secret, value, now(), body)
+			require.NoError(t, err)
+			h.refused(t, p, signed, body, fault.ReasonBadHeader)
+		}
+	})
+}
+
+func (h Harness) svixSignatures(t *testing.T, header http.Header, body []byte) {
+	t.Parallel()
+	good := header.Get(h.Svix.Signature)
+	otherHeader, _ := h.good(t, h.Other, now())
+	wrong := otherHeader.Get(h.Svix.Signature)
+	mac := strings.TrimPrefix(good, "v1,")
+	tests := []struct {
+		name, value, reason string
+	}{
+		{"the right one after others", "v1a,AAAA v2,BBBB nonsense " + wrong + " " + good, ""},
+		{"the right one before others", good + " " + wrong + " v1a,AAAA", ""},
+		{"64 signatures", strings.Repeat(wrong+" ", 63) + good, ""},
+		{"65 signatures", strings.Repeat(wrong+" ", 64) + good, fault.ReasonBadHeader},
+		{"100 signatures", strings.Repeat(wrong+" ", 99) + good, fault.ReasonBadHeader},
+		{"a header that is too long", good + " v2," + strings.Repeat("A", 8<<10), fault.ReasonBadHeader},
+		{"only wrong ones", wrong + " " + wrong, fault.ReasonBadSignature},
+		{"only unknown versions", "v2," + mac + " v1a," + mac, fault.ReasonBadSignature},
+		{"an unknown version that is nearly v1", "V1," + mac, fault.ReasonBadSignature},
+		{"no version", mac, fault.ReasonBadSignature},
+		{"no padding", strings.TrimRight(good, "="), fault.ReasonBadSignature},
+		{"a shorter MAC", "v1," + mac[:40], fault.ReasonBadSignature},
+		{"an empty MAC", "v1,", fault.ReasonBadSignature},
+		{"commas as separators", wrong + "," + good, fault.ReasonBadSignature},
+		{"tabs as separators", wrong + "\t" + good, fault.ReasonBadSignature},
+		{"blanks only", "   ", fault.ReasonBadSignature},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			changed := header.Clone()
+			changed.Set(h.Svix.Signature, tt.value)
+			p := h.provider(t, h.Secret)
+			if tt.reason == "" {
+				h.accepted(t, p, changed, body)
+				return
+			}
+			h.refused(t, p, changed, body, tt.reason)
+		})
+	}
+}
+
+func (h Harness) token(t *testing.T) {
+	t.Parallel()
+	p := h.provider(t, h.Secret)
+	_, body := h.good(t, h.Secret, now())
+	for _, value := range []string{
+		h.Token.Prefix, strings.TrimSpace(h.Token.Prefix), "Bearer", "Bearer ", "Basic " + h.Secret,
+		"bearer " + h.Secret, "Bearer  " + h.Secret, "Bearer " + h.Secret + " ", h.Secret + "," + h.Secret,
+		h.Secret[:len(h.Secret)-1], h.Secret + "x", h.Token.Prefix + h.Secret[1:], "Token " + h.Secret,
+		h.Token.Prefix + h.Secret + ", " + h.Token.Prefix + h.Secret, h.Token.Prefix + h.Token.Prefix + h.Secret + " ",
+	} {
+		t.Run("authorization "+strconv.Quote(value), func(t *testing.T) {
+			t.Parallel()
+			h.refused(t, p, http.Header{h.Token.Header: {value}}, body, fault.ReasonBadToken)
+		})
+	}
+}

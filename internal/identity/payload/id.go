@@ -1,0 +1,105 @@
+package payload
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/polar-bridge/polar-bridge/internal/event"
+)
+
+// maxEventID is the longest event id that is kept as it is, in bytes.
+const maxEventID = 200
+
+// ID is the raw JSON value of a user's id.
+type ID struct{ raw jsontext.Value }
+
+// NewID returns the id with the raw value, nil for none.
+func NewID(raw jsontext.Value) ID { return ID{raw: raw} }
+
+// Absent says that the id is not there or null.
+func (i ID) Absent() bool { return len(i.raw) == 0 || i.raw.Kind() == jsontext.KindNull }
+
+// Usable returns the id, or "" when it cannot name a customer.
+func (i ID) Usable() string {
+	text, unusable := i.judge()
+	if unusable != "" {
+		return ""
+	}
+	return text
+}
+
+// Into returns the deletion with the id as its external id or, when it cannot
+// name a customer, with its quoted form.
+func (i ID) Into(d event.Deletion) event.Deletion {
+	d.ExternalID = i.Usable()
+	_, d.UnusableID = i.judge()
+	return d
+}
+
+// Unusable returns the id's quoted form, whether it could name a customer or
+// not, for an event that cannot be trusted to name it.
+func (i ID) Unusable() string {
+	text, unusable := i.judge()
+	if unusable != "" {
+		return unusable
+	}
+	return event.QuoteID(text)
+}
+
+// judge returns the id's text and, when that cannot name a customer, what to
+// show instead. An integer is not formatted to a string: Polar's id is text,
+// and 1e3 and 1000 are the same number.
+func (i ID) judge() (text, unusable string) {
+	switch {
+	case len(i.raw) == 0:
+		return "", event.MissingID
+	case i.raw.Kind() != jsontext.KindString:
+		return "", event.QuoteID(string(i.raw))
+	}
+	unquoted, err := jsontext.AppendUnquote(nil, i.raw)
+	if err != nil {
+		// Invalid UTF-8, which unquoting replaces; show what was really sent.
+		return "", event.QuoteID(string(i.raw[1 : len(i.raw)-1]))
+	}
+	if err := event.CheckExternalID(string(unquoted)); err != nil {
+		return "", event.QuoteID(string(unquoted))
+	}
+	return string(unquoted), ""
+}
+
+// EventID returns the idempotency key of an event: its id, or a digest of the
+// raw body or item when it has none. An id that is too long or not printable
+// ASCII is replaced by its digest, so that it can be stored and shown anywhere.
+func EventID(id string, raw []byte) string {
+	if id == "" {
+		return digest(raw)
+	}
+	if len(id) > maxEventID {
+		return digest([]byte(id))
+	}
+	for i := range len(id) {
+		if c := id[i]; c < ' ' || c > '~' {
+			return digest([]byte(id))
+		}
+	}
+	return id
+}
+
+// Text returns the text of a JSON string, or "" for anything else.
+func Text(raw jsontext.Value) string {
+	if raw.Kind() != jsontext.KindString {
+		return ""
+	}
+	text, err := jsontext.AppendUnquote(nil, raw)
+	if err != nil {
+		return ""
+	}
+	return string(text)
+}
+
+func digest(b []byte) string {
+	sum := sha256.Sum256(b)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}

@@ -1,0 +1,168 @@
+package payload_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/stretchr/testify/require"
+
+	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/fault"
+	"github.com/polar-bridge/polar-bridge/internal/identity/payload"
+)
+
+type document struct {
+	Type string         `json:"type"`
+	Raw  jsontext.Value `json:"raw"`
+}
+
+func TestDecodeIsStrict(t *testing.T) {
+	t.Parallel()
+	var got document
+	require.NoError(t, payload.Decode([]byte(` {"type":"a","TYPE":"b","Raw":1,"more":[{}]} `), &got))
+	require.Equal(t, document{Type: "a"}, got)
+	for body, reason := range map[string]string{
+		``:                           fault.ReasonBadJSON,
+		` `:                          fault.ReasonBadJSON,
+		`{`:                          fault.ReasonBadJSON,
+		`{}{}`:                       fault.ReasonBadJSON,
+		`{} x`:                       fault.ReasonBadJSON,
+		`{"a":1,"a":1}`:              fault.ReasonBadJSON,
+		`{"raw":{"a":1,"\u0061":1}}`: fault.ReasonBadJSON,
+		"{\"a\":\"\xff\"}":           fault.ReasonBadJSON,
+		`{"a":"\udc00"}`:             fault.ReasonBadJSON,
+		`{"a":01}`:                   fault.ReasonBadJSON,
+		`{"a":NaN}`:                  fault.ReasonBadJSON,
+		`[1`:                         fault.ReasonBadJSON,
+		`[]`:                         fault.ReasonBadType,
+		`null`:                       fault.ReasonBadType,
+		`5`:                          fault.ReasonBadType,
+		`{"type":5}`:                 fault.ReasonBadType,
+		`{"type":{}}`:                fault.ReasonBadType,
+	} {
+		err := payload.Decode([]byte(body), &document{})
+		require.Equal(t, fault.Malformed, fault.KindOf(err), body)
+		require.Equal(t, reason, fault.ReasonOf(err), body)
+	}
+}
+
+func TestErrorsDoNotQuoteTheBody(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{
+		`{"type":7777777}`, `{"marker":1,"marker":2}`, `{"type":"a" marker`, `{"raw":{"marker":x}}`, "{\"marker\":\"marker\xff\"}",
+	} {
+		err := payload.Decode([]byte(body), &document{})
+		require.Error(t, err)
+		require.NotContains(t, err.Error(), "marker")
+		require.NotContains(t, err.Error(), "777")
+	}
+}
+
+func TestPointersAreFollowed(t *testing.T) {
+	t.Parallel()
+	const body = `{"a":[{"x":1},{"b/c":{"~":"found"}}],"s":"a","0":{"1":"one"}}`
+	for at, want := range map[jsontext.Pointer]string{
+		"/a/1/b~1c/~0": "found",
+		"/s":           "a",
+		"/0/1":         "one",
+	} {
+		id, err := payload.DecodeAround([]byte(body), at, &document{})
+		require.NoError(t, err)
+		require.Equal(t, want, id.Usable(), at)
+	}
+	for _, at := range []jsontext.Pointer{"/A", "/a/2", "/a/01", "/a/-", "/a/-1", "/s/0", "/a/b~1c", "/a/1/b~1c/~0/x", "/missing/x"} {
+		id, err := payload.DecodeAround([]byte(body), at, &document{})
+		require.NoError(t, err)
+		require.True(t, id.Absent(), at)
+		require.Equal(t, event.MissingID, id.Unusable(), at)
+	}
+}
+
+func TestOnlyTheIDMayHoldInvalidUTF8(t *testing.T) {
+	t.Parallel()
+	id, err := payload.DecodeAround([]byte("{\"data\":{\"id\":\"\xff\"},\"type\":\"a\"}"), "/data/id", &document{})
+	require.NoError(t, err)
+	require.Equal(t, `"\xff"`, id.Unusable())
+	for _, body := range []string{
+		"{\"data\":{\"id\":\"\xff\"},\"type\":\"\xff\"}", "{\"data\":{\"id\":\"a\",\"\xff\":1}}", "{\"data\":{\"\xff\":1,\"id\":\"a\"}}",
+		"{\"data\":{\"id\":{\"\xff\":1,\"\xff\":2}}}",
+	} {
+		_, err := payload.DecodeAround([]byte(body), "/data/id", &document{})
+		require.Equal(t, fault.ReasonBadJSON, fault.ReasonOf(err), "%q", body)
+	}
+}
+
+func TestEventIDsAreStorable(t *testing.T) {
+	t.Parallel()
+	const ofA = "sha256:ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb"
+	require.Equal(t, "evt 1~", payload.EventID("evt 1~", nil))
+	require.Equal(t, strings.Repeat("a", 200), payload.EventID(strings.Repeat("a", 200), nil))
+	require.Equal(t, ofA, payload.EventID("", []byte("a")))
+	for _, id := range []string{strings.Repeat("a", 201), "a\n", "\x7f", "é", "\xff"} {
+		require.Regexp(t, `^sha256:[0-9a-f]{64}$`, payload.EventID(id, []byte("a")))
+		require.NotEqual(t, ofA, payload.EventID(id, []byte("a")), "of the id, not of the body")
+	}
+}
+
+func TestTheSizeOfNestingAndNamesIsNoTrap(t *testing.T) {
+	t.Parallel()
+	const size = 8 << 20
+	var names strings.Builder
+	for i := 0; names.Len() < size/2; i++ {
+		names.WriteString(`"` + strings.Repeat("x", i%7) + time.Duration(i).String() + `":0,`)
+	}
+	deep := strings.Repeat(`{"a":`, 9_000) + "1" + strings.Repeat("}", 9_000)
+	for name, body := range map[string]string{
+		"open brackets":  strings.Repeat("[", size),
+		"open objects":   strings.Repeat(`{"a":`, size/5),
+		"deep again":     `{"x":[` + strings.TrimSuffix(strings.Repeat(deep+",", 80), ",") + `]}`,
+		"many names":     `{` + names.String() + `"z":0}`,
+		"a huge string":  `{"a":"` + strings.Repeat(`\u0041`, size/6) + `"}`,
+		"a huge id":      `{"data":{"id":"` + strings.Repeat(`\ud800`, size/6) + `"}}`,
+		"a huge number":  `{"a":` + strings.Repeat("9", size) + `}`,
+		"many elements":  `[` + strings.Repeat("1,", size/2) + `1]`,
+		"many id bodies": strings.Repeat(`{"data":{"id":`, size/14),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			start := time.Now()
+			_, _ = payload.DecodeAround([]byte(body), "/data/id", &document{})
+			for _, err := range payload.Elements([]byte(body)) {
+				if err != nil {
+					require.Equal(t, fault.Malformed, fault.KindOf(err))
+				}
+			}
+			require.Less(t, time.Since(start), 20*time.Second, "with the race detector and two cores")
+		})
+	}
+}
+
+func FuzzDecodeAround(f *testing.F) {
+	for _, seed := range []string{
+		`{"data":{"id":"a"},"type":"b"}`, `{"data":{"id":5,"id":6}}`, "{\"data\":{\"id\":\"\xff\"}}", `{"data":[1]}`, `[`, `{"data":{"i\u0064":"a"}}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		strict := jsontext.Value(body).IsValid() && jsontext.Value(body).Kind() == jsontext.KindBeginObject
+		var into struct {
+			Data jsontext.Value `json:"data"`
+		}
+		id, err := payload.DecodeAround(body, "/data/id", &into)
+		if strict {
+			require.NoError(t, err, "what is strict JSON decodes")
+		}
+		if err != nil {
+			require.Equal(t, fault.Malformed, fault.KindOf(err))
+			return
+		}
+		d := id.Into(event.Deletion{})
+		require.NotEqual(t, d.ExternalID == "", d.UnusableID == "", "one or the other")
+		if d.ExternalID != "" {
+			require.NoError(t, event.CheckExternalID(d.ExternalID))
+			require.True(t, strict, "a usable id stands in strict JSON only")
+		}
+	})
+}

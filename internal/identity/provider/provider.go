@@ -1,0 +1,90 @@
+// Package provider holds what all identity providers share: what a provider
+// is, what it is set up with, and what a sample delivery is made from.
+//
+// It must not know any provider; the registry in package identity does.
+package provider
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/identity/sig"
+)
+
+// Limits of bodies, in bytes.
+const (
+	MaxEvent = 1 << 20 // a single event
+	MaxBatch = 8 << 20 // a batch of log entries
+)
+
+// Provider authenticates and reads the webhook deliveries of one identity
+// provider.
+type Provider interface {
+	// Name is the route's name, for example "clerk".
+	Name() string
+	// MaxBody bounds the body, in bytes.
+	MaxBody() int64
+	// CheckHeader judges what can be judged before the body is read. Its
+	// errors are of kind fault.Unauthenticated.
+	CheckHeader(h http.Header) error
+	// Receive authenticates the raw bytes, then decodes them strictly. Its
+	// errors are of kind fault.Unauthenticated or fault.Malformed.
+	Receive(h http.Header, body []byte) (event.Delivery, error)
+}
+
+// Settings set one provider up. A provider uses those that it has a use for.
+type Settings struct {
+	// Secrets are the signing secrets or tokens.
+	Secrets sig.Secrets
+	// Now is the clock; time.Now when nil.
+	Now func() time.Time
+	// IDField says which id of the event is Polar's external id; empty for
+	// the provider's default.
+	IDField string
+	// Source is the instance or stream whose events count; empty for all.
+	Source string
+}
+
+// Clock returns the clock that is set, or the real one.
+func (s Settings) Clock() func() time.Time {
+	if s.Now == nil {
+		return time.Now //nolint:forbidigo // the default of what is passed on as a func
+	}
+	return s.Now
+}
+
+// Info is what operators are told about a provider.
+type Info struct {
+	// Name is the route's name.
+	Name string
+	// Title is the name for people.
+	Title string
+	// SecretEnv is the environment variable with the secret.
+	SecretEnv string
+	// Docs is the address of the provider's own documentation.
+	Docs string
+	// SignedID says that the event's id is covered by a signature.
+	SignedID bool
+	// Timestamped says that old requests are refused, so that a captured one
+	// cannot be repeated for ever.
+	Timestamped bool
+	// IDsReusable says that the provider may give a deleted user's id to
+	// another user later.
+	IDsReusable bool
+}
+
+// Sample is what a realistic delivery is made from, for the send and demo
+// commands and for tests.
+type Sample struct {
+	// ExternalID is the id whose customer is to be deleted.
+	ExternalID string
+	// EventID identifies the event.
+	EventID string
+	// Time is when it happened and, where there is one, the time signed.
+	Time time.Time
+	// IDField is as the receiver's Settings have it.
+	IDField string
+	// Source is the instance or stream that the event claims to come from.
+	Source string
+}

@@ -1,0 +1,221 @@
+package sig_test
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+	"github.com/stretchr/testify/require"
+	svix "github.com/svix/svix-webhooks/go"
+
+	"github.com/polar-bridge/polar-bridge/internal/fault"
+	"github.com/polar-bridge/polar-bridge/internal/identity/sig"
+)
+
+const (
+	secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+	other  = "whsec_plJ3nmyCDGBKInavdOK15jsl"
+)
+
+func TestPublishedVectors(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, secret, id, body, want string
+		at                           int64
+	}{
+		{"standard webhooks", secret, "msg_p5jXN8AQM9LWM0D4loKWxJek", `{"test": 2432232314}`, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=", 1614265330},
+		{"svix documentation", other, "msg_loFOjxBNrRLzqYUf", `{"event_type":"ping","data":{"success":true}}`, "v1,rAvfW3dJ/X/qxhsaXPOyyCGmRKsaKWcsNccKXlIktD0=", 1731705121},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			for _, secret := range []string{tt.secret, strings.TrimPrefix(tt.secret, "whsec_")} {
+				key, err := sig.SvixKey(secret)
+				require.NoError(t, err)
+				require.Equal(t, tt.want, sig.SvixSign(key, tt.id, time.Unix(tt.at, 0), []byte(tt.body)))
+			}
+			v := verifier(t, tt.at, sig.StandardHeaders(), tt.secret)
+			id, err := v.Verify(headers(sig.StandardHeaders(), tt.id, tt.at, tt.want), []byte(tt.body))
+			require.NoError(t, err)
+			require.Equal(t, tt.id, id)
+		})
+	}
+}
+
+func TestSignersThatWeDidNotWrite(t *testing.T) {
+	t.Parallel()
+	body := []byte(`{"type":"ping"}`)
+	at := time.Now()
+	bySvix, err := svix.NewWebhook(secret)
+	require.NoError(t, err)
+	byStandard, err := standardwebhooks.NewWebhook(secret)
+	require.NoError(t, err)
+	for _, set := range []sig.HeaderSet{sig.SvixHeaders(), sig.StandardHeaders()} {
+		ours, err := sig.SvixHeader(set, secret, "msg_1", at, body)
+		require.NoError(t, err)
+		require.NoError(t, bySvix.Verify(body, ours))
+		if set == sig.StandardHeaders() {
+			require.NoError(t, byStandard.Verify(body, ours))
+		}
+		for _, sign := range []func(string, time.Time, []byte) (string, error){bySvix.Sign, byStandard.Sign} {
+			theirs, err := sign("msg_1", at, body)
+			require.NoError(t, err)
+			id, err := verifier(t, at.Unix(), set, other, secret).Verify(headers(set, "msg_1", at.Unix(), theirs), body)
+			require.NoError(t, err)
+			require.Equal(t, "msg_1", id)
+		}
+	}
+}
+
+func TestBothSetsCanBeAllowedButNotAtOnce(t *testing.T) {
+	t.Parallel()
+	at := time.Unix(1_800_000_000, 0)
+	v, err := sig.NewSvix("SECRET", func() []string { return []string{secret} }, func() time.Time { return at }, sig.StandardHeaders(), sig.SvixHeaders())
+	require.NoError(t, err)
+	standard, err := sig.SvixHeader(sig.StandardHeaders(), secret, "msg_1", at, nil)
+	require.NoError(t, err)
+	branded, err := sig.SvixHeader(sig.SvixHeaders(), secret, "msg_2", at, nil)
+	require.NoError(t, err)
+
+	id, err := v.Verify(standard, nil)
+	require.NoError(t, err)
+	require.Equal(t, "msg_1", id)
+	id, err = v.Verify(branded, nil)
+	require.NoError(t, err)
+	require.Equal(t, "msg_2", id)
+
+	for name := range standard {
+		branded[name] = standard[name]
+	}
+	require.Equal(t, fault.ReasonBadHeader, fault.ReasonOf(v.CheckHeader(branded)))
+	branded.Del("Svix-Signature") // a set that is not complete does not make room for the other
+	require.Equal(t, fault.ReasonBadHeader, fault.ReasonOf(v.CheckHeader(branded)))
+}
+
+func TestADotInTheIDCannotShiftTheTimestamp(t *testing.T) {
+	t.Parallel()
+	// "a.1.1800000000.{}" signed once would fit id "a", timestamp 1 and id "a.1".
+	key, err := sig.SvixKey(secret)
+	require.NoError(t, err)
+	at := time.Unix(1_800_000_000, 0)
+	signature := sig.SvixSign(key, "a.1", at, []byte(`{}`))
+	v := verifier(t, at.Unix(), sig.SvixHeaders(), secret)
+	_, err = v.Verify(headers(sig.SvixHeaders(), "a.1", at.Unix(), signature), []byte(`{}`))
+	require.Equal(t, fault.ReasonBadHeader, fault.ReasonOf(err))
+}
+
+func TestSecretsThatAreRefused(t *testing.T) {
+	t.Parallel()
+	for _, value := range []string{
+		"", "whsec_", "whsec_AAAAAAAAAAAAAAAAAAAA", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS", "whsec_%%%%", "WHSEC_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+		"whsec_whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n",
+	} {
+		_, err := sig.SvixKey(value)
+		require.Error(t, err, "%q", value)
+		_, err = sig.SvixHeader(sig.SvixHeaders(), value, "msg_1", time.Now(), nil)
+		require.Error(t, err, "%q", value)
+	}
+	_, err := sig.NewSvix("SECRET", func() []string { return []string{secret} }, time.Now)
+	require.Error(t, err, "no header set")
+	_, err = sig.NewSvix("SECRET", nil, time.Now, sig.SvixHeaders())
+	require.EqualError(t, err, "SECRET is required")
+	_, err = sig.NewSvix("SECRET", func() []string { return []string{"whsec_AAAA", "x y z"} }, time.Now, sig.SvixHeaders())
+	require.EqualError(t, err, "SECRET: signing secret has 3 bytes, at least 16 are needed\n"+
+		"SECRET: signing secret is not base64 after its optional prefix whsec_")
+}
+
+func TestTokens(t *testing.T) {
+	t.Parallel()
+	const token = "0123456789abcdef"
+	v, err := sig.NewToken("TOKEN", func() []string { return []string{"another token of 25 chars", token} }, sig.Bearer())
+	require.NoError(t, err)
+	require.NoError(t, v.CheckHeader(http.Header{"Authorization": {"Bearer " + token}}))
+	require.NoError(t, v.CheckHeader(http.Header{"Authorization": {"Bearer another token of 25 chars"}}))
+	for _, value := range []string{"", token, "bearer " + token, "Bearer", "Bearer ", "Bearer 0123456789abcde"} {
+		require.Equal(t, fault.ReasonBadToken, fault.ReasonOf(v.CheckHeader(http.Header{"Authorization": {value}})), value)
+	}
+	for value, want := range map[string]string{
+		"0123456789abcde":     "TOKEN: token has 15 characters, at least 16 are needed",
+		" 0123456789abcdef":   "TOKEN: token has white space around it, which no header can carry",
+		"Bearer 0123456789":   `TOKEN: token must be given without its scheme "Bearer"`,
+		"0123456789abcde\x7f": "TOKEN: token has a character other than printable ASCII",
+	} {
+		_, err := sig.NewToken("TOKEN", func() []string { return []string{value} }, sig.Bearer())
+		require.EqualError(t, err, want)
+	}
+}
+
+func TestRotationUnderLoad(t *testing.T) {
+	t.Parallel()
+	at := time.Unix(1_800_000_000, 0)
+	var calls atomic.Int64
+	source := func() []string {
+		return [][]string{{secret}, {other, secret}, {"not usable", secret}}[calls.Add(1)%3]
+	}
+	v, err := sig.NewSvix("SECRET", func() []string { return []string{secret} }, func() time.Time { return at }, sig.SvixHeaders())
+	require.NoError(t, err)
+	rotating, err := sig.NewSvix("SECRET", source, func() time.Time { return at }, sig.SvixHeaders())
+	require.NoError(t, err)
+	header, err := sig.SvixHeader(sig.SvixHeaders(), secret, "msg_1", at, nil)
+	require.NoError(t, err)
+	var group sync.WaitGroup
+	var failures atomic.Int64
+	for range 4 {
+		group.Go(func() {
+			for range 100 {
+				for _, one := range []*sig.Svix{v, rotating} {
+					if _, err := one.Verify(header, nil); err != nil {
+						failures.Add(1)
+					}
+				}
+			}
+		})
+	}
+	group.Wait()
+	require.Zero(t, failures.Load())
+}
+
+func FuzzSvixHeaders(f *testing.F) {
+	const at = 1_800_000_000
+	body := []byte(`{"type":"ping"}`)
+	key, err := sig.SvixKey(secret)
+	require.NoError(f, err)
+	genuine := sig.SvixSign(key, "msg_1", time.Unix(at, 0), body)
+	f.Add("msg_1", "1800000000", genuine, body)
+	f.Add("msg.1", "01800000000", "v1a,AAAA "+genuine, body)
+	f.Add("msg_1.1800000000", "+1", "v1,,"+genuine, []byte{})
+	f.Fuzz(func(t *testing.T, id, timestamp, signature string, changed []byte) {
+		v := verifier(t, at, sig.SvixHeaders(), other, secret)
+		header := http.Header{"Svix-Id": {id}, "Svix-Timestamp": {timestamp}, "Svix-Signature": {signature}}
+		got, err := v.Verify(header, changed)
+		if err != nil {
+			require.Equal(t, fault.Unauthenticated, fault.KindOf(err))
+			require.Empty(t, got)
+			return
+		}
+		require.Equal(t, "msg_1", id)
+		require.Equal(t, "1800000000", timestamp)
+		require.Contains(t, strings.Split(signature, " "), genuine)
+		require.Equal(t, body, changed)
+	})
+}
+
+func verifier(t *testing.T, now int64, set sig.HeaderSet, secrets ...string) *sig.Svix {
+	t.Helper()
+	v, err := sig.NewSvix("SECRET", func() []string { return secrets }, func() time.Time { return time.Unix(now, 0) }, set)
+	require.NoError(t, err)
+	return v
+}
+
+func headers(set sig.HeaderSet, id string, at int64, signature string) http.Header {
+	h := http.Header{}
+	h.Set(set.ID, id)
+	h.Set(set.Timestamp, strconv.FormatInt(at, 10))
+	h.Set(set.Signature, signature)
+	return h
+}

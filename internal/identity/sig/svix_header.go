@@ -1,0 +1,160 @@
+package sig
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/polar-bridge/polar-bridge/internal/fault"
+)
+
+// Bounds on what strangers may send before anything is proven.
+const (
+	maxSvixID         = 256
+	maxSvixSignature  = 8 << 10
+	maxSvixSignatures = 64
+	maxTimestamp      = 12 // decimal digits, until the year 33658
+)
+
+// svixVersion marks a symmetric signature; others are skipped, as the spec
+// demands.
+const svixVersion = "v1,"
+
+// HeaderSet names the three headers of one brand of the scheme.
+type HeaderSet struct {
+	// ID is the header with the delivery's id, constant over retries.
+	ID string
+	// Timestamp is the header with the attempt's time in UNIX seconds.
+	Timestamp string
+	// Signature is the header with the signatures, separated by spaces.
+	Signature string
+}
+
+// SvixHeaders returns the names that Svix and its customers send by default.
+func SvixHeaders() HeaderSet {
+	return HeaderSet{ID: "Svix-Id", Timestamp: "Svix-Timestamp", Signature: "Svix-Signature"}
+}
+
+// StandardHeaders returns the names of the Standard Webhooks specification.
+func StandardHeaders() HeaderSet {
+	return HeaderSet{ID: "Webhook-Id", Timestamp: "Webhook-Timestamp", Signature: "Webhook-Signature"}
+}
+
+func (s HeaderSet) names() []string { return []string{s.ID, s.Timestamp, s.Signature} }
+
+// in says whether any header of the set is there.
+func (s HeaderSet) in(h http.Header) bool {
+	for _, name := range s.names() {
+		if len(h.Values(name)) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// signed is what the headers of a delivery claim. Nothing of it is proven.
+type signed struct {
+	id        string
+	timestamp string
+	macs      [][]byte
+}
+
+// parse reads the one header set that is there and checks its form and age.
+func (s *Svix) parse(h http.Header) (signed, error) {
+	set, err := s.pick(h)
+	if err != nil {
+		return signed{}, err
+	}
+	var value [3]string
+	for i, name := range set.names() {
+		if value[i], err = single(h, name); err != nil {
+			return signed{}, err
+		}
+	}
+	m := signed{id: value[0], timestamp: value[1]}
+	if err := checkID(set.ID, m.id); err != nil {
+		return signed{}, err
+	}
+	if err := s.checkAge(set.Timestamp, m.timestamp); err != nil {
+		return signed{}, err
+	}
+	m.macs, err = parseSignatures(set.Signature, value[2])
+	return m, err
+}
+
+// pick finds the accepted set among the known ones. Two at once are refused:
+// a reader that falls back from one to the other could be made to take the id
+// of the set that nobody verified.
+func (s *Svix) pick(h http.Header) (HeaderSet, error) {
+	if SvixHeaders().in(h) && StandardHeaders().in(h) {
+		return HeaderSet{}, refuse(fault.ReasonBadHeader, "two sets of signature headers")
+	}
+	for _, set := range s.sets {
+		if set.in(h) {
+			return set, nil
+		}
+	}
+	return HeaderSet{}, refuse(fault.ReasonMissingHeader, "header %s is missing", s.sets[0].ID)
+}
+
+// checkID refuses dots because the signed text is "id.timestamp.body": with one
+// in the id the same signature would fit another id and timestamp. The
+// specification forbids them as well.
+func checkID(name, id string) error {
+	if id == "" || len(id) > maxSvixID {
+		return refuse(fault.ReasonBadHeader, "header %s has %d bytes", name, len(id))
+	}
+	for i := range len(id) {
+		if c := id[i]; c <= ' ' || c > '~' || c == '.' {
+			return refuse(fault.ReasonBadHeader, "header %s has a character that ids do not have", name)
+		}
+	}
+	return nil
+}
+
+// checkAge compares whole seconds, which is all that the header holds.
+func (s *Svix) checkAge(name, timestamp string) error {
+	at, err := strconv.ParseInt(timestamp, 10, 64)
+	// Only the canonical form is taken: "+1" and "01" are other bytes under
+	// the signature, but the same time.
+	if err != nil || len(timestamp) > maxTimestamp || strconv.FormatInt(at, 10) != timestamp || at < 0 {
+		return refuse(fault.ReasonBadHeader, "header %s is not a UNIX time in seconds", name)
+	}
+	tolerance := int64(svixTolerance / time.Second)
+	switch age := s.now().Unix() - at; {
+	case age > tolerance:
+		return refuse(fault.ReasonStale, "signed %d s ago", age)
+	case age < -tolerance:
+		return refuse(fault.ReasonFuture, "signed %d s ahead", -age)
+	}
+	return nil
+}
+
+// parseSignatures returns the decoded MACs of version v1. Those that do not
+// decode cannot match and are left out, like unknown versions.
+func parseSignatures(name, header string) ([][]byte, error) {
+	if len(header) > maxSvixSignature {
+		return nil, refuse(fault.ReasonBadHeader, "header %s has %d bytes", name, len(header))
+	}
+	entries := strings.Split(header, " ")
+	if len(entries) > maxSvixSignatures {
+		return nil, refuse(fault.ReasonBadHeader, "header %s has more than %d signatures", name, maxSvixSignatures)
+	}
+	var macs [][]byte
+	for _, entry := range entries {
+		encoded, ok := strings.CutPrefix(entry, svixVersion)
+		if !ok {
+			continue
+		}
+		if mac, err := base64.StdEncoding.Strict().DecodeString(encoded); err == nil && len(mac) == sha256.Size {
+			macs = append(macs, mac)
+		}
+	}
+	if len(macs) == 0 {
+		return nil, refuse(fault.ReasonBadSignature, "header %s has no signature of version v1", name)
+	}
+	return macs, nil
+}
