@@ -1,0 +1,71 @@
+package handlers
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+
+	"golang.org/x/sync/semaphore"
+
+	"github.com/polar-bridge/polar-bridge/internal/fault"
+)
+
+// checkRequest refuses what the headers alone show to be of no use.
+func checkRequest(r *http.Request, limit int64) error {
+	for _, encoding := range r.Header.Values("Content-Encoding") {
+		// Signatures are over the bytes as sent; unpacking them would also
+		// let a small body grow without bounds.
+		if encoding != "" && !strings.EqualFold(encoding, "identity") {
+			return fault.New(fault.Unsupported, fault.ReasonEncoding, "content encoding is not identity")
+		}
+	}
+	if r.ContentLength > limit {
+		return fault.New(fault.TooLarge, fault.ReasonBodyTooLarge, "%d bytes are announced, %d allowed", r.ContentLength, limit)
+	}
+	return nil
+}
+
+// readBody reads all of a metered body.
+func readBody(m *meter) ([]byte, error) {
+	body, err := io.ReadAll(m)
+	if err == nil {
+		return body, nil
+	}
+	if _, ok := errors.AsType[*fault.Error](err); ok {
+		return nil, err
+	}
+	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return nil, fault.New(fault.TooLarge, fault.ReasonBodyTooLarge, "read body: %w", tooLarge)
+	}
+	// It broke off or came too slowly: the sender's connection, not ours.
+	return nil, fault.New(fault.Malformed, fault.ReasonBodyRead, "read body: %w", err)
+}
+
+// meter charges what is read to the budget that all bodies in flight share. It
+// counts bytes that arrived, not those announced: else a few idle connections
+// that announce much could shut out everybody. It never waits, so bodies that
+// are half read cannot wait for one another.
+type meter struct {
+	src    io.Reader
+	bodies *semaphore.Weighted
+	held   int64
+}
+
+// Read implements io.Reader.
+func (m *meter) Read(p []byte) (int, error) {
+	n, err := m.src.Read(p)
+	if n > 0 {
+		if !m.bodies.TryAcquire(int64(n)) {
+			return 0, fault.New(fault.Unavailable, fault.ReasonOverload, "too many bodies in flight")
+		}
+		m.held += int64(n)
+	}
+	return n, err
+}
+
+// release gives back what was charged.
+func (m *meter) release() {
+	m.bodies.Release(m.held)
+	m.held = 0
+}

@@ -1,0 +1,222 @@
+package handlers_test
+
+import (
+	"bufio"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+
+	"github.com/polar-bridge/polar-bridge/handlers"
+	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/fault"
+)
+
+// untouchable is a body that nobody may read.
+type untouchable struct{ t *testing.T }
+
+func (u untouchable) Read([]byte) (int, error) {
+	u.t.Error("the body was read")
+	return 0, io.EOF
+}
+
+func TestRefusedBeforeTheBodyIsRead(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name   string
+		change func(r *http.Request)
+		status int
+		code   string
+		reason string
+	}{
+		{"wrong token", header("X-Token", "wrong"), 401, "unauthenticated", fault.ReasonBadToken},
+		{"too large by its header", func(r *http.Request) { r.ContentLength = maxBody + 1 }, 413, "too_large", fault.ReasonBodyTooLarge},
+		{"gzip", header("Content-Encoding", "gzip"), 415, "unsupported", fault.ReasonEncoding},
+		{"list of encodings", header("Content-Encoding", "identity, br"), 415, "unsupported", fault.ReasonEncoding},
+		{
+			"repeated encoding", func(r *http.Request) { r.Header["Content-Encoding"] = []string{"identity", "gzip"} },
+			415, "unsupported", fault.ReasonEncoding,
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			e := newEdge(t)
+			e.provider.receive = func(http.Header, []byte) (event.Delivery, error) {
+				t.Error("the body was decoded")
+				return event.Delivery{}, nil
+			}
+			r := request(t, untouchable{t})
+			r.ContentLength = -1
+			tt.change(r)
+			w := serveOnce(e.handler(), r)
+			require.Equal(t, tt.status, w.Code)
+			require.Equal(t, refusal(tt.code), w.Body.String())
+			require.Equal(t, tt.reason, e.line(t)["reason"])
+			require.NotContains(t, e.line(t), "event_id")
+			require.Equal(t, map[string]int{
+				"webhooks_total{" + tt.code + ",clerk}": 1, "webhook_duration_seconds{clerk}": 1,
+			}, e.counted(t))
+		})
+	}
+}
+
+func TestProviderGetsTheRawBody(t *testing.T) {
+	t.Parallel()
+	whole := make([]byte, maxBody)
+	_, err := rand.Read(whole)
+	require.NoError(t, err)
+	for _, change := range []func(r *http.Request){
+		func(*http.Request) {},
+		func(r *http.Request) { r.ContentLength = -1 }, // chunked
+		header("Content-Encoding", "Identity"),
+	} {
+		e := newEdge(t)
+		e.provider.receive = func(h http.Header, body []byte) (event.Delivery, error) {
+			if string(body) != string(whole) || h.Get("X-Token") != token {
+				return event.Delivery{}, errors.New("another body or header")
+			}
+			return one(), nil
+		}
+		got := send(t, e.serve(t), http.MethodPost, "/webhooks/clerk", strings.NewReader(string(whole)), change)
+		require.Equal(t, 202, got.status)
+	}
+}
+
+func TestChunkedBodyThatIsTooLarge(t *testing.T) {
+	t.Parallel()
+	e := newEdge(t)
+	body := io.LimitReader(rand.Reader, 10<<20)
+	got := send(t, e.serve(t), http.MethodPost, "/webhooks/clerk", body)
+	require.Equal(t, 413, got.status)
+	require.Equal(t, refusal("too_large"), got.body)
+	require.Equal(t, "body_too_large", e.line(t)["reason"])
+}
+
+// Whoever sends nothing has to authenticate like everybody.
+func TestEmptyBody(t *testing.T) {
+	t.Parallel()
+	e := newEdge(t)
+	e.provider.receive = func(_ http.Header, body []byte) (event.Delivery, error) {
+		if len(body) != 0 {
+			return event.Delivery{}, errors.New("the body is not empty")
+		}
+		return event.Delivery{}, fault.New(fault.Unauthenticated, fault.ReasonBadSignature, "no signature matches")
+	}
+	got := send(t, e.serve(t), http.MethodPost, "/webhooks/clerk", http.NoBody)
+	require.Equal(t, 401, got.status)
+	require.Equal(t, refusal("unauthenticated"), got.body)
+}
+
+// serveReal serves with this package's own server, but for one timeout.
+func serveReal(t *testing.T, h http.Handler, readTimeout time.Duration) *httptest.Server {
+	t.Helper()
+	s := httptest.NewUnstartedServer(nil)
+	s.Config = handlers.NewServer(h, zap.NewNop())
+	s.Config.ReadTimeout = readTimeout
+	s.Start()
+	t.Cleanup(s.Close)
+	return s
+}
+
+// sendRaw writes a request's head and the beginning of its body.
+func sendRaw(t *testing.T, s *httptest.Server, length int, body string) *net.TCPConn {
+	t.Helper()
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", s.Listener.Addr().String())
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = conn.Close() })
+	_, err = fmt.Fprintf(conn, "POST /webhooks/clerk HTTP/1.1\r\nHost: x\r\nX-Token: %s\r\nX-Request-Id: %s\r\nContent-Length: %d\r\n\r\n%s",
+		token, requestID, length, body)
+	require.NoError(t, err)
+	tcp, ok := conn.(*net.TCPConn)
+	require.True(t, ok)
+	return tcp
+}
+
+func receiveRaw(t *testing.T, conn net.Conn) (status int, body string) {
+	t.Helper()
+	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, res.Body.Close()) }()
+	read, err := io.ReadAll(res.Body)
+	require.NoError(t, err)
+	return res.StatusCode, string(read)
+}
+
+func TestBodyThatBreaksOff(t *testing.T) {
+	t.Parallel()
+	e := newEdge(t)
+	conn := sendRaw(t, serveReal(t, e.handler(), time.Minute), 100, `{"type":`)
+	require.NoError(t, conn.CloseWrite())
+	status, body := receiveRaw(t, conn)
+	require.Equal(t, 400, status)
+	require.Equal(t, refusal("malformed"), body)
+	require.Equal(t, "body_read", e.line(t)["reason"])
+}
+
+func TestBodyThatComesTooSlowly(t *testing.T) {
+	t.Parallel()
+	e := newEdge(t)
+	conn := sendRaw(t, serveReal(t, e.handler(), 100*time.Millisecond), 100, `{"type":`)
+	status, body := receiveRaw(t, conn)
+	require.Equal(t, 400, status)
+	require.Equal(t, refusal("malformed"), body)
+	require.Equal(t, "body_read", e.line(t)["reason"])
+}
+
+func TestTooManyBodiesInFlight(t *testing.T) {
+	t.Parallel()
+	e := newEdge(t)
+	e.options.BodyBudget = 100
+	entered, leave := make(chan struct{}), make(chan struct{})
+	release := sync.OnceFunc(func() { close(leave) })
+	defer release() // A failing test must not leave the server waiting.
+	e.provider.receive = func(_ http.Header, body []byte) (event.Delivery, error) {
+		if strings.HasPrefix(string(body), "slow") {
+			close(entered)
+			<-leave
+		}
+		return one(), nil
+	}
+	s := e.serve(t)
+	conn := sendRaw(t, s, 94, "slow"+strings.Repeat("x", 90))
+	<-entered
+
+	small := func() reply { return send(t, s, http.MethodPost, "/webhooks/clerk", strings.NewReader("12345678")) }
+	got := small()
+	require.Equal(t, 503, got.status)
+	require.Equal(t, refusal("unavailable"), got.body)
+	require.Equal(t, "5", got.header.Get("Retry-After"))
+	require.Equal(t, "overload", e.line(t)["reason"])
+	require.Equal(t, 1, e.counted(t)["webhooks_total{unavailable,clerk}"])
+
+	release()
+	status, _ := receiveRaw(t, conn)
+	require.Equal(t, 202, status)
+	require.Equal(t, 202, small().status, "the budget was given back")
+}
+
+// A connection that announces much and sends nothing takes nothing from others.
+func TestAnnouncedBytesAreNotCharged(t *testing.T) {
+	t.Parallel()
+	e := newEdge(t)
+	e.options.BodyBudget = 100
+	s := serveReal(t, e.handler(), time.Minute)
+	for range 10 {
+		sendRaw(t, s, 100, "")
+	}
+	for range 20 { // More than the budget together: it is given back.
+		require.Equal(t, 202, send(t, s, http.MethodPost, "/webhooks/clerk", strings.NewReader("12345678")).status)
+	}
+	s.CloseClientConnections()
+}

@@ -1,0 +1,92 @@
+package handlers
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/go-json-experiment/json"
+	"github.com/labstack/echo/v4"
+
+	"github.com/polar-bridge/polar-bridge/internal/fault"
+	"github.com/polar-bridge/polar-bridge/metrics"
+)
+
+// retryAfter is sent with every 503, in seconds.
+const retryAfter = "5"
+
+// refusal is the body of every other answer. It never has an error's text.
+type refusal struct {
+	Error     string `json:"error"`
+	RequestID string `json:"request_id"`
+}
+
+// handleError is the only place that answers an error. Echo's own handler does
+// not unwrap and makes a chunked body that is too large a 500.
+func handleError(err error, c echo.Context) {
+	if c.Response().Committed {
+		return
+	}
+	status, code := answer(kindOf(err))
+	header := c.Response().Header()
+	if status == http.StatusServiceUnavailable {
+		header.Set("Retry-After", retryAfter)
+	}
+	body, err := json.Marshal(refusal{Error: code, RequestID: header.Get(echo.HeaderXRequestID)})
+	if err != nil || c.Request().Method == http.MethodHead {
+		_ = c.NoContent(status) // Never fails.
+		return
+	}
+	_ = c.JSONBlob(status, body) // Fails only when nobody reads the answer any more.
+}
+
+// answer turns a kind into a status and the code that clients see, which is
+// the metric's outcome as well. Own trouble is 5xx, always.
+func answer(kind fault.Kind) (status int, code string) {
+	switch kind {
+	case fault.Malformed:
+		return http.StatusBadRequest, metrics.WebhookMalformed
+	case fault.Unauthenticated:
+		return http.StatusUnauthorized, metrics.WebhookUnauthenticated
+	case fault.NotFound:
+		return http.StatusNotFound, metrics.WebhookNotFound
+	case fault.MethodNotAllowed:
+		return http.StatusMethodNotAllowed, metrics.WebhookNotFound
+	case fault.TooLarge:
+		return http.StatusRequestEntityTooLarge, metrics.WebhookTooLarge
+	case fault.Unsupported:
+		return http.StatusUnsupportedMediaType, metrics.WebhookUnsupported
+	case fault.Paused, fault.Unavailable:
+		return http.StatusServiceUnavailable, metrics.WebhookUnavailable
+	case fault.Held, fault.Internal:
+	}
+	return http.StatusInternalServerError, metrics.WebhookError
+}
+
+// kindOf classifies an error of ours, of net/http or of Echo. An echo.HTTPError
+// with any other status than these two does not come from the router, so it is
+// a bug, and never answered as the sender's fault.
+func kindOf(err error) fault.Kind {
+	if e, ok := errors.AsType[*fault.Error](err); ok {
+		return e.Kind
+	}
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return fault.TooLarge
+	}
+	if e, ok := errors.AsType[*echo.HTTPError](err); ok {
+		switch e.Code {
+		case http.StatusNotFound:
+			return fault.NotFound
+		case http.StatusMethodNotAllowed:
+			return fault.MethodNotAllowed
+		}
+	}
+	return fault.Internal
+}
+
+// refuseMethod refuses a method at a path that knows others.
+func refuseMethod(allow string) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		c.Response().Header().Set(echo.HeaderAllow, allow)
+		return fault.New(fault.MethodNotAllowed, "", "method is not allowed here")
+	}
+}

@@ -1,0 +1,96 @@
+package handlers
+
+import (
+	"crypto/rand"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"runtime"
+	"runtime/debug"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+	"go.uber.org/zap"
+
+	"github.com/polar-bridge/polar-bridge/internal/fault"
+)
+
+// maxRequestID is the longest request id that is taken over from a sender.
+const maxRequestID = 64
+
+const requestIDCharacters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
+
+// requestID takes over the sender's request id when it is harmless in logs and
+// answers, else makes one.
+func requestID(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		id := c.Request().Header.Get(echo.HeaderXRequestID)
+		// Trimming stops at the first other character, so it leaves nothing
+		// only when there is none.
+		if id == "" || len(id) > maxRequestID || strings.Trim(id, requestIDCharacters) != "" {
+			id = rand.Text()
+		}
+		c.Response().Header().Set(echo.HeaderXRequestID, id)
+		return next(c)
+	}
+}
+
+// secureHeaders says that answers are neither to be guessed at nor kept.
+func secureHeaders(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		h := c.Response().Header()
+		h.Set(echo.HeaderXContentTypeOptions, "nosniff")
+		h.Set(echo.HeaderCacheControl, "no-store")
+		return next(c)
+	}
+}
+
+// recoverPanics turns a panic into an error, which is answered 500.
+func recoverPanics(log *zap.Logger) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) (err error) {
+			defer func() {
+				if v := recover(); v != nil {
+					log.Error("panic recovered",
+						zap.String(keyPanic, describePanic(v)),
+						zap.ByteString(keyStack, debug.Stack()),
+						zap.String(keyRequestID, c.Response().Header().Get(echo.HeaderXRequestID)))
+					err = fault.New(fault.Internal, fault.ReasonPanic, "panic in a handler")
+				}
+			}()
+			return next(c)
+		}
+	}
+}
+
+// describePanic says what a panic was about without a request's contents: only
+// the runtime's own messages are known to have none. Stacks have none either.
+func describePanic(v any) string {
+	if e, ok := v.(runtime.Error); ok {
+		return e.Error()
+	}
+	return fmt.Sprintf("%T", v)
+}
+
+// ipExtractor finds the sender's address. Echo would trust private networks by
+// itself, where any neighbour could write X-Forwarded-For.
+func ipExtractor(trusted []netip.Prefix) echo.IPExtractor {
+	if len(trusted) == 0 {
+		return echo.ExtractIPDirect()
+	}
+	options := []echo.TrustOption{echo.TrustLoopback(false), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false)}
+	for _, p := range trusted {
+		options = append(options, echo.TrustIPRange(&net.IPNet{
+			IP:   p.Masked().Addr().AsSlice(),
+			Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen()),
+		}))
+	}
+	return echo.ExtractIPFromXFFHeader(options...)
+}
+
+// livez says that the process answers, and nothing about what it depends on:
+// a restart would not mend that.
+func livez() echo.HandlerFunc {
+	return func(c echo.Context) error { return c.String(http.StatusOK, "ok") }
+}

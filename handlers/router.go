@@ -1,0 +1,60 @@
+package handlers
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+	"golang.org/x/sync/semaphore"
+)
+
+// defaultBodyBudget is what all bodies in flight may take together.
+const defaultBodyBudget = 64 << 20
+
+// New returns the public listener's handler. A provider that is not among the
+// options has no route.
+func New(o Options) http.Handler {
+	if o.BodyBudget == 0 {
+		o.BodyBudget = defaultBodyBudget
+	}
+	e := newEcho(ipExtractor(o.TrustedProxies))
+	e.Use(requestID, secureHeaders, observe(newObserver(o)), recoverPanics(o.Logger))
+
+	bodies := semaphore.NewWeighted(o.BodyBudget)
+	for _, p := range o.Providers {
+		// One static route each: a route with a parameter would match what
+		// only looks like a provider's path.
+		route(e, "/webhooks/"+p.Name(), webhook(p, o.Acceptor, bodies), http.MethodPost)
+	}
+	route(e, "/livez", unobserved(livez()), http.MethodGet, http.MethodHead)
+	return e
+}
+
+// NewAdmin returns the admin listener's handler. The console will have its
+// place here, under /ui/.
+func NewAdmin(o AdminOptions) http.Handler {
+	e := newEcho(ipExtractor(nil))
+	e.Use(requestID, secureHeaders, recoverPanics(o.Logger))
+
+	route(e, "/metrics", echo.WrapHandler(exposition(o)), http.MethodGet, http.MethodHead)
+	route(e, "/livez", livez(), http.MethodGet, http.MethodHead)
+	route(e, "/readyz", readyz(o.Ready), http.MethodGet, http.MethodHead)
+	route(e, "/healthz", readyz(o.Ready), http.MethodGet, http.MethodHead)
+	return e
+}
+
+func newEcho(ip echo.IPExtractor) *echo.Echo {
+	e := echo.New()
+	e.HTTPErrorHandler = handleError
+	e.IPExtractor = ip
+	return e
+}
+
+// route adds a path with all that may be done there. Echo would answer OPTIONS
+// with 204 and knows only some methods; here any other one is refused.
+func route(e *echo.Echo, path string, h echo.HandlerFunc, methods ...string) {
+	for _, m := range methods {
+		e.Add(m, path, h)
+	}
+	e.RouteNotFound(path, refuseMethod(strings.Join(methods, ", ")))
+}

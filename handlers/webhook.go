@@ -1,0 +1,125 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/labstack/echo/v4"
+	"golang.org/x/sync/semaphore"
+
+	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/fault"
+	"github.com/polar-bridge/polar-bridge/metrics"
+)
+
+// acceptTimeout is the last bound on storing one request. The Acceptor gives up
+// by itself as soon as the database does not take it; only a large batch that
+// is making progress takes longer.
+const acceptTimeout = 10 * time.Second
+
+// webhook takes one provider's requests: authenticate, store, answer.
+func webhook(p Provider, a Acceptor, bodies *semaphore.Weighted) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		rec := recordOf(c)
+		rec.provider = p.Name()
+		delivery, err := receive(c, p, bodies)
+		if err != nil {
+			return err
+		}
+		rec.received(delivery)
+		receipt, err := accept(c.Request().Context(), a, delivery.Deletions)
+		if err != nil {
+			rec.cause = err
+			return err
+		}
+		rec.stored(receipt)
+		return acknowledge(c, p, rec)
+	}
+}
+
+// receive reads the body only when nothing before it gives a reason not to.
+func receive(c echo.Context, p Provider, bodies *semaphore.Weighted) (event.Delivery, error) {
+	r := c.Request()
+	if err := checkRequest(r, p.MaxBody()); err != nil {
+		return event.Delivery{}, err
+	}
+	if err := p.CheckHeader(r.Header); err != nil {
+		return event.Delivery{}, err
+	}
+	// The reader wants net/http's own writer, to close the connection of
+	// somebody who sends too much.
+	m := &meter{src: http.MaxBytesReader(c.Response().Writer, r.Body, p.MaxBody()), bodies: bodies}
+	defer m.release()
+	body, err := readBody(m)
+	if err != nil {
+		return event.Delivery{}, err
+	}
+	return p.Receive(r.Header, body)
+}
+
+// accept stores the deletions within acceptTimeout. It does not stop when the
+// sender hangs up: what has arrived is authentic, and some never send it again.
+func accept(ctx context.Context, a Acceptor, d []event.Deletion) (event.Receipt, error) {
+	if len(d) == 0 {
+		return event.Receipt{}, nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), acceptTimeout)
+	defer cancel()
+	receipt, err := a.Accept(ctx, d)
+	if err != nil {
+		return event.Receipt{}, ownTrouble(err)
+	}
+	return receipt, nil
+}
+
+// ownTrouble gives an error of the Acceptor a kind that is answered with 5xx,
+// whatever it was: several providers never repeat what was answered 4xx.
+func ownTrouble(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return fault.New(fault.Unavailable, fault.ReasonDatabase, "accept: %w", err)
+	}
+	switch fault.KindOf(err) {
+	case fault.Unavailable, fault.Paused:
+		return err
+	case fault.Malformed, fault.Unauthenticated, fault.NotFound, fault.MethodNotAllowed,
+		fault.TooLarge, fault.Unsupported, fault.Held, fault.Internal:
+	}
+	return fault.New(fault.Internal, fault.ReasonOf(err), "accept: %w", err)
+}
+
+// acknowledgement is the body of a 2xx answer.
+type acknowledgement struct {
+	Status     string `json:"status"`
+	Accepted   int    `json:"accepted"`
+	Duplicates int    `json:"duplicates"`
+	Ignored    int    `json:"ignored"`
+}
+
+// acknowledge answers what was stored. When the answer is lost on its way, the
+// deletion is not: a repeat will be recognised.
+func acknowledge(c echo.Context, p Provider, rec *record) error {
+	if own, ok := p.(Acknowledger); ok {
+		status, body := own.Acknowledge(rec.receipt)
+		if len(body) == 0 {
+			return c.NoContent(status)
+		}
+		return c.JSONBlob(status, body)
+	}
+	status := http.StatusOK
+	if rec.outcome == metrics.WebhookAccepted {
+		status = http.StatusAccepted
+	}
+	body, err := json.Marshal(acknowledgement{
+		Status:     rec.outcome,
+		Accepted:   rec.receipt.Accepted,
+		Duplicates: rec.receipt.Duplicates,
+		Ignored:    rec.delivery.Ignored,
+	})
+	if err != nil {
+		return err
+	}
+	return c.JSONBlob(status, body)
+}

@@ -1,0 +1,194 @@
+package handlers_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/polar-bridge/polar-bridge/handlers"
+	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/metrics"
+)
+
+func TestAcknowledgement(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name     string
+		delivery event.Delivery
+		receipt  event.Receipt
+		status   int
+		body     string
+		counted  map[string]int
+	}{
+		{
+			"new deletion", one(),
+			event.Receipt{Accepted: 1},
+			202,
+			acknowledged("accepted", 1, 0, 0),
+			map[string]int{"webhooks_total{accepted,clerk}": 1, "events_total{accepted,clerk}": 1},
+		},
+		{
+			"deletion that is held at once", one(),
+			event.Receipt{Accepted: 1, Held: 1},
+			202,
+			acknowledged("accepted", 1, 0, 0),
+			map[string]int{"webhooks_total{accepted,clerk}": 1, "events_total{held,clerk}": 1},
+		},
+		{
+			"batch with everything",
+			event.Delivery{Deletions: make([]event.Deletion, 9), Ignored: 4, IgnoreReason: event.IgnoreOtherType},
+			event.Receipt{Accepted: 5, Held: 2, Duplicates: 4},
+			202, acknowledged("accepted", 5, 4, 4),
+			map[string]int{
+				"webhooks_total{accepted,clerk}": 1, "events_total{accepted,clerk}": 3, "events_total{held,clerk}": 2,
+				"events_total{duplicate,clerk}": 4, "events_total{ignored,clerk}": 4,
+			},
+		},
+		{
+			"repeat", one(),
+			event.Receipt{Duplicates: 1},
+			200,
+			acknowledged("duplicate", 0, 1, 0),
+			map[string]int{"webhooks_total{duplicate,clerk}": 1, "events_total{duplicate,clerk}": 1},
+		},
+		{
+			"repeat beside an event of no interest",
+			event.Delivery{Deletions: make([]event.Deletion, 1), Ignored: 1, IgnoreReason: event.IgnorePattern},
+			event.Receipt{Duplicates: 1},
+			200, acknowledged("duplicate", 0, 1, 1),
+			map[string]int{
+				"webhooks_total{duplicate,clerk}": 1, "events_total{duplicate,clerk}": 1, "events_total{ignored,clerk}": 1,
+			},
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			e := newEdge(t)
+			e.provider.receive = delivers(tt.delivery, nil)
+			e.options.Acceptor = answers(tt.receipt, nil)
+			got := post(t, e.serve(t))
+			require.Equal(t, tt.status, got.status)
+			require.Equal(t, tt.body, got.body)
+			require.Equal(t, "application/json", got.header.Get("Content-Type"))
+			tt.counted["webhook_duration_seconds{clerk}"] = 1
+			require.Equal(t, tt.counted, e.counted(t))
+		})
+	}
+}
+
+func TestEventsOfNoInterestAreNotStored(t *testing.T) {
+	t.Parallel()
+	e := newEdge(t)
+	e.provider.receive = delivers(event.Delivery{EventID: "evt_1", Ignored: 1, IgnoreReason: event.IgnoreOtherType}, nil)
+	e.options.Acceptor = acceptorFunc(func(context.Context, []event.Deletion) (event.Receipt, error) {
+		return event.Receipt{}, errors.New("nothing is to be stored")
+	})
+	got := post(t, e.serve(t))
+	require.Equal(t, 200, got.status)
+	require.Equal(t, acknowledged("ignored", 0, 0, 1), got.body)
+	require.Equal(t, "other_type", e.line(t)["reason"])
+	require.Equal(t, map[string]int{
+		"webhooks_total{ignored,clerk}": 1, "events_total{ignored,clerk}": 1, "webhook_duration_seconds{clerk}": 1,
+	}, e.counted(t))
+}
+
+func TestAcceptIsGivenTenSecondsAtTheMost(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		e := newEdge(t)
+		e.options.Acceptor = acceptorFunc(func(ctx context.Context, _ []event.Deletion) (event.Receipt, error) {
+			<-ctx.Done()
+			return event.Receipt{}, ctx.Err()
+		})
+		start := time.Now()
+		w := serveOnce(e.handler(), request(t, strings.NewReader(`{}`)))
+		require.Equal(t, 10*time.Second, time.Since(start))
+		require.Equal(t, 503, w.Code)
+		require.Equal(t, "5", w.Header().Get("Retry-After"))
+		require.Equal(t, refusal("unavailable"), w.Body.String())
+		require.Equal(t, "database", e.line(t)["reason"])
+		require.EqualValues(t, 10000, e.line(t)["duration_ms"])
+	})
+}
+
+func TestDeletionIsStoredAlthoughTheSenderHungUp(t *testing.T) {
+	t.Parallel()
+	e := newEdge(t)
+	e.options.Acceptor = acceptorFunc(func(ctx context.Context, _ []event.Deletion) (event.Receipt, error) {
+		return event.Receipt{Accepted: 1}, ctx.Err()
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	w := serveOnce(e.handler(), request(t, strings.NewReader(`{}`)).WithContext(ctx))
+	require.Equal(t, 202, w.Code)
+}
+
+// deaf is a connection that takes no answer any more.
+type deaf struct{ *httptest.ResponseRecorder }
+
+func (deaf) Write([]byte) (int, error) { return 0, errors.New("broken pipe") }
+
+func TestAnswerThatIsLostIsNoError(t *testing.T) {
+	t.Parallel()
+	e := newEdge(t)
+	e.handler().ServeHTTP(deaf{httptest.NewRecorder()}, request(t, strings.NewReader(`{}`)))
+	require.Equal(t, "accepted", e.line(t)["outcome"])
+	require.EqualValues(t, 202, e.line(t)["status"])
+	require.Equal(t, 1, e.counted(t)["webhooks_total{accepted,clerk}"])
+}
+
+func TestAcceptorGetsAllDeletions(t *testing.T) {
+	t.Parallel()
+	e := newEdge(t)
+	sent := make([]event.Deletion, 300)
+	e.provider.receive = delivers(event.Delivery{Deletions: sent}, nil)
+	e.options.Acceptor = acceptorFunc(func(_ context.Context, d []event.Deletion) (event.Receipt, error) {
+		return event.Receipt{Accepted: len(d)}, nil
+	})
+	got := post(t, e.serve(t))
+	require.Equal(t, acknowledged("accepted", 300, 0, 0), got.body)
+}
+
+// ownAnswer is a provider that wants another acknowledgement.
+type ownAnswer struct {
+	*fakeProvider
+
+	body string
+}
+
+func (p ownAnswer) Acknowledge(event.Receipt) (int, []byte) { return http.StatusOK, []byte(p.body) }
+
+func TestProviderStatesItsOwnAcknowledgement(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{"", `{"ok":true}`} {
+		e := newEdge(t)
+		e.options.Providers = []handlers.Provider{ownAnswer{e.provider, body}}
+		got := post(t, e.serve(t))
+		require.Equal(t, 200, got.status)
+		require.Equal(t, body, got.body)
+		require.Equal(t, "accepted", e.line(t)["outcome"])
+	}
+}
+
+// The metric labels are the vocabulary's words.
+func TestMetricsKnowTheVocabulary(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, metrics.DeletionOutcomes(), words(event.Outcomes()))
+	require.Equal(t, metrics.HoldReasons(), words(event.HoldReasons()))
+}
+
+func words[T ~string](values []T) []string {
+	all := make([]string, 0, len(values))
+	for _, v := range values {
+		all = append(all, string(v))
+	}
+	return all
+}
