@@ -1,0 +1,138 @@
+package config
+
+import (
+	"net/netip"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// Config is every setting. Its parts can be embedded in a command alone, when
+// that command needs no more.
+type Config struct {
+	Polar    Polar    `embed:"" group:"Polar"`
+	Clerk    Clerk    `embed:"" group:"Identity providers"`
+	Auth0    Auth0    `embed:"" group:"Identity providers"`
+	Work     Work     `embed:"" group:"Deletions"`
+	Database Database `embed:"" group:"Database"`
+	HTTP     HTTP     `embed:"" group:"HTTP"`
+	Log      Log      `embed:"" group:"Logs"`
+}
+
+// Polar says how Polar is called.
+type Polar struct {
+	// AccessToken is the organization access token.
+	AccessToken *SecretSource `kong:"-" secret:"POLAR_ACCESS_TOKEN"`
+	// Server is production or sandbox.
+	Server string `name:"polar-server" env:"POLAR_SERVER" type:"setting" default:"production" placeholder:"NAME" help:"Polar's environment: production or sandbox."`
+	// BaseURL overrides Server; see Endpoint.
+	BaseURL string `name:"polar-base-url" env:"POLAR_BASE_URL" type:"setting" placeholder:"URL" help:"Another address of Polar's API, for tests and proxies: https, or http on loopback."`
+	// AnonymizeChoice is nil until the operator has chosen; see Anonymize.
+	AnonymizeChoice *bool `name:"polar-anonymize" env:"POLAR_ANONYMIZE" type:"setting" help:"Also erase name and e-mail at Polar (true or false). A plain deletion cannot be upgraded later."`
+	// RateLimit is requests per minute over all replicas, 0 for unlimited.
+	RateLimit int `name:"polar-rate-limit" env:"POLAR_RATE_LIMIT" type:"setting" default:"60" placeholder:"N" help:"Requests per minute to Polar, over all replicas together. 0 is unlimited."`
+	// Concurrency is requests in flight per replica.
+	Concurrency int `name:"polar-concurrency" env:"POLAR_CONCURRENCY" type:"setting" default:"4" placeholder:"N" help:"Requests to Polar in flight per replica, 1 to 100."`
+	// Timeout bounds one request.
+	Timeout time.Duration `name:"polar-timeout" env:"POLAR_TIMEOUT" type:"setting" default:"5s" placeholder:"DURATION" help:"How long one request to Polar may take, at most 12s."`
+
+	// Anonymize says whether to send anonymize=true. Load sets it.
+	Anonymize bool `kong:"-"`
+	// AnonymizeSet says whether the operator has chosen. Load sets it.
+	AnonymizeSet bool `kong:"-"`
+}
+
+// Clerk is the provider Clerk.
+type Clerk struct {
+	// SigningSecret enables the provider.
+	SigningSecret *SecretSource `kong:"-" secret:"CLERK_WEBHOOK_SIGNING_SECRET"`
+	// IDField is id or external_id.
+	IDField string `name:"clerk-id-field" env:"CLERK_ID_FIELD" type:"setting" default:"id" placeholder:"FIELD" help:"The user's field that is Polar's external id: id or external_id."`
+	// InstanceID limits the events to one instance; empty for all.
+	InstanceID string `name:"clerk-instance-id" env:"CLERK_INSTANCE_ID" type:"setting" placeholder:"ID" help:"Ignore events of any other Clerk instance."`
+}
+
+// Auth0 is the provider Auth0 with its two ways of sending events.
+type Auth0 struct {
+	// WebhookToken enables Event Streams.
+	WebhookToken *SecretSource `kong:"-" secret:"AUTH0_WEBHOOK_TOKEN"`
+	// IDField is a JSON pointer into an Event Streams event.
+	IDField string `name:"auth0-id-field" env:"AUTH0_ID_FIELD" type:"setting" default:"/data/object/user_id" placeholder:"POINTER" help:"JSON pointer to Polar's external id: the default, or one below /data/object/app_metadata."`
+	// StreamID limits the events to one stream; empty for all.
+	StreamID string `name:"auth0-stream-id" env:"AUTH0_STREAM_ID" type:"setting" placeholder:"ID" help:"Ignore events of any other Auth0 event stream."`
+	// LogsToken enables Log Streams.
+	LogsToken *SecretSource `kong:"-" secret:"AUTH0_LOGS_TOKEN"`
+	// LogsUnconfirmed accepts that Auth0 is not asked about a deletion.
+	LogsUnconfirmed bool `name:"auth0-logs-unconfirmed" env:"AUTH0_LOGS_UNCONFIRMED" type:"setting" default:"false" help:"Accept deletions from Auth0's Log Streams although they are not confirmed at Auth0."`
+}
+
+// Work says what is done with deletions.
+type Work struct {
+	// ExternalIDPattern limits the ids; nil for all.
+	ExternalIDPattern *regexp.Regexp `name:"external-id-pattern" env:"EXTERNAL_ID_PATTERN" type:"setting" placeholder:"REGEXP" help:"Ignore ids in which this RE2 expression matches nowhere; anchor it with ^ and $ to match whole ids."`
+	// Retention is how long done and cancelled deletions are kept.
+	Retention time.Duration `name:"retention" env:"RETENTION" type:"setting" default:"720h" placeholder:"DURATION" help:"How long done and cancelled deletions are kept, at least 72h."`
+	// DryRun leaves out the DELETE.
+	DryRun bool `name:"dry-run" env:"DRY_RUN" type:"setting" default:"false" help:"Do everything but the deletion at Polar."`
+}
+
+// Database says where everything durable lives.
+type Database struct {
+	// URL is sqlite:PATH or postgres://….
+	URL Secret `kong:"-" secret:"DATABASE_URL"`
+	// AutoMigrate brings the tables up to date at start.
+	AutoMigrate bool `name:"auto-migrate" env:"AUTO_MIGRATE" type:"setting" default:"true" negatable:"" help:"Bring the tables up to date at start."`
+
+	// set says whether the operator gave URL.
+	set bool
+}
+
+// HTTP says where the program listens.
+type HTTP struct {
+	// ListenAddr faces the internet.
+	ListenAddr string `name:"listen-addr" env:"LISTEN_ADDR" type:"setting" default:":8080" placeholder:"ADDR" help:"Where webhooks arrive. Without it, the port that PORT names."`
+	// AdminAddr is for operators and Prometheus.
+	AdminAddr string `name:"admin-addr" env:"ADMIN_ADDR" type:"setting" default:"127.0.0.1:9090" placeholder:"ADDR" help:"Where metrics, probes and the console are."`
+	// AdminPassword enables the console.
+	AdminPassword *SecretSource `kong:"-" secret:"ADMIN_PASSWORD"`
+	// TrustedProxies may say where a request came from.
+	TrustedProxies []netip.Prefix `name:"trusted-proxies" env:"TRUSTED_PROXIES" type:"setting" placeholder:"CIDR" help:"Networks or single addresses, separated by commas, whose X-Forwarded-For is believed."`
+	// ShutdownDelay is how long readiness is red before the listeners close.
+	ShutdownDelay time.Duration `name:"shutdown-delay" env:"SHUTDOWN_DELAY" type:"setting" default:"0s" placeholder:"DURATION" help:"How long readiness is red before the listeners close, at most 60s."`
+}
+
+// Log says what the log looks like.
+type Log struct {
+	// Level is debug, info, warn or error.
+	Level string `name:"log-level" env:"LOG_LEVEL" type:"setting" default:"info" placeholder:"LEVEL" help:"debug, info, warn or error."`
+	// Format is json or console.
+	Format string `name:"log-format" env:"LOG_FORMAT" type:"setting" default:"json" placeholder:"FORMAT" help:"json for machines, console for people."`
+	// ExternalID is plain, digest or none.
+	ExternalID string `name:"log-external-id" env:"LOG_EXTERNAL_ID" type:"setting" default:"plain" placeholder:"FORM" help:"How ids stand in the log: plain, digest or none."`
+}
+
+// Where Polar's API is.
+const (
+	productionURL = "https://api.polar.sh"
+	sandboxURL    = "https://sandbox-api.polar.sh"
+)
+
+// Endpoint returns the address of Polar's API without a slash at its end: BaseURL,
+// or Server's.
+func (p *Polar) Endpoint() string {
+	switch {
+	case p.BaseURL != "":
+		return strings.TrimRight(p.BaseURL, "/")
+	case p.Server == serverSandbox:
+		return sandboxURL
+	}
+	return productionURL
+}
+
+// Secrets returns all secrets that can change while the program runs, set or
+// not: everything but the database's URL.
+func (c *Config) Secrets() []*SecretSource {
+	return []*SecretSource{
+		c.Polar.AccessToken, c.Clerk.SigningSecret, c.Auth0.WebhookToken, c.Auth0.LogsToken, c.HTTP.AdminPassword,
+	}
+}

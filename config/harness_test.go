@@ -1,0 +1,119 @@
+package config_test
+
+import (
+	"errors"
+	"io/fs"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"github.com/stretchr/testify/require"
+
+	"github.com/polar-bridge/polar-bridge/config"
+)
+
+// Secrets that meet the rules.
+const (
+	goodToken = "polar_oat_0123456789abcdef"
+	goodKey   = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3"
+	otherKey  = "whsec_ZmVkY2JhOTg3NjU0MzIxMGZlZGNiYTk4"
+)
+
+// world is an environment with files and a clock that tests move.
+type world struct {
+	vars map[string]string
+
+	mu    sync.Mutex
+	files map[string]string
+	now   time.Time
+	reads int
+}
+
+func (w *world) env() config.Env {
+	return config.Env{
+		Getenv:   func(name string) string { return w.vars[name] },
+		ReadFile: w.readFile,
+		Now:      w.clock,
+	}
+}
+
+func (w *world) readFile(path string) ([]byte, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.reads++
+	content, ok := w.files[path]
+	if !ok {
+		return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
+	}
+	return []byte(content), nil
+}
+
+func (w *world) clock() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.now
+}
+
+func (w *world) step(d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.now = w.now.Add(d)
+}
+
+func (w *world) write(path, content string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.files[path] = content
+}
+
+// parse reads a command line in the world; sections picks what to load.
+func (w *world) parse(args []string, sections func(*config.Config) []config.Section) (*config.Config, error) {
+	c, loader := &config.Config{}, config.NewLoader(w.env())
+	parser, err := kong.New(c, append(loader.Options(), kong.NoDefaultHelp())...)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := parser.Parse(args); err != nil {
+		return nil, err
+	}
+	return c, loader.Load(sections(c)...)
+}
+
+// everything checks all settings and asks for none.
+func everything(c *config.Config) []config.Section { return []config.Section{c} }
+
+// forServe is what serve asks for.
+func forServe(c *config.Config) []config.Section { return []config.Section{config.ForServe(c)} }
+
+// with returns a world of pairs NAME, value.
+func with(pairs ...string) *world {
+	w := &world{vars: map[string]string{}, files: map[string]string{}, now: time.Unix(1_800_000_000, 0)}
+	for i := 0; i < len(pairs); i += 2 {
+		w.vars[pairs[i]] = pairs[i+1]
+	}
+	return w
+}
+
+// load loads all settings of the world, which must be right.
+func load(t *testing.T, w *world, args ...string) *config.Config {
+	t.Helper()
+	c, err := w.parse(args, everything)
+	require.NoError(t, err)
+	return c
+}
+
+// problems returns what is wrong with the world.
+func problems(t *testing.T, err error) []string {
+	t.Helper()
+	if err == nil {
+		return nil
+	}
+	var invalid *config.InvalidError
+	require.ErrorAs(t, err, &invalid)
+	require.Equal(t, strings.Join(invalid.Problems, "\n"), err.Error())
+	return invalid.Problems
+}
+
+var errDisk = errors.New("disk on fire")

@@ -1,0 +1,117 @@
+package config
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// Env is the world that settings come from.
+type Env struct {
+	// Getenv returns an environment variable, "" when it is not set.
+	Getenv func(string) string
+	// ReadFile reads a secret's file.
+	ReadFile func(string) ([]byte, error)
+	// Now is the clock that paces the reading again.
+	Now func() time.Time
+}
+
+// Loader reads settings through kong and collects what is wrong with them. It
+// is good for one command line.
+type Loader struct {
+	env      Env
+	problems []string
+	bad      map[string]bool // settings that have a problem already
+}
+
+// NewLoader makes a Loader. All fields of env must be set.
+func NewLoader(env Env) *Loader {
+	return &Loader{env: env, bad: map[string]bool{}}
+}
+
+// Section is a set of settings that can be loaded: *Config, one of its parts,
+// or what ForServe returns.
+type Section interface {
+	load(*Loader)
+}
+
+// Load reads the secrets of the sections and checks all their settings. Call it
+// after kong has parsed the command line with this Loader's Options. The error
+// is an *InvalidError.
+func (l *Loader) Load(sections ...Section) error {
+	for _, section := range sections {
+		section.load(l)
+	}
+	if len(l.problems) > 0 {
+		return &InvalidError{Problems: l.problems}
+	}
+	return nil
+}
+
+// InvalidError says what is wrong with the settings.
+type InvalidError struct {
+	// Problems are sentences that begin with the setting's name. None contains
+	// a setting's value.
+	Problems []string
+}
+
+// Error returns all problems, one a line.
+func (e *InvalidError) Error() string { return strings.Join(e.Problems, "\n") }
+
+// problem notes a sentence about the setting. Only the first counts: what
+// follows from a value that could not even be read helps nobody.
+func (l *Loader) problem(name, predicate string) {
+	if l.bad[name] {
+		return
+	}
+	l.bad[name] = true
+	l.problems = append(l.problems, name+" "+predicate+".")
+}
+
+// require notes a problem unless the rule holds.
+func (l *Loader) require(holds bool, name, predicate string) {
+	if !holds {
+		l.problem(name, predicate)
+	}
+}
+
+// oneOf notes a problem unless the value is one of the allowed ones.
+func (l *Loader) oneOf(name, value string, allowed ...string) {
+	if slices.Contains(allowed, value) {
+		return
+	}
+	last := len(allowed) - 1
+	l.problem(name, "must be "+strings.Join(allowed[:last], ", ")+" or "+allowed[last])
+}
+
+// lookup returns the text of a secret and where to read it again, nil when it
+// does not come from a file. A secret that is not set is "" and nil.
+func (l *Loader) lookup(name string) (text string, read func() ([]byte, error)) {
+	text, path := strings.TrimRight(l.env.Getenv(name), "\r\n"), strings.TrimSpace(l.env.Getenv(name+"_FILE"))
+	switch {
+	case text != "" && path != "":
+		l.problem(name, "and "+name+"_FILE are both set; unset one of them")
+		return "", nil
+	case path != "":
+		return "", func() ([]byte, error) { return l.env.ReadFile(path) }
+	}
+	return text, nil
+}
+
+// secret loads a secret that may change.
+func (l *Loader) secret(name string, parse func(string) ([]string, error)) *SecretSource {
+	text, read := l.lookup(name)
+	s := &SecretSource{name: name, parse: parse, read: read, now: l.env.Now}
+	var err error
+	switch {
+	case read != nil:
+		s.checked = l.env.Now()
+		s.values, err = parseFile(read, parse)
+	case text != "":
+		s.values, err = parse(text)
+	}
+	if err != nil {
+		l.problem(name, err.Error())
+	}
+	return s
+}
