@@ -1,0 +1,89 @@
+package databasetest
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"net/url"
+	"os"
+	"path/filepath"
+	"testing"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // registers the driver "pgx"
+	"github.com/stretchr/testify/require"
+
+	"github.com/polar-bridge/polar-bridge/internal/database"
+)
+
+// Each runs test on a migrated SQLite database and on a migrated Postgres one,
+// in parallel.
+func Each(t *testing.T, test func(t *testing.T, db *database.DB)) {
+	t.Helper()
+	EachURL(t, func(t *testing.T, url string) {
+		t.Helper()
+		test(t, OpenMigrated(t, url))
+	})
+}
+
+// EachURL runs test with the URL of an empty SQLite and an empty Postgres
+// database, in parallel.
+func EachURL(t *testing.T, test func(t *testing.T, url string)) {
+	t.Helper()
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
+		test(t, SQLite(t))
+	})
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		test(t, Postgres(t))
+	})
+}
+
+// SQLite returns the URL of a SQLite file that does not exist yet.
+func SQLite(t testing.TB) string {
+	t.Helper()
+	return "sqlite:" + filepath.Join(t.TempDir(), "polar bridge?.db")
+}
+
+// Postgres returns the URL of a new, empty database that is dropped afterwards.
+func Postgres(t testing.TB) string {
+	t.Helper()
+	server := os.Getenv(urlVariable)
+	if server == "" {
+		if os.Getenv("CI") != "" {
+			t.Fatal("no PostgreSQL server is installed; make test installs one")
+		}
+		t.Skip("no PostgreSQL server is installed; make test installs one")
+	}
+	admin, err := sql.Open("pgx", server)
+	require.NoError(t, err)
+	name := databaseName(t)
+	_, err = admin.ExecContext(t.Context(), "CREATE DATABASE "+name)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		_, err := admin.ExecContext(context.WithoutCancel(t.Context()), "DROP DATABASE "+name+" WITH (FORCE)")
+		require.NoError(t, err)
+		require.NoError(t, admin.Close())
+	})
+	address, err := url.Parse(server)
+	require.NoError(t, err)
+	address.Path = "/" + name
+	return address.String()
+}
+
+// OpenMigrated opens and migrates the database and closes it after the test.
+func OpenMigrated(t testing.TB, url string) *database.DB {
+	t.Helper()
+	db, err := database.Open(t.Context(), url)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	require.NoError(t, db.Migrate(t.Context()))
+	return db
+}
+
+func randomBytes() []byte {
+	const unique = 6
+	random := make([]byte, unique)
+	_, _ = rand.Read(random)
+	return random
+}

@@ -1,0 +1,107 @@
+package database
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"strings"
+
+	"github.com/gofrs/flock"
+	_ "modernc.org/sqlite" // registers the driver "sqlite"
+)
+
+// ErrLocked says that another process serves the same SQLite file.
+var ErrLocked = errors.New("another polar-bridge serves this SQLite file; stop it, or use Postgres to run several")
+
+// readerConnections is how many readers may work beside the writer.
+const readerConnections = 2
+
+func openSQLite(ctx context.Context, path string) (*DB, error) {
+	if path == "" || strings.Contains(path, ":memory:") {
+		return nil, errors.New("SQLite needs a file, for example sqlite:polar-bridge.db: what is only in memory is lost")
+	}
+	if err := createPrivate(path); err != nil {
+		return nil, fmt.Errorf("create SQLite file: %w", err)
+	}
+	main, err := sql.Open("sqlite", sqliteDSN(path, "_txlock=immediate"))
+	if err != nil {
+		return nil, fmt.Errorf("open SQLite file: %w", err)
+	}
+	// One connection: SQLite has one writer, and a queue in front of it is
+	// fairer and cheaper than SQLITE_BUSY behind it.
+	main.SetMaxOpenConns(1)
+	reader, err := sql.Open("sqlite", sqliteDSN(path, "_pragma=query_only(1)"))
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open SQLite file for reading: %w", err), main.Close())
+	}
+	reader.SetMaxOpenConns(readerConnections)
+
+	db := &DB{Dialect: SQLite, Main: main, Reader: reader, path: path, newDriver: sqliteDriver(main)}
+	if err := db.checkDurable(ctx); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+// sqliteDSN asks for what "202 means on disk" rests on: a write-ahead log that
+// is synced at every commit (https://www.sqlite.org/pragma.html#pragma_synchronous).
+// journal_size_limit gives the log's space back after a burst.
+func sqliteDSN(path, extra string) string {
+	return "file:" + (&url.URL{Path: path}).EscapedPath() +
+		"?_pragma=busy_timeout(1500)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)" +
+		"&_pragma=foreign_keys(1)&_pragma=journal_size_limit(67108864)&" + extra
+}
+
+// checkDurable refuses a file system on which the pragmas did not take.
+func (db *DB) checkDurable(ctx context.Context) error {
+	var mode string
+	if err := db.Main.QueryRowContext(ctx, "PRAGMA journal_mode").Scan(&mode); err != nil {
+		return fmt.Errorf("open SQLite file %s: %w", db.path, err)
+	}
+	var synchronous int
+	if err := db.Main.QueryRowContext(ctx, "PRAGMA synchronous").Scan(&synchronous); err != nil {
+		return fmt.Errorf("open SQLite file %s: %w", db.path, err)
+	}
+	const full = 2
+	if mode != "wal" || synchronous < full {
+		return fmt.Errorf("SQLite file %s is not durable (journal_mode=%s, synchronous=%d): put it on a local disk", db.path, mode, synchronous)
+	}
+	return nil
+}
+
+// Lock makes this process the only one that serves a SQLite file, until
+// release is called. It does nothing on Postgres, where replicas share.
+func (db *DB) Lock() (release func() error, err error) {
+	if db.Dialect != SQLite {
+		return func() error { return nil }, nil
+	}
+	lock := flock.New(db.path+".lock", flock.SetPermissions(0o600))
+	ok, err := lock.TryLock()
+	if err != nil {
+		return nil, fmt.Errorf("lock SQLite file: %w", err)
+	}
+	if !ok {
+		return nil, ErrLocked
+	}
+	return lock.Unlock, nil
+}
+
+// createPrivate makes sure that only the owner reads the file: it holds users' ids.
+func createPrivate(path string) error {
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // the operator names the file
+	if err != nil {
+		return err
+	}
+	return file.Close()
+}
+
+func fileSize(path string) (int64, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
+}
