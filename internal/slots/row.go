@@ -1,0 +1,144 @@
+package slots
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/polar-bridge/polar-bridge/internal/fault"
+)
+
+// state is the row as it was at now. Times are UNIX microseconds.
+type state struct {
+	now, tat, blockedUntil int64
+	reason                 string
+	failures               int64
+}
+
+// taken is the outcome of asking for a slot.
+type taken struct {
+	state
+
+	ok bool
+}
+
+// clock is the time that statements are told: none where the database has to
+// take its own.
+func (l *Limiter) clock() any {
+	if l.serverClock {
+		return (*int64)(nil)
+	}
+	return l.now().UnixMicro()
+}
+
+// take takes a slot if one is due. Where a pause must end with a probe, taking
+// the slot renews the block, so that one request goes alone.
+func (l *Limiter) take(ctx context.Context) (taken, error) {
+	if l.interval == 0 {
+		current, err := l.look(ctx)
+		if err != nil || current.reason == "" {
+			return taken{state: current, ok: err == nil}, err
+		}
+	}
+	s, err := scan(l.db.QueryRowContext(ctx, l.sql.take, l.name, l.clock(),
+		MaxPause.Microseconds(), l.tolerance().Microseconds(), l.interval.Microseconds(), probeLease.Microseconds()))
+	if errors.Is(err, sql.ErrNoRows) {
+		s, err = l.look(ctx)
+		return taken{state: s}, err
+	}
+	return taken{state: s, ok: err == nil}, err
+}
+
+// Spend counts one more request that goes out under a slot already taken, so
+// that the next slot is due later.
+func (l *Limiter) Spend(ctx context.Context) error {
+	_, err := l.db.ExecContext(ctx, l.sql.spend, l.name, l.clock(), l.tolerance().Microseconds(), l.interval.Microseconds())
+	if err != nil {
+		return fault.New(fault.Unavailable, fault.ReasonDatabase, "count a request: %w", err)
+	}
+	return nil
+}
+
+func (l *Limiter) look(ctx context.Context) (state, error) {
+	return scan(l.db.QueryRowContext(ctx, l.sql.look, l.name, l.clock()))
+}
+
+func scan(row *sql.Row) (state, error) {
+	var s state
+	err := row.Scan(&s.now, &s.tat, &s.blockedUntil, &s.reason, &s.failures)
+	return s, err
+}
+
+// answered writes down how a request went, if anybody needs to know.
+func (l *Limiter) answered(ctx context.Context, at state, pause string, wait time.Duration) error {
+	var err error
+	switch {
+	case pause == fault.PauseOutage:
+		err = l.failed(ctx, at.reason != "")
+	case pause != "":
+		_, err = l.db.ExecContext(ctx, l.sql.pause, l.name, l.clock(),
+			MaxPause.Microseconds(), min(wait, MaxPause).Microseconds(), pause)
+	case at.reason != "" || at.failures > 0 || l.failing.Load():
+		l.failing.Store(false)
+		_, err = l.db.ExecContext(ctx, l.sql.mend, l.name, at.reason)
+	}
+	if err != nil {
+		return fault.New(fault.Unavailable, fault.ReasonDatabase, "report to slots: %w", err)
+	}
+	return nil
+}
+
+// failed counts a failure; several in a row, or one of a probe, keep the
+// others away for a gap that doubles.
+func (l *Limiter) failed(ctx context.Context, probe bool) error {
+	l.failing.Store(true)
+	var failures int64
+	err := l.db.QueryRowContext(ctx, `UPDATE polar_bridge_slots SET failures = failures + 1
+		WHERE name = $1 RETURNING failures`, l.name).Scan(&failures)
+	if err != nil {
+		return err
+	}
+	statement := l.sql.fail
+	if probe {
+		statement = l.sql.failProbe
+	}
+	_, err = l.db.ExecContext(ctx, statement, l.name, l.clock(),
+		MaxPause.Microseconds(), gap(failures).Microseconds(), circuitThreshold)
+	return err
+}
+
+// gap is the time between two probes after so many failures in a row.
+func gap(failures int64) time.Duration {
+	const doublings = 5 // beyond them the gap is longest anyway
+	return min(shortestGap<<min(max(failures-circuitThreshold, 0), doublings), longestGap)
+}
+
+// due is how long until a slot may be free, as far as this state tells.
+func (s state) due(tolerance time.Duration) time.Duration {
+	micro := max(s.tat-tolerance.Microseconds()-s.now, s.blockedUntil-s.now)
+	return min(max(time.Duration(micro)*time.Microsecond, 0), MaxPause)
+}
+
+// paused is the error that tells a worker when to come again.
+func (s state) paused(tolerance time.Duration) error {
+	reason := s.reason
+	if reason == "" {
+		reason = fault.ReasonNoSlot
+	}
+	const soonest = time.Second
+	return fault.New(fault.Paused, reason, "no slot for Polar: %s", reason).After(max(s.due(tolerance), soonest))
+}
+
+// Paused returns why no request may go out at present, "" when they may.
+func (l *Limiter) Paused(ctx context.Context) (string, error) {
+	s, err := l.look(ctx)
+	if err != nil {
+		return "", fmt.Errorf("look at slots: %w", err)
+	}
+	if s.reason == fault.PauseRateLimited && s.due(l.tolerance()) == 0 {
+		return "", nil
+	}
+	return s.reason, nil
+}

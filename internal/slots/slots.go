@@ -1,0 +1,167 @@
+// Package slots decides when the next request to Polar may go out: one
+// limiter, one pause and one circuit for all replicas, kept in one database
+// row.
+//
+// A slot is taken only when it is due. A reservation for later would outlive a
+// pause that begins in between. It must not know what a request is for.
+package slots
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/polar-bridge/polar-bridge/internal/fault"
+)
+
+// Bounds of the limiter.
+const (
+	// Burst is how many requests may go out at once after a quiet time.
+	Burst = 10
+	// Patience is how long one worker waits for its turn.
+	Patience = 5 * time.Second
+	// MaxPause is the longest pause; a later end is a clock that stepped back.
+	MaxPause = 10 * time.Minute
+
+	// circuitThreshold failures in a row open the circuit.
+	circuitThreshold = 5
+	// The open circuit lets one request through after each gap, which doubles
+	// from shortestGap to longestGap.
+	shortestGap = time.Second
+	longestGap  = 30 * time.Second
+	// probeLease is how long one such request keeps the others away when
+	// nothing is heard of it: longer than one job's calls to Polar may take.
+	probeLease = 15 * time.Second
+	// raceDelay is the wait after another replica took the slot that looked due.
+	raceDelay = 5 * time.Millisecond
+	// lookAgain is how soon a waiter looks whether a pause ended early: a probe
+	// that succeeds ends it for everybody.
+	lookAgain = 500 * time.Millisecond
+)
+
+// Options for New.
+type Options struct {
+	// DB holds the table polar_bridge_slots.
+	DB *sql.DB
+	// ServerClock takes the time from the database, so that replicas need not
+	// agree: set on Postgres. Otherwise the time is Now's.
+	ServerClock bool
+	// Now is the clock of this process.
+	Now func() time.Time
+	// Name is the row's name.
+	Name string
+	// PerMinute is the rate of evenly spaced requests; 0 is unlimited.
+	PerMinute int
+}
+
+// Limiter hands out slots.
+type Limiter struct {
+	db          *sql.DB
+	name        string
+	now         func() time.Time
+	serverClock bool
+	sql         statements
+	interval    time.Duration // between two evenly spaced requests, 0 when unlimited
+	turn        chan struct{} // held by the one waiter of this process that asks
+	closed      chan struct{}
+	failing     atomic.Bool // a failure was counted here since the last success
+}
+
+// New makes the limiter and its row.
+func New(ctx context.Context, o Options) (*Limiter, error) {
+	l := &Limiter{
+		db: o.DB, name: o.Name, now: o.Now, serverClock: o.ServerClock,
+		sql:  newStatements(o.ServerClock),
+		turn: make(chan struct{}, 1), closed: make(chan struct{}),
+	}
+	if o.PerMinute > 0 {
+		l.interval = time.Minute / time.Duration(o.PerMinute)
+	}
+	_, err := l.db.ExecContext(ctx, "INSERT INTO polar_bridge_slots (name) VALUES ($1) ON CONFLICT (name) DO NOTHING", l.name)
+	if err != nil {
+		return nil, fmt.Errorf("prepare slots: %w", err)
+	}
+	return l, nil
+}
+
+// Close ends all waiting, now and later: Take returns fault.Paused at once.
+func (l *Limiter) Close() { close(l.closed) }
+
+// Take waits until one request may go out, for at most Patience. The caller
+// must tell answered how it went: "" when Polar answered sensibly,
+// fault.PauseOutage when it failed, another pause reason with the time to wait
+// when all replicas must stop.
+//
+// Errors: fault.Paused with the time after which to come again;
+// fault.Unavailable when the database does not answer; ctx's error.
+func (l *Limiter) Take(ctx context.Context) (answered func(ctx context.Context, pause string, wait time.Duration) error, err error) {
+	patience := time.NewTimer(Patience)
+	defer patience.Stop()
+
+	if err := l.wait(ctx, patience.C, l.turn); err != nil {
+		if !errors.Is(err, errImpatient) {
+			return nil, err
+		}
+		return nil, l.comeAgain(ctx)
+	}
+	defer func() { <-l.turn }()
+
+	for {
+		taken, err := l.take(ctx)
+		if err != nil {
+			return nil, fault.New(fault.Unavailable, fault.ReasonDatabase, "take a slot: %w", err)
+		}
+		if taken.ok {
+			return func(ctx context.Context, pause string, wait time.Duration) error {
+				return l.answered(ctx, taken.state, pause, wait)
+			}, nil
+		}
+		due := time.NewTimer(min(max(taken.due(l.tolerance()), raceDelay), lookAgain))
+		err = l.wait(ctx, patience.C, nil, due.C)
+		due.Stop()
+		if errors.Is(err, errImpatient) {
+			return nil, taken.paused(l.tolerance())
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+// errImpatient says that Patience ended.
+var errImpatient = errors.New("no slot within a worker's patience")
+
+// wait returns nil once it could send on turn or one of the due channels fired.
+func (l *Limiter) wait(ctx context.Context, patience <-chan time.Time, turn chan<- struct{}, due ...<-chan time.Time) error {
+	var fired <-chan time.Time
+	if len(due) > 0 {
+		fired = due[0]
+	}
+	select {
+	case turn <- struct{}{}:
+		return nil
+	case <-fired:
+		return nil
+	case <-patience:
+		return errImpatient
+	case <-l.closed:
+		return fault.New(fault.Paused, fault.ReasonNoSlot, "the program is stopping")
+	case <-ctx.Done():
+		return fmt.Errorf("wait for a slot: %w", context.Cause(ctx))
+	}
+}
+
+// comeAgain is the answer for a worker that never got to ask.
+func (l *Limiter) comeAgain(ctx context.Context) error {
+	current, err := l.look(ctx)
+	if err != nil {
+		return fault.New(fault.Unavailable, fault.ReasonDatabase, "look at slots: %w", err)
+	}
+	return current.paused(l.tolerance())
+}
+
+// tolerance is how far ahead of an even spacing requests may run: the burst.
+func (l *Limiter) tolerance() time.Duration { return (Burst - 1) * l.interval }
