@@ -1,0 +1,206 @@
+package queue
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/riverqueue/river"
+	"go.uber.org/zap"
+
+	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/fault"
+)
+
+const (
+	// acceptTimeout is how long a webhook waits for the database.
+	acceptTimeout = 2 * time.Second
+	// commitTimeout bounds one transaction. It is not a request's own: those
+	// that share the transaction must not fail because one sender hung up.
+	commitTimeout = 2 * time.Second
+	// defaultBatchSize is after how many deletions a transaction is closed.
+	defaultBatchSize = 256
+	// acceptChunk bounds the deletions that are stored together: a batch of log
+	// lines may hold thousands, more than one transaction takes in its time.
+	acceptChunk = 500
+)
+
+// key is the idempotency key.
+type key struct{ provider, eventID string }
+
+// request is one call of Accept on its way through the committer.
+type request struct {
+	ctx       context.Context //nolint:containedctx // tells the committer who still waits
+	deletions []event.Deletion
+	done      chan result
+}
+
+type result struct {
+	receipt event.Receipt
+	err     error
+}
+
+// Accept stores the deletions and returns once they are on disk. Repeats are
+// recognised by provider and event id. Concurrent calls share one transaction,
+// so that one sync of the disk serves them all.
+//
+// Error: fault.Unavailable when the database does not take them within two
+// seconds. Some may be stored all the same; a repeat is then a duplicate.
+func (q *Queue) Accept(ctx context.Context, deletions []event.Deletion) (event.Receipt, error) {
+	var total event.Receipt
+	for chunk := range slices.Chunk(deletions, acceptChunk) {
+		receipt, err := q.acceptChunk(ctx, chunk)
+		if err != nil {
+			return event.Receipt{}, err
+		}
+		total.Accepted += receipt.Accepted
+		total.Held += receipt.Held
+		total.Duplicates += receipt.Duplicates
+	}
+	return total, nil
+}
+
+func (q *Queue) acceptChunk(ctx context.Context, deletions []event.Deletion) (event.Receipt, error) {
+	ctx, cancel := context.WithTimeout(ctx, acceptTimeout)
+	defer cancel()
+	r := &request{ctx: ctx, deletions: deletions, done: make(chan result, 1)}
+	select {
+	case q.requests <- r:
+	case <-ctx.Done():
+		return event.Receipt{}, notTaken(context.Cause(ctx))
+	case <-q.stopping:
+		return event.Receipt{}, notTaken(errStopping)
+	}
+	select {
+	case done := <-r.done:
+		return done.receipt, done.err
+	case <-ctx.Done():
+		return event.Receipt{}, notTaken(context.Cause(ctx))
+	}
+}
+
+func notTaken(err error) error {
+	return fault.New(fault.Unavailable, fault.ReasonDatabase, "store deletions: %w", err)
+}
+
+// commitLoop commits whatever has gathered while the last transaction ran.
+func (q *Queue) commitLoop(ctx context.Context) {
+	for {
+		select {
+		case first := <-q.requests:
+			q.commit(context.WithoutCancel(ctx), q.gather(first))
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (q *Queue) gather(first *request) []*request {
+	batch, deletions := []*request{first}, len(first.deletions)
+	for deletions < q.options.BatchSize {
+		select {
+		case next := <-q.requests:
+			batch, deletions = append(batch, next), deletions+len(next.deletions)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// commit stores a batch in one transaction and answers each request. When it
+// cannot, it tries the halves, so that one unstorable row fails alone.
+func (q *Queue) commit(ctx context.Context, batch []*request) {
+	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
+	defer cancel()
+	q.commitWithin(ctx, stillWaiting(batch))
+}
+
+func (q *Queue) commitWithin(ctx context.Context, batch []*request) {
+	if len(batch) == 0 {
+		return
+	}
+	fresh, err := q.insert(ctx, batch)
+	if err != nil && len(batch) > 1 && ctx.Err() == nil {
+		middle := len(batch) / 2
+		q.commitWithin(ctx, batch[:middle])
+		q.commitWithin(ctx, batch[middle:])
+		return
+	}
+	for _, r := range batch {
+		if err != nil {
+			r.done <- result{err: notTaken(err)}
+			continue
+		}
+		r.done <- result{receipt: q.receipt(r.deletions, fresh)}
+	}
+}
+
+// stillWaiting leaves out those who were told 503 already.
+func stillWaiting(batch []*request) []*request {
+	waiting := batch[:0]
+	for _, r := range batch {
+		if r.ctx.Err() == nil {
+			waiting = append(waiting, r)
+		}
+	}
+	return waiting
+}
+
+// insert stores the batch and returns which keys were new. A key that stands
+// twice goes in once: one statement may not meet itself.
+func (q *Queue) insert(ctx context.Context, batch []*request) (fresh map[key]bool, err error) {
+	fresh = map[key]bool{}
+	var keys []key
+	var params []river.InsertManyParams
+	for _, r := range batch {
+		for _, d := range r.deletions {
+			k := key{d.Provider, d.EventID}
+			if _, seen := fresh[k]; seen {
+				continue
+			}
+			fresh[k] = false
+			keys = append(keys, k)
+			params = append(params, insertion(d, q.options.DryRun, q.options.Now()))
+		}
+	}
+	tx, err := q.options.DB.BeginTx(ctx, nil)
+	if err != nil {
+		return nil, fmt.Errorf("begin: %w", err)
+	}
+	defer func() { _ = tx.Rollback() }() // after a commit it does nothing
+
+	inserted, err := q.client.InsertManyTx(ctx, tx, params)
+	if err != nil {
+		return nil, fmt.Errorf("insert: %w", err)
+	}
+	for i, one := range inserted {
+		fresh[keys[i]] = !one.UniqueSkippedAsDuplicate
+	}
+	if err := tx.Commit(); err != nil {
+		return nil, fmt.Errorf("commit: %w", err)
+	}
+	return fresh, nil
+}
+
+// receipt counts one request's deletions. The first request with a key claims
+// it, so that a repeat in the same batch is a duplicate.
+func (q *Queue) receipt(deletions []event.Deletion, fresh map[key]bool) event.Receipt {
+	var r event.Receipt
+	for _, d := range deletions {
+		k := key{d.Provider, d.EventID}
+		if !fresh[k] {
+			r.Duplicates++
+			continue
+		}
+		fresh[k] = false
+		r.Accepted++
+		if d.UnusableID != "" {
+			r.Held++
+			q.options.Metrics.DeletionHeld(d.Provider, string(event.HoldUnusableID))
+			q.options.Logger.Error("deletion held", append(q.options.fields(d), zap.String("reason", string(event.HoldUnusableID)))...)
+		}
+	}
+	return r
+}

@@ -1,0 +1,209 @@
+package queue_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/polar-bridge/polar-bridge/internal/database"
+	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
+	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/fault"
+	"github.com/polar-bridge/polar-bridge/internal/queue"
+)
+
+func TestARepeatIsRecognisedWhateverBecameOfTheFirst(t *testing.T) {
+	t.Parallel()
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		h := start(t, db, deleted)
+		first, err := h.Accept(t.Context(), []event.Deletion{deletion("e1", "u1")})
+		require.NoError(t, err)
+		require.Equal(t, event.Receipt{Accepted: 1}, first)
+		h.waitState(t, "e1", "completed")
+
+		again, err := h.Accept(t.Context(), []event.Deletion{deletion("e1", "u1"), deletion("e2", "u1"), deletion("e2", "u1")})
+		require.NoError(t, err)
+		require.Equal(t, event.Receipt{Accepted: 1, Duplicates: 2}, again)
+
+		other := deletion("e1", "u1")
+		other.Provider = "auth0"
+		receipt, err := h.Accept(t.Context(), []event.Deletion{other})
+		require.NoError(t, err)
+		require.Equal(t, event.Receipt{Accepted: 1}, receipt, "ids are a provider's own")
+	})
+}
+
+func TestSimultaneousCopiesAreAcceptedOnce(t *testing.T) {
+	t.Parallel()
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		first, second := start(t, db, deleted), start(t, db, deleted)
+		const events, copies = 40, 5
+		var group sync.WaitGroup
+		var mutex sync.Mutex
+		var total event.Receipt
+		for i := range events * copies {
+			group.Go(func() {
+				q := []*harness{first, second}[i%2]
+				r, err := q.Accept(t.Context(), []event.Deletion{deletion(fmt.Sprint("e", i%events), fmt.Sprint("u", i%events))})
+				mutex.Lock()
+				defer mutex.Unlock()
+				total.Accepted, total.Duplicates = total.Accepted+r.Accepted, total.Duplicates+r.Duplicates
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		group.Wait()
+		require.Equal(t, event.Receipt{Accepted: events, Duplicates: events * (copies - 1)}, total)
+		require.Eventually(t, func() bool {
+			a, _ := first.applier.seen()
+			b, _ := second.applier.seen()
+			return len(a)+len(b) == events
+		}, 20*time.Second, 10*time.Millisecond)
+	})
+}
+
+func TestAnUnusableIDIsHeldFromTheStart(t *testing.T) {
+	t.Parallel()
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		h := start(t, db, deleted)
+		receipt, err := h.Accept(t.Context(), []event.Deletion{unusable("bad"), deletion("good", "u1")})
+		require.NoError(t, err)
+		require.Equal(t, event.Receipt{Accepted: 2, Held: 1}, receipt)
+
+		attempts := h.applier.wait(t, 1)
+		require.Equal(t, "good", attempts[0].EventID)
+		h.waitState(t, "good", "completed")
+		j := h.job(t, "bad")
+		require.Equal(t, "scheduled", j.state)
+		require.Contains(t, j.metadata, `unusable_id`)
+		require.Equal(t, "unusable_id", h.line(t, "deletion held")["reason"])
+
+		census, err := h.Census(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, queue.Census{Held: 1}, census)
+	})
+}
+
+func TestADatabaseThatDoesNotTakeItIsUnavailableWithinTwoSecondsAndRecovers(t *testing.T) {
+	t.Parallel()
+	databasetest.EachURL(t, func(t *testing.T, url string) {
+		db := databasetest.OpenMigrated(t, url)
+		h := start(t, db, deleted)
+		unlock := lockJobs(t, url)
+
+		began := time.Now()
+		_, err := h.Accept(t.Context(), []event.Deletion{deletion("e1", "u1")})
+		require.Equal(t, fault.Unavailable, fault.KindOf(err), "%v", err)
+		require.Less(t, time.Since(began), 2500*time.Millisecond)
+
+		unlock()
+		require.Eventually(t, func() bool {
+			_, err := h.Accept(t.Context(), []event.Deletion{deletion("e1", "u1")})
+			return err == nil
+		}, 10*time.Second, 10*time.Millisecond)
+		h.waitState(t, "e1", "completed")
+	})
+}
+
+// lockJobs keeps everybody else from writing to the job table until unlock is called.
+func lockJobs(t *testing.T, url string) (unlock func()) {
+	t.Helper()
+	db, err := database.Open(t.Context(), url)
+	require.NoError(t, err)
+	tx, err := db.Main.BeginTx(t.Context(), nil) // on SQLite that alone locks the file
+	require.NoError(t, err)
+	if db.Dialect == database.Postgres {
+		_, err = tx.ExecContext(t.Context(), "LOCK TABLE river_job IN EXCLUSIVE MODE")
+		require.NoError(t, err)
+	}
+	return func() {
+		require.NoError(t, tx.Rollback())
+		require.NoError(t, db.Close())
+	}
+}
+
+func TestOneUnstorableDeletionFailsAlone(t *testing.T) {
+	t.Parallel()
+	url := databasetest.Postgres(t)
+	h := start(t, databasetest.OpenMigrated(t, url), deleted)
+	unlock := lockJobs(t, url)
+
+	const requests = 8
+	errs := make([]error, requests)
+	var group sync.WaitGroup
+	for i := range requests {
+		group.Go(func() {
+			d := deletion(fmt.Sprint("e", i), "u")
+			if i == 3 {
+				d.ExternalID = "nul\x00" // Postgres cannot store it in a jsonb column
+			}
+			_, errs[i] = h.Accept(t.Context(), []event.Deletion{d})
+		})
+	}
+	go unlock()
+	group.Wait()
+	for i, err := range errs {
+		if i == 3 {
+			require.Equal(t, fault.Unavailable, fault.KindOf(err))
+			continue
+		}
+		require.NoError(t, err, "request %d", i)
+	}
+}
+
+func TestThousandsOfDeletionsInOneRequestAreStoredTogether(t *testing.T) {
+	t.Parallel()
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		h := start(t, db, deleted, func(o *queue.Options) { o.Workers = 1 })
+		const many = 1200
+		deletions := make([]event.Deletion, many)
+		for i := range deletions {
+			deletions[i] = deletion(fmt.Sprint("e", i), fmt.Sprint("u", i))
+		}
+		receipt, err := h.Accept(t.Context(), deletions)
+		require.NoError(t, err)
+		require.Equal(t, event.Receipt{Accepted: many}, receipt)
+		receipt, err = h.Accept(t.Context(), deletions)
+		require.NoError(t, err)
+		require.Equal(t, event.Receipt{Duplicates: many}, receipt)
+	})
+}
+
+func TestASenderThatHangsUpDoesNotFailTheOthers(t *testing.T) {
+	t.Parallel()
+	url := databasetest.SQLite(t)
+	h := start(t, databasetest.OpenMigrated(t, url), deleted)
+	unlock := lockJobs(t, url)
+
+	gone, hangUp := context.WithCancel(t.Context())
+	var group sync.WaitGroup
+	var stays, leaves error
+	group.Go(func() { _, leaves = h.Accept(gone, []event.Deletion{deletion("e1", "u1")}) })
+	group.Go(func() { _, stays = h.Accept(t.Context(), []event.Deletion{deletion("e2", "u2")}) })
+	hangUp()
+	go unlock()
+	group.Wait()
+	require.NoError(t, stays)
+	require.Equal(t, fault.Unavailable, fault.KindOf(leaves))
+}
+
+func TestAStoppedQueueTakesNothing(t *testing.T) {
+	t.Parallel()
+	h := start(t, databasetest.OpenMigrated(t, databasetest.SQLite(t)), deleted)
+	h.stop(t)
+	_, err := h.Accept(t.Context(), []event.Deletion{deletion("e1", "u1")})
+	require.Equal(t, fault.Unavailable, fault.KindOf(err))
+}
+
+func TestNothingToStoreIsStoredAtOnce(t *testing.T) {
+	t.Parallel()
+	h := start(t, databasetest.OpenMigrated(t, databasetest.SQLite(t)), deleted)
+	receipt, err := h.Accept(t.Context(), nil)
+	require.NoError(t, err)
+	require.Zero(t, receipt)
+}

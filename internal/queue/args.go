@@ -1,0 +1,92 @@
+package queue
+
+import (
+	"time"
+
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
+
+	"github.com/polar-bridge/polar-bridge/internal/event"
+)
+
+// The names of the queues and kinds are stored. They are never renamed.
+const (
+	queueDeletions = "deletions"
+	queueDryRun    = "dry_run"
+	kindDeletion   = "delete_customer"
+	kindDryRun     = "delete_customer_dry_run"
+)
+
+// argsVersion is written into every job. Fields are only ever added; a change
+// of meaning gets a new version.
+const argsVersion = 1
+
+// maxAttempts is the highest number that River's column takes: a deletion is
+// given up by its age, never by its count.
+const maxAttempts = 32767
+
+// args are a stored deletion. Provider and EventID are the idempotency key.
+type args struct {
+	Provider   string    `json:"provider"              river:"unique"`
+	EventID    string    `json:"event_id"              river:"unique"`
+	UserID     string    `json:"user_id,omitempty"`
+	ExternalID string    `json:"external_id,omitempty"`
+	UnusableID string    `json:"unusable_id,omitempty"`
+	OccurredAt time.Time `json:"occurred_at"`
+	ReceivedAt time.Time `json:"received_at"`
+	Version    int       `json:"version"`
+
+	// retryAt is when the worker wants the job again, asked for by River after
+	// the attempt. It is zero for a job that is rescued: that runs at once.
+	retryAt time.Time
+}
+
+// deletionArgs is a deletion that will be carried out. It is not a struct with
+// args inside, because River looks for unique fields at the top only.
+type deletionArgs args
+
+// Kind implements river.JobArgs.
+func (deletionArgs) Kind() string { return kindDeletion }
+
+// dryRunArgs is a deletion that will only be looked at. Its kind is its own,
+// so that having been tried dry does not count as having been seen.
+type dryRunArgs args
+
+// Kind implements river.JobArgs.
+func (dryRunArgs) Kind() string { return kindDryRun }
+
+// arguments gives the generic worker access to what both kinds share.
+func (a *deletionArgs) arguments() *args { return (*args)(a) }
+func (a *dryRunArgs) arguments() *args   { return (*args)(a) }
+
+func (a *args) deletion() event.Deletion {
+	return event.Deletion{
+		Provider: a.Provider, EventID: a.EventID,
+		UserID: a.UserID, ExternalID: a.ExternalID, UnusableID: a.UnusableID,
+		OccurredAt: a.OccurredAt, ReceivedAt: a.ReceivedAt,
+	}
+}
+
+// insertion turns a deletion into the parameters of its job. One whose id is
+// unusable is stored as held from the first moment on.
+func insertion(d event.Deletion, dryRun bool, now time.Time) river.InsertManyParams {
+	stored := args{
+		Provider: d.Provider, EventID: d.EventID,
+		UserID: d.UserID, ExternalID: d.ExternalID, UnusableID: d.UnusableID,
+		OccurredAt: d.OccurredAt.UTC(), ReceivedAt: d.ReceivedAt.UTC(), Version: argsVersion,
+	}
+	options := &river.InsertOpts{
+		Queue:       queueDeletions,
+		MaxAttempts: maxAttempts,
+		UniqueOpts:  river.UniqueOpts{ByArgs: true, ByState: rivertype.JobStates()},
+	}
+	if d.UnusableID != "" {
+		options.ScheduledAt = now.Add(heldFor)
+		options.Metadata = heldMetadata(event.HoldUnusableID, now)
+	}
+	if dryRun {
+		options.Queue = queueDryRun
+		return river.InsertManyParams{Args: dryRunArgs(stored), InsertOpts: options}
+	}
+	return river.InsertManyParams{Args: deletionArgs(stored), InsertOpts: options}
+}

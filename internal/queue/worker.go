@@ -1,0 +1,175 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
+	"go.uber.org/zap"
+
+	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/fault"
+)
+
+// worker runs one kind of job. P is a pointer to T: the attempt leaves on the
+// arguments when it wants to be tried again.
+type worker[T river.JobArgs, P interface {
+	*T
+	arguments() *args
+}] struct {
+	river.WorkerDefaults[T]
+
+	options *Options
+	dryRun  bool
+}
+
+// Work implements river.Worker.
+func (w *worker[T, P]) Work(ctx context.Context, job *river.Job[T]) error {
+	stored := P(&job.Args).arguments()
+	r := run{
+		Options: w.options, job: job.JobRow, args: stored, start: w.options.Now(),
+		attempt: event.Attempt{
+			Deletion: stored.deletion(), Number: job.Attempt,
+			AnswerLost: answerLost(job.JobRow), DryRun: w.dryRun,
+		},
+	}
+	return r.work(ctx)
+}
+
+// NextRetry implements river.Worker. A job that is rescued from a dead replica
+// has no wish of its own and runs at once.
+func (w *worker[T, P]) NextRetry(job *river.Job[T]) time.Time {
+	if at := P(&job.Args).arguments().retryAt; !at.IsZero() {
+		return at
+	}
+	return w.options.Now().Add(rescueDelay)
+}
+
+// rescueDelay keeps a rescued job just in the future: River distrusts the past.
+const rescueDelay = time.Second
+
+// rescuePolicy serves jobs whose arguments cannot be read. They are tried
+// again for as long as it takes somebody to look.
+type rescuePolicy struct{ now func() time.Time }
+
+// NextRetry implements river.ClientRetryPolicy.
+func (p rescuePolicy) NextRetry(job *rivertype.JobRow) time.Time {
+	return p.now().Add(Backoff(job.Attempt))
+}
+
+// run is one attempt at one job.
+type run struct {
+	*Options
+
+	job     *rivertype.JobRow
+	args    *args
+	start   time.Time
+	attempt event.Attempt
+}
+
+func (r *run) work(ctx context.Context) error {
+	if r.attempt.UnusableID != "" {
+		return r.hold(ctx, event.Result{}, event.HoldUnusableID)
+	}
+	result, err := r.Applier.Apply(ctx, r.attempt)
+	if result.AnswerLost {
+		if err := river.MetadataSet(ctx, keyAnswerLost, true); err != nil {
+			return fmt.Errorf("note a lost answer: %w", err)
+		}
+	}
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		// The program stops, or an operator cancels. River looks for
+		// context.Canceled and takes the job back without counting the attempt.
+		return err
+	}
+	return r.verdict(ctx, result, err)
+}
+
+// verdict turns a fault into River's verdict. It is the only place that does.
+func (r *run) verdict(ctx context.Context, result event.Result, err error) error {
+	switch fault.KindOf(err) {
+	case "":
+		return r.finish(ctx, result)
+	case fault.Paused:
+		return r.postpone(result, err)
+	case fault.Held:
+		return r.hold(ctx, result, event.HoldReason(fault.ReasonOf(err)))
+	case fault.Unavailable, fault.Internal,
+		fault.Malformed, fault.Unauthenticated, fault.NotFound, fault.MethodNotAllowed, fault.TooLarge, fault.Unsupported:
+		return r.retry(ctx, result, err)
+	}
+	return r.retry(ctx, result, err)
+}
+
+// output is what a finished job says for ever. Names are stored.
+type output struct {
+	Outcome     event.Outcome      `json:"outcome"`
+	ConfirmedBy event.Confirmation `json:"confirmed_by,omitempty"`
+	PolarStatus int                `json:"polar_status,omitempty"`
+	Anonymized  bool               `json:"anonymized"`
+	FinishedAt  time.Time          `json:"finished_at"`
+}
+
+func (r *run) finish(ctx context.Context, result event.Result) error {
+	now := r.Now()
+	err := river.RecordOutput(ctx, output{
+		Outcome: result.Outcome, ConfirmedBy: result.ConfirmedBy, PolarStatus: result.PolarStatus,
+		Anonymized: result.Anonymized, FinishedAt: now.UTC(),
+	})
+	if err != nil {
+		return fmt.Errorf("record outcome: %w", err)
+	}
+	r.Metrics.DeletionFinished(r.attempt.Provider, string(result.Outcome), now.Sub(r.job.CreatedAt))
+	r.Logger.Info("deletion finished", r.lineFields(result,
+		zap.String("outcome", string(result.Outcome)), zap.String("confirmed_by", string(result.ConfirmedBy)))...)
+	return nil
+}
+
+// hold puts the deletion in front of a human.
+func (r *run) hold(ctx context.Context, result event.Result, reason event.HoldReason) error {
+	for name, value := range map[string]any{
+		keyHoldReason: reason, keyHeldAt: r.Now().UTC().Format(time.RFC3339), keyPolarStatus: result.PolarStatus,
+	} {
+		if err := river.MetadataSet(ctx, name, value); err != nil {
+			return fmt.Errorf("note why it is held: %w", err)
+		}
+	}
+	r.Metrics.DeletionHeld(r.attempt.Provider, string(reason))
+	r.Logger.Error("deletion held", r.lineFields(result, zap.String("reason", string(reason)))...)
+	return river.JobSnooze(heldFor)
+}
+
+// postpone waits without counting the attempt.
+func (r *run) postpone(result event.Result, err error) error {
+	wait := fault.RetryAfterOf(err)
+	r.Logger.Debug("deletion postponed", r.lineFields(result,
+		zap.String("reason", fault.ReasonOf(err)), zap.Int64("retry_in_ms", wait.Milliseconds()))...)
+	return river.JobSnooze(wait)
+}
+
+// retry tries again later, until the deletion is too old to go on unseen.
+func (r *run) retry(ctx context.Context, result event.Result, err error) error {
+	now := r.Now()
+	if now.Sub(r.job.CreatedAt) >= giveUpAfter {
+		return r.hold(ctx, result, event.HoldExhausted)
+	}
+	wait := Backoff(r.job.Attempt)
+	r.args.retryAt = now.Add(wait)
+	r.Logger.Warn("deletion retried", r.lineFields(result,
+		zap.String("reason", fault.ReasonOf(err)), zap.Int64("retry_in_ms", wait.Milliseconds()), zap.Error(err))...)
+	return err
+}
+
+func (r *run) lineFields(result event.Result, more ...zap.Field) []zap.Field {
+	now := r.Now()
+	fields := append(r.fields(r.attempt.Deletion),
+		zap.Int("attempt", r.job.Attempt),
+		zap.Int64("duration_ms", now.Sub(r.start).Milliseconds()),
+		zap.Int64("delay_ms", now.Sub(r.job.CreatedAt).Milliseconds()),
+		zap.Int("polar_status", result.PolarStatus),
+		zap.Int64("deletion_id", r.job.ID))
+	return append(fields, more...)
+}
