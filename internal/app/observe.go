@@ -1,0 +1,55 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// observeEvery is how old the gauges may be. They are refreshed beside the
+// scrape, so that counting a large table never delays one.
+const observeEvery = 5 * time.Second
+
+// observe refreshes the gauges of shared state, and notices rotated secrets,
+// until ctx ends.
+func (a *App) observe(ctx context.Context) {
+	ticker := time.NewTicker(observeEvery)
+	defer ticker.Stop()
+	for {
+		a.refresh(ctx)
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (a *App) refresh(ctx context.Context) {
+	for _, secret := range a.options.Config.Secrets() {
+		secret.Refresh()
+	}
+	census, err := a.queue.Census(ctx)
+	if err == nil {
+		a.metrics.SetDeletions(census.Waiting, census.Held)
+		a.metrics.SetOldestWaiting(census.OldestWaiting)
+	}
+	a.logRefresh(ctx, err)
+	paused, err := a.limiter.Paused(ctx)
+	if err == nil {
+		a.metrics.SetPolarPaused(paused)
+	}
+	a.logRefresh(ctx, err)
+	size, err := a.db.Size()
+	if err == nil {
+		a.metrics.SetDatabaseSize(size)
+	}
+	a.logRefresh(ctx, err)
+}
+
+func (a *App) logRefresh(ctx context.Context, err error) {
+	if err != nil && ctx.Err() == nil {
+		a.log.Error("gauges not refreshed", zap.Error(err))
+	}
+}

@@ -1,0 +1,165 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/url"
+
+	"go.uber.org/zap"
+
+	"github.com/polar-bridge/polar-bridge/handlers"
+	"github.com/polar-bridge/polar-bridge/internal/database"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
+	"github.com/polar-bridge/polar-bridge/internal/queue"
+	"github.com/polar-bridge/polar-bridge/internal/slots"
+	"github.com/polar-bridge/polar-bridge/metrics"
+	"github.com/polar-bridge/polar-bridge/polar"
+)
+
+// setup is one straight line of steps on purpose: each needs those before it,
+// and each leaves a step on the stack that undoes it.
+func (a *App) setup(ctx context.Context) error {
+	c := a.options.Config
+	a.logSettings()
+	a.watchSecrets()
+
+	if err := a.openDatabase(ctx); err != nil {
+		return err
+	}
+	a.registry = metrics.NewRegistry()
+	a.metrics = metrics.New(a.registry, metrics.Options{
+		Providers: providerNames(),
+		Version:   a.options.Build.Version, Revision: a.options.Build.Revision, GoVersion: a.options.Build.GoVersion,
+	})
+	if err := a.openPolar(); err != nil {
+		return err
+	}
+	limiter, err := slots.New(ctx, slots.Options{
+		DB: a.db.Main, ServerClock: a.db.Dialect == database.Postgres, Now: a.options.Now,
+		Name: "polar", PerMinute: c.Polar.RateLimit,
+	})
+	if err != nil {
+		return err
+	}
+	a.limiter = limiter
+	if err := a.openQueue(ctx); err != nil {
+		return err
+	}
+	providers, err := a.providers()
+	if err != nil {
+		return err
+	}
+	a.publicHTTP = handlers.NewServer(handlers.New(handlers.Options{ //nolint:contextcheck // handlers have their requests' contexts
+		Providers: providers, Acceptor: a.queue, Metrics: a.metrics, Logger: a.log,
+		Now: a.options.Now, TrustedProxies: c.HTTP.TrustedProxies,
+	}), a.log)
+	a.adminHTTP = handlers.NewServer(handlers.NewAdmin(handlers.AdminOptions{ //nolint:contextcheck // handlers have their requests' contexts
+		Gatherer: a.registry, Ready: a.ready, Logger: a.log,
+	}), a.log)
+	if a.public, err = a.listen(ctx, "webhook", c.HTTP.ListenAddr); err != nil {
+		return err
+	}
+	a.admin, err = a.listen(ctx, "admin", c.HTTP.AdminAddr)
+	return err
+}
+
+// logSettings says at start what is in force, and what is still undecided.
+func (a *App) logSettings() {
+	fields := []zap.Field{zap.String("version", a.options.Build.Version), zap.String("revision", a.options.Build.Revision)}
+	for _, entry := range a.options.Config.Summary() {
+		fields = append(fields, zap.String(entry.Name, entry.Value))
+	}
+	a.log.Info("starting", fields...)
+	if !a.options.Config.Polar.AnonymizeSet {
+		a.log.Warn("POLAR_ANONYMIZE is not set: customers are deleted but keep name and e-mail at Polar, and that can never be made up for; set it to true or false")
+	}
+	if a.options.Config.Work.DryRun {
+		a.log.Warn("DRY_RUN is on: no customer is deleted at Polar")
+	}
+}
+
+// watchSecrets logs when a rotated secret cannot be used.
+func (a *App) watchSecrets() {
+	for _, secret := range a.options.Config.Secrets() {
+		secret.OnProblem(func(err error) {
+			a.log.Error("secret not usable", zap.String("setting", secret.Name()), zap.Error(err))
+		})
+	}
+}
+
+func (a *App) openDatabase(ctx context.Context) error {
+	db, err := database.Open(ctx, a.options.Config.Database.URL.Reveal())
+	if err != nil {
+		return err
+	}
+	a.db = db
+	a.onStop("close database", db.Close)
+	unlock, err := db.Lock()
+	if err != nil {
+		return err
+	}
+	a.onStop("unlock database", unlock)
+	if !a.options.Config.Database.AutoMigrate {
+		return db.CheckMigrated(ctx)
+	}
+	return db.Migrate(ctx)
+}
+
+func (a *App) openPolar() error {
+	base, err := url.Parse(a.options.Config.Polar.Endpoint())
+	if err != nil {
+		return fmt.Errorf("parse Polar's address: %w", err)
+	}
+	a.polar = polar.New(polar.Options{
+		BaseURL: base, Token: a.options.Config.Polar.AccessToken.Value, Timeout: a.options.Config.Polar.Timeout,
+		UserAgent: "polar-bridge/" + a.options.Build.Version, Now: a.options.Now, OnRequest: a.metrics.PolarRequest,
+	})
+	a.onStop("close connections to Polar", func() error { a.polar.CloseIdleConnections(); return nil })
+	return nil
+}
+
+func (a *App) openQueue(ctx context.Context) error {
+	key, err := a.db.DigestKey(ctx)
+	if err != nil {
+		return err
+	}
+	c := a.options.Config
+	a.queue, err = queue.New(queue.Options{
+		Driver: a.db.Driver(), DB: a.db.Main, Reader: a.db.Reader,
+		Applier: deletion.New(deletion.Options{
+			Polar: a.polar, Slots: a.limiter, Metrics: a.metrics, Now: a.options.Now, Anonymize: c.Polar.Anonymize,
+		}),
+		Metrics: a.metrics, Logger: a.log, LogID: queue.LogID(c.Log.ExternalID, key), Now: a.options.Now,
+		Workers: c.Polar.Concurrency, BatchSize: a.options.BatchSize, Retention: c.Work.Retention, DryRun: c.Work.DryRun,
+	})
+	if err != nil {
+		return err
+	}
+	a.onStop("stop queue", func() error { //nolint:contextcheck // stopping begins when ctx has ended
+		if !a.started {
+			return nil
+		}
+		a.limiter.Close() // workers that wait for a slot need not be waited for
+		bounded, cancel := context.WithTimeout(context.Background(), queueStop)
+		defer cancel()
+		return a.queue.Stop(bounded)
+	})
+	if a.db.Dialect != database.SQLite {
+		return nil
+	}
+	interrupted, err := a.queue.ResetRunning(ctx)
+	if err == nil && interrupted > 0 {
+		a.log.Warn("deletions taken back from a process that was killed", zap.Int64("deletions", interrupted))
+	}
+	return err
+}
+
+func (a *App) listen(ctx context.Context, what, address string) (net.Listener, error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("listen for %s requests: %w", what, err)
+	}
+	a.onStop("close "+what+" listener", func() error { _ = listener.Close(); return nil }) // closed before by its server
+	return listener, nil
+}

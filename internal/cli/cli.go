@@ -1,0 +1,120 @@
+// Package cli is the command line: one file per subcommand. Data goes to
+// stdout, talk to stderr; the exit code is 0 for ok, 1 for failure, 2 for
+// wrong usage.
+//
+// It must not know how anything is done; it starts those who do.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/polar-bridge/polar-bridge/config"
+	"github.com/polar-bridge/polar-bridge/internal/app"
+)
+
+// Exit codes.
+const (
+	exitOK      = 0
+	exitFailure = 1
+	exitUsage   = 2
+)
+
+// Env is the world outside of the program.
+type Env struct {
+	// Args are the arguments without the program's name.
+	Args []string
+	// Getenv returns an environment variable, "" when it is not set.
+	Getenv func(string) string
+	// ReadFile reads a secret's file.
+	ReadFile       func(string) ([]byte, error)
+	Stdout, Stderr io.Writer
+	// Version and Revision say what was built; Revision "unknown" is looked up.
+	Version, Revision string
+}
+
+// commands is the command line as kong reads it.
+type commands struct {
+	Serve       serveCommand       `cmd:"" help:"Take webhooks and delete customers at Polar."`
+	Demo        demoCommand        `cmd:"" help:"Show the whole way on this machine, with a local Polar: no account needed."`
+	Send        sendCommand        `cmd:"" help:"Sign one deletion as an identity provider would and post it to a running server."`
+	Migrate     migrateCommand     `cmd:"" help:"Bring the database's tables up to date."`
+	Healthcheck healthcheckCommand `cmd:"" help:"Ask a running server whether it is ready."`
+	Version     versionCommand     `cmd:"" help:"Print the version."`
+}
+
+// usageError is a command line that makes no sense.
+type usageError struct{ error }
+
+// Unwrap lets errors.Is see through.
+func (e usageError) Unwrap() error { return e.error }
+
+func usage(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// Run runs the command that env.Args names and returns the exit code.
+func Run(ctx context.Context, env Env) int {
+	loader := config.NewLoader(config.Env{Getenv: env.Getenv, ReadFile: env.ReadFile, Now: time.Now})
+	exited := -1
+	parser, err := kong.New(&commands{}, append(loader.Options(),
+		kong.Name("polar-bridge"),
+		kong.Description("When a user is deleted at the identity provider, the customer at Polar goes too: once, surely, provably."),
+		kong.Writers(env.Stdout, env.Stderr),
+		kong.Exit(func(code int) { exited = code }),
+		kong.UsageOnError(),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+	)...)
+	if err != nil {
+		return report(env, err)
+	}
+	command, err := parser.Parse(env.Args)
+	if exited >= 0 { // help was asked for and printed
+		return exited
+	}
+	if err != nil {
+		return report(env, usageError{err})
+	}
+	command.BindTo(ctx, (*context.Context)(nil))
+	return report(env, command.Run(&env, loader))
+}
+
+// report prints an error for people and returns the exit code.
+func report(env Env, err error) int {
+	if err == nil {
+		return exitOK
+	}
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		fmt.Fprintf(env.Stderr, "polar-bridge: %s\n", line)
+	}
+	if invalid := (*config.InvalidError)(nil); errors.As(err, &invalid) {
+		fmt.Fprintln(env.Stderr, "Try: polar-bridge serve --help")
+	}
+	if wrong := (usageError{}); errors.As(err, &wrong) {
+		fmt.Fprintln(env.Stderr, "Try: polar-bridge --help")
+		return exitUsage
+	}
+	return exitFailure
+}
+
+// build says what was built, with what the toolchain knows where the linker
+// was told nothing.
+func (e *Env) build() app.Build {
+	b := app.Build{Version: e.Version, Revision: e.Revision, GoVersion: runtime.Version()}
+	info, ok := debug.ReadBuildInfo()
+	if !ok || b.Revision != "unknown" {
+		return b
+	}
+	for _, setting := range info.Settings {
+		if setting.Key == "vcs.revision" {
+			b.Revision = setting.Value
+		}
+	}
+	return b
+}

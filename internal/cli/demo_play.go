@@ -1,0 +1,153 @@
+package cli
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/polar-bridge/polar-bridge/internal/identity"
+	"github.com/polar-bridge/polar-bridge/polar/polartest"
+)
+
+// scene is one delivery of the demo and how it must end.
+type scene struct {
+	title      string
+	provider   string
+	externalID string
+	eventID    string
+	forged     bool             // signed with another secret
+	fault      *polartest.Fault // what Polar's next call meets
+
+	status  int               // the answer to the webhook
+	calls   []int             // what Polar answers to the calls that follow
+	line    map[string]string // the log line that tells the end
+	metric  string            // the series that counts it
+	outcome string            // for people
+}
+
+// shown is a scene and what was seen of it.
+type shown struct {
+	scene
+
+	gotStatus int
+	gotBody   string
+	gotCalls  []int
+	gotLine   string
+	gotMetric string
+	took      time.Duration
+}
+
+func (d *demo) scenes() []scene {
+	const retryAfter = 2 * time.Second
+	wait := polartest.RateLimited(retryAfter)
+	return []scene{
+		{
+			title: "Clerk says that a customer deleted the account", provider: "clerk", externalID: demoAda, eventID: "msg_demo_1",
+			status: http.StatusAccepted, calls: []int{http.StatusNoContent}, outcome: "deleted",
+			line:   map[string]string{"msg": "deletion finished", "event_id": "msg_demo_1", "outcome": "deleted"},
+			metric: `polar_bridge_deletions_total{outcome="deleted",provider="clerk"}`,
+		},
+		{
+			title: "Clerk sends the same event again", provider: "clerk", externalID: demoAda, eventID: "msg_demo_1",
+			status: http.StatusOK, outcome: "recognised, nothing to do",
+			line:   map[string]string{"msg": "webhook received", "event_id": "msg_demo_1", "outcome": "duplicate"},
+			metric: `polar_bridge_webhooks_total{outcome="duplicate",provider="clerk"}`,
+		},
+		{
+			title: "Somebody forges an event for another customer", provider: "clerk", externalID: demoCleo, eventID: "msg_demo_2", forged: true,
+			status: http.StatusUnauthorized, outcome: "refused, customer still there",
+			line:   map[string]string{"msg": "webhook received", "outcome": "unauthenticated", "reason": "bad_signature"},
+			metric: `polar_bridge_webhooks_total{outcome="unauthenticated",provider="clerk"}`,
+		},
+		{
+			title: "Auth0 deletes a user who never was a customer", provider: "auth0", externalID: "auth0|demo-nobody", eventID: "evt_demo_1",
+			status: http.StatusAccepted, calls: []int{http.StatusNotFound}, outcome: "not_found",
+			line:   map[string]string{"msg": "deletion finished", "event_id": "evt_demo_1", "outcome": "not_found"},
+			metric: `polar_bridge_deletions_total{outcome="not_found",provider="auth0"}`,
+		},
+		{
+			title: "Auth0 deletes a customer while Polar says 429", provider: "auth0", externalID: demoBen, eventID: "evt_demo_2", fault: &wait,
+			status: http.StatusAccepted, calls: []int{http.StatusTooManyRequests, http.StatusNoContent}, outcome: "deleted after waiting as told",
+			line:   map[string]string{"msg": "deletion finished", "event_id": "evt_demo_2", "outcome": "deleted"},
+			metric: `polar_bridge_deletion_attempts_total{provider="auth0",result="rate_limited"}`,
+		},
+	}
+}
+
+// play sends every scene's delivery and waits for its end.
+func (d *demo) play(ctx context.Context) ([]shown, error) {
+	const patience = 90 * time.Second
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	var all []shown
+	from := 0
+	for _, s := range d.scenes() {
+		seen := shown{scene: s}
+		start, before := time.Now(), d.polar.Calls()
+		if s.fault != nil {
+			d.polar.FailNext(1, *s.fault)
+		}
+		var err error
+		if seen.gotStatus, seen.gotBody, err = d.deliver(ctx, s); err != nil {
+			return nil, err
+		}
+		if seen.gotLine, from, err = d.log.await(ctx, from, s.line); err != nil {
+			return nil, fmt.Errorf("%s: the log never said so: %w", s.title, err)
+		}
+		seen.took = time.Since(start)
+		for _, call := range d.polar.Journal()[before:] {
+			seen.gotCalls = append(seen.gotCalls, call.Status)
+		}
+		if seen.gotMetric, err = d.metric(ctx, s.metric); err != nil {
+			return nil, err
+		}
+		all = append(all, seen)
+	}
+	return all, nil
+}
+
+// deliver signs and posts a delivery as the identity provider would.
+func (d *demo) deliver(ctx context.Context, s scene) (status int, body string, err error) {
+	entry, ok := identity.Lookup(s.provider)
+	if !ok {
+		return 0, "", fmt.Errorf("there is no provider %q", s.provider)
+	}
+	secret := map[string]string{"clerk": d.clerk, "auth0": d.auth0}[s.provider]
+	if s.forged {
+		secret = "whsec_" + base64.StdEncoding.EncodeToString([]byte(rand.Text()))
+	}
+	header, payload, err := entry.Sample(secret, identity.Sample{ExternalID: s.externalID, EventID: s.eventID, Time: time.Now()})
+	if err != nil {
+		return 0, "", fmt.Errorf("make the event: %w", err)
+	}
+	return post(ctx, d.webhooks+"/webhooks/"+s.provider, header, payload)
+}
+
+// metric returns the series' line as Prometheus would scrape it.
+func (d *demo) metric(ctx context.Context, series string) (string, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, d.operator+"/metrics", http.NoBody)
+	if err != nil {
+		return "", fmt.Errorf("make the scrape: %w", err)
+	}
+	response, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(request)
+	if err != nil {
+		return "", fmt.Errorf("scrape metrics: %w", err)
+	}
+	defer response.Body.Close() //nolint:errcheck // only read
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		return "", fmt.Errorf("scrape metrics: %w", err)
+	}
+	for line := range strings.SplitSeq(string(text), "\n") {
+		if strings.HasPrefix(line, series) {
+			return line, nil
+		}
+	}
+	return "", errors.New("no series " + series)
+}

@@ -1,0 +1,156 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/polar-bridge/polar-bridge/config"
+	"github.com/polar-bridge/polar-bridge/internal/app"
+	"github.com/polar-bridge/polar-bridge/internal/identity"
+)
+
+type sendCommand struct {
+	Provider   string `arg:"" help:"Whose webhook to send: clerk, auth0 or auth0-logs."`
+	URL        string `name:"url" default:"http://127.0.0.1:8080" placeholder:"URL" help:"The server's address, without /webhooks. Anything but loopback needs --yes."`
+	ExternalID string `name:"external-id" placeholder:"ID" help:"Whose deletion to send. By default polar-bridge-test- and a random text; any other needs --yes, because its customer will be deleted."`
+	EventID    string `name:"event-id" placeholder:"ID" help:"The event's id; by default a random one. Send one twice to see the repeat recognised."`
+	Yes        bool   `name:"yes" help:"Really send it."`
+	JSON       bool   `name:"json" help:"Print JSON."`
+
+	Clerk config.Clerk `embed:"" group:"Identity providers"`
+	Auth0 config.Auth0 `embed:"" group:"Identity providers"`
+}
+
+// testPrefix begins the ids that need no --yes: no customer has such an id.
+const testPrefix = "polar-bridge-test-"
+
+// maxAnswer bounds what is read of the server's answer.
+const maxAnswer = 64 << 10
+
+// sent is what is printed.
+type sent struct {
+	Provider   string `json:"provider"`
+	URL        string `json:"url"`
+	EventID    string `json:"event_id"`
+	ExternalID string `json:"external_id"`
+	Status     int    `json:"status"`
+	Body       string `json:"body"`
+}
+
+// Run signs one deletion with the configured secret and posts it.
+func (c *sendCommand) Run(ctx context.Context, env *Env, loader *config.Loader) error {
+	entry, ok := identity.Lookup(c.Provider)
+	if !ok {
+		return usage("there is no provider %q: choose one of %s", c.Provider, strings.Join(providerNames(), ", "))
+	}
+	if err := loader.Load(&c.Clerk, &c.Auth0); err != nil {
+		return err
+	}
+	settings, ok := app.ProviderSettings(&c.Clerk, &c.Auth0, time.Now)[entry.Name]
+	if !ok {
+		return fmt.Errorf("%s is not set: it must be the secret that the server has", entry.SecretEnv)
+	}
+	if err := c.consent(); err != nil {
+		return err
+	}
+	if c.ExternalID == "" {
+		c.ExternalID = testPrefix + strings.ToLower(rand.Text())
+	}
+	if c.EventID == "" {
+		c.EventID = "evt_" + rand.Text()
+	}
+	header, body, err := entry.Sample(settings.Secrets()[0], identity.Sample{
+		ExternalID: c.ExternalID, EventID: c.EventID, Time: time.Now(), IDField: settings.IDField, Source: settings.Source,
+	})
+	if err != nil {
+		return fmt.Errorf("make the event: %w", err)
+	}
+	s := sent{Provider: c.Provider, URL: strings.TrimRight(c.URL, "/") + "/webhooks/" + c.Provider, EventID: c.EventID, ExternalID: c.ExternalID}
+	s.Status, s.Body, err = post(ctx, s.URL, header, body)
+	if err != nil {
+		return err
+	}
+	return c.print(env, s)
+}
+
+// consent refuses what may delete a real customer unless --yes is there.
+func (c *sendCommand) consent() error {
+	address, err := url.Parse(c.URL)
+	if err != nil || address.Host == "" || address.Scheme != "http" && address.Scheme != "https" {
+		return usage("--url must be an address such as http://127.0.0.1:8080")
+	}
+	switch {
+	case c.Yes:
+		return nil
+	case !loopback(address.Hostname()):
+		return usage("%s is not this machine: a signed deletion sent there is carried out; add --yes if you mean it", address.Host)
+	case c.ExternalID != "" && !strings.HasPrefix(c.ExternalID, testPrefix):
+		return usage("the customer with that external id will be deleted and their subscriptions end at once; add --yes if you mean it")
+	}
+	return nil
+}
+
+func (c *sendCommand) print(env *Env, s sent) error {
+	var err error
+	if c.JSON {
+		err = json.NewEncoder(env.Stdout).Encode(s)
+	} else {
+		_, err = fmt.Fprintf(env.Stdout, "%s event %s for %q: %d %s\n", s.Provider, s.EventID, s.ExternalID, s.Status, s.Body)
+	}
+	if err != nil {
+		return err
+	}
+	if s.Status/100 != http.StatusOK/100 {
+		return fmt.Errorf("the server did not take it: %d", s.Status)
+	}
+	return nil
+}
+
+// post sends one delivery and returns the answer.
+func post(ctx context.Context, address string, header http.Header, body []byte) (status int, answer string, err error) {
+	const patience = 15 * time.Second
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
+	if err != nil {
+		return 0, "", fmt.Errorf("make the request: %w", err)
+	}
+	request.Header = header
+	client := &http.Client{
+		Transport: &http.Transport{DisableKeepAlives: true, Proxy: http.ProxyFromEnvironment},
+		// A signed deletion goes where it was sent to and nowhere else.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return 0, "", fmt.Errorf("post the event: %w", err)
+	}
+	defer response.Body.Close() //nolint:errcheck // only read
+	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	if err != nil {
+		return 0, "", fmt.Errorf("read the answer: %w", err)
+	}
+	return response.StatusCode, strings.TrimSpace(string(text)), nil
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+func providerNames() []string {
+	var names []string
+	for _, entry := range identity.Entries() {
+		names = append(names, entry.Name)
+	}
+	return names
+}

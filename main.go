@@ -1,0 +1,34 @@
+// Command polar-bridge deletes the Polar customer of everybody who deletes
+// their account at an identity provider: once, surely, provably.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/polar-bridge/polar-bridge/internal/cli"
+)
+
+// Set by the linker at release, see the Makefile.
+var (
+	version  = "dev"
+	revision = "unknown" //nolint:gochecknoglobals // the linker can only set a variable
+)
+
+func main() {
+	os.Exit(run())
+}
+
+func run() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	// A second signal ends the program at once.
+	context.AfterFunc(ctx, stop)
+	return cli.Run(ctx, cli.Env{
+		Args: os.Args[1:], Getenv: os.Getenv, ReadFile: os.ReadFile,
+		Stdout: os.Stdout, Stderr: os.Stderr,
+		Version: version, Revision: revision,
+	})
+}
