@@ -1,0 +1,196 @@
+package e2e_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
+	"github.com/polar-bridge/polar-bridge/polar/polartest"
+)
+
+func (w *world) addCustomers(n int) []string {
+	ids := make([]string, n)
+	for i := range ids {
+		ids[i] = fmt.Sprintf("user_%04d", i)
+		w.polar.AddCustomer(polartest.Customer{ExternalID: ids[i]})
+	}
+	return ids
+}
+
+// waitDeleted waits until Polar has deleted all of them and requires that it
+// deleted none twice.
+func (w *world) waitDeleted(t *testing.T, ids []string, within time.Duration) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), within)
+	defer cancel()
+	for _, id := range ids {
+		require.NoError(t, w.polar.WaitForDeleted(ctx, id), "%s was not deleted within %s", id, within)
+		require.Equal(t, 1, w.polar.Deleted(id), id)
+	}
+}
+
+func TestKilledBetweenAcknowledgementAndDELETE(t *testing.T) {
+	t.Parallel()
+	databasetest.EachURL(t, func(t *testing.T, database string) {
+		w := newWorld(t, database)
+		ids := w.addCustomers(5)
+		p := w.start(t)
+
+		// The first one meets a 429: from then on nobody may ask Polar.
+		w.polar.FailNext(1, polartest.RateLimited(3*time.Second))
+		p.deliver(t, sign(t, "clerk", "msg_0", ids[0]), http.StatusAccepted)
+		require.NoError(t, w.polar.WaitForCalls(t.Context(), 1))
+		for i, id := range ids[1:] {
+			p.deliver(t, sign(t, "clerk", fmt.Sprint("msg_", i+1), id), http.StatusAccepted)
+		}
+		p.kill()
+		require.Equal(t, 1, w.polar.Calls())
+
+		w.start(t)
+		w.waitDeleted(t, ids, 90*time.Second)
+	})
+}
+
+func TestKilledBetweenDELETEAndCompletion(t *testing.T) {
+	t.Parallel()
+	databasetest.EachURL(t, func(t *testing.T, database string) {
+		w := newWorld(t, database)
+		ids := w.addCustomers(1)
+		p := w.start(t)
+
+		w.polar.FailNext(1, polartest.Hang().AfterCommit())
+		p.deliver(t, sign(t, "clerk", "msg_0", ids[0]), http.StatusAccepted)
+		require.NoError(t, w.polar.WaitForDeleted(t.Context(), ids[0]))
+		p.kill()
+
+		next := w.start(t)
+		next.waitMetric(t, `polar_bridge_deletions_total{outcome="deleted",provider="clerk"}`, 1, 90*time.Second)
+		require.Contains(t, next.output(), `"confirmed_by":"retry"`)
+		require.Equal(t, 1, w.polar.Deleted(ids[0]))
+		require.Equal(t, 2, w.polar.Calls())
+	})
+}
+
+func TestAThousandEventsThroughAFlappingPolarAndTenKills(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, databasetest.SQLite(t), "POLAR_CONCURRENCY=8", "POLAR_TIMEOUT=1s")
+	const events, kills = 1000, 10
+	ids := w.addCustomers(events)
+	w.polar.SetFaultFunc(flapping)
+
+	var current atomic.Pointer[process]
+	current.Store(w.start(t))
+	var accepted atomic.Int64
+	work := make(chan int)
+	var senders sync.WaitGroup
+	client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 8}}
+	for range 8 {
+		senders.Go(func() {
+			for i := range work {
+				d := sign(t, "clerk", fmt.Sprint("msg_", i), ids[i])
+				for t.Context().Err() == nil { // as the provider does, until it hears 2xx
+					if status, _ := current.Load().post(t.Context(), client, d); status/100 == 2 {
+						accepted.Add(1)
+						break
+					}
+				}
+			}
+		})
+	}
+	for i := range events {
+		work <- i
+		if i%(events/kills) == events/kills/2 {
+			current.Load().kill()
+			current.Store(w.start(t))
+		}
+	}
+	close(work)
+	senders.Wait()
+	require.EqualValues(t, events, accepted.Load())
+	w.waitDeleted(t, ids, 3*time.Minute)
+
+	last := current.Load()
+	last.waitMetric(t, `polar_bridge_deletions{state="waiting"}`, 0, 3*time.Minute)
+	require.Zero(t, last.metric(t, `polar_bridge_deletions{state="held"}`))
+	last.noSecrets(t)
+	t.Logf("%d calls for %d deletions", w.polar.Calls(), events)
+}
+
+// flapping breaks about a quarter of the calls, in all the ways that Polar has.
+func flapping(e polartest.Entry) polartest.Fault {
+	switch e.Seq % 20 {
+	case 2:
+		return polartest.InternalError()
+	case 5:
+		return polartest.ResetBeforeCommit()
+	case 7:
+		return polartest.ResetAfterCommit()
+	case 11:
+		return polartest.Gateway(520)
+	case 17:
+		return polartest.Gateway(520).AfterCommit()
+	}
+	if e.Seq%200 == 13 {
+		return polartest.RateLimited(time.Second)
+	}
+	return polartest.Fault{}
+}
+
+func TestFortyEventsInFiveSimultaneousCopiesAreFortyDELETEs(t *testing.T) {
+	t.Parallel()
+	databasetest.EachURL(t, func(t *testing.T, database string) {
+		w := newWorld(t, database)
+		ids := w.addCustomers(40)
+		p := w.start(t)
+		var copies sync.WaitGroup
+		for i, id := range ids {
+			d := sign(t, "clerk", fmt.Sprint("msg_", i), id)
+			for range 5 {
+				copies.Go(func() {
+					if status, text := p.post(t.Context(), http.DefaultClient, d); status/100 != 2 {
+						t.Errorf("%d %s", status, text)
+					}
+				})
+			}
+		}
+		copies.Wait()
+		p.waitMetric(t, `polar_bridge_deletions_total{outcome="deleted",provider="clerk"}`, 40, 30*time.Second)
+		w.waitDeleted(t, ids, time.Second)
+		require.Equal(t, 40, w.polar.Calls())
+		require.InDelta(t, 160, p.metric(t, `polar_bridge_events_total{outcome="duplicate",provider="clerk"}`), 0)
+	})
+}
+
+func TestUnderA429EverybodyWaits(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, databasetest.SQLite(t))
+	ids := w.addCustomers(20)
+	p := w.start(t)
+	const wait = 8 * time.Second
+	began := time.Now()
+	w.polar.SetFaultFunc(func(e polartest.Entry) polartest.Fault {
+		if e.Time.Sub(began) < wait {
+			return polartest.RateLimited(wait)
+		}
+		return polartest.Fault{}
+	})
+	for i, id := range ids {
+		p.deliver(t, sign(t, "clerk", fmt.Sprint("msg_", i), id), http.StatusAccepted)
+	}
+	w.waitDeleted(t, ids, 40*time.Second)
+	early := 0
+	for _, call := range w.polar.Journal() {
+		if call.Time.Sub(began) < 7500*time.Millisecond {
+			early++
+		}
+	}
+	require.LessOrEqual(t, early, 5)
+	t.Logf("%d calls in the first 7.5 s", early)
+}

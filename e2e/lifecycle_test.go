@@ -1,0 +1,124 @@
+package e2e_test
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
+	"github.com/polar-bridge/polar-bridge/polar/polartest"
+)
+
+// get asks the admin listener and returns the status.
+func (p *process) get(t *testing.T, path string) int {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.operator+path, http.NoBody)
+	require.NoError(t, err)
+	response, err := http.DefaultClient.Do(request)
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	return response.StatusCode
+}
+
+func TestATerminatedServerFinishesWhatItBeganAndExitsCleanly(t *testing.T) {
+	t.Parallel()
+	databasetest.EachURL(t, func(t *testing.T, database string) {
+		w := newWorld(t, database)
+		ids := w.addCustomers(10)
+		p := w.start(t)
+		w.polar.SetFault(polartest.Slow(300 * time.Millisecond))
+		for i, id := range ids {
+			p.deliver(t, sign(t, "clerk", fmt.Sprint("msg_", i), id), 202)
+		}
+		require.NoError(t, w.polar.WaitForCalls(t.Context(), 1))
+		require.Zero(t, p.terminate(t), p.output())
+		require.Contains(t, p.output(), `"msg":"stopped"`)
+		finished := strings.Count(p.output(), `"msg":"deletion finished"`)
+		require.Equal(t, w.polar.Calls(), finished, "no call was broken off")
+
+		w.polar.ClearFaults()
+		w.start(t)
+		w.waitDeleted(t, ids, 30*time.Second)
+		require.Equal(t, len(ids), w.polar.Calls())
+	})
+}
+
+func TestReadinessIsRedWhileTheServerStillServes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, databasetest.SQLite(t), "SHUTDOWN_DELAY=2s")
+	w.addCustomers(1)
+	p := w.start(t)
+	require.Equal(t, 200, p.get(t, "/readyz"))
+	var stopped sync.WaitGroup
+	stopped.Go(func() { p.terminate(t) })
+	require.Eventually(t, func() bool { return p.get(t, "/readyz") == 503 }, time.Second, 10*time.Millisecond)
+	require.Equal(t, 200, p.get(t, "/livez"))
+	p.deliver(t, sign(t, "clerk", "msg_late", "user_0000"), 202)
+	stopped.Wait()
+}
+
+func TestReadinessDoesNotAskPolar(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, databasetest.SQLite(t))
+	w.polar.SetFault(polartest.Gateway(503))
+	w.addCustomers(1)
+	p := w.start(t)
+	p.deliver(t, sign(t, "clerk", "msg_0", "user_0000"), 202)
+	require.NoError(t, w.polar.WaitForCalls(t.Context(), 1))
+	require.Equal(t, 200, p.get(t, "/readyz"))
+}
+
+func TestASecondServerOnTheSameSQLiteFileIsRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, databasetest.SQLite(t))
+	w.start(t)
+	second := w.launch(t, "serve")
+	<-second.exited
+	require.Equal(t, 1, second.command.ProcessState.ExitCode())
+	require.Contains(t, second.output(), "another polar-bridge serves this SQLite file")
+}
+
+func TestARevokedTokenPausesEverythingAndIsNotHeldAgainstAnybody(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, databasetest.SQLite(t))
+	ids := w.addCustomers(30)
+	p := w.start(t)
+	w.polar.RevokeToken(polarToken)
+	for i, id := range ids {
+		p.deliver(t, sign(t, "clerk", fmt.Sprint("msg_", i), id), 202)
+	}
+	p.waitMetric(t, `polar_bridge_polar_paused{reason="unauthorized"}`, 1, 20*time.Second)
+	require.LessOrEqual(t, w.polar.Calls(), 4)
+	w.polar.AllowToken(polarToken, polartest.TokenFull)
+	w.waitDeleted(t, ids, 100*time.Second)
+	require.Zero(t, p.metric(t, `polar_bridge_deletions{state="held"}`))
+	require.LessOrEqual(t, w.polar.Calls(), len(ids)+5)
+	p.waitMetric(t, `polar_bridge_polar_paused{reason="unauthorized"}`, 0, 20*time.Second)
+}
+
+func TestAnIdleServerIsSmall(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, databasetest.SQLite(t))
+	p := w.start(t)
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.command.Process.Pid))
+	if err != nil {
+		t.Skip("no /proc on this system")
+	}
+	for line := range strings.SplitSeq(string(status), "\n") {
+		if value, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			kilobytes, err := strconv.Atoi(strings.Fields(value)[0])
+			require.NoError(t, err)
+			t.Logf("peak RSS after the start: %d kB", kilobytes)
+			require.LessOrEqual(t, kilobytes, 45*1024)
+			return
+		}
+	}
+	require.FailNow(t, "no VmHWM")
+}

@@ -1,0 +1,258 @@
+package e2e_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
+	"github.com/polar-bridge/polar-bridge/internal/identity"
+	"github.com/polar-bridge/polar-bridge/polar/polartest"
+)
+
+// binaryVariable tells the tests where TestMain has built the program.
+const binaryVariable = "POLAR_BRIDGE_E2E_BINARY"
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+// run builds the program as it is shipped, without the race detector.
+func run(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "polar-bridge-e2e-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir) //nolint:errcheck // a temporary folder
+	binary := filepath.Join(dir, "polar-bridge")
+	build := exec.Command("go", "build", "-trimpath", "-o", binary, "..")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "build: %v\n%s", err, out)
+		return 1
+	}
+	if err := os.Setenv(binaryVariable, binary); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return databasetest.Main(m)
+}
+
+// Secrets of the tests. The name says where they must never appear.
+const (
+	polarToken = "polar_oat_marker_secret_0123456789"
+	clerkKey   = "whsec_bWFya2VyLXNlY3JldC1tYXJrZXItc2VjcmV0"
+	auth0Token = "marker-secret-auth0-token"
+	logsToken  = "marker-secret-auth0-logs-token"
+)
+
+// world is a local Polar and a database that survive the processes.
+type world struct {
+	polar    *polartest.Server
+	database string
+	settings map[string]string
+}
+
+func newWorld(t *testing.T, database string, settings ...string) *world {
+	t.Helper()
+	w := &world{
+		polar: polartest.Start(t, polartest.Options{Token: polarToken}), database: database,
+		settings: map[string]string{
+			"POLAR_ACCESS_TOKEN": polarToken, "POLAR_ANONYMIZE": "true", "POLAR_RATE_LIMIT": "0",
+			"CLERK_WEBHOOK_SIGNING_SECRET": clerkKey, "AUTH0_WEBHOOK_TOKEN": auth0Token,
+			"AUTH0_LOGS_TOKEN": logsToken, "AUTH0_LOGS_UNCONFIRMED": "true",
+			"DATABASE_URL": database, "LISTEN_ADDR": "127.0.0.1:0", "ADMIN_ADDR": "127.0.0.1:0",
+		},
+	}
+	w.settings["POLAR_BASE_URL"] = w.polar.URL().String()
+	for _, setting := range settings {
+		name, value, _ := strings.Cut(setting, "=")
+		w.settings[name] = value
+	}
+	return w
+}
+
+// process is one run of the binary.
+type process struct {
+	command   *exec.Cmd
+	webhooks  string
+	operator  string
+	exited    chan struct{}
+	exitError error
+
+	mutex sync.Mutex
+	log   bytes.Buffer
+}
+
+// start runs serve and returns when it is ready.
+func (w *world) start(t *testing.T) *process {
+	t.Helper()
+	p := w.launch(t, "serve")
+	t.Cleanup(func() { p.kill() })
+	return p
+}
+
+// launch starts the binary and waits for its ready line or its exit.
+func (w *world) launch(t *testing.T, args ...string) *process {
+	t.Helper()
+	p := &process{command: exec.Command(os.Getenv(binaryVariable), args...), exited: make(chan struct{})}
+	p.command.Dir = t.TempDir()
+	for name, value := range w.settings {
+		p.command.Env = append(p.command.Env, name+"="+value)
+	}
+	output, err := p.command.StdoutPipe()
+	require.NoError(t, err)
+	p.command.Stderr = p.command.Stdout
+	require.NoError(t, p.command.Start())
+	ready := make(chan struct{})
+	go p.read(output, ready)
+	select {
+	case <-ready:
+	case <-p.exited:
+	case <-time.After(30 * time.Second):
+		p.kill()
+		require.FailNow(t, "never ready", p.output())
+	}
+	return p
+}
+
+func (p *process) read(output io.Reader, ready chan struct{}) {
+	lines := bufio.NewScanner(output)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		p.mutex.Lock()
+		p.log.Write(lines.Bytes())
+		p.log.WriteByte('\n')
+		p.mutex.Unlock()
+		var line struct {
+			Message string `json:"msg"`
+			Listen  string `json:"listen_addr"`
+			Admin   string `json:"admin_addr"`
+		}
+		if json.Unmarshal(lines.Bytes(), &line) == nil && line.Message == "ready" {
+			p.webhooks, p.operator = "http://"+line.Listen, "http://"+line.Admin
+			close(ready)
+		}
+	}
+	p.exitError = p.command.Wait()
+	close(p.exited)
+}
+
+func (p *process) output() string {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	return p.log.String()
+}
+
+// kill ends the process as a power cut would.
+func (p *process) kill() {
+	_ = p.command.Process.Signal(syscall.SIGKILL) // it may have ended already
+	<-p.exited
+}
+
+// terminate asks the process to stop and returns its exit code.
+func (p *process) terminate(t *testing.T) int {
+	t.Helper()
+	require.NoError(t, p.command.Process.Signal(syscall.SIGTERM))
+	select {
+	case <-p.exited:
+	case <-time.After(25 * time.Second):
+		p.kill()
+		require.FailNow(t, "did not stop", p.output())
+	}
+	return p.command.ProcessState.ExitCode()
+}
+
+// delivery is a signed webhook that can be posted again and again.
+type delivery struct {
+	provider string
+	header   http.Header
+	body     []byte
+}
+
+func sign(t testing.TB, provider, eventID, externalID string) delivery {
+	t.Helper()
+	entry, ok := identity.Lookup(provider)
+	require.True(t, ok)
+	secret := map[string]string{"clerk": clerkKey, "auth0": auth0Token, "auth0-logs": logsToken}[provider]
+	header, body, err := entry.Sample(secret, identity.Sample{ExternalID: externalID, EventID: eventID, Time: time.Now()})
+	require.NoError(t, err)
+	return delivery{provider, header, body}
+}
+
+// post returns the status, or 0 when the process did not answer.
+func (p *process) post(ctx context.Context, client *http.Client, d delivery) (int, string) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, p.webhooks+"/webhooks/"+d.provider, bytes.NewReader(d.body))
+	if err != nil {
+		return 0, err.Error()
+	}
+	request.Header = d.header.Clone()
+	response, err := client.Do(request)
+	if err != nil {
+		return 0, err.Error()
+	}
+	defer response.Body.Close() //nolint:errcheck // only read
+	text, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
+	if err != nil {
+		return 0, err.Error()
+	}
+	return response.StatusCode, string(text)
+}
+
+// deliver posts and requires the status.
+func (p *process) deliver(t *testing.T, d delivery, status int) string {
+	t.Helper()
+	got, text := p.post(t.Context(), http.DefaultClient, d)
+	require.Equal(t, status, got, text)
+	return text
+}
+
+// metric returns the value of the series with exactly this text.
+func (p *process) metric(t *testing.T, series string) float64 {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.operator+"/metrics", http.NoBody)
+	require.NoError(t, err)
+	response, err := http.DefaultClient.Do(request)
+	require.NoError(t, err)
+	defer response.Body.Close() //nolint:errcheck // only read
+	text, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	for line := range strings.SplitSeq(string(text), "\n") {
+		if value, ok := strings.CutPrefix(line, series+" "); ok {
+			number, err := strconv.ParseFloat(value, 64)
+			require.NoError(t, err)
+			return number
+		}
+	}
+	require.FailNow(t, "no series", series)
+	return 0
+}
+
+// waitMetric waits until the series has the value.
+func (p *process) waitMetric(t *testing.T, series string, want float64, within time.Duration) {
+	t.Helper()
+	require.Eventually(t, func() bool { return p.metric(t, series) == want }, within, 50*time.Millisecond,
+		"%s is not %v\n%s", series, want, p.output())
+}
+
+// noSecrets is asked of everything that a process said.
+func (p *process) noSecrets(t *testing.T) {
+	t.Helper()
+	for _, secret := range []string{"marker", clerkKey[len("whsec_"):]} {
+		require.NotContains(t, p.output(), secret)
+	}
+}
