@@ -6,12 +6,9 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"time"
-
-	"github.com/alecthomas/kong"
 
 	"github.com/polar-bridge/polar-bridge/config"
 	"github.com/polar-bridge/polar-bridge/internal/app"
@@ -95,19 +92,20 @@ func startDemo(ctx context.Context, env *Env) (*demo, error) {
 	return d, nil
 }
 
-// startService starts the server as serve would, with its settings in an
-// environment of its own.
+// startService starts the server as serve would, with nobody's settings but its
+// own.
 func (d *demo) startService(ctx context.Context, env *Env, polarURL string) (stop func() error, err error) {
 	nothing := func() error { return nil }
-	settings, err := settingsFrom(map[string]string{
-		"POLAR_ACCESS_TOKEN": d.token, "POLAR_BASE_URL": polarURL, "POLAR_ANONYMIZE": "false",
-		"CLERK_WEBHOOK_SIGNING_SECRET": d.clerk, "AUTH0_WEBHOOK_TOKEN": d.auth0,
-		"DATABASE_URL": "sqlite:" + filepath.Join(d.folder, "demo.db"),
-		"LISTEN_ADDR":  "127.0.0.1:0", "ADMIN_ADDR": "127.0.0.1:0",
-	})
+	settings, err := config.Default()
 	if err != nil {
 		return nothing, err
 	}
+	settings.Polar.AccessToken = config.Static("POLAR_ACCESS_TOKEN", d.token)
+	settings.Polar.BaseURL, settings.Polar.AnonymizeSet = polarURL, true
+	settings.Clerk.SigningSecret = config.Static("CLERK_WEBHOOK_SIGNING_SECRET", d.clerk)
+	settings.Auth0.WebhookToken = config.Static("AUTH0_WEBHOOK_TOKEN", d.auth0)
+	settings.Database.URL = config.Secret("sqlite:" + filepath.Join(d.folder, "demo.db"))
+	settings.HTTP.ListenAddr, settings.HTTP.AdminAddr = "127.0.0.1:0", "127.0.0.1:0"
 	logger, err := app.NewLogger(settings.Log, d.log)
 	if err != nil {
 		return nothing, err
@@ -122,22 +120,4 @@ func (d *demo) startService(ctx context.Context, env *Env, polarURL string) (sto
 	done := make(chan error, 1)
 	go func() { done <- d.service.Run(running) }()
 	return func() error { cancel(); return <-done }, nil
-}
-
-// settingsFrom reads settings from variables that are nobody else's.
-func settingsFrom(variables map[string]string) (*config.Config, error) {
-	loader := config.NewLoader(config.Env{
-		Getenv:   func(name string) string { return variables[name] },
-		ReadFile: func(string) ([]byte, error) { return nil, os.ErrNotExist },
-		Now:      time.Now,
-	})
-	settings := &config.Config{}
-	parser, err := kong.New(settings, append(loader.Options(), kong.NoDefaultHelp(), kong.Writers(io.Discard, io.Discard))...)
-	if err != nil {
-		return nil, fmt.Errorf("prepare settings: %w", err)
-	}
-	if _, err := parser.Parse(nil); err != nil {
-		return nil, fmt.Errorf("read settings: %w", err)
-	}
-	return settings, loader.Load(config.ForServe(settings))
 }
