@@ -10,9 +10,8 @@ import (
 // Config is every setting. Its parts can be embedded in a command alone, when
 // that command needs no more.
 type Config struct {
-	Polar    Polar    `embed:"" group:"Polar"`
-	Clerk    Clerk    `embed:"" group:"Identity providers"`
-	Auth0    Auth0    `embed:"" group:"Identity providers"`
+	Polar    Polar `embed:"" group:"Polar"`
+	Identity `embed:""`
 	Work     Work     `embed:"" group:"Deletions"`
 	Database Database `embed:"" group:"Database"`
 	HTTP     HTTP     `embed:"" group:"HTTP"`
@@ -40,30 +39,6 @@ type Polar struct {
 	Anonymize bool `kong:"-"`
 	// AnonymizeSet says whether the operator has chosen. Load sets it.
 	AnonymizeSet bool `kong:"-"`
-}
-
-// Clerk is the provider Clerk.
-type Clerk struct {
-	// SigningSecret enables the provider.
-	SigningSecret *SecretSource `kong:"-" secret:"CLERK_WEBHOOK_SIGNING_SECRET"`
-	// IDField is id or external_id.
-	IDField string `name:"clerk-id-field" env:"CLERK_ID_FIELD" type:"setting" default:"id" placeholder:"FIELD" help:"The user's field that is Polar's external id: id or external_id."`
-	// InstanceID limits the events to one instance; empty for all.
-	InstanceID string `name:"clerk-instance-id" env:"CLERK_INSTANCE_ID" type:"setting" placeholder:"ID" help:"Ignore events of any other Clerk instance."`
-}
-
-// Auth0 is the provider Auth0 with its two ways of sending events.
-type Auth0 struct {
-	// WebhookToken enables Event Streams.
-	WebhookToken *SecretSource `kong:"-" secret:"AUTH0_WEBHOOK_TOKEN"`
-	// IDField is a JSON pointer into an Event Streams event.
-	IDField string `name:"auth0-id-field" env:"AUTH0_ID_FIELD" type:"setting" default:"/data/object/user_id" placeholder:"POINTER" help:"JSON pointer to Polar's external id: the default, or one below /data/object/app_metadata."`
-	// StreamID limits the events to one stream; empty for all.
-	StreamID string `name:"auth0-stream-id" env:"AUTH0_STREAM_ID" type:"setting" placeholder:"ID" help:"Ignore events of any other Auth0 event stream."`
-	// LogsToken enables Log Streams.
-	LogsToken *SecretSource `kong:"-" secret:"AUTH0_LOGS_TOKEN"`
-	// LogsUnconfirmed accepts that Auth0 is not asked about a deletion.
-	LogsUnconfirmed bool `name:"auth0-logs-unconfirmed" env:"AUTH0_LOGS_UNCONFIRMED" type:"setting" default:"false" help:"Accept deletions from Auth0's Log Streams although they are not confirmed at Auth0."`
 }
 
 // Work says what is done with deletions.
@@ -132,7 +107,9 @@ func (p *Polar) Endpoint() string {
 // Secrets returns all secrets that can change while the program runs, set or
 // not: everything but the database's URL.
 func (c *Config) Secrets() []*SecretSource {
-	return []*SecretSource{
-		c.Polar.AccessToken, c.Clerk.SigningSecret, c.Auth0.WebhookToken, c.Auth0.LogsToken, c.HTTP.AdminPassword,
+	all := []*SecretSource{c.Polar.AccessToken}
+	for _, provider := range c.providers() {
+		all = append(all, provider.secrets()...)
 	}
+	return append(all, c.HTTP.AdminPassword)
 }

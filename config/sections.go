@@ -23,13 +23,6 @@ const (
 	maxShutdownDelay = time.Minute
 )
 
-// Where Auth0's event may name the customer. What users can edit themselves,
-// user_metadata above all, must never choose one.
-const (
-	auth0UserID      = "/data/object/user_id"
-	auth0AppMetadata = "/data/object/app_metadata/"
-)
-
 // defaultDatabaseURL is a file in the working directory.
 const defaultDatabaseURL = "sqlite:polar-bridge.db"
 
@@ -43,14 +36,11 @@ func (s serve) load(l *Loader) {
 	s.config.load(l)
 	l.require(s.config.Polar.AccessToken.IsSet(), "POLAR_ACCESS_TOKEN",
 		"is required; create an organization access token with the scope customers:write at Polar")
-	provided := s.config.Clerk.SigningSecret.IsSet() || s.config.Auth0.WebhookToken.IsSet() || s.config.Auth0.LogsToken.IsSet()
-	broken := l.bad["CLERK_WEBHOOK_SIGNING_SECRET"] || l.bad["AUTH0_WEBHOOK_TOKEN"] || l.bad["AUTH0_LOGS_TOKEN"]
-	l.require(provided || broken, "CLERK_WEBHOOK_SIGNING_SECRET",
-		"or AUTH0_WEBHOOK_TOKEN is required, because no identity provider is enabled")
+	s.config.requireOne(l)
 }
 
 func (c *Config) load(l *Loader) {
-	for _, section := range []Section{&c.Polar, &c.Clerk, &c.Auth0, &c.Work, &c.Database, &c.HTTP, &c.Log} {
+	for _, section := range []Section{&c.Polar, &c.Identity, &c.Work, &c.Database, &c.HTTP, &c.Log} {
 		section.load(l)
 	}
 }
@@ -66,21 +56,6 @@ func (p *Polar) load(l *Loader) {
 	l.require(p.RateLimit >= 0, "POLAR_RATE_LIMIT", "must be 0 (unlimited) or more")
 	l.require(p.Concurrency >= 1 && p.Concurrency <= maxConcurrency, "POLAR_CONCURRENCY", "must lie between 1 and 100")
 	l.require(p.Timeout > 0 && p.Timeout <= maxTimeout, "POLAR_TIMEOUT", "must be more than 0s and at most 12s")
-}
-
-func (c *Clerk) load(l *Loader) {
-	c.SigningSecret = l.secret("CLERK_WEBHOOK_SIGNING_SECRET", several(checkKey))
-	l.oneOf("CLERK_ID_FIELD", c.IDField, "id", "external_id")
-}
-
-func (a *Auth0) load(l *Loader) {
-	a.WebhookToken = l.secret("AUTH0_WEBHOOK_TOKEN", several(checkToken))
-	a.LogsToken = l.secret("AUTH0_LOGS_TOKEN", several(checkHeaderValue))
-	below, found := strings.CutPrefix(a.IDField, auth0AppMetadata)
-	l.require(a.IDField == auth0UserID || found && pointer(below), "AUTH0_ID_FIELD",
-		"must be "+auth0UserID+" or a JSON pointer below "+auth0AppMetadata)
-	l.require(a.LogsUnconfirmed || !a.LogsToken.IsSet(), "AUTH0_LOGS_TOKEN",
-		"needs AUTH0_LOGS_UNCONFIRMED=true, because these deletions are not confirmed at Auth0")
 }
 
 func (w *Work) load(l *Loader) {

@@ -23,7 +23,11 @@ const (
 // secret it says only whether it is set.
 func (c *Config) Summary() []Entry {
 	var entries []Entry
-	for _, section := range []any{&c.Polar, &c.Clerk, &c.Auth0, &c.Work, &c.Database, &c.HTTP, &c.Log} {
+	sections := []any{&c.Polar}
+	for _, provider := range c.providers() {
+		sections = append(sections, provider)
+	}
+	for _, section := range append(sections, &c.Work, &c.Database, &c.HTTP, &c.Log) {
 		entries = append(entries, summarize(reflect.ValueOf(section).Elem())...)
 	}
 	return entries

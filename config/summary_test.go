@@ -66,7 +66,16 @@ func TestSummaryOfNothing(t *testing.T) {
 // Every exported field is a setting, a secret, or says that it is neither.
 func TestEveryFieldIsTagged(t *testing.T) {
 	t.Parallel()
-	for section := range reflect.TypeFor[config.Config]().Fields() {
+	requireTagged(t, reflect.TypeFor[config.Config]())
+}
+
+func requireTagged(t *testing.T, sections reflect.Type) {
+	t.Helper()
+	for section := range sections.Fields() {
+		if section.Anonymous {
+			requireTagged(t, section.Type)
+			continue
+		}
 		for field := range section.Type.Fields() {
 			if !field.IsExported() {
 				continue

@@ -26,8 +26,7 @@ type sendCommand struct {
 	Yes        bool   `name:"yes" help:"Really send it."`
 	JSON       bool   `name:"json" help:"Print JSON."`
 
-	Clerk config.Clerk `embed:"" group:"Identity providers"`
-	Auth0 config.Auth0 `embed:"" group:"Identity providers"`
+	Identity config.Identity `embed:""`
 }
 
 // testPrefix begins the ids that need no --yes: no customer has such an id.
@@ -50,12 +49,12 @@ type sent struct {
 func (c *sendCommand) Run(ctx context.Context, env *Env, loader *config.Loader) error {
 	entry, ok := identity.Lookup(c.Provider)
 	if !ok {
-		return usage("there is no provider %q: choose one of %s", c.Provider, strings.Join(providerNames(), ", "))
+		return usage("there is no provider %q: choose one of %s", c.Provider, strings.Join(identity.Names(), ", "))
 	}
-	if err := loader.Load(&c.Clerk, &c.Auth0); err != nil {
+	if err := loader.Load(&c.Identity); err != nil {
 		return err
 	}
-	settings, ok := app.ProviderSettings(&c.Clerk, &c.Auth0, time.Now)[entry.Name]
+	settings, ok := app.ProviderSettings(&c.Identity, time.Now)[entry.Name]
 	if !ok {
 		return fmt.Errorf("%s is not set: it must be the secret that the server has", entry.SecretEnv)
 	}
@@ -145,12 +144,4 @@ func post(ctx context.Context, address string, header http.Header, body []byte) 
 func loopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
-
-func providerNames() []string {
-	var names []string
-	for _, entry := range identity.Entries() {
-		names = append(names, entry.Name)
-	}
-	return names
 }

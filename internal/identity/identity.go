@@ -56,6 +56,15 @@ func Entries() []Entry {
 	}
 }
 
+// Names lists the route names of every provider.
+func Names() []string {
+	var names []string
+	for _, e := range Entries() {
+		names = append(names, e.Name)
+	}
+	return names
+}
+
 // Lookup returns the entry with the name, if there is one.
 func Lookup(name string) (Entry, bool) {
 	for _, e := range Entries() {

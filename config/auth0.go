@@ -1,0 +1,40 @@
+package config
+
+import "strings"
+
+// Where Auth0's event may name the customer. What users can edit themselves,
+// user_metadata above all, must never choose one.
+const (
+	auth0UserID      = "/data/object/user_id"
+	auth0AppMetadata = "/data/object/app_metadata/"
+)
+
+// Auth0 is the provider Auth0 with its two ways of sending events.
+type Auth0 struct {
+	// WebhookToken enables Event Streams.
+	WebhookToken *SecretSource `kong:"-" secret:"AUTH0_WEBHOOK_TOKEN"`
+	// IDField is a JSON pointer into an Event Streams event.
+	IDField string `name:"auth0-id-field" env:"AUTH0_ID_FIELD" type:"setting" default:"/data/object/user_id" placeholder:"POINTER" help:"JSON pointer to Polar's external id: the default, or one below /data/object/app_metadata."`
+	// StreamID limits the events to one stream; empty for all.
+	StreamID string `name:"auth0-stream-id" env:"AUTH0_STREAM_ID" type:"setting" placeholder:"ID" help:"Ignore events of any other Auth0 event stream."`
+	// LogsToken enables Log Streams.
+	LogsToken *SecretSource `kong:"-" secret:"AUTH0_LOGS_TOKEN"`
+	// LogsUnconfirmed accepts that Auth0 is not asked about a deletion.
+	LogsUnconfirmed bool `name:"auth0-logs-unconfirmed" env:"AUTH0_LOGS_UNCONFIRMED" type:"setting" default:"false" help:"Accept deletions from Auth0's Log Streams although they are not confirmed at Auth0."`
+}
+
+func (a *Auth0) load(l *Loader) {
+	a.WebhookToken = l.secret("AUTH0_WEBHOOK_TOKEN", several(checkToken))
+	a.LogsToken = l.secret("AUTH0_LOGS_TOKEN", several(checkHeaderValue))
+	below, found := strings.CutPrefix(a.IDField, auth0AppMetadata)
+	l.require(a.IDField == auth0UserID || found && pointer(below), "AUTH0_ID_FIELD",
+		"must be "+auth0UserID+" or a JSON pointer below "+auth0AppMetadata)
+	l.require(a.LogsUnconfirmed || !a.LogsToken.IsSet(), "AUTH0_LOGS_TOKEN",
+		"needs AUTH0_LOGS_UNCONFIRMED=true, because these deletions are not confirmed at Auth0")
+}
+
+func (a *Auth0) enabledBy() []string { return []string{"AUTH0_WEBHOOK_TOKEN", "AUTH0_LOGS_TOKEN"} }
+
+func (a *Auth0) enabled() bool { return a.WebhookToken.IsSet() || a.LogsToken.IsSet() }
+
+func (a *Auth0) secrets() []*SecretSource { return []*SecretSource{a.WebhookToken, a.LogsToken} }
