@@ -27,6 +27,7 @@ type SecretSource struct {
 	mu      sync.Mutex
 	values  []string
 	checked time.Time
+	reading bool // somebody reads the file now
 	report  func(error)
 	problem string // what was reported last, "" when the file was fine
 }
@@ -104,10 +105,10 @@ func (s *SecretSource) claim(force bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
-	if age := now.Sub(s.checked); !force && age >= 0 && age < rereadAfter {
+	if age := now.Sub(s.checked); s.reading || !force && age >= 0 && age < rereadAfter {
 		return false
 	}
-	s.checked = now
+	s.checked, s.reading = now, true
 	return true
 }
 
@@ -115,6 +116,7 @@ func (s *SecretSource) claim(force bool) bool {
 func (s *SecretSource) store(values []string, err error) (func(error), error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.reading = false
 	if err == nil {
 		s.values, s.problem = values, ""
 		return nil, nil

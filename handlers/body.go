@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 
 	"golang.org/x/sync/semaphore"
@@ -38,7 +39,12 @@ func readBody(m *meter) ([]byte, error) {
 	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return nil, fault.New(fault.TooLarge, fault.ReasonBodyTooLarge, "read body: %w", tooLarge)
 	}
-	// It broke off or came too slowly: the sender's connection, not ours.
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		// Whose fault that is nobody knows: a sender that never repeats a 4xx
+		// must not lose the event.
+		return nil, fault.New(fault.Unavailable, fault.ReasonBodyRead, "read body: %w", err)
+	}
+	// It broke off: there is nobody left to read the answer.
 	return nil, fault.New(fault.Malformed, fault.ReasonBodyRead, "read body: %w", err)
 }
 

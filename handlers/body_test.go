@@ -169,8 +169,8 @@ func TestBodyThatComesTooSlowly(t *testing.T) {
 	e := newEdge(t)
 	conn := sendRaw(t, serveReal(t, e.handler(), 100*time.Millisecond), 100, `{"type":`)
 	status, body := receiveRaw(t, conn)
-	require.Equal(t, 400, status)
-	require.Equal(t, refusal("malformed"), body)
+	require.Equal(t, 503, status)
+	require.Equal(t, refusal("unavailable"), body)
 	require.Equal(t, "body_read", e.line(t)["reason"])
 }
 

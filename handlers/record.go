@@ -77,7 +77,7 @@ func (r *record) strange() bool {
 	case metrics.WebhookMalformed:
 		return r.reason == fault.ReasonBodyRead
 	case metrics.WebhookUnavailable:
-		return r.reason == fault.ReasonOverload
+		return r.reason == fault.ReasonOverload || r.reason == fault.ReasonBodyRead
 	default:
 		return false
 	}

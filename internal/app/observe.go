@@ -26,7 +26,10 @@ func (a *App) observe(ctx context.Context) {
 	}
 }
 
-func (a *App) refresh(ctx context.Context) {
+func (a *App) refresh(running context.Context) {
+	// A database that hangs must not hide that it does.
+	ctx, cancel := context.WithTimeout(running, observeEvery)
+	defer cancel()
 	for _, secret := range a.options.Config.Secrets() {
 		secret.Refresh()
 	}
@@ -35,17 +38,17 @@ func (a *App) refresh(ctx context.Context) {
 		a.metrics.SetDeletions(census.Waiting, census.Held)
 		a.metrics.SetOldestWaiting(census.OldestWaiting)
 	}
-	a.logRefresh(ctx, err)
+	a.logRefresh(running, err)
 	paused, err := a.limiter.Paused(ctx)
 	if err == nil {
 		a.metrics.SetPolarPaused(paused)
 	}
-	a.logRefresh(ctx, err)
+	a.logRefresh(running, err)
 	size, err := a.db.Size()
 	if err == nil {
 		a.metrics.SetDatabaseSize(size)
 	}
-	a.logRefresh(ctx, err)
+	a.logRefresh(running, err)
 }
 
 func (a *App) logRefresh(ctx context.Context, err error) {

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -95,12 +96,12 @@ func (a *App) openDatabase(ctx context.Context) error {
 		return err
 	}
 	a.db = db
-	a.onStop("close database", db.Close)
 	unlock, err := db.Lock()
 	if err != nil {
-		return err
+		return errors.Join(err, db.Close())
 	}
-	a.onStop("unlock database", unlock)
+	a.onStop("unlock database", unlock) // after it was closed
+	a.onStop("close database", db.Close)
 	if !a.options.Config.Database.AutoMigrate {
 		return db.CheckMigrated(ctx)
 	}

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"time"
+
+	"go.uber.org/zap"
 )
 
 // Each step of stopping has its own bound; together they stay below the grace
@@ -43,14 +46,24 @@ func (a *App) waitForLoadBalancers() {
 	<-delay.C
 }
 
-// closeServers lets requests in flight finish.
+// closeServers lets requests in flight finish. Whoever is slower than that is
+// cut off: a stranger's dribbling body is no failure of ours.
 func (a *App) closeServers() error {
 	ctx, cancel := context.WithTimeout(context.Background(), httpDrain)
 	defer cancel()
 	return errors.Join(
-		wrap("close webhook listener", a.publicHTTP.Shutdown(ctx)),
-		wrap("close admin listener", a.adminHTTP.Shutdown(ctx)),
+		wrap("close webhook listener", a.closeServer(ctx, a.publicHTTP)),
+		wrap("close admin listener", a.closeServer(ctx, a.adminHTTP)),
 	)
+}
+
+func (a *App) closeServer(ctx context.Context, server *http.Server) error {
+	err := server.Shutdown(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		a.log.Warn("requests cut off", zap.Duration("after", httpDrain))
+		return server.Close()
+	}
+	return err
 }
 
 func wrap(what string, err error) error {

@@ -20,8 +20,7 @@ func (*serveCommand) Help() string {
   CLERK_WEBHOOK_SIGNING_SECRET  enables /webhooks/clerk
   AUTH0_WEBHOOK_TOKEN           enables /webhooks/auth0 (Event Streams)
   AUTH0_LOGS_TOKEN              enables /webhooks/auth0-logs (Log Streams)
-  DATABASE_URL                  sqlite:PATH or postgres://... (sqlite:polar-bridge.db)
-  ADMIN_PASSWORD                enables the console`
+  DATABASE_URL                  sqlite:PATH or postgres://... (sqlite:polar-bridge.db)`
 }
 
 // Run serves until it is told to stop.

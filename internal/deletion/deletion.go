@@ -75,12 +75,16 @@ func (d *Deleter) Apply(ctx context.Context, a event.Attempt) (event.Result, err
 	answer, err := d.options.Polar.DeleteCustomer(calls, a.ExternalID, d.options.Anonymize)
 	d.options.Metrics.Attempt(a.Provider, string(answer.Result))
 
-	result := event.Result{PolarStatus: answer.StatusCode, AnswerLost: answer.AnswerLost, Anonymized: d.options.Anonymize}
+	result := event.Result{PolarStatus: answer.StatusCode, AnswerLost: answer.AnswerLost}
+	result.Anonymized = d.options.Anonymize && (answer.AnswerLost || answer.Result == polar.ResultDeleted)
 	if err != nil && ctx.Err() != nil {
 		// We broke it off ourselves: that says nothing about Polar.
 		return result, err
 	}
 	v := d.judge(calls, a, answer, err)
+	if v.err != nil && errors.Is(ctx.Err(), context.Canceled) && errors.Is(v.err, context.Canceled) {
+		return result, v.err // so was the probe
+	}
 	report, done := context.WithTimeout(context.WithoutCancel(ctx), reportTimeout)
 	defer done()
 	reported := answered(report, v.pause, v.wait)
@@ -89,6 +93,9 @@ func (d *Deleter) Apply(ctx context.Context, a event.Attempt) (event.Result, err
 	}
 	// What was not written down here the next caller finds out by itself.
 	result.Outcome, result.ConfirmedBy = v.outcome, v.confirmedBy
+	if v.confirmedBy == event.ConfirmedByRetry {
+		result.Anonymized = a.LostAnonymized
+	}
 	return result, nil
 }
 
@@ -146,7 +153,7 @@ func notNow(answer polar.Answer, err error) verdict {
 // everything is, and all calls pause.
 func (d *Deleter) probe(ctx context.Context, odd polar.Answer) verdict {
 	if err := d.options.Slots.Spend(ctx); err != nil {
-		return verdict{err: err}
+		return verdict{err: err, pause: fault.PauseUnexpected, wait: mendingPause}
 	}
 	answer, err := d.options.Polar.Probe(ctx)
 	if answer.Result == polar.ResultNotFound {

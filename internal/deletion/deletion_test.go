@@ -30,6 +30,8 @@ type report struct {
 type freeSlots struct {
 	refuse error
 
+	spendError error
+
 	mutex   sync.Mutex
 	reports []report
 	spent   int
@@ -51,7 +53,7 @@ func (f *freeSlots) Spend(context.Context) error {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
 	f.spent++
-	return nil
+	return f.spendError
 }
 
 type harness struct {
@@ -111,6 +113,54 @@ func TestACustomerThatIsNotThere(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, event.OutcomeDeleted, result.Outcome)
 	require.Equal(t, event.ConfirmedByRetry, result.ConfirmedBy)
+}
+
+func TestOnlyTheRequestThatDeletedSaysWhetherItAnonymized(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t, func(o *deletion.Options) { o.Anonymize = true })
+	result, err := h.Apply(t.Context(), attempt("user_2"))
+	require.NoError(t, err)
+	require.False(t, result.Anonymized, "nobody was there")
+
+	for _, lost := range []bool{true, false} {
+		repeat := attempt("user_2")
+		repeat.AnswerLost, repeat.LostAnonymized = true, lost
+		result, err = h.Apply(t.Context(), repeat)
+		require.NoError(t, err)
+		require.Equal(t, lost, result.Anonymized, "what the earlier request asked for counts")
+	}
+	h.polar.FailNext(1, polartest.ResetAfterCommit())
+	result, err = h.Apply(t.Context(), attempt("user_1"))
+	require.Error(t, err)
+	require.True(t, result.AnswerLost)
+	require.True(t, result.Anonymized)
+}
+
+func TestAProbeThatCannotBeCountedLeavesThePause(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	h.slots.spendError = fault.New(fault.Unavailable, fault.ReasonDatabase, "locked")
+	h.polar.SetFault(polartest.RouteMissing())
+	_, err := h.Apply(t.Context(), attempt("user_1"))
+	require.Equal(t, fault.Unavailable, fault.KindOf(err))
+	require.Equal(t, []report{{fault.PauseUnexpected, time.Minute}}, h.slots.reports)
+	require.Equal(t, 1, h.polar.Calls())
+}
+
+func TestAProbeBrokenOffByUsSaysNothingAboutPolar(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	h.polar.FailNext(1, polartest.RouteMissing())
+	h.polar.FailNext(1, polartest.Hang())
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		if err := h.polar.WaitForCalls(ctx, 2); err == nil {
+			cancel()
+		}
+	}()
+	_, err := h.Apply(ctx, attempt("user_1"))
+	require.ErrorIs(t, err, context.Canceled)
+	require.Empty(t, h.slots.reports)
 }
 
 func TestVerdicts(t *testing.T) {
@@ -212,4 +262,22 @@ func TestACallBrokenOffByUsSaysNothingAboutPolar(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 	require.True(t, result.AnswerLost)
 	require.Empty(t, h.slots.reports)
+}
+
+func TestAnErrorSaysHowPolarAnswered(t *testing.T) {
+	t.Parallel()
+	for want, broken := range map[string]polartest.Fault{
+		`^delete customer: polar answered 500 \(request [0-9a-zA-Z-]+\)$`:                        polartest.InternalError(),
+		`^delete customer: polar answered 422 RequestValidationError \(request [0-9a-zA-Z-]+\)$`: polartest.Status(422, "application/json", `{"error":"RequestValidationError"}`),
+		`^delete customer: polar delete_customer: .*(reset|EOF)`:                                 polartest.ResetBeforeCommit(),
+	} {
+		h := newHarness(t)
+		h.polar.SetFault(broken)
+		_, err := h.Apply(t.Context(), attempt("user_1"))
+		require.Regexp(t, want, err.Error())
+	}
+	h := newHarness(t)
+	h.polar.SetFault(polartest.Status(418, "", ""))
+	_, err := h.Apply(t.Context(), attempt("user_1"))
+	require.Regexp(t, `^delete customer: polar answered 418`, err.Error())
 }

@@ -73,6 +73,9 @@ type Attempt struct {
 	// AnswerLost says that an earlier attempt may have reached Polar although
 	// its answer was never seen (crash, timeout, reset).
 	AnswerLost bool
+	// LostAnonymized says that such an attempt is known to have asked Polar to
+	// erase name and e-mail as well.
+	LostAnonymized bool
 	// DryRun says that everything but the DELETE is to be done.
 	DryRun bool
 }
@@ -84,7 +87,8 @@ type Result struct {
 	ConfirmedBy Confirmation
 	// PolarStatus is the HTTP status of Polar's last answer, 0 when there was none.
 	PolarStatus int
-	// Anonymized says that Polar was asked to erase name and e-mail as well.
+	// Anonymized says that the request which deleted the customer, or may have
+	// done so unseen, asked to erase name and e-mail as well.
 	Anonymized bool
 	// AnswerLost says that this attempt may have reached Polar unseen.
 	AnswerLost bool

@@ -68,6 +68,7 @@ const (
 	ReasonDatabase       = "database"         // the database does not take it
 	ReasonOverload       = "overload"         // too many bodies in flight
 	ReasonPanic          = "panic"            // a bug
+	ReasonUnclassified   = "unclassified"     // an error without a reason of its own
 )
 
 // New makes an error of the kind, wrapping what format's %w verbs name.

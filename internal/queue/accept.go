@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"slices"
 	"time"
@@ -19,11 +20,14 @@ const (
 	// commitTimeout bounds one transaction. It is not a request's own: those
 	// that share the transaction must not fail because one sender hung up.
 	commitTimeout = 2 * time.Second
+	// beginAgain is the pause before a transaction that did not begin is tried
+	// again.
+	beginAgain = 50 * time.Millisecond
 	// defaultBatchSize is after how many deletions a transaction is closed.
 	defaultBatchSize = 256
 	// acceptChunk bounds the deletions that are stored together: a batch of log
 	// lines may hold thousands, more than one transaction takes in its time.
-	acceptChunk = 500
+	acceptChunk = 100
 )
 
 // key is the idempotency key.
@@ -121,7 +125,11 @@ func (q *Queue) commitWithin(ctx context.Context, batch []*request) {
 	if len(batch) == 0 {
 		return
 	}
-	fresh, err := q.insert(ctx, batch)
+	tx, err := q.begin(ctx)
+	var fresh map[key]bool
+	if err == nil {
+		fresh, err = q.insert(ctx, tx, batch)
+	}
 	if err != nil && len(batch) > 1 && ctx.Err() == nil {
 		middle := len(batch) / 2
 		q.commitWithin(ctx, batch[:middle])
@@ -148,9 +156,28 @@ func stillWaiting(batch []*request) []*request {
 	return waiting
 }
 
-// insert stores the batch and returns which keys were new. A key that stands
-// twice goes in once: one statement may not meet itself.
-func (q *Queue) insert(ctx context.Context, batch []*request) (fresh map[key]bool, err error) {
+// begin begins a transaction. While that fails nothing was sent, so it is tried
+// until ctx ends: a connection that the server has closed is no reason for 503.
+func (q *Queue) begin(ctx context.Context) (*sql.Tx, error) {
+	for {
+		tx, err := q.options.DB.BeginTx(ctx, nil)
+		if err == nil {
+			return tx, nil
+		}
+		again := time.NewTimer(beginAgain)
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			again.Stop()
+			return nil, fmt.Errorf("begin: %w", err)
+		}
+	}
+}
+
+// insert stores the batch in tx and returns which keys were new. A key that
+// stands twice goes in once: one statement may not meet itself.
+func (q *Queue) insert(ctx context.Context, tx *sql.Tx, batch []*request) (fresh map[key]bool, err error) {
+	defer func() { _ = tx.Rollback() }() // after a commit it does nothing
 	fresh = map[key]bool{}
 	var keys []key
 	var params []river.InsertManyParams
@@ -165,12 +192,6 @@ func (q *Queue) insert(ctx context.Context, batch []*request) (fresh map[key]boo
 			params = append(params, insertion(d, q.options.DryRun, q.options.Now()))
 		}
 	}
-	tx, err := q.options.DB.BeginTx(ctx, nil)
-	if err != nil {
-		return nil, fmt.Errorf("begin: %w", err)
-	}
-	defer func() { _ = tx.Rollback() }() // after a commit it does nothing
-
 	inserted, err := q.client.InsertManyTx(ctx, tx, params)
 	if err != nil {
 		return nil, fmt.Errorf("insert: %w", err)

@@ -132,6 +132,9 @@ func TestOneUnstorableDeletionFailsAlone(t *testing.T) {
 	url := databasetest.Postgres(t)
 	h := start(t, databasetest.OpenMigrated(t, url), deleted)
 	unlock := lockJobs(t, url)
+	// The first request waits for the lock, so that the others share what comes next.
+	go func() { _, _ = h.Accept(t.Context(), []event.Deletion{deletion("first", "u")}) }()
+	require.Eventually(t, func() bool { return waitsForLock(t, url) }, 5*time.Second, 10*time.Millisecond)
 
 	const requests = 8
 	errs := make([]error, requests)
@@ -154,6 +157,28 @@ func TestOneUnstorableDeletionFailsAlone(t *testing.T) {
 		}
 		require.NoError(t, err, "request %d", i)
 	}
+}
+
+func waitsForLock(t *testing.T, url string) bool {
+	t.Helper()
+	db, err := database.Open(t.Context(), url)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, db.Close()) }()
+	var waiting int
+	require.NoError(t, db.Main.QueryRowContext(t.Context(),
+		"SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'").Scan(&waiting))
+	return waiting > 0
+}
+
+func TestAConnectionThatTheServerClosedIsNoReasonToRefuse(t *testing.T) {
+	t.Parallel()
+	db := databasetest.OpenMigrated(t, databasetest.Postgres(t))
+	h := start(t, db, deleted)
+	h.accept(t, deletion("e1", "u1"))
+	_, err := db.Reader.ExecContext(t.Context(),
+		"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+	require.NoError(t, err)
+	h.accept(t, deletion("e2", "u2"))
 }
 
 func TestThousandsOfDeletionsInOneRequestAreStoredTogether(t *testing.T) {

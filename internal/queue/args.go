@@ -18,8 +18,12 @@ const (
 )
 
 // argsVersion is written into every job. Fields are only ever added; a change
-// of meaning gets a new version.
+// of meaning gets a new version, and a program that does not know a job's
+// version leaves it waiting.
 const argsVersion = 1
+
+// reasonNewerArgs is the log's reason for leaving it.
+const reasonNewerArgs = "newer_version"
 
 // maxAttempts is the highest number that River's column takes: a deletion is
 // given up by its age, never by its count.

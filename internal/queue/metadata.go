@@ -23,22 +23,25 @@ const (
 	keyHeldAt      = "held_at"
 	keyPolarStatus = "polar_status"
 	keyAnswerLost  = "answer_lost"
+	keyAnonymized  = "answer_lost_anonymized"
 )
 
 // metadata is what this package reads of a job's metadata. Rescued is River's
 // own count of how often the job was taken back from a worker that died.
 type metadata struct {
 	AnswerLost bool `json:"answer_lost"`
+	Anonymized bool `json:"answer_lost_anonymized"`
 	Rescued    int  `json:"river:rescue_count"`
 }
 
-// answerLost says whether an earlier attempt may have reached Polar unseen.
-func answerLost(job *rivertype.JobRow) bool {
+// answerLost says whether an earlier attempt may have reached Polar unseen, and
+// whether it is known to have asked for anonymization.
+func answerLost(job *rivertype.JobRow) (lost, anonymized bool) {
 	var m metadata
 	if err := json.Unmarshal(job.Metadata, &m); err != nil {
-		return true // unreadable: claim no more than what a lost answer allows
+		return true, false // unreadable: claim no more than what a lost answer allows
 	}
-	return m.AnswerLost || m.Rescued > 0
+	return m.AnswerLost || m.Rescued > 0, m.Anonymized
 }
 
 func heldMetadata(reason event.HoldReason, at time.Time) []byte {

@@ -18,6 +18,7 @@ type Census struct {
 }
 
 // Census counts the unfinished deletions, beside the handle that writes.
+// Nothing here makes River discard a job; should it ever, a human must see it.
 func (q *Queue) Census(ctx context.Context) (Census, error) {
 	epoch := "extract(epoch FROM min(created_at) FILTER (WHERE NOT held))::bigint"
 	if q.options.Driver.DatabaseName() == riverdriver.DatabaseNameSQLite {
@@ -27,8 +28,8 @@ func (q *Queue) Census(ctx context.Context) (Census, error) {
 	var oldest sql.NullInt64
 	err := q.options.Reader.QueryRowContext(ctx, `
 		SELECT count(*) FILTER (WHERE NOT held), count(*) FILTER (WHERE held), `+epoch+`
-		FROM (SELECT created_at, (state = 'scheduled' AND scheduled_at > `+heldFrom+`) AS held
-		      FROM river_job WHERE state IN ('available', 'pending', 'retryable', 'running', 'scheduled')
+		FROM (SELECT created_at, (state = 'discarded' OR state = 'scheduled' AND scheduled_at > `+heldFrom+`) AS held
+		      FROM river_job WHERE state IN ('available', 'discarded', 'pending', 'retryable', 'running', 'scheduled')
 		      AND kind IN ('`+kindDeletion+`', '`+kindDryRun+`')) AS unfinished`).
 		Scan(&c.Waiting, &c.Held, &oldest)
 	if err != nil {

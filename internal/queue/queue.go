@@ -25,7 +25,7 @@ import (
 
 const (
 	// jobTimeout bounds one attempt: waiting for a slot and Polar's calls.
-	jobTimeout = 18 * time.Second
+	jobTimeout = 19500 * time.Millisecond
 	// rescueAfter is when a job of a dead replica is taken back; longer than
 	// jobTimeout, so a living one is never run twice.
 	rescueAfter = 20 * time.Second
@@ -116,6 +116,7 @@ func (q *Queue) Start(ctx context.Context) error {
 	ctx, q.stop = context.WithCancel(context.WithoutCancel(ctx))
 	q.stopping = ctx.Done()
 	q.committer.Go(func() { q.commitLoop(ctx) })
+	q.committer.Go(func() { q.followClock(ctx) })
 	if err := q.client.Start(ctx); err != nil {
 		q.stop()
 		q.committer.Wait()
@@ -142,8 +143,12 @@ func (q *Queue) Stop(ctx context.Context) error {
 // process that holds the SQLite file's lock may call it, before Start: then
 // nothing can be running. What it takes back may have reached Polar.
 func (q *Queue) ResetRunning(ctx context.Context) (int64, error) {
+	// River notes an operator's wish to cancel a running job in its metadata.
+	const cancelled = "json_extract(metadata, '$.cancel_attempted_at') IS NOT NULL"
 	result, err := q.options.DB.ExecContext(ctx, `UPDATE river_job SET
-		state = 'available', attempt = max(attempt - 1, 0), scheduled_at = datetime('now', 'subsec'),
+		state = CASE WHEN `+cancelled+` THEN 'cancelled' ELSE 'available' END,
+		finalized_at = CASE WHEN `+cancelled+` THEN datetime('now', 'subsec') END,
+		attempt = max(attempt - 1, 0), scheduled_at = datetime('now', 'subsec'),
 		metadata = jsonb_set(metadata, '$.`+keyAnswerLost+`', jsonb('true'))
 		WHERE state = 'running'`)
 	if err != nil {

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
@@ -127,7 +129,7 @@ func TestStoppingInMidCallCostsNoAttemptAndLosesNothing(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		h := start(t, db, func(ctx context.Context, _ event.Attempt) (event.Result, error) {
 			<-ctx.Done()
-			return event.Result{AnswerLost: true}, fmt.Errorf("delete customer: %w", ctx.Err())
+			return event.Result{AnswerLost: true}, context.Cause(ctx) // River's own error, not context.Canceled
 		})
 		h.accept(t, deletion("e1", "u1"))
 		h.applier.wait(t, 1)
@@ -182,6 +184,87 @@ func leaveRunning(t *testing.T, db *database.DB, attempted string) {
 	h.stop(t)
 	_, err := db.Main.ExecContext(t.Context(), "UPDATE river_job SET state = 'running', attempt = 1, "+attempted)
 	require.NoError(t, err)
+}
+
+func TestAPanicIsAFailureLikeAnyOtherAndSaysNothingPersonal(t *testing.T) {
+	t.Parallel()
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		h := start(t, db, func(ctx context.Context, a event.Attempt) (event.Result, error) {
+			if a.Number == 1 {
+				panic("bug with marker-person")
+			}
+			return deleted(ctx, a)
+		})
+		h.accept(t, deletion("e1", "u1"))
+		h.waitState(t, "e1", "completed")
+		require.Equal(t, "panic", h.line(t, "deletion retried")["reason"])
+		for _, entry := range h.logs.All() {
+			require.NotContains(t, fmt.Sprint(entry.Message, entry.ContextMap()), "marker-person")
+		}
+		require.True(t, h.applier.wait(t, 2)[1].AnswerLost)
+	})
+}
+
+func TestAnythingDiscardedWouldStandInFrontOfAHuman(t *testing.T) {
+	t.Parallel()
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		h := start(t, db, deleted)
+		h.accept(t, deletion("e1", "u1"))
+		h.waitState(t, "e1", "completed")
+		_, err := db.Main.ExecContext(t.Context(), "UPDATE river_job SET state = 'discarded'")
+		require.NoError(t, err)
+		census, err := h.Census(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, queue.Census{Held: 1}, census)
+	})
+}
+
+func TestADeletionCancelledBeforeTheKillIsNotRevived(t *testing.T) {
+	t.Parallel()
+	db := databasetest.OpenMigrated(t, databasetest.SQLite(t))
+	leaveRunning(t, db, `attempted_at = datetime('now', 'subsec'), metadata = jsonb('{"cancel_attempted_at":"2026-11-23T12:00:00Z"}')`)
+	h := unstarted(t, db)
+	_, err := h.ResetRunning(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, "cancelled", h.job(t, "e1").state)
+}
+
+func TestAPauseThatPolarAskedForIsLogged(t *testing.T) {
+	t.Parallel()
+	db := databasetest.OpenMigrated(t, databasetest.SQLite(t))
+	pauses := map[string]struct {
+		status int
+		level  zapcore.Level
+	}{
+		fault.PauseUnauthorized: {401, zapcore.ErrorLevel},
+		fault.PauseUnexpected:   {404, zapcore.ErrorLevel},
+		fault.PauseRateLimited:  {429, zapcore.WarnLevel},
+		fault.ReasonNoSlot:      {0, zapcore.DebugLevel},
+	}
+	h := start(t, db, func(_ context.Context, a event.Attempt) (event.Result, error) {
+		return event.Result{PolarStatus: pauses[a.ExternalID].status},
+			fault.New(fault.Paused, a.ExternalID, "as polar said").After(time.Hour)
+	})
+	for reason := range pauses {
+		h.accept(t, deletion(reason, reason))
+	}
+	for reason, want := range pauses {
+		h.waitState(t, reason, "scheduled")
+		lines := h.logs.FilterMessage("deletion postponed").FilterField(zap.String("reason", reason)).All()
+		require.Len(t, lines, 1, reason)
+		require.Equal(t, want.level, lines[0].Level, reason)
+		require.Contains(t, lines[0].ContextMap()["error"], "as polar said")
+	}
+}
+
+func TestOurOwnDatabasesTroubleIsNotHeldAgainstADeletion(t *testing.T) {
+	t.Parallel()
+	db := databasetest.OpenMigrated(t, databasetest.SQLite(t))
+	h := start(t, db, func(context.Context, event.Attempt) (event.Result, error) {
+		return event.Result{}, fault.New(fault.Unavailable, fault.ReasonDatabase, "locked")
+	}, func(o *queue.Options) { o.Now = func() time.Time { return time.Now().Add(30 * 24 * time.Hour) } })
+	h.accept(t, deletion("e1", "u1"))
+	h.waitState(t, "e1", "retryable")
 }
 
 func TestEveryFaultKindHasAVerdict(t *testing.T) {

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,11 +30,12 @@ type worker[T river.JobArgs, P interface {
 // Work implements river.Worker.
 func (w *worker[T, P]) Work(ctx context.Context, job *river.Job[T]) error {
 	stored := P(&job.Args).arguments()
+	lost, anonymized := answerLost(job.JobRow)
 	r := run{
 		Options: w.options, job: job.JobRow, args: stored, start: w.options.Now(),
 		attempt: event.Attempt{
 			Deletion: stored.deletion(), Number: job.Attempt,
-			AnswerLost: answerLost(job.JobRow), DryRun: w.dryRun,
+			AnswerLost: lost, LostAnonymized: anonymized, DryRun: w.dryRun,
 		},
 	}
 	return r.work(ctx)
@@ -71,21 +73,43 @@ type run struct {
 }
 
 func (r *run) work(ctx context.Context) error {
+	if r.args.Version > argsVersion {
+		// What it means is not known here. A newer replica may come for it; if
+		// none does, it ends in front of a human as any other failure.
+		return r.retry(ctx, event.Result{}, fault.New(fault.Unavailable, reasonNewerArgs,
+			"the deletion was stored in version %d, this program knows %d: start the newer polar-bridge", r.args.Version, argsVersion))
+	}
 	if r.attempt.UnusableID != "" {
 		return r.hold(ctx, event.Result{}, event.HoldUnusableID)
 	}
-	result, err := r.Applier.Apply(ctx, r.attempt)
+	result, err := r.apply(ctx)
 	if result.AnswerLost {
-		if err := river.MetadataSet(ctx, keyAnswerLost, true); err != nil {
-			return fmt.Errorf("note a lost answer: %w", err)
+		for name, value := range map[string]bool{keyAnswerLost: true, keyAnonymized: result.Anonymized} {
+			if err := river.MetadataSet(ctx, name, value); err != nil {
+				return fmt.Errorf("note a lost answer: %w", err)
+			}
 		}
 	}
-	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+	if err != nil && errors.Is(ctx.Err(), context.Canceled) {
 		// The program stops, or an operator cancels. River looks for
 		// context.Canceled and takes the job back without counting the attempt.
-		return err
+		return errors.Join(err, ctx.Err())
 	}
 	return r.verdict(ctx, result, err)
+}
+
+// apply makes the attempt. A panic is a failure like any other: River would
+// count attempts without ever asking how old the deletion is, and would write
+// down what the panic says.
+func (r *run) apply(ctx context.Context) (result event.Result, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			result = event.Result{AnswerLost: true}
+			err = fault.New(fault.Internal, fault.ReasonPanic, "panic of type %T", v)
+			r.Logger.Error("attempt panicked", append(r.fields(r.attempt.Deletion), zap.String("type", fmt.Sprintf("%T", v)), zap.Stack("stack"))...)
+		}
+	}()
+	return r.Applier.Apply(ctx, r.attempt)
 }
 
 // verdict turns a fault into River's verdict. It is the only place that does.
@@ -142,24 +166,34 @@ func (r *run) hold(ctx context.Context, result event.Result, reason event.HoldRe
 	return river.JobSnooze(heldFor)
 }
 
-// postpone waits without counting the attempt.
+// postpone waits without counting the attempt. That Polar itself asked for the
+// pause is news; that a worker found no slot is not.
 func (r *run) postpone(result event.Result, err error) error {
 	wait := fault.RetryAfterOf(err)
-	r.Logger.Debug("deletion postponed", r.lineFields(result,
-		zap.String("reason", fault.ReasonOf(err)), zap.Int64("retry_in_ms", wait.Milliseconds()))...)
+	fields := r.lineFields(result,
+		zap.String("reason", fault.ReasonOf(err)), zap.Int64("retry_in_ms", wait.Milliseconds()), zap.Error(err))
+	switch {
+	case result.PolarStatus == 0:
+		r.Logger.Debug("deletion postponed", fields...)
+	case fault.ReasonOf(err) == fault.PauseRateLimited:
+		r.Logger.Warn("deletion postponed", fields...)
+	default:
+		r.Logger.Error("deletion postponed", fields...) // only an operator can mend it
+	}
 	return river.JobSnooze(wait)
 }
 
-// retry tries again later, until the deletion is too old to go on unseen.
+// retry tries again later, until the deletion is too old to go on unseen. Our
+// own database's trouble is not held against it.
 func (r *run) retry(ctx context.Context, result event.Result, err error) error {
-	now := r.Now()
-	if now.Sub(r.job.CreatedAt) >= giveUpAfter {
+	now, reason := r.Now(), cmp.Or(fault.ReasonOf(err), fault.ReasonUnclassified)
+	if now.Sub(r.job.CreatedAt) >= giveUpAfter && reason != fault.ReasonDatabase {
 		return r.hold(ctx, result, event.HoldExhausted)
 	}
 	wait := Backoff(r.job.Attempt)
 	r.args.retryAt = now.Add(wait)
 	r.Logger.Warn("deletion retried", r.lineFields(result,
-		zap.String("reason", fault.ReasonOf(err)), zap.Int64("retry_in_ms", wait.Milliseconds()), zap.Error(err))...)
+		zap.String("reason", reason), zap.Int64("retry_in_ms", wait.Milliseconds()), zap.Error(err))...)
 	return err
 }
 

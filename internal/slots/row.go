@@ -76,7 +76,7 @@ func (l *Limiter) answered(ctx context.Context, at state, pause string, wait tim
 	var err error
 	switch {
 	case pause == fault.PauseOutage:
-		err = l.failed(ctx, at.reason != "")
+		err = l.failed(ctx, at.reason)
 	case pause != "":
 		_, err = l.db.ExecContext(ctx, l.sql.pause, l.name, l.clock(),
 			MaxPause.Microseconds(), min(wait, MaxPause).Microseconds(), pause)
@@ -90,9 +90,9 @@ func (l *Limiter) answered(ctx context.Context, at state, pause string, wait tim
 	return nil
 }
 
-// failed counts a failure; several in a row, or one of a probe, keep the
-// others away for a gap that doubles.
-func (l *Limiter) failed(ctx context.Context, probe bool) error {
+// failed counts a failure; several in a row, or one of the probe that had to
+// end a pause for probed, keep the others away for a gap that doubles.
+func (l *Limiter) failed(ctx context.Context, probed string) error {
 	l.failing.Store(true)
 	var failures int64
 	err := l.db.QueryRowContext(ctx, `UPDATE polar_bridge_slots SET failures = failures + 1
@@ -100,12 +100,15 @@ func (l *Limiter) failed(ctx context.Context, probe bool) error {
 	if err != nil {
 		return err
 	}
-	statement := l.sql.fail
-	if probe {
+	statement, wait := l.sql.fail, gap(failures)
+	if probed != "" {
 		statement = l.sql.failProbe
 	}
+	if probed == fault.PauseUnauthorized || probed == fault.PauseUnexpected {
+		wait = mendingGap
+	}
 	_, err = l.db.ExecContext(ctx, statement, l.name, l.clock(),
-		MaxPause.Microseconds(), gap(failures).Microseconds(), circuitThreshold)
+		MaxPause.Microseconds(), wait.Microseconds(), circuitThreshold)
 	return err
 }
 
@@ -115,10 +118,15 @@ func gap(failures int64) time.Duration {
 	return min(shortestGap<<min(max(failures-circuitThreshold, 0), doublings), longestGap)
 }
 
-// due is how long until a slot may be free, as far as this state tells.
+// due is how long until a slot may be free, as far as this state tells. Like
+// the statements it takes what is too far ahead for past.
 func (s state) due(tolerance time.Duration) time.Duration {
-	micro := max(s.tat-tolerance.Microseconds()-s.now, s.blockedUntil-s.now)
-	return min(max(time.Duration(micro)*time.Microsecond, 0), MaxPause)
+	spaced := time.Duration(s.tat-s.now)*time.Microsecond - tolerance
+	paused := time.Duration(s.blockedUntil-s.now) * time.Microsecond
+	if paused > MaxPause {
+		paused = 0
+	}
+	return max(min(spaced, MaxPause), paused, 0)
 }
 
 // paused is the error that tells a worker when to come again.

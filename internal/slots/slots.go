@@ -32,6 +32,9 @@ const (
 	// from shortestGap to longestGap.
 	shortestGap = time.Second
 	longestGap  = 30 * time.Second
+	// mendingGap is the least time between two probes where somebody has to mend
+	// something: a token, an address.
+	mendingGap = time.Minute
 	// probeLease is how long one such request keeps the others away when
 	// nothing is heard of it: longer than one job's calls to Polar may take.
 	probeLease = 15 * time.Second
@@ -98,6 +101,11 @@ func (l *Limiter) Close() { close(l.closed) }
 // Errors: fault.Paused with the time after which to come again;
 // fault.Unavailable when the database does not answer; ctx's error.
 func (l *Limiter) Take(ctx context.Context) (answered func(ctx context.Context, pause string, wait time.Duration) error, err error) {
+	select {
+	case <-l.closed:
+		return nil, errClosed()
+	default:
+	}
 	patience := time.NewTimer(Patience)
 	defer patience.Stop()
 
@@ -148,10 +156,14 @@ func (l *Limiter) wait(ctx context.Context, patience <-chan time.Time, turn chan
 	case <-patience:
 		return errImpatient
 	case <-l.closed:
-		return fault.New(fault.Paused, fault.ReasonNoSlot, "the program is stopping")
+		return errClosed()
 	case <-ctx.Done():
-		return fmt.Errorf("wait for a slot: %w", context.Cause(ctx))
+		return fmt.Errorf("wait for a slot: %w", ctx.Err())
 	}
+}
+
+func errClosed() error {
+	return fault.New(fault.Paused, fault.ReasonNoSlot, "the program is stopping")
 }
 
 // comeAgain is the answer for a worker that never got to ask.

@@ -2,6 +2,7 @@ package slots_test
 
 import (
 	"context"
+	"errors"
 	"os"
 	"sync/atomic"
 	"testing"
@@ -169,6 +170,12 @@ func TestAPauseThatNeedsMendingLetsOneProbeThroughAtATime(t *testing.T) {
 				c.step(time.Minute)
 				probe = take(t, second)
 				refused(t, first)
+				ok(t, probe(t.Context(), fault.PauseOutage, 0)) // a probe that fails mends nothing
+				c.step(time.Minute - time.Second)
+				refused(t, first)
+
+				c.step(time.Second)
+				probe = take(t, second)
 				ok(t, probe(t.Context(), "", 0))
 				take(t, first)
 				take(t, second)
@@ -348,6 +355,26 @@ func TestClosingEndsAllWaiting(t *testing.T) {
 		l.Close()
 		require.Equal(t, fault.Paused, fault.KindOf(<-result))
 		require.Zero(t, time.Since(start))
+		for range 100 { // also when the turn is free
+			_, err := l.Take(t.Context())
+			require.Equal(t, fault.Paused, fault.KindOf(err))
+		}
+	})
+}
+
+func TestWaitingEndsWithTheContextsOwnError(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		db := openInBubble(t)
+		l, err := slots.New(t.Context(), slots.Options{DB: db.Main, Now: time.Now, Name: "polar"})
+		require.NoError(t, err)
+		done, err := l.Take(t.Context())
+		require.NoError(t, err)
+		ok(t, done(t.Context(), fault.PauseRateLimited, time.Minute))
+		ctx, cancel := context.WithCancelCause(t.Context())
+		cancel(errors.New("stopped, says the queue"))
+		_, err = l.Take(ctx)
+		require.ErrorIs(t, err, context.Canceled)
 	})
 }
 

@@ -16,6 +16,10 @@ import (
 // https://auth0.com/docs/deploy-monitor/logs/log-event-type-codes
 const userDeleted = "sdu"
 
+// unreadableEntry stands for the id of an entry that is not JSON. Its text could
+// be anybody's, so it is not kept.
+const unreadableEntry = "(unreadable entry)"
+
 // maxUnreadable is how many unreadable entries a batch may have before it
 // counts as broken as a whole: each of them takes a human.
 const maxUnreadable = 100
@@ -61,7 +65,7 @@ func (b *batch) add(raw jsontext.Value) {
 	e = entry{}
 	if err := json.Unmarshal(raw, &e, jsontext.AllowInvalidUTF8(true)); err != nil {
 		b.unreadable++
-		b.deletions = append(b.deletions, b.held(payload.EventID("", raw), event.QuoteID(string(raw))))
+		b.deletions = append(b.deletions, b.held(payload.EventID("", raw), unreadableEntry))
 		return
 	}
 	b.judge(raw, e, func(d event.Deletion) event.Deletion {
