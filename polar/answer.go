@@ -44,6 +44,9 @@ type Answer struct {
 	ErrorCode string
 	// Version is the API version that answered (Polar-Version), or "".
 	Version string
+	// Date is the time at which the answer was made by the clock on the other
+	// side (Date), in whole seconds; zero when it is missing or not a date.
+	Date time.Time
 	// RequestID is Cloudflare's id of the request (CF-Ray), which Polar's
 	// support can look up, or "".
 	RequestID string

@@ -34,6 +34,7 @@ func Classify(statusCode int, header http.Header, body []byte, now time.Time) An
 		AnswerLost: gatewayLost(statusCode),
 		ErrorCode:  printable(code),
 		Version:    printable(header.Get("Polar-Version")),
+		Date:       sent(header),
 		RequestID:  printable(header.Get("Cf-Ray")),
 	}
 	if answer.Result == ResultRateLimited {
@@ -108,6 +109,15 @@ func errorCode(body []byte) (string, bool) {
 		return "", true
 	}
 	return code, true
+}
+
+// sent returns the answer's Date, zero when there is none that can be read.
+func sent(header http.Header) time.Time {
+	date, err := http.ParseTime(header.Get("Date"))
+	if err != nil {
+		return time.Time{}
+	}
+	return date
 }
 
 // isJSON reports whether the media type is JSON.

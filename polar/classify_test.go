@@ -148,6 +148,17 @@ func TestClassifyKeepsShortPrintableTexts(t *testing.T) {
 	require.Empty(t, answer.RequestID)
 }
 
+func TestClassifyReadsTheOtherClock(t *testing.T) {
+	t.Parallel()
+	date := time.Date(2026, time.November, 23, 8, 30, 1, 0, time.UTC)
+	for text, want := range map[string]time.Time{
+		"Mon, 23 Nov 2026 08:30:01 GMT": date, "": {}, "yesterday": {}, "1795422601": {},
+	} {
+		answer := polar.Classify(204, http.Header{"Date": {text}}, nil, time.Now())
+		require.True(t, want.Equal(answer.Date), "%q: %s", text, answer.Date)
+	}
+}
+
 func TestResultsAreTheMetricLabels(t *testing.T) {
 	t.Parallel()
 	require.ElementsMatch(t, []polar.Result{

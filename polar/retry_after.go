@@ -27,8 +27,8 @@ func retryAfter(header http.Header, now time.Time) time.Duration {
 		return defaultRetryAfter
 	}
 	// The server's own clock is the better one to measure the server's date.
-	if sent, err := http.ParseTime(header.Get("Date")); err == nil {
-		now = sent
+	if date := sent(header); !date.IsZero() {
+		now = date
 	}
 	return bounded(until.Sub(now))
 }

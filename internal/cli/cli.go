@@ -46,6 +46,7 @@ type commands struct {
 	Serve       serveCommand       `cmd:"" help:"Take webhooks and delete customers at Polar."`
 	Demo        demoCommand        `cmd:"" help:"Show the whole way on this machine, with a local Polar: no account needed."`
 	Send        sendCommand        `cmd:"" help:"Sign one deletion as an identity provider would and post it to a running server."`
+	Doctor      doctorCommand      `cmd:"" help:"Look at everything that serve needs and say what to do about each fault."`
 	Migrate     migrateCommand     `cmd:"" help:"Bring the database's tables up to date."`
 	Healthcheck healthcheckCommand `cmd:"" help:"Ask a running server whether it is ready."`
 	Version     versionCommand     `cmd:"" help:"Print the version."`

@@ -20,6 +20,14 @@ func (*serveCommand) Help() string {
   CLERK_WEBHOOK_SIGNING_SECRET  enables /webhooks/clerk
   AUTH0_WEBHOOK_TOKEN           enables /webhooks/auth0 (Event Streams)
   AUTH0_LOGS_TOKEN              enables /webhooks/auth0-logs (Log Streams)
+  WORKOS_WEBHOOK_SECRET         enables /webhooks/workos
+  ZITADEL_WEBHOOK_SECRET        enables /webhooks/zitadel (Actions v2)
+  LOGTO_WEBHOOK_SECRET          enables /webhooks/logto
+  KEYCLOAK_WEBHOOK_SECRET       enables /webhooks/keycloak (Phase Two's keycloak-events)
+  STANDARD_WEBHOOK_SECRET       enables /webhooks/standard (any sender of Standard Webhooks)
+  STYTCH_WEBHOOK_SECRET         enables /webhooks/stytch
+  OKTA_WEBHOOK_TOKEN            enables /webhooks/okta (event hooks)
+  SUPABASE_WEBHOOK_TOKEN        enables /webhooks/supabase (Database Webhooks)
   DATABASE_URL                  sqlite:PATH or postgres://... (sqlite:polar-bridge.db)`
 }
 

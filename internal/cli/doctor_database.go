@@ -1,0 +1,141 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"github.com/polar-bridge/polar-bridge/internal/database"
+)
+
+// How much room SQLite needs. A deletion and its log take about 2 KiB.
+const (
+	mebibyte        = 1 << 20
+	spaceForHours   = 32 * mebibyte
+	spaceForComfort = 256 * mebibyte
+)
+
+// forOthers are the permissions that nobody but the owner should have: the
+// file holds users' ids.
+const forOthers fs.FileMode = 0o077
+
+// checkDatabase looks at the database and changes nothing.
+func (d *doctor) checkDatabase(ctx context.Context) {
+	if d.invalid[databaseURL] {
+		d.add("database", doctorWarning, "Not looked at, because DATABASE_URL is not valid.", "Correct it, then run doctor again.")
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, doctorPatience)
+	defer cancel()
+	seen, err := database.Inspect(ctx, d.config.Database.URL.Reveal())
+	d.judgeReach(seen, err)
+	if err == nil {
+		d.judgeTables(seen)
+		d.judgeDurability(seen)
+	}
+	if seen.File != nil {
+		d.judgeFile(*seen.File)
+	}
+}
+
+// judgeReach says whether the database answers and takes writes.
+func (d *doctor) judgeReach(seen database.Inspection, err error) {
+	const name = "database"
+	if err != nil {
+		do := "Check the path in DATABASE_URL, and that its folder exists and belongs to the user who runs serve."
+		if seen.Dialect == database.Postgres {
+			do = "Check host, port, user, password and sslmode in DATABASE_URL, and that the server lets this machine in."
+		}
+		d.add(name, doctorFault, fmt.Sprintf("It does not answer: %q.", err.Error()), do)
+		return
+	}
+	switch file := seen.File; {
+	case file == nil && seen.ReadOnly:
+		d.add(name, doctorFault, fmt.Sprintf("PostgreSQL %q answers but takes no writes: it is a standby, or read-only by default.", seen.Version),
+			"Name the primary server in DATABASE_URL.")
+	case file == nil:
+		d.add(name, doctorOK, fmt.Sprintf("PostgreSQL %q answers.", seen.Version), "")
+	case file.Unwritable != nil:
+		d.add(name, doctorFault, fmt.Sprintf("The SQLite file %q cannot be written by this user: %q.", file.Path, file.Unwritable.Error()),
+			"Run doctor as the user who runs serve; if this is that user, give it the file and its folder.")
+	case !file.Exists:
+		d.add(name, doctorOK, fmt.Sprintf("The SQLite file %q does not exist yet; serve will create it.", file.Path), "")
+	default:
+		d.add(name, doctorOK, fmt.Sprintf("The SQLite file %q answers (SQLite %s).", file.Path, seen.Version), "")
+	}
+}
+
+// judgeTables says whether the tables fit this program.
+func (d *doctor) judgeTables(seen database.Inspection) {
+	const name = "database tables"
+	missing := seen.File != nil && !seen.File.Exists
+	switch automatic := d.config.Database.AutoMigrate; {
+	case errors.Is(seen.Schema, database.ErrNewerSchema):
+		d.add(name, doctorFault, "They were made by a newer polar-bridge.", "Start that version, or restore the backup made before the upgrade.")
+	case seen.Schema == nil && !missing:
+		d.add(name, doctorOK, "They are up to date.", "")
+	case automatic && missing:
+		d.add(name, doctorOK, "There are none yet; serve makes them at start (AUTO_MIGRATE).", "")
+	case automatic:
+		d.add(name, doctorOK, "They are not up to date; serve brings them up to date at start (AUTO_MIGRATE).", "")
+	default:
+		d.add(name, doctorFault, "They are not up to date, and AUTO_MIGRATE is false.", "Run: polar-bridge migrate")
+	}
+}
+
+// judgeDurability says whether what was answered 202 survives a crash.
+func (d *doctor) judgeDurability(seen database.Inspection) {
+	const name = "database durability"
+	var values, unsafe []string
+	for _, setting := range seen.Durability {
+		values = append(values, setting.Name+"="+visible(setting.Value))
+		if !setting.Safe {
+			unsafe = append(unsafe, setting.Name)
+		}
+	}
+	found := strings.Join(values, ", ")
+	switch {
+	case seen.File != nil && !seen.File.Exists:
+		d.add(name, doctorOK, "serve will use journal_mode=wal and synchronous=full, and refuses a file system that does not.", "")
+	case seen.File != nil && len(unsafe) > 0:
+		d.add(name, doctorOK, found+"; serve changes it to wal at start and syncs every commit (synchronous=full).", "")
+	case seen.File != nil:
+		d.add(name, doctorOK, found+"; serve syncs every commit (synchronous=full).", "")
+	case len(unsafe) == 0:
+		d.add(name, doctorOK, found+".", "")
+	case strings.Contains(strings.Join(unsafe, " "), "synchronous_commit"):
+		d.add(name, doctorFault, found+": a crash of the server loses webhooks that were answered 202.",
+			"Set synchronous_commit to on for this user or database.")
+	default:
+		d.add(name, doctorWarning, found+": a crash of the server may lose webhooks that were answered 202.",
+			"Set fsync to on, unless your provider stores the log elsewhere and says that this is safe.")
+	}
+}
+
+// judgeFile says whether there is room and whether strangers can read.
+func (d *doctor) judgeFile(file database.File) {
+	const room = "database space"
+	free := fmt.Sprintf("%d MiB are free", file.Free/mebibyte)
+	switch {
+	case !file.FreeKnown:
+		d.add(room, doctorWarning, "How much is free could not be found out.", "Look yourself.")
+	case file.Free < spaceForHours:
+		d.add(room, doctorFault, free+": webhooks will soon be refused.", "Make room on the file system, or enlarge it.")
+	case file.Free < spaceForComfort:
+		d.add(room, doctorWarning, free+".", "Make room on the file system, or enlarge it.")
+	default:
+		d.add(room, doctorOK, free+".", "")
+	}
+	const mode = "database file mode"
+	switch {
+	case !file.Exists && file.Mode == 0:
+		d.add(mode, doctorOK, "serve will create the file with mode 0600.", "")
+	case file.Mode&forOthers != 0:
+		d.add(mode, doctorWarning, fmt.Sprintf("%04o: others than the owner can get at users' ids.", file.Mode),
+			"Run: chmod 600 on the file and on those beside it that end in -wal and -shm.")
+	default:
+		d.add(mode, doctorOK, fmt.Sprintf("%04o: only the owner can read it.", file.Mode), "")
+	}
+}

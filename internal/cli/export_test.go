@@ -1,0 +1,15 @@
+package cli
+
+import "github.com/polar-bridge/polar-bridge/internal/database"
+
+// JudgeFile returns what doctor says of a SQLite file, by the check's name.
+func JudgeFile(file database.File) map[string]string {
+	d := &doctor{}
+	d.judgeReach(database.Inspection{Dialect: database.SQLite, File: &file}, nil)
+	d.judgeFile(file)
+	said := map[string]string{}
+	for _, check := range d.report.Checks {
+		said[check.Name] = string(check.Status) + ": " + check.Detail
+	}
+	return said
+}

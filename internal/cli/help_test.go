@@ -1,0 +1,48 @@
+package cli_test
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestEveryCommandHasHelp follows the lists of commands, so a new command is
+// tested as soon as it is there.
+func TestEveryCommandHasHelp(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	visitHelp(t, nil, seen)
+	for _, want := range []string{"serve", "demo", "send", "doctor", "migrate", "healthcheck", "version"} {
+		require.True(t, seen[want], "%s is not in the list of commands", want)
+	}
+}
+
+func visitHelp(t *testing.T, command []string, seen map[string]bool) {
+	t.Helper()
+	got := run(t, settings(), append(command, "--help")...)
+	name := strings.Join(command, " ")
+	require.Zero(t, got.code, name)
+	require.Empty(t, got.stderr, name)
+	require.Contains(t, got.stdout, strings.TrimSpace("Usage: polar-bridge "+name))
+	require.Contains(t, got.stdout, "-h, --help")
+	_, list, _ := strings.Cut(got.stdout, "\nCommands:\n")
+	list, _, _ = strings.Cut(list, "\n\n")
+	for _, found := range regexp.MustCompile(`(?m)^  (\S[a-z -]*[a-z])  +(\S.*)$`).FindAllStringSubmatch(list, -1) {
+		words := strings.Fields(found[1])
+		require.NotEmpty(t, found[2])
+		if !seen[found[1]] {
+			seen[found[1]] = true
+			visitHelp(t, words, seen)
+		}
+	}
+}
+
+func TestHelpNamesTheVariablesOfSecrets(t *testing.T) {
+	t.Parallel()
+	got := run(t, settings(), "serve", "--help")
+	for _, want := range []string{"POLAR_ACCESS_TOKEN", "CLERK_WEBHOOK_SIGNING_SECRET", "DATABASE_URL", "_FILE"} {
+		require.Contains(t, got.stdout, want)
+	}
+}

@@ -1,0 +1,190 @@
+package database
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"strings"
+)
+
+// Inspection is what Inspect saw of a database.
+type Inspection struct {
+	// Dialect says which kind it is.
+	Dialect Dialect
+	// File describes a SQLite file; nil on Postgres.
+	File *File
+	// Version is the database's own version; on Postgres the server says it.
+	Version string
+	// Schema is nil when the tables are up to date, else ErrNotMigrated or
+	// ErrNewerSchema.
+	Schema error
+	// ReadOnly says that the server takes no writes, as a standby does.
+	ReadOnly bool
+	// Durability is what "stored" rests on.
+	Durability []Durability
+}
+
+// Durability is one setting of the database that decides whether a commit
+// survives a crash.
+type Durability struct {
+	Name, Value string
+	// Safe says that the value is the one that is wanted.
+	Safe bool
+}
+
+// File describes a SQLite file and the place where it lies.
+type File struct {
+	// Path is as the operator wrote it.
+	Path string
+	// Exists says whether it is there; serve makes it when it is not.
+	Exists bool
+	// Mode has all permission bits that the file or its log has.
+	Mode fs.FileMode
+	// Unwritable is why this user cannot write the file or its folder, nil
+	// when that is possible.
+	Unwritable error
+	// Free is how many bytes are left on the file system, and FreeKnown
+	// whether that could be found out.
+	Free      uint64
+	FreeKnown bool
+}
+
+// Inspect looks at the database that url names and changes nothing in it: no
+// database or table is made, and the server's lock is not taken, so it may run
+// beside a server. An error says why the database does not answer; the
+// Inspection has what is known nevertheless. No error contains the url.
+func Inspect(ctx context.Context, url string) (Inspection, error) {
+	switch scheme, rest, _ := strings.Cut(url, ":"); scheme {
+	case "sqlite":
+		return inspectSQLite(ctx, rest)
+	case "postgres", "postgresql":
+		return inspectPostgres(ctx, url)
+	}
+	return Inspection{}, errors.New("the database URL must begin with sqlite: or postgres://")
+}
+
+func inspectSQLite(ctx context.Context, path string) (seen Inspection, err error) {
+	seen = Inspection{Dialect: SQLite}
+	if path == "" || strings.Contains(path, ":memory:") {
+		return seen, errMemory
+	}
+	file, err := inspectFile(path)
+	if seen.File = &file; err != nil || !file.Exists {
+		return seen, err
+	}
+	handle, err := sql.Open("sqlite", readOnlyDSN(path))
+	if err != nil {
+		return seen, fmt.Errorf("open SQLite file: %w", err)
+	}
+	defer func() { err = errors.Join(err, handle.Close()) }()
+	handle.SetMaxOpenConns(1)
+	if err := handle.QueryRowContext(ctx, "SELECT sqlite_version() FROM (SELECT count(*) FROM sqlite_master)").Scan(&seen.Version); err != nil {
+		return seen, fmt.Errorf("open SQLite file %s: %w", path, err)
+	}
+	db := &DB{Dialect: SQLite, Main: handle, Reader: handle, path: path, newDriver: sqliteDriver(handle)}
+	// A file that serve has not opened yet is switched to WAL then.
+	if err := db.durability(ctx, &seen, "PRAGMA journal_mode", "wal"); err != nil {
+		return seen, err
+	}
+	return seen, db.inspectSchema(ctx, &seen)
+}
+
+// readOnlyDSN opens a file that must exist and never writes to it. SQLite makes
+// the log and its index beside it, which readers need too, when they are
+// missing, with the file's owner and mode; the next writer removes them.
+func readOnlyDSN(path string) string {
+	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?mode=ro&_pragma=busy_timeout(1500)&_pragma=query_only(1)"
+}
+
+func inspectPostgres(ctx context.Context, url string) (seen Inspection, err error) {
+	seen = Inspection{Dialect: Postgres}
+	db, err := openPostgres(ctx, url)
+	if err != nil {
+		return seen, err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	if err := db.Main.QueryRowContext(ctx, "SHOW server_version").Scan(&seen.Version); err != nil {
+		return seen, fmt.Errorf("connect to Postgres: %w", err)
+	}
+	var readOnly string
+	if err := db.Main.QueryRowContext(ctx, "SHOW transaction_read_only").Scan(&readOnly); err != nil {
+		return seen, fmt.Errorf("read Postgres' settings: %w", err)
+	}
+	seen.ReadOnly = readOnly == "on"
+	if err := db.durability(ctx, &seen, "SHOW fsync", "on"); err != nil {
+		return seen, err
+	}
+	// Only off answers before the commit is on a disk.
+	if err := db.durability(ctx, &seen, "SHOW synchronous_commit", "on", "local", "remote_write", "remote_apply"); err != nil {
+		return seen, err
+	}
+	return seen, db.inspectSchema(ctx, &seen)
+}
+
+// durability notes what a statement like SHOW fsync says.
+func (db *DB) durability(ctx context.Context, seen *Inspection, statement string, wanted ...string) error {
+	_, name, _ := strings.Cut(statement, " ")
+	found := Durability{Name: name}
+	if err := db.Main.QueryRowContext(ctx, statement).Scan(&found.Value); err != nil {
+		return fmt.Errorf("read %s: %w", name, err)
+	}
+	for _, value := range wanted {
+		found.Safe = found.Safe || found.Value == value
+	}
+	seen.Durability = append(seen.Durability, found)
+	return nil
+}
+
+// inspectSchema judges as CheckMigrated does, which makes goose's table when it
+// is missing and so cannot be used here.
+func (db *DB) inspectSchema(ctx context.Context, seen *Inspection) error {
+	river, ours, err := db.migrators()
+	if err != nil {
+		return err
+	}
+	sources, known := ours.ListSources(), river.AllVersions()
+	seen.Schema, err = db.compareVersions(ctx, sources[len(sources)-1].Version, int64(known[len(known)-1].Version))
+	return err
+}
+
+// compareVersions compares the newest applied migrations with the newest known
+// ones, ours and River's.
+func (db *DB) compareVersions(ctx context.Context, ours, river int64) (schema, err error) {
+	applied, err := db.newest(ctx, migrationTable, "SELECT max(version_id) FROM "+migrationTable+" WHERE is_applied")
+	if err != nil {
+		return nil, err
+	}
+	queues, err := db.newest(ctx, "river_migration", "SELECT max(version) FROM river_migration WHERE line = 'main'")
+	switch {
+	case err != nil:
+		return nil, err
+	case applied > ours || queues > river:
+		return ErrNewerSchema, nil
+	case applied < ours || queues < river:
+		return ErrNotMigrated, nil
+	}
+	return nil, nil
+}
+
+// newest returns what query finds in the table, 0 when there is no such table.
+func (db *DB) newest(ctx context.Context, table, query string) (int64, error) {
+	exists := "SELECT count(*) > 0 FROM sqlite_master WHERE type = 'table' AND name = $1"
+	if db.Dialect == Postgres {
+		exists = "SELECT to_regclass($1) IS NOT NULL"
+	}
+	var found bool
+	if err := db.Main.QueryRowContext(ctx, exists, table).Scan(&found); err != nil {
+		return 0, fmt.Errorf("look for the table %s: %w", table, err)
+	}
+	if !found {
+		return 0, nil
+	}
+	var version sql.NullInt64
+	if err := db.Main.QueryRowContext(ctx, query).Scan(&version); err != nil {
+		return 0, fmt.Errorf("read schema version: %w", err)
+	}
+	return version.Int64, nil
+}
