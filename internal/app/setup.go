@@ -96,7 +96,7 @@ func (a *App) openDatabase(ctx context.Context) error {
 		return err
 	}
 	a.db = db
-	unlock, err := db.Lock()
+	unlock, err := db.Lock() //nolint:contextcheck // it looks after the file until it is released
 	if err != nil {
 		return errors.Join(err, db.Close())
 	}

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"sync/atomic"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river/riverdriver"
@@ -41,6 +42,7 @@ type DB struct {
 	path      string        // SQLite's file, "" on Postgres
 	listener  *pgxpool.Pool // Postgres' notifications, nil on SQLite
 	newDriver func() riverdriver.Driver[*sql.Tx]
+	damage    atomic.Pointer[error] // what Check found
 }
 
 // Open opens the database that url names, `sqlite:PATH` or `postgres://…`. A
@@ -59,13 +61,14 @@ func Open(ctx context.Context, url string) (*DB, error) {
 // Driver returns River's driver for this database.
 func (db *DB) Driver() riverdriver.Driver[*sql.Tx] { return db.newDriver() }
 
-// Ping reports whether the database answers.
+// Ping reports whether the database answers and, on SQLite, whether it can take
+// more: its disk is not full and Check has found no damage.
 func (db *DB) Ping(ctx context.Context) error {
 	var one int
 	if err := db.Main.QueryRowContext(ctx, "SELECT 1").Scan(&one); err != nil {
 		return fmt.Errorf("ping database: %w", err)
 	}
-	return nil
+	return db.healthy()
 }
 
 // Close closes all handles.
@@ -77,10 +80,14 @@ func (db *DB) Close() error {
 }
 
 // Size returns how many bytes the SQLite file and its log occupy, and 0 on
-// Postgres, which has its own exporters.
+// Postgres, which has its own exporters. It fails once Check has found damage,
+// so that whoever watches the size hears of it.
 func (db *DB) Size() (int64, error) {
 	if db.Dialect != SQLite {
 		return 0, nil
+	}
+	if err := db.damage.Load(); err != nil {
+		return 0, *err
 	}
 	var total int64
 	for _, suffix := range []string{"", "-wal"} {

@@ -111,6 +111,20 @@ func TestASecondServerOfOneSQLiteFileIsRefused(t *testing.T) {
 	require.NoError(t, release())
 }
 
+func TestALinkToASQLiteFileIsTheSameFile(t *testing.T) {
+	t.Parallel()
+	path := t.TempDir() + "/file.db"
+	link := t.TempDir() + "/link.db"
+	require.NoError(t, os.Symlink(path, link))
+	first := databasetest.OpenMigrated(t, "sqlite:"+path)
+	second := databasetest.OpenMigrated(t, "sqlite:"+link)
+	release, err := first.Lock()
+	require.NoError(t, err)
+	_, err = second.Lock()
+	require.ErrorIs(t, err, database.ErrLocked)
+	require.NoError(t, release())
+}
+
 func TestTheDigestKeyIsTheSameForAll(t *testing.T) {
 	t.Parallel()
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {

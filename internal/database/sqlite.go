@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/gofrs/flock"
 	_ "modernc.org/sqlite" // registers the driver "sqlite"
@@ -16,12 +18,19 @@ import (
 // ErrLocked says that another process serves the same SQLite file.
 var ErrLocked = errors.New("another polar-bridge serves this SQLite file; stop it, or use Postgres to run several")
 
+// busyTimeout is how long a statement waits for another process' lock, less than
+// a webhook waits for the database.
+const busyTimeout = 1500 * time.Millisecond
+
 // readerConnections is how many readers may work beside the writer.
 const readerConnections = 2
 
 func openSQLite(ctx context.Context, path string) (*DB, error) {
 	if path == "" || strings.Contains(path, ":memory:") {
 		return nil, errors.New("SQLite needs a file, for example sqlite:polar-bridge.db: what is only in memory is lost")
+	}
+	if err := checkLog(path); err != nil {
+		return nil, err
 	}
 	if err := createPrivate(path); err != nil {
 		return nil, fmt.Errorf("create SQLite file: %w", err)
@@ -41,7 +50,7 @@ func openSQLite(ctx context.Context, path string) (*DB, error) {
 
 	db := &DB{Dialect: SQLite, Main: main, Reader: reader, path: path, newDriver: sqliteDriver(main)}
 	if err := db.checkDurable(ctx); err != nil {
-		return nil, errors.Join(err, db.Close())
+		return nil, errors.Join(err, db.healthy(), db.Close()) // SQLite says "disk I/O error" of a full disk
 	}
 	return db, nil
 }
@@ -51,7 +60,7 @@ func openSQLite(ctx context.Context, path string) (*DB, error) {
 // journal_size_limit gives the log's space back after a burst.
 func sqliteDSN(path, extra string) string {
 	return "file:" + (&url.URL{Path: path}).EscapedPath() +
-		"?_pragma=busy_timeout(1500)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)" +
+		fmt.Sprintf("?_pragma=busy_timeout(%d)", busyTimeout.Milliseconds()) + "&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)" +
 		"&_pragma=foreign_keys(1)&_pragma=journal_size_limit(67108864)&" + extra
 }
 
@@ -59,11 +68,11 @@ func sqliteDSN(path, extra string) string {
 func (db *DB) checkDurable(ctx context.Context) error {
 	var mode string
 	if err := db.Main.QueryRowContext(ctx, "PRAGMA journal_mode").Scan(&mode); err != nil {
-		return fmt.Errorf("open SQLite file %s: %w", db.path, err)
+		return readable(db.path, err)
 	}
 	var synchronous int
 	if err := db.Main.QueryRowContext(ctx, "PRAGMA synchronous").Scan(&synchronous); err != nil {
-		return fmt.Errorf("open SQLite file %s: %w", db.path, err)
+		return readable(db.path, err)
 	}
 	const full = 2
 	if mode != "wal" || synchronous < full {
@@ -73,12 +82,19 @@ func (db *DB) checkDurable(ctx context.Context) error {
 }
 
 // Lock makes this process the only one that serves a SQLite file, until
-// release is called. It does nothing on Postgres, where replicas share.
+// release is called. It refuses a damaged file, as far as a short look can
+// tell, and looks after the file until then: the rest of it is checked, and its
+// log is kept short. It does nothing on Postgres, where replicas share.
 func (db *DB) Lock() (release func() error, err error) {
 	if db.Dialect != SQLite {
 		return func() error { return nil }, nil
 	}
-	lock := flock.New(db.path+".lock", flock.SetPermissions(0o600))
+	// A link to the file is the file.
+	file, err := filepath.EvalSymlinks(db.path)
+	if err != nil {
+		return nil, fmt.Errorf("lock SQLite file: %w", err)
+	}
+	lock := flock.New(file+".lock", flock.SetPermissions(0o600))
 	ok, err := lock.TryLock()
 	if err != nil {
 		return nil, fmt.Errorf("lock SQLite file: %w", err)
@@ -86,7 +102,15 @@ func (db *DB) Lock() (release func() error, err error) {
 	if !ok {
 		return nil, ErrLocked
 	}
-	return lock.Unlock, nil
+	checked, err := db.checkForStart(context.Background())
+	if err != nil {
+		return nil, errors.Join(err, lock.Unlock())
+	}
+	stop := db.keep(checked)
+	return func() error {
+		stop()
+		return lock.Unlock()
+	}, nil
 }
 
 // createPrivate makes sure that only the owner reads the file: it holds users' ids.

@@ -66,10 +66,12 @@ func (q *Queue) moveToPresent(ctx context.Context) (moved int64, err error) {
 	if !some {
 		return 0, nil
 	}
-	result, err := q.options.DB.ExecContext(ctx, `UPDATE river_job SET scheduled_at = `+s.due+`,
-		attempted_at = CASE WHEN attempted_at IS NULL THEN NULL ELSE `+s.now+` END,
-		created_at = `+s.earlier+`(created_at, `+s.now+`)
-		WHERE id IN (SELECT id`+misplaced+`)`)
+	//nolint:gosec // all parts are constants of ours
+	move := `UPDATE river_job SET scheduled_at = ` + s.due + `,
+		attempted_at = CASE WHEN attempted_at IS NULL THEN NULL ELSE ` + s.now + ` END,
+		created_at = ` + s.earlier + `(created_at, ` + s.now + `)
+		WHERE id IN (SELECT id` + misplaced + `)`
+	result, err := q.options.DB.ExecContext(ctx, move)
 	if err != nil {
 		return 0, fmt.Errorf("move deletions to the present: %w", err)
 	}

@@ -1,6 +1,7 @@
 package queue_test
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 
@@ -22,7 +23,7 @@ func leaveAs(t *testing.T, db *database.DB, columns string) {
 	if db.Dialect == database.Postgres {
 		begin, end = "(now() + interval '", "')"
 	}
-	columns = strings.NewReplacer("in(", begin, ")", end).Replace(columns)
+	columns = regexp.MustCompile(`in\(([^)]*)\)`).ReplaceAllString(columns, begin+"${1}"+end)
 	_, err := db.Main.ExecContext(t.Context(), "UPDATE river_job SET "+columns)
 	require.NoError(t, err)
 }

@@ -191,7 +191,7 @@ func TestAPanicIsAFailureLikeAnyOtherAndSaysNothingPersonal(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		h := start(t, db, func(ctx context.Context, a event.Attempt) (event.Result, error) {
 			if a.Number == 1 {
-				panic("bug with marker-person")
+				panic("bug with marker-person") //nolint:forbidigo // that is what is tested
 			}
 			return deleted(ctx, a)
 		})

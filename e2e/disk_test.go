@@ -1,0 +1,151 @@
+package e2e_test
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/polar-bridge/polar-bridge/polar/polartest"
+)
+
+// smallDisk mounts a file system of a few megabytes.
+func smallDisk(t *testing.T, megabytes int) string {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("only root may mount a small file system")
+	}
+	dir := t.TempDir()
+	out, err := exec.CommandContext(t.Context(), "mount", "-t", "tmpfs", "-o", fmt.Sprintf("size=%dm", megabytes), "tmpfs", dir).CombinedOutput()
+	if err != nil && os.Getenv("CI") == "" {
+		t.Skipf("cannot mount a small file system: %s", out)
+	}
+	require.NoError(t, err, "%s", out)
+	t.Cleanup(func() {
+		out, err := exec.Command("umount", dir).CombinedOutput()
+		require.NoError(t, err, "%s", out)
+	})
+	return dir
+}
+
+// fill writes a file until nothing is left, and returns its name.
+func fill(t *testing.T, dir string) string {
+	t.Helper()
+	name := filepath.Join(dir, "ballast")
+	file, err := os.Create(name)
+	require.NoError(t, err)
+	for _, size := range []int{1 << 16, 1} {
+		for err = nil; err == nil; {
+			_, err = file.Write(bytes.Repeat([]byte("x"), size))
+		}
+		require.ErrorContains(t, err, "no space left")
+	}
+	require.NoError(t, file.Close())
+	return name
+}
+
+// answer posts and returns the status and how long the sender is asked to wait.
+func (p *process) answer(t *testing.T, d delivery) (status int, retryAfter string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.webhooks+"/webhooks/"+d.provider, bytes.NewReader(d.body))
+	require.NoError(t, err)
+	request.Header = d.header.Clone()
+	response, err := http.DefaultClient.Do(request)
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	return response.StatusCode, response.Header.Get("Retry-After")
+}
+
+func TestAFullDiskLosesNothingAndNeedsNoRestart(t *testing.T) {
+	t.Parallel()
+	for name, meanwhile := range map[string]polartest.Fault{
+		"nobody can be deleted meanwhile":     polartest.Gateway(503),
+		"and the deletions in progress go on": polartest.Slow(20 * time.Millisecond),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			testFullDisk(t, meanwhile)
+		})
+	}
+}
+
+// sender posts one event after the other and counts the 202s.
+type sender struct {
+	ids      []string
+	accepted int
+}
+
+// next posts the next event, the same one again until it is accepted.
+func (s *sender) next(t *testing.T, p *process) (status int, retryAfter string) {
+	t.Helper()
+	require.Less(t, s.accepted, len(s.ids), "no more customers")
+	status, retryAfter = p.answer(t, sign(t, "clerk", fmt.Sprint("msg_", s.accepted), s.ids[s.accepted]))
+	if status == http.StatusAccepted {
+		s.accepted++
+	}
+	return status, retryAfter
+}
+
+func testFullDisk(t *testing.T, meanwhile polartest.Fault) {
+	t.Helper()
+	disk := smallDisk(t, 8)
+	w := newWorld(t, "sqlite:"+filepath.Join(disk, "polar-bridge.db"))
+	s := sender{ids: w.addCustomers(4000)}
+	p := w.start(t)
+	w.polar.SetFault(meanwhile)
+	for range 100 {
+		status, _ := s.next(t, p)
+		require.Equal(t, http.StatusAccepted, status)
+	}
+
+	ballast := fill(t, disk)
+	status, retryAfter := 0, ""
+	for status != http.StatusServiceUnavailable {
+		status, retryAfter = s.next(t, p)
+		require.Contains(t, []int{http.StatusAccepted, http.StatusServiceUnavailable}, status)
+	}
+	require.Equal(t, "5", retryAfter)
+	require.Equal(t, http.StatusServiceUnavailable, p.get(t, "/readyz"))
+	require.Equal(t, http.StatusOK, p.get(t, "/livez"), "a restart would not help")
+	t.Logf("%d accepted and %d deleted when the disk was full", s.accepted, w.polar.Calls())
+	require.Contains(t, p.output(), "database or disk is full")
+
+	require.NoError(t, os.Remove(ballast))
+	w.polar.ClearFaults()
+	freed := time.Now()
+	require.Eventually(t, func() bool { status, _ := s.next(t, p); return status == http.StatusAccepted }, 10*time.Second, 50*time.Millisecond)
+	require.Equal(t, http.StatusOK, p.get(t, "/readyz"))
+	t.Logf("accepted again after %s", time.Since(freed).Round(time.Millisecond))
+	for i, id := range s.ids[:s.accepted] {
+		p.deliver(t, sign(t, "clerk", fmt.Sprint("msg_", i), id), http.StatusOK) // every 202 is known
+	}
+	w.waitDeleted(t, s.ids[:s.accepted], 3*time.Minute)
+	p.waitMetric(t, `polar_bridge_deletions{state="waiting"}`, 0, 2*time.Minute)
+	require.Zero(t, p.metric(t, `polar_bridge_deletions{state="held"}`))
+	t.Logf("all done after %s", time.Since(freed).Round(time.Second))
+	require.NotContains(t, p.output(), "panic")
+}
+
+func TestAStartOnAFullDiskSaysWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	disk := smallDisk(t, 8)
+	w := newWorld(t, "sqlite:"+filepath.Join(disk, "polar-bridge.db"))
+	ids := w.addCustomers(1)
+	w.polar.SetFault(polartest.Gateway(503))
+	p := w.start(t)
+	p.deliver(t, sign(t, "clerk", "msg_0", ids[0]), http.StatusAccepted)
+	require.Zero(t, p.terminate(t))
+	ballast := fill(t, disk)
+	require.Contains(t, w.refused(t, "serve"), "the disk of the database is full: ")
+
+	require.NoError(t, os.Remove(ballast))
+	w.polar.ClearFaults()
+	w.start(t)
+	w.waitDeleted(t, ids, time.Minute)
+}

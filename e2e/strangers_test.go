@@ -1,0 +1,400 @@
+package e2e_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
+)
+
+// What strangers may cost, whatever they do.
+const (
+	mostMemory     = 150 << 10 // kB of RSS
+	mostGoroutines = 1500
+	mostLatency    = time.Second // of a genuine event meanwhile
+	attackTime     = 4 * time.Second
+)
+
+func TestStrangersCostLittle(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, databasetest.SQLite(t))
+	p := w.start(t)
+	attacks := []struct {
+		name string
+		run  func(ctx context.Context, t *testing.T, p *process)
+	}{
+		{"idle connections", idleConnections},
+		{"connections that say nothing", silentConnections},
+		{"slowloris", slowloris},
+		{"100 signatures in one header", repeatedly(401, func(t *testing.T) delivery {
+			t.Helper()
+			d := signedWith(t, "whsec_Zm9yZ2VkLWZvcmdlZC1mb3JnZWQtZm9yZ2Vk")
+			return d.with("Svix-Signature", strings.Repeat(d.header.Get("Svix-Signature")+" ", 100))
+		})},
+		{"deeply nested JSON, validly signed", repeatedly(400, func(t *testing.T) delivery {
+			t.Helper()
+			return signBody(t, "msg_deep", strings.Repeat("[", 1<<20), time.Now())
+		})},
+		{"a flood of headers", headerFlood},
+	}
+	for _, attack := range attacks {
+		ctx, cancel := context.WithTimeout(t.Context(), attackTime)
+		genuine := p.keepSending(ctx, t, attack.name)
+		usage := p.watch(ctx)
+		attack.run(ctx, t, p)
+		<-ctx.Done()
+		cancel()
+		sent, worst := genuine.result(t)
+		memory, goroutines := usage.result(t)
+		t.Logf("%s: %d genuine events, the slowest took %s; %d kB RSS, %d goroutines at most", attack.name, sent, worst, memory, goroutines)
+		require.Positive(t, sent, attack.name)
+		require.Less(t, worst, mostLatency, attack.name)
+		require.LessOrEqual(t, memory, mostMemory, attack.name)
+		require.LessOrEqual(t, goroutines, mostGoroutines, attack.name)
+	}
+	require.NotContains(t, p.output(), "panic")
+	p.noSecrets(t)
+}
+
+func TestHeadersAreJudgedBeforeTheBody(t *testing.T) {
+	t.Parallel()
+	p := newWorld(t, databasetest.SQLite(t)).start(t)
+	now := time.Now()
+	good := signBody(t, "msg_1", clerkBody, now)
+	tests := []struct {
+		name   string
+		send   delivery
+		answer string
+	}{
+		{"no signature", good.with("Svix-Signature", ""), "HTTP/1.1 401 "},
+		{"no timestamp", good.with("Svix-Timestamp", ""), "HTTP/1.1 401 "},
+		{"stale", signBody(t, "msg_1", clerkBody, now.Add(-time.Hour)), "HTTP/1.1 401 "},
+		{"from the future", signBody(t, "msg_1", clerkBody, now.Add(time.Hour)), "HTTP/1.1 401 "},
+		{"100 signatures", good.with("Svix-Signature", strings.Repeat(good.header.Get("Svix-Signature")+" ", 100)), "HTTP/1.1 401 "},
+		{"wrong token", auth0Delivery("Bearer wrong-wrong-wrong", ""), "HTTP/1.1 401 "},
+		{"packed", good.with("Content-Encoding", "gzip"), "HTTP/1.1 415 "},
+		{"not configured", delivery{"okta", good.header, nil}, "HTTP/1.1 404 "},
+		{"sound headers", good, "HTTP/1.1 100 "},
+	}
+	for _, tt := range tests {
+		conn, err := p.dial(t.Context(), tt.send.head(1<<20, "Expect: 100-continue\r\n"))
+		require.NoError(t, err, tt.name)
+		require.NoError(t, conn.SetReadDeadline(time.Now().Add(mostLatency)))
+		line, err := bufio.NewReader(conn).ReadString('\n')
+		require.NoError(t, err, tt.name)
+		require.Contains(t, line, tt.answer, tt.name)
+		require.NoError(t, conn.Close())
+	}
+}
+
+func TestBodiesInFlightAreCapped(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, databasetest.SQLite(t))
+	p := w.start(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	usage := p.watch(ctx)
+	// Forged, which shows only when the last byte has arrived. It never does.
+	const connections, length = 100, 1 << 20
+	text := signedWith(t, "whsec_Zm9yZ2VkLWZvcmdlZC1mb3JnZWQtZm9yZ2Vk").head(length, "") + strings.Repeat(" ", length-1)
+	opened := time.Now()
+	var strangers sync.WaitGroup
+	stranger := func() {
+		conn, _ := p.dial(ctx, text) // it is broken off where the answer comes first
+		if conn == nil {
+			return
+		}
+		_, _ = bufio.NewReader(conn).ReadByte() // the answer, or its end
+		_ = conn.Close()
+	}
+	for range connections {
+		strangers.Go(stranger)
+	}
+	// There is room for no other body now, which is said at once.
+	large := strings.Repeat(" ", length-20) + `{"type":"ping"}`
+	require.Eventually(t, func() bool {
+		strangers.Go(stranger) // in the place of any that gave up
+		began := time.Now()
+		status, text := p.post(t.Context(), http.DefaultClient, signBody(t, "msg_large", large, began))
+		return status == http.StatusServiceUnavailable && strings.Contains(text, `"error":"unavailable"`) && time.Since(began) < mostLatency
+	}, 5*time.Second, 20*time.Millisecond)
+
+	// The server waits ten seconds for a body, and no longer.
+	strangers.Wait()
+	require.Less(t, time.Since(opened), 18*time.Second)
+	p.deliver(t, sign(t, "clerk", "msg_1", "user_1"), http.StatusAccepted)
+	cancel()
+	memory, _ := usage.result(t)
+	t.Logf("%d kB RSS at most", memory)
+	require.LessOrEqual(t, memory, mostMemory)
+	p.noSecrets(t)
+}
+
+// head is the head of a request with the delivery's headers.
+func (d delivery) head(length int, more string) string {
+	var text strings.Builder
+	fmt.Fprintf(&text, "POST /webhooks/%s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n%s", d.provider, length, more)
+	_ = d.header.Write(&text) // a strings.Builder takes everything
+	return text.String() + "\r\n"
+}
+
+// dial opens a connection to the webhook listener and sends text.
+func (p *process) dial(ctx context.Context, text string) (net.Conn, error) {
+	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", strings.TrimPrefix(p.webhooks, "http://"))
+	if err != nil {
+		return nil, err
+	}
+	_, err = conn.Write([]byte(text))
+	return conn, err
+}
+
+// hold opens connections that begin with text until there are n, or as many as
+// the system lets us, and closes them when ctx ends.
+func (p *process) hold(ctx context.Context, t *testing.T, n int, text string) []net.Conn {
+	t.Helper()
+	raiseFileLimit(t)
+	var conns []net.Conn
+	for len(conns) < n && ctx.Err() == nil {
+		conn, err := p.dial(ctx, text)
+		if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.EADDRNOTAVAIL) {
+			t.Logf("only %d connections: %v", len(conns), err)
+			break
+		}
+		if conn != nil {
+			conns = append(conns, conn)
+		}
+	}
+	context.AfterFunc(ctx, func() {
+		for _, conn := range conns {
+			_ = conn.Close()
+		}
+	})
+	return conns
+}
+
+// raiseFileLimit lets the test open as many files as it may.
+func raiseFileLimit(t *testing.T) {
+	t.Helper()
+	var limit syscall.Rlimit
+	require.NoError(t, syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit))
+	limit.Cur = limit.Max
+	require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit))
+}
+
+// idleConnections asks once and then does nothing.
+func idleConnections(ctx context.Context, t *testing.T, p *process) {
+	t.Helper()
+	conns := p.hold(ctx, t, 10_000, "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+	t.Logf("%d connections were opened", len(conns))
+}
+
+func silentConnections(ctx context.Context, t *testing.T, p *process) {
+	t.Helper()
+	conns := p.hold(ctx, t, 10_000, "")
+	t.Logf("%d connections were opened", len(conns))
+}
+
+// slowloris sends a head byte by byte.
+func slowloris(ctx context.Context, t *testing.T, p *process) {
+	t.Helper()
+	conns := p.hold(ctx, t, 2000, "POST /webhooks/clerk HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			for _, conn := range conns {
+				_, _ = conn.Write([]byte("x")) // it may be closed already, which is right
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// headerFlood sends heads without end.
+func headerFlood(ctx context.Context, t *testing.T, p *process) {
+	t.Helper()
+	flood := "POST /webhooks/clerk HTTP/1.1\r\nHost: x\r\n" + strings.Repeat("a: b\r\n", 200_000)
+	var senders sync.WaitGroup
+	for range 4 {
+		senders.Go(func() {
+			for ctx.Err() == nil {
+				if conn, _ := p.dial(ctx, flood); conn != nil { // it is broken off
+					_ = conn.Close()
+				}
+			}
+		})
+	}
+	senders.Wait()
+}
+
+// repeatedly posts the same over four connections, as fast as it goes.
+func repeatedly(status int, prepare func(t *testing.T) delivery) func(context.Context, *testing.T, *process) {
+	return func(ctx context.Context, t *testing.T, p *process) {
+		t.Helper()
+		d := prepare(t)
+		client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 4}}
+		defer client.CloseIdleConnections()
+		var senders sync.WaitGroup
+		for range 4 {
+			senders.Go(func() {
+				for ctx.Err() == nil {
+					if got, text := p.post(ctx, client, d); got != status && ctx.Err() == nil {
+						t.Errorf("%d %s, not %d", got, text, status)
+						return
+					}
+				}
+			})
+		}
+		senders.Wait()
+	}
+}
+
+// genuine are the events that an identity provider sends meanwhile.
+type genuine struct {
+	done  chan struct{}
+	sent  int
+	worst time.Duration
+	wrong []string
+}
+
+// keepSending posts genuine events, each over a new connection, until ctx ends.
+func (p *process) keepSending(ctx context.Context, t *testing.T, name string) *genuine {
+	t.Helper()
+	const pace = 20 * time.Millisecond
+	var events []delivery
+	for i := range int(attackTime / pace) {
+		id := fmt.Sprintf("%s_%d", strings.Map(letters, name), i)
+		events = append(events, sign(t, "clerk", "msg_"+id, "user_"+id))
+	}
+	g := &genuine{done: make(chan struct{})}
+	client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	go func() {
+		defer close(g.done)
+		tick := time.NewTicker(pace)
+		defer tick.Stop()
+		for _, event := range events {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			// The clock runs from the connection on: when ten thousand connect at
+			// once the kernel drops some, and tries them again a second later.
+			var began time.Time
+			connected := &httptrace.ClientTrace{ConnectDone: func(string, string, error) { began = time.Now() }}
+			// The last one must not be broken off.
+			if status, text := p.post(httptrace.WithClientTrace(context.WithoutCancel(ctx), connected), client, event); status != http.StatusAccepted {
+				g.wrong = append(g.wrong, fmt.Sprintf("%d %s", status, text))
+			}
+			g.sent++
+			g.worst = max(g.worst, time.Since(began))
+		}
+	}()
+	return g
+}
+
+func letters(r rune) rune {
+	if r >= 'a' && r <= 'z' {
+		return r
+	}
+	return '_'
+}
+
+func (g *genuine) result(t *testing.T) (sent int, worst time.Duration) {
+	t.Helper()
+	<-g.done
+	require.Empty(t, g.wrong)
+	return g.sent, g.worst
+}
+
+// usage is the most that the process took.
+type usage struct {
+	done               chan struct{}
+	memory, goroutines int
+	err                error
+}
+
+func (p *process) watch(ctx context.Context) *usage {
+	u := &usage{done: make(chan struct{})}
+	go func() {
+		defer close(u.done)
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			memory, err := p.residentMemory()
+			if err != nil {
+				u.err = err
+				return
+			}
+			goroutines, err := p.goroutines(ctx)
+			if err != nil && ctx.Err() == nil {
+				u.err = err
+				return
+			}
+			u.memory, u.goroutines = max(u.memory, memory), max(u.goroutines, goroutines)
+		}
+	}()
+	return u
+}
+
+func (u *usage) result(t *testing.T) (memory, goroutines int) {
+	t.Helper()
+	<-u.done
+	require.NoError(t, u.err)
+	return u.memory, u.goroutines
+}
+
+// residentMemory is in kB.
+func (p *process) residentMemory() (int, error) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.command.Process.Pid))
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.SplitSeq(string(status), "\n") {
+		if value, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+			return strconv.Atoi(strings.Fields(value)[0])
+		}
+	}
+	return 0, errors.New("no VmRSS")
+}
+
+func (p *process) goroutines(ctx context.Context) (int, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, p.operator+"/metrics", http.NoBody)
+	if err != nil {
+		return 0, err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return 0, err
+	}
+	defer response.Body.Close() //nolint:errcheck // only read
+	lines := bufio.NewScanner(response.Body)
+	for lines.Scan() {
+		if value, ok := bytes.CutPrefix(lines.Bytes(), []byte("go_goroutines ")); ok {
+			return strconv.Atoi(string(value))
+		}
+	}
+	return 0, errors.Join(errors.New("no go_goroutines"), lines.Err())
+}
