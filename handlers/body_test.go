@@ -2,6 +2,7 @@ package handlers_test
 
 import (
 	"bufio"
+	"bytes"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -90,6 +92,27 @@ func TestProviderGetsTheRawBody(t *testing.T) {
 		}
 		got := send(t, e.serve(t), http.MethodPost, "/webhooks/clerk", strings.NewReader(string(whole)), change)
 		require.Equal(t, 202, got.status)
+	}
+}
+
+// Bodies are read in pieces, which must fit together.
+func TestBodiesOfEverySizeArriveWhole(t *testing.T) {
+	t.Parallel()
+	e := newEdge(t)
+	var got []byte
+	e.provider.receive = func(_ http.Header, body []byte) (event.Delivery, error) {
+		got = body
+		return one(), nil
+	}
+	h := e.handler()
+	for _, size := range []int{0, 1, 4095, 4096, 4097, 20479, 20480, 20481, 100_000, maxBody} {
+		whole := make([]byte, size)
+		_, err := rand.Read(whole)
+		require.NoError(t, err)
+		for _, r := range []io.Reader{bytes.NewReader(whole), iotest.HalfReader(bytes.NewReader(whole)), iotest.DataErrReader(bytes.NewReader(whole))} {
+			require.Equal(t, 202, serveOnce(h, request(t, r)).Code)
+			require.True(t, bytes.Equal(whole, got), size)
+		}
 	}
 }
 

@@ -24,7 +24,8 @@ func New(o Options) http.Handler {
 	for _, p := range o.Providers {
 		// One static route each: a route with a parameter would match what
 		// only looks like a provider's path.
-		route(e, "/webhooks/"+p.Name(), webhook(p, o.Acceptor, bodies), http.MethodPost)
+		handler, methods := orChallenge(p, webhook(p, o.Acceptor, bodies))
+		route(e, "/webhooks/"+p.Name(), handler, methods...)
 	}
 	route(e, "/livez", unobserved(livez()), http.MethodGet, http.MethodHead)
 	return e

@@ -67,6 +67,7 @@ const (
 	ReasonEncoding       = "content_encoding" // Content-Encoding other than identity
 	ReasonDatabase       = "database"         // the database does not take it
 	ReasonOverload       = "overload"         // too many bodies in flight
+	ReasonKeys           = "keys"             // the issuer does not tell its public keys
 	ReasonPanic          = "panic"            // a bug
 	ReasonUnclassified   = "unclassified"     // an error without a reason of its own
 )

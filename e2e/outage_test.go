@@ -1,0 +1,145 @@
+package e2e_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
+	"github.com/polar-bridge/polar-bridge/polar/polartest"
+)
+
+// away is a Polar that is away, with the process that has to bear it.
+type away struct {
+	name     string
+	begin    func(t *testing.T, w *world)
+	end      func(t *testing.T, w *world)
+	settings []string
+	world    *world
+	ids      []string
+	server   *process
+}
+
+func faulty(fault polartest.Fault) func(*testing.T, *world) {
+	return func(_ *testing.T, w *world) { w.polar.SetFault(fault) }
+}
+
+func mended(_ *testing.T, w *world) { w.polar.ClearFaults() }
+
+// all starts a world for each, breaks it and sends it n events.
+func all(t *testing.T, aways []away, n int) {
+	t.Helper()
+	for i := range aways {
+		a := &aways[i]
+		a.world = newWorld(t, databasetest.SQLite(t), append(a.settings, "POLAR_RATE_LIMIT=6000")...)
+		a.ids = a.world.addCustomers(n)
+		a.server = a.world.start(t)
+		a.begin(t, a.world)
+	}
+	for i := range n {
+		for _, a := range aways {
+			a.server.deliver(t, sign(t, "clerk", fmt.Sprint("msg_", i), a.ids[i]), 202)
+		}
+	}
+}
+
+// attempts are the calls that the process made, also those that no Polar saw
+// and those that are under way.
+func (a *away) attempts(t *testing.T) int {
+	t.Helper()
+	return max(a.world.polar.Calls(), int(a.server.sum(t, "polar_bridge_polar_request_duration_seconds_count{")))
+}
+
+// tidy requires that nothing is left, lost or held, and that nothing was
+// deleted twice.
+func (a *away) tidy(t *testing.T, within time.Duration) {
+	t.Helper()
+	a.world.waitDeleted(t, a.ids, within)
+	require.Eventually(t, func() bool {
+		return a.server.sum(t, `polar_bridge_deletions_total{outcome="deleted"`) == float64(len(a.ids))
+	}, 30*time.Second, 50*time.Millisecond, a.name)
+	require.Zero(t, a.server.sum(t, "polar_bridge_deletions_held_total{"), a.name)
+	a.server.noSecrets(t)
+}
+
+// All outages are at the same time, because a test of them mostly waits.
+func TestAnOutageCostsFewCallsAndLosesNothing(t *testing.T) {
+	t.Parallel()
+	const events, lasts, mostCalls, recovery = 100, 15 * time.Second, 60, 60 * time.Second
+	var address string
+	aways := []away{
+		{name: "503", begin: faulty(polartest.Gateway(503)), end: mended},
+		{name: "no answer", begin: faulty(polartest.Hang()), end: mended},
+		{name: "resets", begin: faulty(polartest.ResetBeforeCommit()), end: mended},
+		{name: "resets after the deed", begin: faulty(polartest.ResetAfterCommit()), end: mended},
+		{
+			name: "connections refused",
+			begin: func(t *testing.T, w *world) {
+				t.Helper()
+				address = w.polar.URL().Host
+				require.NoError(t, w.polar.Close())
+			},
+			end: func(t *testing.T, w *world) {
+				t.Helper()
+				_, err := w.polar.Start(address)
+				require.NoError(t, err)
+			},
+		},
+	}
+	began := time.Now()
+	all(t, aways, events)
+	<-time.After(lasts - time.Since(began))
+
+	calls := make([]int, len(aways))
+	for i, a := range aways {
+		calls[i] = a.attempts(t)
+		a.end(t, a.world)
+	}
+	recovered := time.Now()
+	for i, a := range aways {
+		require.Positive(t, calls[i], a.name)
+		require.LessOrEqual(t, calls[i], mostCalls, a.name)
+		a.tidy(t, recovery-time.Since(recovered))
+		t.Logf("%s: %d calls in %s, all deleted at most %s after it", a.name, calls[i], lasts, time.Since(recovered).Round(time.Second))
+	}
+}
+
+func TestATokenRevokedForAMinuteLosesNothing(t *testing.T) {
+	t.Parallel()
+	const events, lasts, mostCalls = 30, time.Minute, 4
+	const nextToken = "polar_oat_marker_secret_next_0123456789"
+	revoke := func(_ *testing.T, w *world) { w.polar.RevokeToken(polarToken) }
+	kept, replaced := mountSecret(t, "token", polarToken), mountSecret(t, "token", polarToken)
+	inFile := func(m *mount) []string { return []string{"POLAR_ACCESS_TOKEN=", "POLAR_ACCESS_TOKEN_FILE=" + m.path()} }
+	aways := []away{
+		{name: "valid again", settings: inFile(kept), begin: revoke, end: func(_ *testing.T, w *world) {
+			w.polar.AllowToken(polarToken, polartest.TokenFull)
+		}},
+		{name: "another one in the file", settings: inFile(replaced), begin: revoke, end: func(t *testing.T, w *world) {
+			t.Helper()
+			w.polar.AllowToken(nextToken, polartest.TokenFull)
+			replaced.swap(t, nextToken+"\n")
+		}},
+	}
+	began := time.Now()
+	all(t, aways, events)
+	kept.swap(t, strings.Repeat(" ", 20)) // not usable: the old one stays in force
+	<-time.After(lasts - time.Since(began))
+	calls := make([]int, len(aways))
+	for i, a := range aways {
+		calls[i] = a.world.polar.Calls()
+		require.LessOrEqual(t, calls[i], mostCalls, a.name)
+		require.Zero(t, a.server.sum(t, "polar_bridge_deletions_total{"), a.name)
+		a.server.waitMetric(t, `polar_bridge_polar_paused{reason="unauthorized"}`, 1, 10*time.Second)
+		a.end(t, a.world)
+	}
+	for i, a := range aways {
+		a.tidy(t, 100*time.Second)
+		require.LessOrEqual(t, a.world.polar.Calls(), events+2*mostCalls, a.name)
+		t.Logf("%s: %d calls in the minute, all deleted %s after the revocation", a.name, calls[i], time.Since(began).Round(time.Second))
+	}
+	require.Contains(t, aways[0].server.output(), `"msg":"secret not usable","setting":"POLAR_ACCESS_TOKEN"`)
+}
