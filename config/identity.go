@@ -7,6 +7,19 @@ import "strings"
 type Identity struct {
 	Clerk Clerk `embed:"" group:"Identity providers"`
 	Auth0 Auth0 `embed:"" group:"Identity providers"`
+
+	WorkOS   WorkOS   `embed:"" group:"Identity providers"`
+	ZITADEL  ZITADEL  `embed:"" group:"Identity providers"`
+	Logto    Logto    `embed:"" group:"Identity providers"`
+	Keycloak Keycloak `embed:"" group:"Identity providers"`
+
+	Standard Standard `embed:"" group:"Identity providers"`
+	Stytch   Stytch   `embed:"" group:"Identity providers"`
+	Okta     Okta     `embed:"" group:"Identity providers"`
+	Supabase Supabase `embed:"" group:"Identity providers"`
+
+	Kinde      Kinde      `embed:"" group:"Identity providers"`
+	FusionAuth FusionAuth `embed:"" group:"Identity providers"`
 }
 
 // providerSection is one identity provider's settings.
@@ -22,7 +35,7 @@ type providerSection interface {
 }
 
 func (i *Identity) providers() []providerSection {
-	return []providerSection{&i.Clerk, &i.Auth0}
+	return []providerSection{&i.Clerk, &i.Auth0, &i.WorkOS, &i.ZITADEL, &i.Logto, &i.Keycloak, &i.Standard, &i.Stytch, &i.Okta, &i.Supabase, &i.Kinde, &i.FusionAuth}
 }
 
 func (i *Identity) load(l *Loader) {

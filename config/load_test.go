@@ -177,6 +177,12 @@ func TestHelpNamesEveryVariable(t *testing.T) {
 
 func isSecret(name string) bool {
 	switch name {
+	case "FUSIONAUTH_WEBHOOK_KEY":
+		return true
+	case "STANDARD_WEBHOOK_SECRET", "STYTCH_WEBHOOK_SECRET", "OKTA_WEBHOOK_TOKEN", "SUPABASE_WEBHOOK_TOKEN":
+		return true
+	case "WORKOS_WEBHOOK_SECRET", "ZITADEL_WEBHOOK_SECRET", "LOGTO_WEBHOOK_SECRET", "KEYCLOAK_WEBHOOK_SECRET":
+		return true
 	case "POLAR_ACCESS_TOKEN", "CLERK_WEBHOOK_SIGNING_SECRET", "AUTH0_WEBHOOK_TOKEN", "AUTH0_LOGS_TOKEN", "DATABASE_URL", "ADMIN_PASSWORD":
 		return true
 	}

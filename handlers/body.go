@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 
 	"golang.org/x/sync/semaphore"
 
@@ -30,7 +31,7 @@ func checkRequest(r *http.Request, limit int64) error {
 
 // readBody reads all of a metered body.
 func readBody(m *meter) ([]byte, error) {
-	body, err := readAll(m)
+	body, err := m.bodies.readAll(m)
 	if err == nil {
 		return body, nil
 	}
@@ -49,30 +50,49 @@ func readBody(m *meter) ([]byte, error) {
 	return nil, fault.New(fault.Malformed, fault.ReasonBodyRead, "read body: %w", err)
 }
 
+// budget is what all bodies in flight share: a bound on their bytes, and the
+// pieces that they are read into. What a refused body leaves is used again at
+// once instead of lying about until the next garbage collection.
+type budget struct {
+	*semaphore.Weighted
+
+	free sync.Pool // of *[otherPiece]byte
+}
+
 // The pieces in which a body is read. Most fit into the first one.
 const (
 	firstPiece = 4 << 10
 	otherPiece = 16 << 10
 )
 
-// readAll is io.ReadAll without the copy that it makes of what it has got, at
-// an error too: when slow bodies run out of time together, that doubled them.
-func readAll(r io.Reader) ([]byte, error) {
-	var pieces [][]byte
+// readAll is io.ReadAll without the copy that it makes at an error, too: when
+// slow bodies ran out of time together, that doubled them. What it returns is
+// the caller's own.
+func (b *budget) readAll(r io.Reader) ([]byte, error) {
+	var lent []*[otherPiece]byte
+	defer func() {
+		for _, piece := range lent {
+			b.free.Put(piece)
+		}
+	}()
+	var full [][]byte
 	piece := make([]byte, 0, firstPiece)
 	for {
 		n, err := r.Read(piece[len(piece):cap(piece)])
 		piece = piece[:len(piece)+n]
 		switch {
-		case errors.Is(err, io.EOF) && pieces == nil:
+		case errors.Is(err, io.EOF) && full == nil:
 			return piece, nil
 		case errors.Is(err, io.EOF):
-			return slices.Concat(append(pieces, piece)...), nil
+			return slices.Concat(append(full, piece)...), nil
 		case err != nil:
 			return nil, err
 		case len(piece) == cap(piece):
-			pieces = append(pieces, piece)
-			piece = make([]byte, 0, otherPiece)
+			next, ok := b.free.Get().(*[otherPiece]byte)
+			if !ok {
+				next = new([otherPiece]byte)
+			}
+			full, lent, piece = append(full, piece), append(lent, next), next[:0]
 		}
 	}
 }
@@ -83,7 +103,7 @@ func readAll(r io.Reader) ([]byte, error) {
 // are half read cannot wait for one another.
 type meter struct {
 	src    io.Reader
-	bodies *semaphore.Weighted
+	bodies *budget
 	held   int64
 }
 

@@ -20,7 +20,7 @@ func New(o Options) http.Handler {
 	e := newEcho(ipExtractor(o.TrustedProxies))
 	e.Use(requestID, secureHeaders, observe(newObserver(o)), recoverPanics(o.Logger))
 
-	bodies := semaphore.NewWeighted(o.BodyBudget)
+	bodies := &budget{Weighted: semaphore.NewWeighted(o.BodyBudget)}
 	for _, p := range o.Providers {
 		// One static route each: a route with a parameter would match what
 		// only looks like a provider's path.

@@ -8,7 +8,6 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/labstack/echo/v4"
-	"golang.org/x/sync/semaphore"
 
 	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
@@ -21,7 +20,7 @@ import (
 const acceptTimeout = 10 * time.Second
 
 // webhook takes one provider's requests: authenticate, store, answer.
-func webhook(p Provider, a Acceptor, bodies *semaphore.Weighted) echo.HandlerFunc {
+func webhook(p Provider, a Acceptor, bodies *budget) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		rec := recordOf(c)
 		rec.provider = p.Name()
@@ -41,7 +40,7 @@ func webhook(p Provider, a Acceptor, bodies *semaphore.Weighted) echo.HandlerFun
 }
 
 // receive reads the body only when nothing before it gives a reason not to.
-func receive(c echo.Context, p Provider, bodies *semaphore.Weighted) (event.Delivery, error) {
+func receive(c echo.Context, p Provider, bodies *budget) (event.Delivery, error) {
 	r := c.Request()
 	if err := checkRequest(r, p.MaxBody()); err != nil {
 		return event.Delivery{}, err

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"text/tabwriter"
 	"time"
 
 	"github.com/polar-bridge/polar-bridge/config"
@@ -19,7 +20,8 @@ import (
 )
 
 type sendCommand struct {
-	Provider   string `arg:"" help:"Whose webhook to send: clerk, auth0 or auth0-logs."`
+	Provider   string `arg:"" optional:"" help:"Whose webhook to send: clerk, auth0 or any other that --list shows."`
+	List       bool   `name:"list" help:"List the providers and the setting with the secret of each."`
 	URL        string `name:"url" default:"http://127.0.0.1:8080" placeholder:"URL" help:"The server's address, without /webhooks. Anything but loopback needs --yes."`
 	ExternalID string `name:"external-id" placeholder:"ID" help:"Whose deletion to send. By default polar-bridge-test- and a random text; any other needs --yes, because its customer will be deleted."`
 	EventID    string `name:"event-id" placeholder:"ID" help:"The event's id; by default a random one. Send one twice to see the repeat recognised."`
@@ -47,6 +49,9 @@ type sent struct {
 
 // Run signs one deletion with the configured secret and posts it.
 func (c *sendCommand) Run(ctx context.Context, env *Env, loader *config.Loader) error {
+	if c.List {
+		return c.list(env)
+	}
 	entry, ok := identity.Lookup(c.Provider)
 	if !ok {
 		return usage("there is no provider %q: choose one of %s", c.Provider, strings.Join(identity.Names(), ", "))
@@ -67,8 +72,14 @@ func (c *sendCommand) Run(ctx context.Context, env *Env, loader *config.Loader) 
 	if c.EventID == "" {
 		c.EventID = "evt_" + rand.Text()
 	}
-	header, body, err := entry.Sample(settings.Secrets()[0], identity.Sample{
+	key, stop, err := signingKey(ctx, entry, settings)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	header, body, err := entry.Sample(key, identity.Sample{
 		ExternalID: c.ExternalID, EventID: c.EventID, Time: time.Now(), IDField: settings.IDField, Source: settings.Source,
+		EventType: first(settings.EventTypes), TypeField: settings.TypeField,
 	})
 	if err != nil {
 		return fmt.Errorf("make the event: %w", err)
@@ -79,6 +90,35 @@ func (c *sendCommand) Run(ctx context.Context, env *Env, loader *config.Loader) 
 		return err
 	}
 	return c.print(env, s)
+}
+
+// first returns the first of the types that the server takes, "" for the usual one.
+func first(types []string) string {
+	if len(types) == 0 {
+		return ""
+	}
+	return types[0]
+}
+
+// listed is what is printed of a provider.
+type listed struct {
+	Provider string `json:"provider"`
+	Title    string `json:"title"`
+	Setting  string `json:"setting"` // the name of the one with the secret
+}
+
+// list prints the providers.
+func (c *sendCommand) list(env *Env) error {
+	var all []listed
+	table := tabwriter.NewWriter(env.Stdout, 0, 0, 2, ' ', 0)
+	for _, e := range identity.Entries() {
+		all = append(all, listed{e.Name, e.Title, e.SecretEnv})
+		fmt.Fprintf(table, "%s\t%s\t%s\n", e.Name, e.SecretEnv, e.Title)
+	}
+	if c.JSON {
+		return json.NewEncoder(env.Stdout).Encode(all)
+	}
+	return table.Flush()
 }
 
 // consent refuses what may delete a real customer unless --yes is there.

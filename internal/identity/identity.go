@@ -15,7 +15,17 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/identity/auth0"
 	"github.com/polar-bridge/polar-bridge/internal/identity/auth0logs"
 	"github.com/polar-bridge/polar-bridge/internal/identity/clerk"
+	"github.com/polar-bridge/polar-bridge/internal/identity/fusionauth"
+	"github.com/polar-bridge/polar-bridge/internal/identity/keycloak"
+	"github.com/polar-bridge/polar-bridge/internal/identity/kinde"
+	"github.com/polar-bridge/polar-bridge/internal/identity/logto"
+	"github.com/polar-bridge/polar-bridge/internal/identity/okta"
 	"github.com/polar-bridge/polar-bridge/internal/identity/provider"
+	"github.com/polar-bridge/polar-bridge/internal/identity/standard"
+	"github.com/polar-bridge/polar-bridge/internal/identity/stytch"
+	"github.com/polar-bridge/polar-bridge/internal/identity/supabase"
+	"github.com/polar-bridge/polar-bridge/internal/identity/workos"
+	"github.com/polar-bridge/polar-bridge/internal/identity/zitadel"
 )
 
 // What the registry's users need of package provider.
@@ -53,6 +63,16 @@ func Entries() []Entry {
 		entry(clerk.About(), clerk.New, clerk.Sample),
 		entry(auth0.About(), auth0.New, auth0.Sample),
 		entry(auth0logs.About(), auth0logs.New, auth0logs.Sample),
+		entry(workos.About(), workos.New, workos.Sample),
+		entry(zitadel.About(), zitadel.New, zitadel.Sample),
+		entry(logto.About(), logto.New, logto.Sample),
+		entry(keycloak.About(), keycloak.New, keycloak.Sample),
+		entry(standard.About(), standard.New, standard.Sample),
+		entry(stytch.About(), stytch.New, stytch.Sample),
+		entry(okta.About(), okta.New, okta.Sample),
+		entry(supabase.About(), supabase.New, supabase.Sample),
+		entry(kinde.About(), kinde.New, kinde.Sample),
+		entry(fusionauth.About(), fusionauth.New, fusionauth.Sample),
 	}
 }
 

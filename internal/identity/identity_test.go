@@ -1,6 +1,8 @@
 package identity_test
 
 import (
+	"bytes"
+	"io"
 	"net/http"
 	"os"
 	"regexp"
@@ -11,11 +13,13 @@ import (
 
 	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/internal/identity"
+	"github.com/polar-bridge/polar-bridge/internal/identity/sig"
 )
 
 const (
 	svixSecret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 	token      = "marker-token-0123456789abcdef"
+	issuer     = "https://issuer.example.com"
 )
 
 func TestEveryEntryIsComplete(t *testing.T) {
@@ -31,10 +35,15 @@ func TestEveryEntryIsComplete(t *testing.T) {
 		require.True(t, ok)
 		require.Equal(t, e.Info, found.Info)
 
-		p, err := e.New(settings(e))
+		s := settings(e)
+		key := secret(e)
+		if key == issuer { // whose samples are signed with a key that it publishes
+			s.Transport, key = publishes(t)
+		}
+		p, err := e.New(s)
 		require.NoError(t, err)
 		require.Equal(t, e.Name, p.Name())
-		header, body, err := e.Sample(secret(e), identity.Sample{ExternalID: "a", EventID: "e", Time: time.Now()})
+		header, body, err := e.Sample(key, identity.Sample{ExternalID: "a", EventID: "e", Time: time.Now()})
 		require.NoError(t, err)
 		d, err := p.Receive(header, body)
 		require.NoError(t, err)
@@ -149,10 +158,27 @@ func settings(e identity.Entry) identity.Settings {
 }
 
 func secret(e identity.Entry) string {
-	if e.CheckSecret(token) == nil {
-		return token
+	for _, s := range []string{token, svixSecret} {
+		if e.CheckSecret(s) == nil {
+			return s
+		}
 	}
-	return svixSecret
+	return issuer
 }
+
+// publishes returns an issuer of public keys and the private half of its key.
+func publishes(t *testing.T) (http.RoundTripper, string) {
+	t.Helper()
+	private, keys, err := sig.NewSigningKey()
+	require.NoError(t, err)
+	return roundTrip(func(r *http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(bytes.NewReader(keys)), Request: r}, nil
+	}), private
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+// RoundTrip implements http.RoundTripper.
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 func values(s ...string) func() []string { return func() []string { return s } }

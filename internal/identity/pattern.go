@@ -15,8 +15,40 @@ func WithPattern(p Provider, pattern *regexp.Regexp) Provider {
 	if pattern == nil {
 		return p
 	}
-	return patterned{Provider: p, pattern: pattern}
+	wrapped := patterned{Provider: p, pattern: pattern}
+	a, acknowledges := p.(acknowledger)
+	c, challenges := p.(challenger)
+	switch {
+	case acknowledges && challenges:
+		return struct {
+			patterned
+			acknowledger
+			challenger
+		}{wrapped, a, c}
+	case acknowledges:
+		return struct {
+			patterned
+			acknowledger
+		}{wrapped, a}
+	case challenges:
+		return struct {
+			patterned
+			challenger
+		}{wrapped, c}
+	}
+	return wrapped
 }
+
+// What a provider may be besides a Provider. The HTTP edge asks for these by
+// their methods, which a wrapper would hide: pass each of them on.
+type (
+	acknowledger interface {
+		Acknowledge(r event.Receipt) (status int, body []byte)
+	}
+	challenger interface {
+		Challenge(h http.Header) (body []byte, err error)
+	}
+)
 
 type patterned struct {
 	Provider

@@ -68,8 +68,12 @@ func (h Harness) sample(t *testing.T) {
 	d := h.accepted(t, p, header, body)
 	require.Len(t, d.Deletions, 1)
 	require.Equal(t, externalID, d.Deletions[0].ExternalID)
-	require.Equal(t, eventID, d.Deletions[0].EventID)
-	require.Equal(t, now().Add(-time.Minute), d.Deletions[0].OccurredAt)
+	if !h.DerivedEventID {
+		require.Equal(t, eventID, d.Deletions[0].EventID)
+	}
+	if !h.Untimed {
+		require.Equal(t, now().Add(-time.Minute), d.Deletions[0].OccurredAt)
+	}
 	require.Zero(t, d.Ignored)
 
 	_, _, err := h.Sample("", provider.Sample{ExternalID: externalID, EventID: eventID, Time: now()})
@@ -158,6 +162,9 @@ func (h Harness) rotation(t *testing.T) {
 
 // headers names those that authenticate.
 func (h Harness) headers() []string {
+	if h.Scheme != nil {
+		return h.Scheme.Headers
+	}
 	if h.Svix != nil {
 		return []string{h.Svix.ID, h.Svix.Timestamp, h.Svix.Signature}
 	}
@@ -166,7 +173,7 @@ func (h Harness) headers() []string {
 
 // mismatch is the reason for a wrong key or token.
 func (h Harness) mismatch() string {
-	if h.Svix != nil {
+	if h.Svix != nil || h.Scheme != nil {
 		return fault.ReasonBadSignature
 	}
 	return fault.ReasonBadToken

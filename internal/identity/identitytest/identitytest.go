@@ -45,6 +45,8 @@ type Harness struct {
 	Svix *sig.HeaderSet
 	// Token is the form of a provider with a static token, else nil.
 	Token *sig.TokenForm
+	// Scheme is any other way to authenticate, else nil.
+	Scheme *Scheme
 
 	// Body is a deletion in whose user object exactly the members stand, as
 	// JSON text such as `"id":"a"`, besides those that every deletion has.
@@ -53,6 +55,11 @@ type Harness struct {
 	IDMember string
 	// OptionalID says that an event without the id is ignored, not held.
 	OptionalID bool
+	// DerivedEventID says that the event's id is made from the body, because the
+	// provider sends none of its own.
+	DerivedEventID bool
+	// Untimed says that the event does not say when it happened.
+	Untimed bool
 	// Batch says that a body holds many events, so that a broken one is held.
 	Batch bool
 
@@ -93,6 +100,9 @@ func Run(t *testing.T, h Harness) {
 	if h.Token != nil {
 		t.Run("token", h.token)
 	}
+	if h.Scheme != nil {
+		t.Run("scheme", h.scheme)
+	}
 }
 
 const (
@@ -132,6 +142,11 @@ func (h Harness) good(t testing.TB, secret string, at time.Time) (http.Header, [
 // sign returns headers that authenticate any body.
 func (h Harness) sign(t testing.TB, secret string, body []byte) http.Header {
 	t.Helper()
+	if h.Scheme != nil {
+		header, err := h.Scheme.Sign(secret, now(), body)
+		require.NoError(t, err)
+		return header
+	}
 	if h.Svix != nil {
 		header, err := sig.SvixHeader(*h.Svix, secret, eventID, now(), body)
 		require.NoError(t, err)
@@ -142,10 +157,21 @@ func (h Harness) sign(t testing.TB, secret string, body []byte) http.Header {
 	return header
 }
 
+// wrap returns the body of a request that says what the payload does.
+func (h Harness) wrap(t testing.TB, secret string, payload []byte) []byte {
+	t.Helper()
+	if h.Scheme == nil || h.Scheme.Wrap == nil {
+		return payload
+	}
+	body, err := h.Scheme.Wrap(secret, payload)
+	require.NoError(t, err)
+	return body
+}
+
 // receive gives the provider an authentic body.
 func (h Harness) receive(t testing.TB, body []byte) (event.Delivery, error) {
 	t.Helper()
-	d, err := h.provider(t, h.Secret).Receive(h.sign(t, h.Secret, body), body)
+	d, err := h.provider(t, h.Secret).Receive(h.sign(t, h.Secret, body), h.wrap(t, h.Secret, body))
 	h.check(t, d, err)
 	return d, err
 }

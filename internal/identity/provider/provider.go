@@ -29,7 +29,8 @@ type Provider interface {
 	// errors are of kind fault.Unauthenticated.
 	CheckHeader(h http.Header) error
 	// Receive authenticates the raw bytes, then decodes them strictly. Its
-	// errors are of kind fault.Unauthenticated or fault.Malformed.
+	// errors are of kind fault.Unauthenticated or fault.Malformed, or
+	// fault.Unavailable when keys have to be fetched and cannot be.
 	Receive(h http.Header, body []byte) (event.Delivery, error)
 }
 
@@ -44,6 +45,19 @@ type Settings struct {
 	IDField string
 	// Source is the instance or stream whose events count; empty for all.
 	Source string
+	// EventTypes are the types that mean a user's deletion; empty for the
+	// provider's own.
+	EventTypes []string
+	// TypeField says where the event's type stands; empty for the provider's
+	// default.
+	TypeField string
+	// DirectorySync says that deletions of directory users count as well.
+	DirectorySync bool
+	// PublicKeys says that Secrets are addresses at which the provider publishes
+	// its keys, which nobody else can sign with.
+	PublicKeys bool
+	// Transport fetches those keys; nil for an own one.
+	Transport http.RoundTripper
 }
 
 // Clock returns the clock that is set, or the real one.
@@ -87,4 +101,8 @@ type Sample struct {
 	IDField string
 	// Source is the instance or stream that the event claims to come from.
 	Source string
+	// EventType and TypeField are as in Settings.
+	EventType string
+	// TypeField is where the event's type stands.
+	TypeField string
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -25,19 +26,32 @@ const minKey = 16
 // svixPrefix marks a symmetric secret.
 const svixPrefix = "whsec_"
 
-// Svix verifies Standard Webhooks signatures of version v1, HMAC-SHA256.
+// Svix verifies Standard Webhooks signatures: of version v1, HMAC-SHA256, and
+// when NewStandard made it, of version v1a as well.
 // https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 type Svix struct {
-	keys *keyring[[]byte]
-	now  func() time.Time
-	sets []HeaderSet
+	keys       *keyring[svixKey]
+	now        func() time.Time
+	sets       []HeaderSet
+	asymmetric bool // take version v1a
+}
+
+// svixKey checks the signatures of its own version and no others: a public key,
+// which is no secret, must never serve as an HMAC key.
+type svixKey interface {
+	// matches says whether any signature is the key's own for the delivery.
+	matches(m signed, body []byte) bool
 }
 
 // NewSvix returns a verifier that takes deliveries whose headers are one of the
 // sets. It fails when the secret, named by env in errors, is missing, is not
 // base64 or is shorter than 16 bytes.
 func NewSvix(env string, secrets Secrets, now func() time.Time, sets ...HeaderSet) (*Svix, error) {
-	keys, err := newKeyring(env, secrets, SvixKey)
+	return newSvix(env, secrets, hmacKey, now, sets)
+}
+
+func newSvix(env string, secrets Secrets, parse func(string) (svixKey, error), now func() time.Time, sets []HeaderSet) (*Svix, error) {
+	keys, err := newKeyring(env, secrets, parse)
 	if err != nil {
 		return nil, err
 	}
@@ -56,11 +70,8 @@ func (s *Svix) Verify(h http.Header, body []byte) (id string, err error) {
 		return "", err
 	}
 	for _, key := range s.keys.current() {
-		want := svixMAC(key, m.id, m.timestamp, body)
-		for _, mac := range m.macs {
-			if hmac.Equal(mac, want) {
-				return m.id, nil
-			}
+		if key.matches(m, body) {
+			return m.id, nil
 		}
 	}
 	return "", refuse(fault.ReasonBadSignature, "no signature matches")
@@ -88,6 +99,22 @@ func SvixKey(secret string) ([]byte, error) {
 		return nil, fmt.Errorf("signing secret has %d bytes, at least %d are needed", len(key), minKey)
 	}
 	return key, nil
+}
+
+// symmetricKey verifies version v1.
+type symmetricKey []byte
+
+func hmacKey(secret string) (svixKey, error) {
+	key, err := SvixKey(secret)
+	if err != nil {
+		return nil, err
+	}
+	return symmetricKey(key), nil
+}
+
+func (k symmetricKey) matches(m signed, body []byte) bool {
+	want := svixMAC(k, m.id, m.timestamp, body)
+	return slices.ContainsFunc(m.macs, func(mac []byte) bool { return hmac.Equal(mac, want) })
 }
 
 // SvixSign returns the signature of a delivery, "v1,…".

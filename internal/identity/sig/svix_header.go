@@ -59,7 +59,8 @@ func (s HeaderSet) in(h http.Header) bool {
 type signed struct {
 	id        string
 	timestamp string
-	macs      [][]byte
+	macs      [][]byte // of version v1
+	ed25519   [][]byte // of version v1a
 }
 
 // parse reads the one header set that is there and checks its form and age.
@@ -81,8 +82,7 @@ func (s *Svix) parse(h http.Header) (signed, error) {
 	if err := s.checkAge(set.Timestamp, m.timestamp); err != nil {
 		return signed{}, err
 	}
-	m.macs, err = parseSignatures(set.Signature, value[2])
-	return m, err
+	return s.parseSignatures(m, set.Signature, value[2])
 }
 
 // pick finds the accepted set among the known ones. Two at once are refused:
@@ -133,28 +133,40 @@ func (s *Svix) checkAge(name, timestamp string) error {
 	return nil
 }
 
-// parseSignatures returns the decoded MACs of version v1. Those that do not
-// decode cannot match and are left out, like unknown versions.
-func parseSignatures(name, header string) ([][]byte, error) {
+// parseSignatures adds the decoded signatures of the versions that are taken.
+func (s *Svix) parseSignatures(m signed, name, header string) (signed, error) {
 	if len(header) > maxSvixSignature {
-		return nil, refuse(fault.ReasonBadHeader, "header %s has %d bytes", name, len(header))
+		return signed{}, refuse(fault.ReasonBadHeader, "header %s has %d bytes", name, len(header))
 	}
 	entries := strings.Split(header, " ")
 	if len(entries) > maxSvixSignatures {
-		return nil, refuse(fault.ReasonBadHeader, "header %s has more than %d signatures", name, maxSvixSignatures)
+		return signed{}, refuse(fault.ReasonBadHeader, "header %s has more than %d signatures", name, maxSvixSignatures)
 	}
-	var macs [][]byte
+	m.macs = decodeSignatures(entries, svixVersion, sha256.Size)
+	if s.asymmetric {
+		var err error
+		if m.ed25519, err = parseEd25519(name, entries); err != nil {
+			return signed{}, err
+		}
+	}
+	if len(m.macs)+len(m.ed25519) == 0 {
+		return signed{}, refuse(fault.ReasonBadSignature, "header %s has no signature of a known version", name)
+	}
+	return m, nil
+}
+
+// decodeSignatures returns the entries of one version. Those that do not decode
+// cannot match and are left out, like unknown versions.
+func decodeSignatures(entries []string, version string, size int) [][]byte {
+	var signatures [][]byte
 	for _, entry := range entries {
-		encoded, ok := strings.CutPrefix(entry, svixVersion)
+		encoded, ok := strings.CutPrefix(entry, version)
 		if !ok {
 			continue
 		}
-		if mac, err := base64.StdEncoding.Strict().DecodeString(encoded); err == nil && len(mac) == sha256.Size {
-			macs = append(macs, mac)
+		if signature, err := base64.StdEncoding.Strict().DecodeString(encoded); err == nil && len(signature) == size {
+			signatures = append(signatures, signature)
 		}
 	}
-	if len(macs) == 0 {
-		return nil, refuse(fault.ReasonBadSignature, "header %s has no signature of version v1", name)
-	}
-	return macs, nil
+	return signatures
 }

@@ -1,0 +1,87 @@
+package config_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/polar-bridge/polar-bridge/config"
+)
+
+const textKey = "a text key of 29 bytes, ünicode"
+
+func TestRulesOfProvidersWithATextKey(t *testing.T) {
+	t.Parallel()
+	const (
+		lengthText = "WORKOS_WEBHOOK_SECRET must hold a key of at least 16 bytes."
+		printText  = "WORKOS_WEBHOOK_SECRET must consist of characters that print."
+		typesText  = "ZITADEL_EVENT_TYPES must be names of user events such as user.removed, separated by commas."
+	)
+	tests := []struct {
+		name, value string
+		want        string // "" when the value is right
+	}{
+		{"WORKOS_WEBHOOK_SECRET", "0123456789abcdef", ""},
+		{"WORKOS_WEBHOOK_SECRET", "0123456789abcde", lengthText},
+		{"WORKOS_WEBHOOK_SECRET", "äöüäöüäö", ""},
+		{"WORKOS_WEBHOOK_SECRET", "0123456789abcdef,0123", lengthText},
+		{"WORKOS_WEBHOOK_SECRET", "0123456789abcdef, fedcba9876543210\n", ""},
+		{"WORKOS_WEBHOOK_SECRET", "0123456789\x00abcdef", printText},
+		{"WORKOS_WEBHOOK_SECRET", "0123456789\tabcdef", printText},
+		{"WORKOS_WEBHOOK_SECRET", "0123456789abcdef\u200b", printText},
+		{"WORKOS_WEBHOOK_SECRET", "\ufeff0123456789abcdef", printText},
+		{"WORKOS_WEBHOOK_SECRET", "0123456789abcdef\xff", printText},
+		{"WORKOS_ID_FIELD", "external_id", ""},
+		{"WORKOS_ID_FIELD", "email", "WORKOS_ID_FIELD must be id or external_id."},
+		{"WORKOS_DIRECTORY_SYNC", "true", ""},
+		{"WORKOS_DIRECTORY_SYNC", "maybe", "WORKOS_DIRECTORY_SYNC must be true or false."},
+		{"ZITADEL_WEBHOOK_SECRET", "short", "ZITADEL_WEBHOOK_SECRET must hold a key of at least 16 bytes."},
+		{"ZITADEL_EVENT_TYPES", "", ""},
+		{"ZITADEL_EVENT_TYPES", "user.removed, user.human.removed_v2", ""},
+		{"ZITADEL_EVENT_TYPES", "user.removed,", typesText},
+		{"ZITADEL_EVENT_TYPES", "user.*", typesText},
+		{"ZITADEL_EVENT_TYPES", "user.", typesText},
+		{"ZITADEL_EVENT_TYPES", "user", typesText},
+		{"ZITADEL_EVENT_TYPES", "user.removed user.x", typesText},
+		{"ZITADEL_EVENT_TYPES", "org.removed", typesText},
+		{"LOGTO_WEBHOOK_SECRET", "short", "LOGTO_WEBHOOK_SECRET must hold a key of at least 16 bytes."},
+		{"KEYCLOAK_WEBHOOK_SECRET", "short", "KEYCLOAK_WEBHOOK_SECRET must hold a key of at least 16 bytes."},
+		{"KEYCLOAK_REALM", "my realm", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name+"="+strings.ToValidUTF8(tt.value, "?"), func(t *testing.T) {
+			t.Parallel()
+			_, err := with(tt.name, tt.value).parse(nil, everything)
+			if tt.want == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.Equal(t, []string{tt.want}, problems(t, err))
+		})
+	}
+}
+
+func TestDirectoryUsersHaveNoExternalID(t *testing.T) {
+	t.Parallel()
+	_, err := with("WORKOS_DIRECTORY_SYNC", "true", "WORKOS_ID_FIELD", "external_id").parse(nil, everything)
+	require.Equal(t, []string{"WORKOS_DIRECTORY_SYNC needs WORKOS_ID_FIELD=id, because directory users have no external id."}, problems(t, err))
+}
+
+func TestZITADELEventTypes(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, []string{"user.removed"}, load(t, with()).ZITADEL.Types())
+	require.Equal(t, []string{"user.a", "user.b"}, load(t, with("ZITADEL_EVENT_TYPES", "user.a , user.b")).ZITADEL.Types())
+	require.Empty(t, (&config.ZITADEL{}).Types())
+}
+
+func TestATextKeyEnablesItsProvider(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"WORKOS_WEBHOOK_SECRET", "ZITADEL_WEBHOOK_SECRET", "LOGTO_WEBHOOK_SECRET", "KEYCLOAK_WEBHOOK_SECRET"} {
+		_, err := with("POLAR_ACCESS_TOKEN", goodToken, name, textKey).parse(nil, forServe)
+		// The comma makes two keys of it, of which the second is short.
+		require.Equal(t, []string{name + " must hold a key of at least 16 bytes."}, problems(t, err))
+		_, err = with("POLAR_ACCESS_TOKEN", goodToken, name, strings.ReplaceAll(textKey, ",", "")).parse(nil, forServe)
+		require.NoError(t, err)
+	}
+}

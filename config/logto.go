@@ -1,0 +1,17 @@
+package config
+
+// Logto is the provider Logto.
+type Logto struct {
+	// WebhookSecret enables the provider.
+	WebhookSecret *SecretSource `kong:"-" secret:"LOGTO_WEBHOOK_SECRET"`
+}
+
+func (g *Logto) load(l *Loader) {
+	g.WebhookSecret = l.secret("LOGTO_WEBHOOK_SECRET", several(checkTextKey))
+}
+
+func (g *Logto) enabledBy() []string { return []string{"LOGTO_WEBHOOK_SECRET"} }
+
+func (g *Logto) enabled() bool { return g.WebhookSecret.IsSet() }
+
+func (g *Logto) secrets() []*SecretSource { return []*SecretSource{g.WebhookSecret} }

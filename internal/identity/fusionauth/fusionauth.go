@@ -1,0 +1,132 @@
+// Package fusionauth reads the webhooks of FusionAuth, which sends a signed
+// token with the digest of the body.
+// https://fusionauth.io/docs/extend/events-and-webhooks/signing
+//
+// It must not know what becomes of a deletion.
+package fusionauth
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"net/http"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/fault"
+	"github.com/polar-bridge/polar-bridge/internal/identity/payload"
+	"github.com/polar-bridge/polar-bridge/internal/identity/provider"
+	"github.com/polar-bridge/polar-bridge/internal/identity/sig"
+)
+
+const (
+	name            = "fusionauth"
+	secretEnv       = "FUSIONAUTH_WEBHOOK_KEY" //nolint:gosec // the variable's name
+	jwksEnv         = "FUSIONAUTH_JWKS_URL"
+	signatureHeader = "X-FusionAuth-Signature-JWT"
+)
+
+// About returns what operators are told about this provider.
+func About() provider.Info {
+	return provider.Info{
+		Name:        name,
+		Title:       "FusionAuth",
+		SecretEnv:   secretEnv,
+		Docs:        "https://fusionauth.io/docs/extend/events-and-webhooks/signing",
+		SignedID:    true,
+		Timestamped: false, // the token has no lifetime
+		IDsReusable: true,  // its API lets the caller choose a new user's id
+	}
+}
+
+// Provider reads FusionAuth's deliveries.
+type Provider struct {
+	token *sig.JWT
+	now   func() time.Time
+}
+
+// New returns the provider. Secrets are HMAC keys or, with PublicKeys, addresses
+// of key sets, "https://auth.example.com/.well-known/jwks.json".
+func New(s provider.Settings) (*Provider, error) {
+	token, err := newToken(s)
+	if err != nil {
+		return nil, err
+	}
+	return &Provider{token: token, now: s.Clock()}, nil
+}
+
+func newToken(s provider.Settings) (*sig.JWT, error) {
+	if !s.PublicKeys {
+		return sig.NewHMACJWT(secretEnv, s.Secrets, sig.MaxHeaderToken)
+	}
+	return sig.NewIssuerJWT(jwksEnv, s.Secrets, sig.JWKS{
+		Paths:      []string{""},
+		Algorithms: []string{"RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "EdDSA"},
+		MaxToken:   sig.MaxHeaderToken,
+		Now:        s.Clock(),
+		Transport:  s.Transport,
+	})
+}
+
+// Name returns the route's name.
+func (p *Provider) Name() string { return name }
+
+// MaxBody returns the limit of a body in bytes.
+func (p *Provider) MaxBody() int64 { return provider.MaxEvent }
+
+// CheckHeader checks the token's form.
+func (p *Provider) CheckHeader(h http.Header) error { return p.token.CheckHeader(h, signatureHeader) }
+
+// Receive returns the deletion in a delivery, if it is one.
+func (p *Provider) Receive(h http.Header, body []byte) (event.Delivery, error) {
+	if err := p.authenticate(h, body); err != nil {
+		return event.Delivery{}, err
+	}
+	var e envelope
+	id, err := payload.DecodeAround(body, "/event/user/id", &e)
+	if err != nil {
+		return event.Delivery{}, err
+	}
+	eventID := payload.EventID(e.Event.ID, body)
+	if e.Event.Type != "user.delete" && e.Event.Type != "user.delete.complete" {
+		return provider.Ignored(eventID, event.IgnoreOtherType), nil
+	}
+	var u user
+	if err := payload.Member(e.Event.User, &u); err != nil {
+		return event.Delivery{}, err
+	}
+	received := p.now().UTC()
+	d := id.Into(event.Deletion{
+		Provider:   name,
+		EventID:    eventID,
+		UserID:     id.Usable(),
+		OccurredAt: payload.Occurred(e.Event.CreateInstant, received),
+		ReceivedAt: received,
+	})
+	d.EventID = deletionKey(d, e, u)
+	return event.Delivery{EventID: eventID, Deletions: []event.Deletion{d}}, nil
+}
+
+// authenticate requires a token by FusionAuth that is about this very body. The
+// key may sign the tokens of users as well, which say whose they are.
+func (p *Provider) authenticate(h http.Header, body []byte) error {
+	token, err := p.token.VerifyHeader(h, signatureHeader)
+	if err != nil {
+		return err
+	}
+	var c struct {
+		BodyDigest string         `json:"request_body_sha256"`
+		Subject    jsontext.Value `json:"sub"`
+		Audience   jsontext.Value `json:"aud"`
+	}
+	if payload.Decode(token.Claims, &c) != nil || c.BodyDigest == "" || c.Subject != nil || c.Audience != nil {
+		return fault.New(fault.Unauthenticated, fault.ReasonBadToken, "the token is genuine but not about a body")
+	}
+	sum := sha256.Sum256(body)
+	if want := base64.StdEncoding.EncodeToString(sum[:]); subtle.ConstantTimeCompare([]byte(c.BodyDigest), []byte(want)) != 1 {
+		return fault.New(fault.Unauthenticated, fault.ReasonBadSignature, "the token is about another body")
+	}
+	return nil
+}

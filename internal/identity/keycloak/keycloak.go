@@ -1,0 +1,149 @@
+// Package keycloak reads the webhooks of Phase Two's keycloak-events, an
+// extension that Keycloak needs to send any.
+// https://github.com/p2-inc/keycloak-events
+//
+// It must not know what becomes of a deletion.
+package keycloak
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/identity/payload"
+	"github.com/polar-bridge/polar-bridge/internal/identity/provider"
+	"github.com/polar-bridge/polar-bridge/internal/identity/sig"
+)
+
+const (
+	name      = "keycloak"
+	secretEnv = "KEYCLOAK_WEBHOOK_SECRET" //nolint:gosec // the variable's name
+	header    = "X-Keycloak-Signature"
+
+	byAdmin = "admin.USER-DELETE"
+	byUser  = "access.DELETE_ACCOUNT"
+
+	// Where the id of the deleted user stands. In what admins do, authDetails
+	// is the admin.
+	idAdmin        = "/resourceId"
+	idAdminDetails = "/details/userId"
+	idSelf         = "/authDetails/userId"
+)
+
+// About returns what operators are told about this provider.
+func About() provider.Info {
+	return provider.Info{
+		Name:        name,
+		Title:       "Keycloak with Phase Two's keycloak-events",
+		SecretEnv:   secretEnv,
+		Docs:        "https://github.com/p2-inc/keycloak-events",
+		SignedID:    true,
+		Timestamped: false,
+		IDsReusable: true, // an import gives users the ids that stand in it
+	}
+}
+
+// Provider reads the extension's deliveries.
+type Provider struct {
+	signature *sig.PlainHMAC
+	now       func() time.Time
+	realm     string
+}
+
+// New returns the provider. Source is a realm's name.
+func New(s provider.Settings) (*Provider, error) {
+	signature, err := sig.NewPlainHMAC(secretEnv, s.Secrets, header)
+	if err != nil {
+		return nil, err
+	}
+	return &Provider{signature: signature, now: s.Clock(), realm: s.Source}, nil
+}
+
+// Name returns the route's name.
+func (p *Provider) Name() string { return name }
+
+// MaxBody returns the limit of a body in bytes.
+func (p *Provider) MaxBody() int64 { return provider.MaxEvent }
+
+// CheckHeader checks the signature's header for form.
+func (p *Provider) CheckHeader(h http.Header) error { return p.signature.CheckHeader(h) }
+
+type envelope struct {
+	UID           jsontext.Value `json:"uid"`
+	Type          string         `json:"type"`
+	Time          jsontext.Value `json:"time"` // milliseconds
+	RealmName     string         `json:"realmName"`
+	ResourceType  string         `json:"resourceType"`
+	OperationType string         `json:"operationType"`
+	Error         jsontext.Value `json:"error"`
+	Details       jsontext.Value `json:"details"`
+}
+
+// Receive returns the deletion in a delivery, if it is one.
+func (p *Provider) Receive(h http.Header, body []byte) (event.Delivery, error) {
+	if err := p.signature.Verify(h, body); err != nil {
+		return event.Delivery{}, err
+	}
+	var e envelope
+	at := whereID(body)
+	id, err := payload.DecodeAround(body, at, &e)
+	if err != nil {
+		return event.Delivery{}, err
+	}
+	// The same for all tries of one webhook, and another for each webhook.
+	eventID := payload.EventID(payload.Text(e.UID), body)
+	switch {
+	case !e.deleted():
+		return provider.Ignored(eventID, event.IgnoreOtherType), nil
+	case p.realm != "" && e.RealmName != p.realm:
+		return provider.Ignored(eventID, event.IgnoreOtherInstance), nil
+	}
+	received := p.now().UTC()
+	d := id.Into(event.Deletion{
+		Provider:   name,
+		EventID:    eventID,
+		UserID:     id.Usable(),
+		OccurredAt: payload.Occurred(e.Time, received),
+		ReceivedAt: received,
+	})
+	if at == idAdmin && e.contradicts(d.ExternalID) {
+		d.ExternalID, d.UserID, d.UnusableID = "", "", id.Unusable()
+	}
+	return provider.One(d), nil
+}
+
+// whereID depends on the type. resourceId is missing from older versions of the
+// extension, which have the id of a user's resource in details.
+func whereID(body []byte) jsontext.Pointer {
+	if raw, _, err := payload.Cut(body, "/type"); err == nil && payload.Text(raw) == byUser {
+		return idSelf
+	}
+	if raw, _, err := payload.Cut(body, idAdmin); err == nil && payload.NewID(raw).Absent() {
+		if raw, _, err := payload.Cut(body, idAdminDetails); err == nil && len(raw) > 0 {
+			return idAdminDetails
+		}
+	}
+	return idAdmin
+}
+
+// deleted says whether a user was deleted and no error stood in the way; the
+// names of users' own failures end in _ERROR and so differ.
+func (e envelope) deleted() bool {
+	if none := len(e.Error) == 0 || e.Error.Kind() == jsontext.KindNull || string(e.Error) == `""`; !none {
+		return false
+	}
+	return e.Type == byUser || e.Type == byAdmin &&
+		(e.ResourceType == "" || e.ResourceType == "USER") && (e.OperationType == "" || e.OperationType == "DELETE")
+}
+
+// contradicts says whether details names another user than resourceId. A human
+// has to see what that is.
+func (e envelope) contradicts(id string) bool {
+	if e.Details.Kind() != jsontext.KindBeginObject {
+		return false
+	}
+	raw, _, err := payload.Cut(e.Details, "/userId")
+	return err == nil && id != "" && payload.Text(raw) != "" && payload.Text(raw) != id
+}

@@ -1,0 +1,141 @@
+// Package standard reads the webhooks of any sender that signs as Standard
+// Webhooks or Svix do: which events are deletions and where the id stands is the
+// operator's to say.
+// https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
+//
+// It must not know what becomes of a deletion.
+package standard
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/fault"
+	"github.com/polar-bridge/polar-bridge/internal/identity/payload"
+	"github.com/polar-bridge/polar-bridge/internal/identity/provider"
+	"github.com/polar-bridge/polar-bridge/internal/identity/sig"
+)
+
+const (
+	name             = "standard"
+	secretEnv        = "STANDARD_WEBHOOK_SECRET"
+	defaultEventType = "user.deleted"
+	defaultTypeField = "/type"
+	defaultIDField   = "/data/id"
+)
+
+// About returns what operators are told about this provider.
+func About() provider.Info {
+	return provider.Info{
+		Name:        name,
+		Title:       "Standard Webhooks",
+		SecretEnv:   secretEnv,
+		Docs:        "https://www.standardwebhooks.com",
+		SignedID:    true,
+		Timestamped: true,
+		IDsReusable: true, // the sender's choice
+	}
+}
+
+// Provider reads the sender's deliveries.
+type Provider struct {
+	signature  *sig.Svix
+	now        func() time.Time
+	eventTypes []string
+	typeField  jsontext.Pointer
+	idField    jsontext.Pointer
+}
+
+// New returns the provider. EventTypes are user.deleted by default; TypeField
+// and IDField are JSON pointers, by default /type and /data/id.
+func New(s provider.Settings) (*Provider, error) {
+	p := &Provider{now: s.Clock(), eventTypes: s.EventTypes, typeField: defaultTypeField, idField: defaultIDField}
+	if len(p.eventTypes) == 0 {
+		p.eventTypes = []string{defaultEventType}
+	}
+	if s.TypeField != "" {
+		p.typeField = jsontext.Pointer(s.TypeField)
+	}
+	if s.IDField != "" {
+		p.idField = jsontext.Pointer(s.IDField)
+	}
+	switch {
+	case slices.Contains(p.eventTypes, ""):
+		return nil, errors.New("STANDARD_EVENT_TYPES must not have an empty type in it")
+	case !usable(p.typeField):
+		return nil, errors.New("STANDARD_TYPE_FIELD must be a JSON pointer such as /type")
+	case !usable(p.idField):
+		return nil, errors.New("STANDARD_ID_FIELD must be a JSON pointer such as /data/id")
+	case p.idField.Contains(p.typeField) || p.typeField.Contains(p.idField):
+		return nil, errors.New("STANDARD_ID_FIELD must not overlap with STANDARD_TYPE_FIELD")
+	}
+	signature, err := sig.NewStandard(secretEnv, s.Secrets, p.now, sig.StandardHeaders(), sig.SvixHeaders())
+	if err != nil {
+		return nil, err
+	}
+	p.signature = signature
+	return p, nil
+}
+
+// usable says whether the pointer is valid and all of its names have a text.
+func usable(p jsontext.Pointer) bool {
+	tokens := slices.Collect(p.Tokens())
+	return p.IsValid() && len(tokens) > 0 && !slices.Contains(tokens, "")
+}
+
+// Name returns the route's name.
+func (p *Provider) Name() string { return name }
+
+// MaxBody returns the limit of a body in bytes.
+func (p *Provider) MaxBody() int64 { return provider.MaxEvent }
+
+// CheckHeader checks the signature's headers for form and age.
+func (p *Provider) CheckHeader(h http.Header) error { return p.signature.CheckHeader(h) }
+
+// Receive returns the deletion in a delivery, if it is one.
+func (p *Provider) Receive(h http.Header, body []byte) (event.Delivery, error) {
+	messageID, err := p.signature.Verify(h, body)
+	if err != nil {
+		return event.Delivery{}, err
+	}
+	var convention struct {
+		Timestamp jsontext.Value `json:"timestamp"`
+	}
+	id, err := payload.DecodeAround(body, p.idField, &convention)
+	if err != nil {
+		return event.Delivery{}, err
+	}
+	deletes, err := p.deletes(body)
+	if err != nil {
+		return event.Delivery{}, err
+	}
+	eventID := payload.EventID(messageID, body)
+	if !deletes {
+		return provider.Ignored(eventID, event.IgnoreOtherType), nil
+	}
+	received := p.now().UTC()
+	return provider.One(id.Into(event.Deletion{
+		Provider:   name,
+		EventID:    eventID,
+		UserID:     id.Usable(),
+		OccurredAt: payload.Occurred(convention.Timestamp, received),
+		ReceivedAt: received,
+	})), nil
+}
+
+// deletes says whether the event's type is one of those that are looked for.
+func (p *Provider) deletes(body []byte) (bool, error) {
+	raw, _, err := payload.Cut(body, p.typeField)
+	if err != nil {
+		return false, err
+	}
+	if kind := raw.Kind(); raw != nil && kind != jsontext.KindString && kind != jsontext.KindNull {
+		return false, fault.New(fault.Malformed, fault.ReasonBadType, "the event's type is a JSON %s", kind)
+	}
+	return slices.Contains(p.eventTypes, payload.Text(raw)), nil
+}

@@ -1,0 +1,62 @@
+// Signs deliveries with Svix's own library and writes them to the testdata of
+// the providers that Svix delivers for. Run it from anywhere:
+// npm ci && node svix.mjs
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Webhook } from 'svix';
+
+const identity = join(dirname(fileURLToPath(import.meta.url)), '../../internal/identity');
+
+// The same texts stand in the providers' tests; they are from the documentation
+// of Standard Webhooks and of Svix.
+const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
+const other = 'whsec_plJ3nmyCDGBKInavdOK15jsl';
+const nobodys = 'whsec_bm9ib2R5LWhhcy10aGlzLWtleS0wMDA=';
+
+const time = Date.parse('2026-01-15T12:00:01Z');
+const arrival = 'Thu, 15 Jan 2026 12:00:02 GMT';
+
+function write(provider, file, payload, { at = time, keys = [secret], id = 'msg_2aTestGolden01', body } = {}) {
+  const text = JSON.stringify(payload);
+  const signatures = keys.map((key) => new Webhook(key).sign(id, new Date(at), text));
+  const path = join(identity, provider, 'testdata', `${file}.http`);
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, `POST /webhooks/${provider} HTTP/1.1
+Host: bridge.example.com
+Date: ${arrival}
+Content-Type: application/json
+User-Agent: Svix-Webhooks/1.99.1
+svix-id: ${id}
+svix-timestamp: ${Math.floor(at / 1000)}
+svix-signature: ${signatures.join(' ')}
+
+${body ?? text}`);
+}
+
+// https://www.svix.com/event-types/us/org_2olWIePjxAFYube1xW8DoQUEnyY
+const stytch = (file, payload, options) => write('stytch', file, payload, options);
+const dashboard = {
+  action: 'DELETE', event_id: 'webhook-event-test-00000000-0000-0000-0000-000000000000',
+  id: 'user-test-00000000-0000-0000-0000-000000000000', object_type: 'user',
+  project_id: 'project-test-00000000-0000-0000-0000-000000000000', source: 'DASHBOARD',
+  timestamp: '2026-01-15T11:59:58.555247073Z', vertical: 'CONSUMER',
+};
+stytch('dashboard-user-delete', dashboard);
+stytch('direct-user-delete', { ...dashboard, source: 'DIRECT' });
+stytch('dashboard-user-update', { ...dashboard, action: 'UPDATE', user: { user_id: dashboard.id, status: 'deleted' } });
+stytch('b2b-member-delete', {
+  ...dashboard, object_type: 'member', id: 'member-test-32fc5024-9c09-4da3-bd2e-c9ce4da9375f', source: 'SCIM', vertical: 'B2B',
+});
+stytch('rotated-two-signatures', dashboard, { keys: [nobodys, other] });
+stytch('unknown-key', dashboard, { keys: [nobodys] });
+stytch('stale', dashboard, { at: time - 302_000 });
+stytch('tampered', dashboard, { body: JSON.stringify(dashboard).replace('user-test-0', 'user-test-1') });
+stytch('missing-id', { ...dashboard, id: undefined });
+
+// The same header set at /webhooks/standard.
+const standard = (file, payload, options) => write('standard', file, payload, options);
+standard('stack-auth-user-deleted', { type: 'user.deleted', data: { id: '7f1b2c3d-1a2b-4c3d-8e9f-0a1b2c3d4e5f', teams: [] } });
+standard('svix-rotated', { type: 'user.deleted', data: { id: 'user_1' } }, { keys: [nobodys, other] });
+standard('privy/user-deleted', { type: 'user.deleted', user: { id: 'did:privy:cm3np4u9j001rc8b73seqmqqk', linked_accounts: [] } });
+standard('privy/user-created', { type: 'user.created', user: { id: 'did:privy:cm3np4u9j001rc8b73seqmqqk' } });
