@@ -118,6 +118,7 @@ func (w *world) launch(t *testing.T, args ...string) *process {
 	require.NoError(t, err)
 	p.command.Stderr = p.command.Stdout
 	require.NoError(t, p.command.Start())
+	t.Cleanup(func() { p.noSecrets(t) }) // whatever the test was about
 	ready := make(chan struct{})
 	go p.read(output, ready)
 	select {

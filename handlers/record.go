@@ -77,7 +77,7 @@ func (r *record) strange() bool {
 	case metrics.WebhookMalformed:
 		return r.reason == fault.ReasonBodyRead
 	case metrics.WebhookUnavailable:
-		return r.reason == fault.ReasonOverload || r.reason == fault.ReasonBodyRead
+		return r.reason == fault.ReasonOverload || r.reason == fault.ReasonBodyRead || r.reason == fault.ReasonKeys
 	default:
 		return false
 	}
