@@ -17,9 +17,6 @@ import (
 	"github.com/polar-bridge/polar-bridge/polar/polartest"
 )
 
-// skipped are providers that cannot be played here, with the reason.
-func skipped() map[string]string { return map[string]string{} }
-
 const (
 	gone   = "user_gone"
 	living = "user_here"
@@ -31,9 +28,6 @@ func TestEveryProviderEndToEnd(t *testing.T) {
 	for _, e := range identity.Entries() {
 		t.Run(e.Name, func(t *testing.T) {
 			t.Parallel()
-			if reason, ok := skipped()[e.Name]; ok {
-				t.Skip(reason)
-			}
 			playProvider(t, e)
 		})
 	}
