@@ -174,6 +174,17 @@ func (h *harness) waitState(t *testing.T, eventID, state string) job {
 	return j
 }
 
+// waitTried waits until an attempt is over. In which state a failure then waits
+// depends on how long its jitter is: River makes a short wait available at once.
+func (h *harness) waitTried(t *testing.T, eventID string) job {
+	t.Helper()
+	var j job
+	require.Eventually(t, func() bool { j = h.job(t, eventID); return j.attempt >= 1 && j.state != "running" },
+		20*time.Second, 10*time.Millisecond, "never tried")
+	require.Contains(t, []string{"available", "retryable"}, j.state)
+	return j
+}
+
 func deletion(eventID, externalID string) event.Deletion {
 	return event.Deletion{
 		Provider: "clerk", EventID: eventID, UserID: externalID, ExternalID: externalID,

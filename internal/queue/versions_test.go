@@ -50,7 +50,7 @@ func TestADeletionOfANewerVersionIsLeftWaitingAndSeen(t *testing.T) {
 		store(t, db, `{"provider":"clerk","event_id":"e1","user_id":"u1","external_id":"u1","version":2}`)
 		h := start(t, db, deleted)
 		require.Equal(t, "newer_version", h.line(t, "deletion retried")["reason"])
-		h.waitState(t, "e1", "retryable")
+		h.waitTried(t, "e1")
 		h.stop(t)
 		attempts, _ := h.applier.seen()
 		require.Empty(t, attempts)
@@ -75,7 +75,7 @@ func TestArgumentsThatCannotBeReadAreNotCarriedOut(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		store(t, db, `{"provider":"clerk","event_id":"e1","external_id":{"in":"version 3"},"version":3}`)
 		h := start(t, db, deleted)
-		h.waitState(t, "e1", "retryable")
+		h.waitTried(t, "e1")
 		attempts, _ := h.applier.seen()
 		require.Empty(t, attempts)
 	})
