@@ -16,6 +16,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"go.uber.org/goleak"
 )
 
 // urlVariable names a running Postgres whose user may create databases. Main
@@ -24,23 +26,32 @@ const urlVariable = "TEST_DATABASE_URL"
 
 // Main runs a package's tests with a Postgres server beside them and returns
 // the exit code. Where the server is not installed, tests that need it skip,
-// or fail when CI is set.
+// or fail when CI is set. A goroutine that outlives the tests is a failure.
 func Main(m *testing.M) int {
 	if os.Getenv(urlVariable) != "" {
-		return m.Run()
+		return run(m)
 	}
 	bin, err := serverBinaries()
 	if err != nil {
-		return m.Run()
+		return run(m)
 	}
 	stop, err := startPostgres(bin)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "databasetest:", err)
 		return 1
 	}
-	code := m.Run()
+	code := run(m)
 	if err := stop(); err != nil {
 		fmt.Fprintln(os.Stderr, "databasetest:", err)
+		return 1
+	}
+	return code
+}
+
+func run(m *testing.M) int {
+	code := m.Run()
+	if err := goleak.Find(); code == 0 && err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return code
