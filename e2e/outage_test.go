@@ -18,9 +18,11 @@ type away struct {
 	begin    func(t *testing.T, w *world)
 	end      func(t *testing.T, w *world)
 	settings []string
+	database func(t testing.TB) string // SQLite when it is nil
+	replicas int                       // one when it is 0
 	world    *world
 	ids      []string
-	server   *process
+	servers  []*process
 }
 
 func faulty(fault polartest.Fault) func(*testing.T, *world) {
@@ -34,14 +36,19 @@ func all(t *testing.T, aways []away, n int) {
 	t.Helper()
 	for i := range aways {
 		a := &aways[i]
-		a.world = newWorld(t, databasetest.SQLite(t), append(a.settings, "POLAR_RATE_LIMIT=6000")...)
+		if a.database == nil {
+			a.database = databasetest.SQLite
+		}
+		a.world = newWorld(t, a.database(t), append(a.settings, "POLAR_RATE_LIMIT=6000")...)
 		a.ids = a.world.addCustomers(n)
-		a.server = a.world.start(t)
+		for range max(a.replicas, 1) {
+			a.servers = append(a.servers, a.world.start(t))
+		}
 		a.begin(t, a.world)
 	}
 	for i := range n {
 		for _, a := range aways {
-			a.server.deliver(t, sign(t, "clerk", fmt.Sprint("msg_", i), a.ids[i]), 202)
+			a.servers[i%len(a.servers)].deliver(t, sign(t, "clerk", fmt.Sprint("msg_", i), a.ids[i]), 202)
 		}
 	}
 }
@@ -50,7 +57,17 @@ func all(t *testing.T, aways []away, n int) {
 // and those that are under way.
 func (a *away) attempts(t *testing.T) int {
 	t.Helper()
-	return max(a.world.polar.Calls(), int(a.server.sum(t, "polar_bridge_polar_request_duration_seconds_count{")))
+	return max(a.world.polar.Calls(), int(a.sum(t, "polar_bridge_polar_request_duration_seconds_count{")))
+}
+
+// sum adds up what all replicas have counted.
+func (a *away) sum(t *testing.T, series string) float64 {
+	t.Helper()
+	var sum float64
+	for _, server := range a.servers {
+		sum += server.sum(t, series)
+	}
+	return sum
 }
 
 // tidy requires that nothing is left, lost or held, and that nothing was
@@ -59,10 +76,9 @@ func (a *away) tidy(t *testing.T, within time.Duration) {
 	t.Helper()
 	a.world.waitDeleted(t, a.ids, within)
 	require.Eventually(t, func() bool {
-		return a.server.sum(t, `polar_bridge_deletions_total{outcome="deleted"`) == float64(len(a.ids))
+		return a.sum(t, `polar_bridge_deletions_total{outcome="deleted"`) == float64(len(a.ids))
 	}, 30*time.Second, 50*time.Millisecond, a.name)
-	require.Zero(t, a.server.sum(t, "polar_bridge_deletions_held_total{"), a.name)
-	a.server.noSecrets(t)
+	require.Zero(t, a.sum(t, "polar_bridge_deletions_held_total{"), a.name)
 }
 
 // All outages are at the same time, because a test of them mostly waits.
@@ -72,6 +88,7 @@ func TestAnOutageCostsFewCallsAndLosesNothing(t *testing.T) {
 	var address string
 	aways := []away{
 		{name: "503", begin: faulty(polartest.Gateway(503)), end: mended},
+		{name: "503, two replicas", begin: faulty(polartest.Gateway(503)), end: mended, replicas: 2, database: databasetest.Postgres},
 		{name: "no answer", begin: faulty(polartest.Hang()), end: mended},
 		{name: "resets", begin: faulty(polartest.ResetBeforeCommit()), end: mended},
 		{name: "resets after the deed", begin: faulty(polartest.ResetAfterCommit()), end: mended},
@@ -123,6 +140,10 @@ func TestATokenRevokedForAMinuteLosesNothing(t *testing.T) {
 			w.polar.AllowToken(nextToken, polartest.TokenFull)
 			replaced.swap(t, nextToken+"\n")
 		}},
+		{
+			name: "two replicas", replicas: 2, database: databasetest.Postgres,
+			begin: revoke, end: func(_ *testing.T, w *world) { w.polar.AllowToken(polarToken, polartest.TokenFull) },
+		},
 	}
 	began := time.Now()
 	all(t, aways, events)
@@ -132,8 +153,10 @@ func TestATokenRevokedForAMinuteLosesNothing(t *testing.T) {
 	for i, a := range aways {
 		calls[i] = a.world.polar.Calls()
 		require.LessOrEqual(t, calls[i], mostCalls, a.name)
-		require.Zero(t, a.server.sum(t, "polar_bridge_deletions_total{"), a.name)
-		a.server.waitMetric(t, `polar_bridge_polar_paused{reason="unauthorized"}`, 1, 10*time.Second)
+		require.Zero(t, a.sum(t, "polar_bridge_deletions_total{"), a.name)
+		for _, server := range a.servers {
+			server.waitMetric(t, `polar_bridge_polar_paused{reason="unauthorized"}`, 1, 10*time.Second)
+		}
 		a.end(t, a.world)
 	}
 	for i, a := range aways {
@@ -141,5 +164,5 @@ func TestATokenRevokedForAMinuteLosesNothing(t *testing.T) {
 		require.LessOrEqual(t, a.world.polar.Calls(), events+2*mostCalls, a.name)
 		t.Logf("%s: %d calls in the minute, all deleted %s after the revocation", a.name, calls[i], time.Since(began).Round(time.Second))
 	}
-	require.Contains(t, aways[0].server.output(), `"msg":"secret not usable","setting":"POLAR_ACCESS_TOKEN"`)
+	require.Contains(t, aways[0].servers[0].output(), `"msg":"secret not usable","setting":"POLAR_ACCESS_TOKEN"`)
 }

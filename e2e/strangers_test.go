@@ -28,12 +28,15 @@ const (
 	mostGoroutines = 1500
 	mostLatency    = time.Second // of a genuine event meanwhile
 	attackTime     = 4 * time.Second
+	mostLeftOver   = 20 // goroutines when the strangers are gone, more than before they came
 )
 
 func TestStrangersCostLittle(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, databasetest.SQLite(t))
 	p := w.start(t)
+	before, err := p.goroutines(t.Context())
+	require.NoError(t, err)
 	attacks := []struct {
 		name string
 		run  func(ctx context.Context, t *testing.T, p *process)
@@ -67,6 +70,10 @@ func TestStrangersCostLittle(t *testing.T) {
 		require.LessOrEqual(t, memory, mostMemory, attack.name)
 		require.LessOrEqual(t, goroutines, mostGoroutines, attack.name)
 	}
+	require.Eventually(t, func() bool {
+		after, err := p.goroutines(t.Context())
+		return err == nil && after <= before+mostLeftOver
+	}, 30*time.Second, 100*time.Millisecond, "%d goroutines before the strangers came", before)
 	require.NotContains(t, p.output(), "panic")
 	p.noSecrets(t)
 }

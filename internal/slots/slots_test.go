@@ -184,33 +184,43 @@ func TestAPauseThatNeedsMendingLetsOneProbeThroughAtATime(t *testing.T) {
 	}
 }
 
-func TestFailuresInARowOpenTheCircuitAndASuccessClosesIt(t *testing.T) {
+func TestFailuresInARowOpenTheCircuitForAllReplicasAndASuccessClosesIt(t *testing.T) {
 	t.Parallel()
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		c := newClock()
-		l := limiter(t, db, c, 0)
-		fail := func() { ok(t, take(t, l)(t.Context(), fault.PauseOutage, 0)) }
+		first, second := limiter(t, db, c, 0), limiter(t, db, c, 0)
+		calls := 0
+		// Every replica calls and fails in its turn.
+		fail := func() {
+			ok(t, take(t, []*slots.Limiter{first, second}[calls%2])(t.Context(), fault.PauseOutage, 0))
+			calls++
+		}
 		for range 4 {
 			fail()
 		}
-		ok(t, take(t, l)(t.Context(), "", 0)) // not in a row any more
+		ok(t, take(t, second)(t.Context(), "", 0)) // not in a row any more
 		for range 5 {
 			fail()
 		}
-		why, err := l.Paused(t.Context())
-		require.NoError(t, err)
-		require.Equal(t, fault.PauseOutage, why)
+		for _, l := range []*slots.Limiter{first, second} {
+			why, err := l.Paused(t.Context())
+			require.NoError(t, err)
+			require.Equal(t, fault.PauseOutage, why)
+		}
 
 		for _, gap := range []time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 16 * time.Second, 30 * time.Second, 30 * time.Second} {
 			c.step(gap - time.Millisecond)
-			refused(t, l)
+			refused(t, first)
+			refused(t, second)
 			c.step(time.Millisecond)
 			fail()
 		}
 		c.step(30 * time.Second)
-		ok(t, take(t, l)(t.Context(), "", 0))
-		take(t, l)
-		take(t, l)
+		probe := take(t, first)
+		refused(t, second) // one at a time
+		ok(t, probe(t.Context(), "", 0))
+		take(t, first)
+		take(t, second)
 	})
 }
 
