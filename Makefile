@@ -2,6 +2,7 @@
 
 GOLANGCI_LINT_VERSION := v2.15.0
 GOTESTSUM_VERSION     := v1.13.0
+GREMLINS_VERSION      := v0.6.0
 
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 REVISION ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
@@ -10,6 +11,7 @@ FUZZTIME ?= 5s
 BIN           := $(CURDIR)/bin
 GOLANGCI_LINT := $(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION)
 GOTESTSUM     := $(BIN)/gotestsum-$(GOTESTSUM_VERSION)
+GREMLINS      := $(BIN)/gremlins-$(GREMLINS_VERSION)
 TEST_JSON     := $(BIN)/test.json
 
 # The version comes in through ldflags; git may refuse a checkout that belongs
@@ -46,6 +48,10 @@ fuzz: ## Run every fuzz target for FUZZTIME (5s).
 		go test -run '^$$' -fuzz "^$${target#func }\$$" -fuzztime $(FUZZTIME) "./$$(dirname $$file)" </dev/null || exit 1; \
 	done
 
+.PHONY: mutation
+mutation: $(GREMLINS) ## List the changes to deletion and identity that no test notices; takes most of an hour.
+	@scripts/mutation $(GREMLINS) $(PACKAGES)
+
 .PHONY: ci
 ci: ## Run what CI runs: tests, lint, and a line of counts.
 	@.ci/run
@@ -68,6 +74,10 @@ $(GOLANGCI_LINT):
 $(GOTESTSUM):
 	GOBIN=$(BIN)/tmp go install gotest.tools/gotestsum@$(GOTESTSUM_VERSION)
 	@mv $(BIN)/tmp/gotestsum $@
+
+$(GREMLINS):
+	GOBIN=$(BIN)/tmp go install github.com/go-gremlins/gremlins/cmd/gremlins@$(GREMLINS_VERSION)
+	@mv $(BIN)/tmp/gremlins $@
 
 .PHONY: clean
 clean: ## Remove what was built.

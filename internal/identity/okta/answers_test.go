@@ -28,6 +28,7 @@ func TestTheChallengeComesBack(t *testing.T) {
 	for value, want := range map[string]string{
 		"Me_rShK8JHsTnbyYrWXCEoMGbM_zsZ6k0hLPZ_Pg": `{"verification":"Me_rShK8JHsTnbyYrWXCEoMGbM_zsZ6k0hLPZ_Pg"}`,
 		`a"}b\`:                   `{"verification":"a\"}b\\"}`,
+		" ~":                      `{"verification":" ~"}`, // the first and the last that print
 		"<script>":                `{"verification":"\u003cscript\u003e"}`,
 		strings.Repeat("a", 1024): `{"verification":"` + strings.Repeat("a", 1024) + `"}`,
 	} {
@@ -56,6 +57,7 @@ func TestAChallengeIsRefused(t *testing.T) {
 		"one that is long":  {http.Header{name: {strings.Repeat("a", 1025)}, "Authorization": {token}}, fault.Malformed, fault.ReasonBadHeader},
 		"a tab":             {http.Header{name: {"a\tb"}, "Authorization": {token}}, fault.Malformed, fault.ReasonBadHeader},
 		"a line break":      {http.Header{name: {"a\nb"}, "Authorization": {token}}, fault.Malformed, fault.ReasonBadHeader},
+		"a delete":          {http.Header{name: {"a\x7f"}, "Authorization": {token}}, fault.Malformed, fault.ReasonBadHeader},
 		"bytes beyond 7bit": {http.Header{name: {"a\xff"}, "Authorization": {token}}, fault.Malformed, fault.ReasonBadHeader},
 	}
 	for name, tt := range tests {
