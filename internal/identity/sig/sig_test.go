@@ -139,6 +139,8 @@ func TestTokens(t *testing.T) {
 	for _, value := range []string{"", token, "bearer " + token, "Bearer", "Bearer ", "Bearer 0123456789abcde"} {
 		require.Equal(t, fault.ReasonBadToken, fault.ReasonOf(v.CheckHeader(http.Header{"Authorization": {value}})), value)
 	}
+	_, err = sig.NewToken("TOKEN", func() []string { return []string{"!\"#$%&'()*+,-./:;<=>?@[]^_`{|} ~"} }, sig.Bearer())
+	require.NoError(t, err, "all that prints")
 	for value, want := range map[string]string{
 		"0123456789abcde":     "TOKEN: token has 15 characters, at least 16 are needed",
 		" 0123456789abcdef":   "TOKEN: token has white space around it, which no header can carry",

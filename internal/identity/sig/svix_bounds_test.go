@@ -33,7 +33,9 @@ func TestSvixHeadersAtTheirBounds(t *testing.T) {
 		return func(genuine string) string { return strings.Repeat("v1,AA ", n-1) + genuine }
 	}
 	within := func(n int) func(string) string {
-		return func(genuine string) string { return "v2," + strings.Repeat("A", n-len("v2, ")-len(genuine)) + " " + genuine }
+		return func(genuine string) string {
+			return "v2," + strings.Repeat("A", n-len("v2, ")-len(genuine)) + " " + genuine
+		}
 	}
 	for _, id := range []string{"!", "~", strings.Repeat("a", 256)} {
 		require.NoError(t, verify(id, alone), id)

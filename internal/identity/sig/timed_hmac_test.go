@@ -30,7 +30,8 @@ func TestTheTimedHMACHasOneForm(t *testing.T) {
 		{"the right one before others", now + ",v1=" + good + ",v1=" + wrong + ",v3=", ""},
 		{"16 entries", now + strings.Repeat(",v1="+wrong, 14) + ",v1=" + good, ""},
 		{"17 entries", now + strings.Repeat(",v1="+wrong, 15) + ",v1=" + good, fault.ReasonBadHeader},
-		{"too long", now + ",v1=" + good + ",v2=" + strings.Repeat("a", 4<<10), fault.ReasonBadHeader},
+		{"4 KiB", pad(now+",v1="+good+",v2=", 4<<10), ""},
+		{"a byte more than 4 KiB", pad(now+",v1="+good+",v2=", 4<<10+1), fault.ReasonBadHeader},
 		{"two times", now + "," + now + ",v1=" + good, fault.ReasonBadHeader},
 		{"an empty time before the right one", "t=," + now + ",v1=" + good, fault.ReasonBadHeader},
 		{"an empty time behind the right one", now + ",t=,v1=" + good, fault.ReasonBadHeader},
@@ -65,6 +66,9 @@ func TestTheTimedHMACHasOneForm(t *testing.T) {
 	require.Equal(t, fault.ReasonRepeatedHeader, fault.ReasonOf(v.CheckHeader(http.Header{"X-Signature": {now, "v1=" + good}})))
 	require.Equal(t, fault.ReasonMissingHeader, fault.ReasonOf(v.CheckHeader(nil)))
 }
+
+// pad makes a text so long.
+func pad(text string, length int) string { return text + strings.Repeat("a", length-len(text)) }
 
 func TestTheTimeOfATimedHMACHasOneFormAndOneWindow(t *testing.T) {
 	t.Parallel()
