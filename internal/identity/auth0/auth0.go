@@ -6,10 +6,10 @@
 package auth0
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -43,8 +43,8 @@ func About() provider.Info {
 
 // Provider reads the deliveries of an event stream.
 type Provider struct {
-	token   *sig.Token
-	now     func() time.Time
+	provider.Endpoint
+
 	idField jsontext.Pointer
 	stream  string
 }
@@ -53,30 +53,17 @@ type Provider struct {
 // /data/object/user_id, else below /data/object/app_metadata/; Source is a
 // stream's id, "est_…".
 func New(s provider.Settings) (*Provider, error) {
-	p := &Provider{now: s.Clock(), idField: jsontext.Pointer(s.IDField), stream: s.Source}
-	if s.IDField == "" {
-		p.idField = idUser
-	}
+	idField := jsontext.Pointer(cmp.Or(s.IDField, idUser))
 	below := strings.HasPrefix(s.IDField, idMetadata) && len(s.IDField) > len(idMetadata)
-	if p.idField != idUser && !below || !p.idField.IsValid() {
+	if idField != idUser && !below || !idField.IsValid() {
 		return nil, fmt.Errorf("AUTH0_ID_FIELD must be %s or a JSON pointer below %s", idUser, idMetadata)
 	}
 	token, err := sig.NewToken(secretEnv, s.Secrets, sig.Bearer())
 	if err != nil {
 		return nil, err
 	}
-	p.token = token
-	return p, nil
+	return &Provider{provider.NewEndpoint(name, s, provider.MaxEvent, token.CheckHeader), idField, s.Source}, nil
 }
-
-// Name returns the route's name.
-func (p *Provider) Name() string { return name }
-
-// MaxBody returns the limit of a body in bytes.
-func (p *Provider) MaxBody() int64 { return provider.MaxEvent }
-
-// CheckHeader checks the token.
-func (p *Provider) CheckHeader(h http.Header) error { return p.token.CheckHeader(h) }
 
 // envelope is the CloudEvent. specversion is not read: Auth0's documentation
 // disagrees with itself about its name.
@@ -99,7 +86,7 @@ type data struct {
 
 // Receive returns the deletion in a delivery, if it is one.
 func (p *Provider) Receive(h http.Header, body []byte) (event.Delivery, error) {
-	if err := p.token.CheckHeader(h); err != nil {
+	if err := p.CheckHeader(h); err != nil {
 		return event.Delivery{}, err
 	}
 	var e envelope
@@ -120,19 +107,12 @@ func (p *Provider) Receive(h http.Header, body []byte) (event.Delivery, error) {
 	if err := payload.Member(e.Data, &user); err != nil {
 		return event.Delivery{}, err
 	}
-	userID := id
+	d := p.Deletion(eventID, id, e.Time)
 	if p.idField != idUser {
-		userID = payload.NewID(user.Object.UserID)
 		if id.Absent() {
 			return provider.Ignored(eventID, event.IgnoreNoExternalID), nil
 		}
+		d.UserID = payload.NewID(user.Object.UserID).Usable()
 	}
-	received := p.now().UTC()
-	return provider.One(id.Into(event.Deletion{
-		Provider:   name,
-		EventID:    eventID,
-		UserID:     userID.Usable(),
-		OccurredAt: payload.Occurred(e.Time, received),
-		ReceivedAt: received,
-	})), nil
+	return provider.One(d), nil
 }

@@ -9,7 +9,6 @@ package auth0logs
 
 import (
 	"net/http"
-	"time"
 
 	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/internal/identity/provider"
@@ -35,10 +34,7 @@ func About() provider.Info {
 }
 
 // Provider reads the deliveries of a log stream.
-type Provider struct {
-	token *sig.Token
-	now   func() time.Time
-}
+type Provider struct{ provider.Endpoint }
 
 // New returns the provider. The token is the whole Authorization value.
 func New(s provider.Settings) (*Provider, error) {
@@ -46,17 +42,8 @@ func New(s provider.Settings) (*Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Provider{token: token, now: s.Clock()}, nil
+	return &Provider{provider.NewEndpoint(name, s, provider.MaxBatch, token.CheckHeader)}, nil
 }
-
-// Name returns the route's name.
-func (p *Provider) Name() string { return name }
-
-// MaxBody returns the limit of a body in bytes.
-func (p *Provider) MaxBody() int64 { return provider.MaxBatch }
-
-// CheckHeader checks the token.
-func (p *Provider) CheckHeader(h http.Header) error { return p.token.CheckHeader(h) }
 
 // Receive returns the deletions in a delivery. A 2xx acknowledges the entire
 // batch and anything else brings all of it back, for days and again, so every
@@ -64,21 +51,26 @@ func (p *Provider) CheckHeader(h http.Header) error { return p.token.CheckHeader
 // answer nor keep the others from being carried out. A body that is broken as a
 // whole is malformed.
 func (p *Provider) Receive(h http.Header, body []byte) (event.Delivery, error) {
-	if err := p.token.CheckHeader(h); err != nil {
+	if err := p.CheckHeader(h); err != nil {
 		return event.Delivery{}, err
 	}
 	entries, err := split(body)
 	if err != nil {
 		return event.Delivery{}, err
 	}
-	b := batch{received: p.now().UTC()}
+	b, readable := p.NewBatch(), false
 	for raw, err := range entries {
 		if err != nil {
 			return event.Delivery{}, err
 		}
-		if b.add(raw); b.unreadable > maxUnreadable {
-			break
+		isEntry, err := p.add(b, raw)
+		if err != nil {
+			return event.Delivery{}, err
 		}
+		readable = readable || isEntry
 	}
-	return b.delivery()
+	if !readable && b.AnyUnreadable() {
+		return event.Delivery{}, b.Broken()
+	}
+	return b.Delivery(""), nil
 }

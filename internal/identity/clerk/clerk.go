@@ -5,9 +5,7 @@
 package clerk
 
 import (
-	"fmt"
 	"net/http"
-	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -18,10 +16,8 @@ import (
 )
 
 const (
-	name       = "clerk"
-	secretEnv  = "CLERK_WEBHOOK_SIGNING_SECRET" //nolint:gosec // the variable's name
-	idID       = "id"
-	idExternal = "external_id"
+	name      = "clerk"
+	secretEnv = "CLERK_WEBHOOK_SIGNING_SECRET" //nolint:gosec // the variable's name
 )
 
 // About returns what operators are told about this provider.
@@ -39,8 +35,9 @@ func About() provider.Info {
 
 // Provider reads Clerk's deliveries.
 type Provider struct {
+	provider.Endpoint
+
 	signature *sig.Svix
-	now       func() time.Time
 	idField   string
 	instance  string
 }
@@ -48,31 +45,18 @@ type Provider struct {
 // New returns the provider. IDField is "id" (the default) or "external_id",
 // Source an instance id, "ins_…".
 func New(s provider.Settings) (*Provider, error) {
-	p := &Provider{now: s.Clock(), idField: s.IDField, instance: s.Source}
-	switch s.IDField {
-	case "":
-		p.idField = idID
-	case idID, idExternal:
-	default:
-		return nil, fmt.Errorf("CLERK_ID_FIELD must be %q or %q", idID, idExternal)
-	}
-	// Clerk's own verifier takes the svix-* set only.
-	signature, err := sig.NewSvix(secretEnv, s.Secrets, p.now, sig.SvixHeaders())
+	idField, err := s.ChosenID("CLERK_ID_FIELD")
 	if err != nil {
 		return nil, err
 	}
-	p.signature = signature
-	return p, nil
+	// Clerk's own verifier takes the svix-* set only.
+	signature, err := sig.NewSvix(secretEnv, s.Secrets, s.Clock(), sig.SvixHeaders())
+	if err != nil {
+		return nil, err
+	}
+	common := provider.NewEndpoint(name, s, provider.MaxEvent, signature.CheckHeader)
+	return &Provider{common, signature, idField, s.Source}, nil
 }
-
-// Name returns the route's name.
-func (p *Provider) Name() string { return name }
-
-// MaxBody returns the limit of a body in bytes.
-func (p *Provider) MaxBody() int64 { return provider.MaxEvent }
-
-// CheckHeader checks the signature's headers for form and age.
-func (p *Provider) CheckHeader(h http.Header) error { return p.signature.CheckHeader(h) }
 
 // envelope leaves out what other types of events carry in other forms.
 type envelope struct {
@@ -113,19 +97,12 @@ func (p *Provider) Receive(h http.Header, body []byte) (event.Delivery, error) {
 		return provider.Ignored(eventID, event.IgnoreOtherType), nil
 	case p.instance != "" && e.InstanceID != p.instance:
 		return provider.Ignored(eventID, event.IgnoreOtherInstance), nil
-	case p.idField == idExternal && id.Absent():
+	case p.idField == provider.IDExternal && id.Absent():
 		return provider.Ignored(eventID, event.IgnoreNoExternalID), nil
 	}
-	userID := id
-	if p.idField == idExternal {
-		userID = payload.NewID(user.ID)
+	d := p.Deletion(eventID, id, e.Timestamp)
+	if p.idField == provider.IDExternal {
+		d.UserID = payload.NewID(user.ID).Usable()
 	}
-	received := p.now().UTC()
-	return provider.One(id.Into(event.Deletion{
-		Provider:   name,
-		EventID:    eventID,
-		UserID:     userID.Usable(),
-		OccurredAt: payload.Occurred(e.Timestamp, received),
-		ReceivedAt: received,
-	})), nil
+	return provider.One(d), nil
 }

@@ -18,7 +18,7 @@ func Sample(secret string, s provider.Sample) (http.Header, []byte, error) {
 		instance = "ins_2g7np7Hrk0SN6kj5EDMLDaKNL0S"
 	}
 	user := map[string]any{"object": "user", "id": s.ExternalID, "deleted": true}
-	if s.IDField == idExternal {
+	if s.IDField == provider.IDExternal {
 		user["id"] = "user_2g7np7Hrk0SN6kj5EDMLDaKNL0S"
 		user["external_id"] = s.ExternalID
 	}

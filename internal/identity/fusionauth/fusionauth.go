@@ -10,7 +10,6 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"net/http"
-	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -43,8 +42,9 @@ func About() provider.Info {
 
 // Provider reads FusionAuth's deliveries.
 type Provider struct {
+	provider.Endpoint
+
 	token *sig.JWT
-	now   func() time.Time
 }
 
 // New returns the provider. Secrets are HMAC keys or, with PublicKeys, addresses
@@ -54,7 +54,8 @@ func New(s provider.Settings) (*Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Provider{token: token, now: s.Clock()}, nil
+	checkHeader := func(h http.Header) error { return token.CheckHeader(h, signatureHeader) }
+	return &Provider{provider.NewEndpoint(name, s, provider.MaxEvent, checkHeader), token}, nil
 }
 
 func newToken(s provider.Settings) (*sig.JWT, error) {
@@ -69,15 +70,6 @@ func newToken(s provider.Settings) (*sig.JWT, error) {
 		Transport:  s.Transport,
 	})
 }
-
-// Name returns the route's name.
-func (p *Provider) Name() string { return name }
-
-// MaxBody returns the limit of a body in bytes.
-func (p *Provider) MaxBody() int64 { return provider.MaxEvent }
-
-// CheckHeader checks the token's form.
-func (p *Provider) CheckHeader(h http.Header) error { return p.token.CheckHeader(h, signatureHeader) }
 
 // Receive returns the deletion in a delivery, if it is one.
 func (p *Provider) Receive(h http.Header, body []byte) (event.Delivery, error) {
@@ -97,14 +89,7 @@ func (p *Provider) Receive(h http.Header, body []byte) (event.Delivery, error) {
 	if err := payload.Member(e.Event.User, &u); err != nil {
 		return event.Delivery{}, err
 	}
-	received := p.now().UTC()
-	d := id.Into(event.Deletion{
-		Provider:   name,
-		EventID:    eventID,
-		UserID:     id.Usable(),
-		OccurredAt: payload.Occurred(e.Event.CreateInstant, received),
-		ReceivedAt: received,
-	})
+	d := p.Deletion(eventID, id, e.Event.CreateInstant)
 	d.EventID = deletionKey(d, e, u)
 	return event.Delivery{EventID: eventID, Deletions: []event.Deletion{d}}, nil
 }

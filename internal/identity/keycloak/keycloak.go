@@ -7,7 +7,6 @@ package keycloak
 
 import (
 	"net/http"
-	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -47,8 +46,9 @@ func About() provider.Info {
 
 // Provider reads the extension's deliveries.
 type Provider struct {
+	provider.Endpoint
+
 	signature *sig.PlainHMAC
-	now       func() time.Time
 	realm     string
 }
 
@@ -58,17 +58,9 @@ func New(s provider.Settings) (*Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Provider{signature: signature, now: s.Clock(), realm: s.Source}, nil
+	common := provider.NewEndpoint(name, s, provider.MaxEvent, signature.CheckHeader)
+	return &Provider{common, signature, s.Source}, nil
 }
-
-// Name returns the route's name.
-func (p *Provider) Name() string { return name }
-
-// MaxBody returns the limit of a body in bytes.
-func (p *Provider) MaxBody() int64 { return provider.MaxEvent }
-
-// CheckHeader checks the signature's header for form.
-func (p *Provider) CheckHeader(h http.Header) error { return p.signature.CheckHeader(h) }
 
 type envelope struct {
 	UID           jsontext.Value `json:"uid"`
@@ -100,32 +92,19 @@ func (p *Provider) Receive(h http.Header, body []byte) (event.Delivery, error) {
 	case p.realm != "" && e.RealmName != p.realm:
 		return provider.Ignored(eventID, event.IgnoreOtherInstance), nil
 	}
-	received := p.now().UTC()
-	d := id.Into(event.Deletion{
-		Provider:   name,
-		EventID:    eventID,
-		UserID:     id.Usable(),
-		OccurredAt: payload.Occurred(e.Time, received),
-		ReceivedAt: received,
-	})
-	if at == idAdmin && e.contradicts(d.ExternalID) {
-		d.ExternalID, d.UserID, d.UnusableID = "", "", id.Unusable()
+	if at == idAdmin {
+		id = id.Agreed(payload.Find(e.Details, "/userId"))
 	}
-	return provider.One(d), nil
+	return provider.One(p.Deletion(eventID, id, e.Time)), nil
 }
 
 // whereID depends on the type. resourceId is missing from older versions of the
 // extension, which have the id of a user's resource in details.
 func whereID(body []byte) jsontext.Pointer {
-	if raw, _, err := payload.Cut(body, "/type"); err == nil && payload.Text(raw) == byUser {
+	if payload.Text(payload.Find(body, "/type")) == byUser {
 		return idSelf
 	}
-	if raw, _, err := payload.Cut(body, idAdmin); err == nil && payload.NewID(raw).Absent() {
-		if raw, _, err := payload.Cut(body, idAdminDetails); err == nil && len(raw) > 0 {
-			return idAdminDetails
-		}
-	}
-	return idAdmin
+	return payload.Either(body, idAdmin, idAdminDetails)
 }
 
 // deleted says whether a user was deleted and no error stood in the way; the
@@ -136,14 +115,4 @@ func (e envelope) deleted() bool {
 	}
 	return e.Type == byUser || e.Type == byAdmin &&
 		(e.ResourceType == "" || e.ResourceType == "USER") && (e.OperationType == "" || e.OperationType == "DELETE")
-}
-
-// contradicts says whether details names another user than resourceId. A human
-// has to see what that is.
-func (e envelope) contradicts(id string) bool {
-	if e.Details.Kind() != jsontext.KindBeginObject {
-		return false
-	}
-	raw, _, err := payload.Cut(e.Details, "/userId")
-	return err == nil && id != "" && payload.Text(raw) != "" && payload.Text(raw) != id
 }

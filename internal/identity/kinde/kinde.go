@@ -7,7 +7,6 @@ package kinde
 import (
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -39,8 +38,9 @@ func About() provider.Info {
 
 // Provider reads Kinde's deliveries.
 type Provider struct {
+	provider.Endpoint
+
 	token *sig.JWT
-	now   func() time.Time
 }
 
 // New returns the provider. Secrets are issuers, "https://example.kinde.com".
@@ -56,17 +56,11 @@ func New(s provider.Settings) (*Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Provider{token: token, now: s.Clock()}, nil
+	return &Provider{provider.NewEndpoint(name, s, provider.MaxEvent, checkMediaType), token}, nil
 }
 
-// Name returns the route's name.
-func (p *Provider) Name() string { return name }
-
-// MaxBody returns the limit of a body in bytes.
-func (p *Provider) MaxBody() int64 { return provider.MaxEvent }
-
-// CheckHeader checks the media type: nothing in the header authenticates.
-func (p *Provider) CheckHeader(h http.Header) error { return sig.CheckMediaType(h, mediaType) }
+// checkMediaType is all there is to check: nothing in the header authenticates.
+func checkMediaType(h http.Header) error { return sig.CheckMediaType(h, mediaType) }
 
 // Acknowledge answers 200: Kinde repeats what was answered otherwise.
 func (p *Provider) Acknowledge(event.Receipt) (status int, body []byte) { return http.StatusOK, nil }
@@ -122,12 +116,5 @@ func (p *Provider) Receive(h http.Header, body []byte) (event.Delivery, error) {
 	if err := payload.Member(c.Data, new(data)); err != nil {
 		return event.Delivery{}, err
 	}
-	received := p.now().UTC()
-	return provider.One(id.Into(event.Deletion{
-		Provider:   name,
-		EventID:    eventID,
-		UserID:     id.Usable(),
-		OccurredAt: payload.Occurred(c.Timestamp, received),
-		ReceivedAt: received,
-	})), nil
+	return provider.One(p.Deletion(eventID, id, c.Timestamp)), nil
 }

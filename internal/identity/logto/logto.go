@@ -6,7 +6,6 @@ package logto
 
 import (
 	"net/http"
-	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -49,8 +48,9 @@ func About() provider.Info {
 
 // Provider reads Logto's deliveries.
 type Provider struct {
+	provider.Endpoint
+
 	signature *sig.PlainHMAC
-	now       func() time.Time
 }
 
 // New returns the provider.
@@ -59,17 +59,8 @@ func New(s provider.Settings) (*Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Provider{signature: signature, now: s.Clock()}, nil
+	return &Provider{provider.NewEndpoint(name, s, provider.MaxEvent, signature.CheckHeader), signature}, nil
 }
-
-// Name returns the route's name.
-func (p *Provider) Name() string { return name }
-
-// MaxBody returns the limit of a body in bytes.
-func (p *Provider) MaxBody() int64 { return provider.MaxEvent }
-
-// CheckHeader checks the signature's header for form.
-func (p *Provider) CheckHeader(h http.Header) error { return p.signature.CheckHeader(h) }
 
 // Acknowledge answers 200: Logto's documentation wants no other status.
 // https://docs.logto.io/developers/webhooks/configure-webhooks
@@ -89,8 +80,7 @@ func (p *Provider) Receive(h http.Header, body []byte) (event.Delivery, error) {
 		return event.Delivery{}, err
 	}
 	var e envelope
-	at := whereID(body)
-	id, err := payload.DecodeAround(body, at, &e)
+	id, err := payload.DecodeAround(body, payload.Either(body, idParam, idData), &e)
 	if err != nil {
 		return event.Delivery{}, err
 	}
@@ -101,38 +91,6 @@ func (p *Provider) Receive(h http.Header, body []byte) (event.Delivery, error) {
 	case e.Path == testPath:
 		return provider.Ignored(eventID, event.IgnoreTestEvent), nil
 	}
-	received := p.now().UTC()
-	d := id.Into(event.Deletion{
-		Provider:   name,
-		EventID:    eventID,
-		UserID:     id.Usable(),
-		OccurredAt: payload.Occurred(e.CreatedAt, received),
-		ReceivedAt: received,
-	})
-	if at == idParam && e.contradicts(d.ExternalID) {
-		d.ExternalID, d.UserID, d.UnusableID = "", "", id.Unusable()
-	}
-	return provider.One(d), nil
-}
-
-// whereID is the path's parameter unless only the deleted user has an id. What
-// cannot be read is reported when the whole body is.
-func whereID(body []byte) jsontext.Pointer {
-	param, _, err := payload.Cut(body, idParam)
-	if err == nil && payload.NewID(param).Absent() {
-		if data, _, err := payload.Cut(body, idData); err == nil && len(data) > 0 {
-			return idData
-		}
-	}
-	return idParam
-}
-
-// contradicts says whether the deleted user is another than the path names. A
-// human has to see what that is.
-func (e envelope) contradicts(id string) bool {
-	if e.Data.Kind() != jsontext.KindBeginObject {
-		return false
-	}
-	raw, _, err := payload.Cut(e.Data, "/id")
-	return err == nil && id != "" && payload.Text(raw) != "" && payload.Text(raw) != id
+	id = id.Agreed(payload.Find(e.Data, "/id"))
+	return provider.One(p.Deletion(eventID, id, e.CreatedAt)), nil
 }

@@ -3,7 +3,6 @@ package okta
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -22,10 +21,6 @@ const userDeleted = "user.lifecycle.delete.initiated"
 // be anybody's, so it is not kept.
 const unreadableEvent = "(unreadable event)"
 
-// maxUnreadable is how many unreadable events a request may have before it
-// counts as broken as a whole: each of them takes a human.
-const maxUnreadable = 100
-
 // logEvent leaves out the actor, who deleted and is not deleted. Its values are
 // raw because events of other types are not ours to refuse.
 type logEvent struct {
@@ -36,62 +31,28 @@ type logEvent struct {
 	Target    jsontext.Value `json:"target"`
 }
 
-// batch gathers what the events of one request say.
-type batch struct {
-	received   time.Time
-	deletions  []event.Deletion
-	ignored    int
-	unreadable int
-}
-
 // add judges one event. One that is not strict JSON is held for a human unless
 // it certainly is of another type.
-func (b *batch) add(raw jsontext.Value) {
+func (p *Provider) add(b *provider.Batch, raw jsontext.Value) error {
 	var e logEvent
 	if err := json.Unmarshal(raw, &e, jsontext.AllowInvalidUTF8(true)); err != nil {
-		if raw.IsValid() {
-			b.ignored++ // strict JSON, but not an object: no event at all
-			return
+		if !raw.IsValid() {
+			return b.Unreadable(raw, unreadableEvent)
 		}
-		b.unreadable++
-		b.hold(event.Deletion{EventID: payload.EventID("", raw), UnusableID: unreadableEvent, OccurredAt: b.received})
-		return
+		b.Ignore() // strict JSON, but not an object: no event at all
+		return nil
 	}
 	result, told := e.result()
 	if payload.Text(e.EventType) != userDeleted || told && result != "SUCCESS" {
-		b.ignored++
-		return
+		b.Ignore()
+		return nil
 	}
-	d := event.Deletion{
-		EventID:    payload.EventID(payload.Text(e.UUID), raw),
-		OccurredAt: payload.Occurred(e.Published, b.received),
+	id := e.user()
+	if !told || !raw.IsValid() {
+		id = id.Doubtful()
 	}
-	ids := e.users()
-	switch {
-	case len(ids) > 1:
-		d.UnusableID = several(ids)
-	case !told || !raw.IsValid():
-		d.UnusableID = only(ids).Unusable()
-	default:
-		d = only(ids).Into(d)
-		d.UserID = d.ExternalID
-	}
-	b.hold(d)
-}
-
-// hold keeps the deletion.
-func (b *batch) hold(d event.Deletion) {
-	d.Provider, d.ReceivedAt = name, b.received
-	b.deletions = append(b.deletions, d)
-}
-
-func (b *batch) delivery(eventID string) event.Delivery {
-	d := provider.Ignored(eventID, event.IgnoreOtherType)
-	d.Deletions, d.Ignored = b.deletions, b.ignored
-	if b.ignored == 0 {
-		d.IgnoreReason = ""
-	}
-	return d
+	b.Add(p.Deletion(payload.EventID(payload.Text(e.UUID), raw), id, e.Published))
+	return nil
 }
 
 // result returns how it went. An event that does not tell is held: it may have
@@ -107,39 +68,28 @@ func (e logEvent) result() (result string, told bool) {
 	return result, result != ""
 }
 
-// users returns the ids of the targets that are users. Others, such as the
-// user's account in an application, have ids of their own.
-func (e logEvent) users() []payload.ID {
+// user returns the id of the only target that is a user. Others, such as the
+// user's account in an application, have ids of their own. An event that names
+// several is for a human: Okta does not say that this happens, nor which of them
+// would be the one that went.
+func (e logEvent) user() payload.ID {
 	var targets []struct {
 		Type jsontext.Value `json:"type"`
 		ID   jsontext.Value `json:"id"`
 	}
 	if err := json.Unmarshal(e.Target, &targets, jsontext.AllowInvalidUTF8(true)); err != nil {
-		return nil
-	}
-	var ids []payload.ID
-	for _, target := range targets {
-		if payload.Text(target.Type) == "User" {
-			ids = append(ids, payload.NewID(target.ID))
-		}
-	}
-	return ids
-}
-
-// only returns the single id, or that of nobody.
-func only(ids []payload.ID) payload.ID {
-	if len(ids) == 0 {
 		return payload.NewID(nil)
 	}
-	return ids[0]
-}
-
-// several shows the ids of an event that names more than one user. Okta does not
-// say that this happens, nor which of them would be the one that went.
-func several(ids []payload.ID) string {
-	shown := make([]string, 0, len(ids))
-	for _, id := range ids {
-		shown = append(shown, id.Usable())
+	var id payload.ID
+	var shown []string
+	for _, target := range targets {
+		if payload.Text(target.Type) == "User" {
+			id = payload.NewID(target.ID)
+			shown = append(shown, id.Usable())
+		}
 	}
-	return event.QuoteID(fmt.Sprintf("%d users: %s", len(ids), strings.Join(shown, " ")))
+	if len(shown) > 1 {
+		return payload.Nobody(event.QuoteID(fmt.Sprintf("%d users: %s", len(shown), strings.Join(shown, " "))))
+	}
+	return id
 }

@@ -22,7 +22,7 @@ const (
 // Okta never repeats those.
 // https://support.okta.com/help/s/article/Unable-to-verify-event-hook-Hook-hook-name-execution-failed
 func (p *Provider) Challenge(h http.Header) ([]byte, error) {
-	if err := p.token.CheckHeader(h); err != nil {
+	if err := p.CheckHeader(h); err != nil {
 		return nil, err
 	}
 	values := h.Values(challengeHeader)

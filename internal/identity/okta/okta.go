@@ -7,7 +7,6 @@ package okta
 
 import (
 	"net/http"
-	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -37,10 +36,7 @@ func About() provider.Info {
 }
 
 // Provider reads the deliveries of an event hook.
-type Provider struct {
-	token *sig.Token
-	now   func() time.Time
-}
+type Provider struct{ provider.Endpoint }
 
 // New returns the provider. The token is the whole Authorization value.
 func New(s provider.Settings) (*Provider, error) {
@@ -48,17 +44,8 @@ func New(s provider.Settings) (*Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Provider{token: token, now: s.Clock()}, nil
+	return &Provider{provider.NewEndpoint(name, s, provider.MaxBatch, token.CheckHeader)}, nil
 }
-
-// Name returns the route's name.
-func (p *Provider) Name() string { return name }
-
-// MaxBody returns the limit of a body in bytes.
-func (p *Provider) MaxBody() int64 { return provider.MaxBatch }
-
-// CheckHeader checks the token.
-func (p *Provider) CheckHeader(h http.Header) error { return p.token.CheckHeader(h) }
 
 // Acknowledge answers as Okta asks for: 200 or 204 without a body.
 func (*Provider) Acknowledge(event.Receipt) (status int, body []byte) { return http.StatusOK, nil }
@@ -67,7 +54,7 @@ func (*Provider) Acknowledge(event.Receipt) (status int, body []byte) { return h
 // answered 4xx, so every event is judged alone: one that cannot be read must
 // neither be lost nor take the others with it.
 func (p *Provider) Receive(h http.Header, body []byte) (event.Delivery, error) {
-	if err := p.token.CheckHeader(h); err != nil {
+	if err := p.CheckHeader(h); err != nil {
 		return event.Delivery{}, err
 	}
 	events, rest, err := payload.Cut(body, "/data/events")
@@ -84,14 +71,14 @@ func (p *Provider) Receive(h http.Header, body []byte) (event.Delivery, error) {
 	if events.Kind() != jsontext.KindBeginArray {
 		return event.Delivery{}, fault.New(fault.Malformed, fault.ReasonBadType, "data.events is not an array")
 	}
-	b := batch{received: p.now().UTC()}
+	b := p.NewBatch()
 	for raw, err := range payload.Elements(events) {
+		if err == nil {
+			err = p.add(b, raw)
+		}
 		if err != nil {
 			return event.Delivery{}, err
 		}
-		if b.add(raw); b.unreadable > maxUnreadable {
-			return event.Delivery{}, fault.New(fault.Malformed, fault.ReasonBadJSON, "more than %d events could not be read", maxUnreadable)
-		}
 	}
-	return b.delivery(payload.EventID(hook.EventID, body)), nil
+	return b.Delivery(payload.EventID(hook.EventID, body)), nil
 }

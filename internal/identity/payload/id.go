@@ -13,10 +13,26 @@ import (
 const maxEventID = 200
 
 // ID is the raw JSON value of a user's id.
-type ID struct{ raw jsontext.Value }
+type ID struct {
+	raw    jsontext.Value
+	nobody string // what to show of an id that must not be used
+}
 
 // NewID returns the id with the raw value, nil for none.
 func NewID(raw jsontext.Value) ID { return ID{raw: raw} }
+
+// Nobody returns an id that names no customer, for an event that does not tell
+// whom it is about. shown is what operators see instead.
+func Nobody(shown string) ID { return ID{nobody: shown} }
+
+// Agreed returns the id if the other place in which the event should have it
+// names nobody else, and Nobody otherwise: a human has to see what that is.
+func (i ID) Agreed(other jsontext.Value) ID {
+	if id, second := i.Usable(), Text(other); id != "" && second != "" && id != second {
+		return i.Doubtful()
+	}
+	return i
+}
 
 // Absent says that the id is not there or null.
 func (i ID) Absent() bool { return len(i.raw) == 0 || i.raw.Kind() == jsontext.KindNull }
@@ -38,14 +54,14 @@ func (i ID) Into(d event.Deletion) event.Deletion {
 	return d
 }
 
-// Unusable returns the id's quoted form, whether it could name a customer or
-// not, for an event that cannot be trusted to name it.
-func (i ID) Unusable() string {
+// Doubtful returns the id as one that names nobody, for an event that cannot be
+// trusted to name it. It is shown as it would be otherwise.
+func (i ID) Doubtful() ID {
 	text, unusable := i.judge()
 	if unusable != "" {
-		return unusable
+		return Nobody(unusable)
 	}
-	return event.QuoteID(text)
+	return Nobody(event.QuoteID(text))
 }
 
 // judge returns the id's text and, when that cannot name a customer, what to
@@ -53,6 +69,8 @@ func (i ID) Unusable() string {
 // and 1e3 and 1000 are the same number.
 func (i ID) judge() (text, unusable string) {
 	switch {
+	case i.nobody != "":
+		return "", i.nobody
 	case len(i.raw) == 0:
 		return "", event.MissingID
 	case i.raw.Kind() != jsontext.KindString:

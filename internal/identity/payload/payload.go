@@ -69,6 +69,25 @@ func Cut(body []byte, at jsontext.Pointer) (raw jsontext.Value, rest []byte, err
 	return body[start:end:end], slices.Concat(body[:start], []byte("null"), body[end:]), nil
 }
 
+// Find returns the raw value at the pointer, nil when there is none or the way
+// to it cannot be read: that is reported when the whole body is decoded.
+func Find(body []byte, at jsontext.Pointer) jsontext.Value {
+	raw, _, err := Cut(body, at)
+	if err != nil {
+		return nil
+	}
+	return raw
+}
+
+// Either returns the first pointer or, if an id stands at the second only, the
+// second.
+func Either(body []byte, first, second jsontext.Pointer) jsontext.Pointer {
+	if NewID(Find(body, first)).Absent() && Find(body, second) != nil {
+		return second
+	}
+	return first
+}
+
 // Elements yields the raw elements of an array, whatever they are: names may
 // stand twice in them and their UTF-8 may be invalid, so that each can be
 // judged alone. An error ends it and means that the array as a whole is broken.

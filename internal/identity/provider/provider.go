@@ -5,7 +5,9 @@
 package provider
 
 import (
+	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/polar-bridge/polar-bridge/internal/event"
@@ -66,6 +68,33 @@ func (s Settings) Clock() func() time.Time {
 		return time.Now //nolint:forbidigo // the default of what is passed on as a func
 	}
 	return s.Now
+}
+
+// EventTypesOr returns the types that mean a user's deletion, by default the
+// provider's own.
+func (s Settings) EventTypesOr(own string) []string {
+	if len(s.EventTypes) == 0 {
+		return []string{own}
+	}
+	return slices.Clone(s.EventTypes)
+}
+
+// The two ids of a user between which operators of Clerk and WorkOS may choose.
+const (
+	IDOwn      = "id"
+	IDExternal = "external_id" // the one that the operator's application gave
+)
+
+// ChosenID returns which of them IDField chooses, by default IDOwn. env names
+// the setting in errors.
+func (s Settings) ChosenID(env string) (string, error) {
+	switch s.IDField {
+	case "":
+		return IDOwn, nil
+	case IDOwn, IDExternal:
+		return s.IDField, nil
+	}
+	return "", fmt.Errorf("%s must be %q or %q", env, IDOwn, IDExternal)
 }
 
 // Info is what operators are told about a provider.

@@ -7,10 +7,10 @@
 package standard
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"slices"
-	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -44,8 +44,9 @@ func About() provider.Info {
 
 // Provider reads the sender's deliveries.
 type Provider struct {
+	provider.Endpoint
+
 	signature  *sig.Svix
-	now        func() time.Time
 	eventTypes []string
 	typeField  jsontext.Pointer
 	idField    jsontext.Pointer
@@ -54,15 +55,10 @@ type Provider struct {
 // New returns the provider. EventTypes are user.deleted by default; TypeField
 // and IDField are JSON pointers, by default /type and /data/id.
 func New(s provider.Settings) (*Provider, error) {
-	p := &Provider{now: s.Clock(), eventTypes: s.EventTypes, typeField: defaultTypeField, idField: defaultIDField}
-	if len(p.eventTypes) == 0 {
-		p.eventTypes = []string{defaultEventType}
-	}
-	if s.TypeField != "" {
-		p.typeField = jsontext.Pointer(s.TypeField)
-	}
-	if s.IDField != "" {
-		p.idField = jsontext.Pointer(s.IDField)
+	p := &Provider{
+		eventTypes: s.EventTypesOr(defaultEventType),
+		typeField:  jsontext.Pointer(cmp.Or(s.TypeField, defaultTypeField)),
+		idField:    jsontext.Pointer(cmp.Or(s.IDField, defaultIDField)),
 	}
 	switch {
 	case slices.Contains(p.eventTypes, ""):
@@ -74,11 +70,11 @@ func New(s provider.Settings) (*Provider, error) {
 	case p.idField.Contains(p.typeField) || p.typeField.Contains(p.idField):
 		return nil, errors.New("STANDARD_ID_FIELD must not overlap with STANDARD_TYPE_FIELD")
 	}
-	signature, err := sig.NewStandard(secretEnv, s.Secrets, p.now, sig.StandardHeaders(), sig.SvixHeaders())
+	signature, err := sig.NewStandard(secretEnv, s.Secrets, s.Clock(), sig.StandardHeaders(), sig.SvixHeaders())
 	if err != nil {
 		return nil, err
 	}
-	p.signature = signature
+	p.signature, p.Endpoint = signature, provider.NewEndpoint(name, s, provider.MaxEvent, signature.CheckHeader)
 	return p, nil
 }
 
@@ -87,15 +83,6 @@ func usable(p jsontext.Pointer) bool {
 	tokens := slices.Collect(p.Tokens())
 	return p.IsValid() && len(tokens) > 0 && !slices.Contains(tokens, "")
 }
-
-// Name returns the route's name.
-func (p *Provider) Name() string { return name }
-
-// MaxBody returns the limit of a body in bytes.
-func (p *Provider) MaxBody() int64 { return provider.MaxEvent }
-
-// CheckHeader checks the signature's headers for form and age.
-func (p *Provider) CheckHeader(h http.Header) error { return p.signature.CheckHeader(h) }
 
 // Receive returns the deletion in a delivery, if it is one.
 func (p *Provider) Receive(h http.Header, body []byte) (event.Delivery, error) {
@@ -118,14 +105,7 @@ func (p *Provider) Receive(h http.Header, body []byte) (event.Delivery, error) {
 	if !deletes {
 		return provider.Ignored(eventID, event.IgnoreOtherType), nil
 	}
-	received := p.now().UTC()
-	return provider.One(id.Into(event.Deletion{
-		Provider:   name,
-		EventID:    eventID,
-		UserID:     id.Usable(),
-		OccurredAt: payload.Occurred(convention.Timestamp, received),
-		ReceivedAt: received,
-	})), nil
+	return provider.One(p.Deletion(eventID, id, convention.Timestamp)), nil
 }
 
 // deletes says whether the event's type is one of those that are looked for.

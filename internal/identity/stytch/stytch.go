@@ -7,7 +7,6 @@ package stytch
 
 import (
 	"net/http"
-	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -37,29 +36,19 @@ func About() provider.Info {
 
 // Provider reads Stytch's deliveries.
 type Provider struct {
+	provider.Endpoint
+
 	signature *sig.Svix
-	now       func() time.Time
 }
 
 // New returns the provider.
 func New(s provider.Settings) (*Provider, error) {
-	p := &Provider{now: s.Clock()}
-	signature, err := sig.NewSvix(secretEnv, s.Secrets, p.now, sig.SvixHeaders())
+	signature, err := sig.NewSvix(secretEnv, s.Secrets, s.Clock(), sig.SvixHeaders())
 	if err != nil {
 		return nil, err
 	}
-	p.signature = signature
-	return p, nil
+	return &Provider{provider.NewEndpoint(name, s, provider.MaxEvent, signature.CheckHeader), signature}, nil
 }
-
-// Name returns the route's name.
-func (p *Provider) Name() string { return name }
-
-// MaxBody returns the limit of a body in bytes.
-func (p *Provider) MaxBody() int64 { return provider.MaxEvent }
-
-// CheckHeader checks the signature's headers for form and age.
-func (p *Provider) CheckHeader(h http.Header) error { return p.signature.CheckHeader(h) }
 
 // change is Stytch's event. Its type is no member: "direct.user.delete" is
 // composed of source, object_type and action. The source says who asked for the
@@ -86,12 +75,5 @@ func (p *Provider) Receive(h http.Header, body []byte) (event.Delivery, error) {
 	if c.Action != "DELETE" || c.ObjectType != "user" {
 		return provider.Ignored(eventID, event.IgnoreOtherType), nil
 	}
-	received := p.now().UTC()
-	return provider.One(id.Into(event.Deletion{
-		Provider:   name,
-		EventID:    eventID,
-		UserID:     id.Usable(),
-		OccurredAt: payload.Occurred(c.Timestamp, received),
-		ReceivedAt: received,
-	})), nil
+	return provider.One(p.Deletion(eventID, id, c.Timestamp)), nil
 }

@@ -8,7 +8,6 @@ package supabase
 
 import (
 	"net/http"
-	"time"
 
 	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/internal/identity/payload"
@@ -35,10 +34,7 @@ func About() provider.Info {
 }
 
 // Provider reads the webhook's deliveries.
-type Provider struct {
-	token *sig.Token
-	now   func() time.Time
-}
+type Provider struct{ provider.Endpoint }
 
 // New returns the provider.
 func New(s provider.Settings) (*Provider, error) {
@@ -46,17 +42,8 @@ func New(s provider.Settings) (*Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Provider{token: token, now: s.Clock()}, nil
+	return &Provider{provider.NewEndpoint(name, s, provider.MaxEvent, token.CheckHeader)}, nil
 }
-
-// Name returns the route's name.
-func (p *Provider) Name() string { return name }
-
-// MaxBody returns the limit of a body in bytes.
-func (p *Provider) MaxBody() int64 { return provider.MaxEvent }
-
-// CheckHeader checks the token.
-func (p *Provider) CheckHeader(h http.Header) error { return p.token.CheckHeader(h) }
 
 // change is what the trigger says about one row. The row itself holds what is
 // nobody's business here, the password's hash among it, so only its id is read.
@@ -70,7 +57,7 @@ type change struct {
 // marked as deleted is an UPDATE. The body is all there is to recognise a repeat
 // by, and nothing says when it happened.
 func (p *Provider) Receive(h http.Header, body []byte) (event.Delivery, error) {
-	if err := p.token.CheckHeader(h); err != nil {
+	if err := p.CheckHeader(h); err != nil {
 		return event.Delivery{}, err
 	}
 	var c change
@@ -82,12 +69,5 @@ func (p *Provider) Receive(h http.Header, body []byte) (event.Delivery, error) {
 	if c.Type != "DELETE" || c.Schema != "auth" || c.Table != "users" {
 		return provider.Ignored(eventID, event.IgnoreOtherType), nil
 	}
-	received := p.now().UTC()
-	return provider.One(id.Into(event.Deletion{
-		Provider:   name,
-		EventID:    eventID,
-		UserID:     id.Usable(),
-		OccurredAt: received,
-		ReceivedAt: received,
-	})), nil
+	return provider.One(p.Deletion(eventID, id, nil)), nil
 }

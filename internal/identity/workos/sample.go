@@ -19,7 +19,7 @@ func Sample(secret string, s provider.Sample) (http.Header, []byte, error) {
 		"email":      "deleted@example.com",
 		"created_at": s.Time.UTC().Format(time.RFC3339Nano),
 	}
-	if s.IDField == idExternal {
+	if s.IDField == provider.IDExternal {
 		user["id"] = "user_01E4ZCR3C56J083X43JQXF3JK5"
 		user["external_id"] = s.ExternalID
 	}

@@ -7,7 +7,6 @@ package workos
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"time"
 
@@ -22,8 +21,6 @@ import (
 const (
 	name             = "workos"
 	secretEnv        = "WORKOS_WEBHOOK_SECRET" //nolint:gosec // the variable's name
-	idID             = "id"
-	idExternal       = "external_id"
 	userDeleted      = "user.deleted"
 	directoryDeleted = "dsync.user.deleted"
 )
@@ -52,8 +49,9 @@ func form() sig.TimedForm {
 
 // Provider reads WorkOS's deliveries.
 type Provider struct {
+	provider.Endpoint
+
 	signature     *sig.TimedHMAC
-	now           func() time.Time
 	idField       string
 	directorySync bool
 }
@@ -61,33 +59,20 @@ type Provider struct {
 // New returns the provider. IDField is "id" (the default) or "external_id",
 // which directory users do not have.
 func New(s provider.Settings) (*Provider, error) {
-	p := &Provider{now: s.Clock(), idField: s.IDField, directorySync: s.DirectorySync}
-	switch s.IDField {
-	case "":
-		p.idField = idID
-	case idID, idExternal:
-	default:
-		return nil, fmt.Errorf("WORKOS_ID_FIELD must be %q or %q", idID, idExternal)
-	}
-	if p.directorySync && p.idField != idID {
-		return nil, errors.New("WORKOS_DIRECTORY_SYNC needs WORKOS_ID_FIELD=id: directory users have no external id")
-	}
-	signature, err := sig.NewTimedHMAC(secretEnv, s.Secrets, p.now, form())
+	idField, err := s.ChosenID("WORKOS_ID_FIELD")
 	if err != nil {
 		return nil, err
 	}
-	p.signature = signature
-	return p, nil
+	if s.DirectorySync && idField != provider.IDOwn {
+		return nil, errors.New("WORKOS_DIRECTORY_SYNC needs WORKOS_ID_FIELD=id: directory users have no external id")
+	}
+	signature, err := sig.NewTimedHMAC(secretEnv, s.Secrets, s.Clock(), form())
+	if err != nil {
+		return nil, err
+	}
+	common := provider.NewEndpoint(name, s, provider.MaxEvent, signature.CheckHeader)
+	return &Provider{common, signature, idField, s.DirectorySync}, nil
 }
-
-// Name returns the route's name.
-func (p *Provider) Name() string { return name }
-
-// MaxBody returns the limit of a body in bytes.
-func (p *Provider) MaxBody() int64 { return provider.MaxEvent }
-
-// CheckHeader checks the signature's header for form and age.
-func (p *Provider) CheckHeader(h http.Header) error { return p.signature.CheckHeader(h) }
 
 // Acknowledge answers 200, which is what WorkOS's documentation asks for.
 func (p *Provider) Acknowledge(event.Receipt) (status int, body []byte) { return http.StatusOK, nil }
@@ -120,19 +105,12 @@ func (p *Provider) Receive(h http.Header, body []byte) (event.Delivery, error) {
 	if err := payload.Member(e.Data, &user); err != nil {
 		return event.Delivery{}, err
 	}
-	userID := id
-	if p.idField == idExternal {
+	d := p.Deletion(eventID, id, e.CreatedAt)
+	if p.idField == provider.IDExternal {
 		if id.Absent() {
 			return provider.Ignored(eventID, event.IgnoreNoExternalID), nil
 		}
-		userID = payload.NewID(user.ID)
+		d.UserID = payload.NewID(user.ID).Usable()
 	}
-	received := p.now().UTC()
-	return provider.One(id.Into(event.Deletion{
-		Provider:   name,
-		EventID:    eventID,
-		UserID:     userID.Usable(),
-		OccurredAt: payload.Occurred(e.CreatedAt, received),
-		ReceivedAt: received,
-	})), nil
+	return provider.One(d), nil
 }

@@ -51,34 +51,22 @@ func form() sig.TimedForm {
 
 // Provider reads ZITADEL's deliveries.
 type Provider struct {
+	provider.Endpoint
+
 	signature *sig.TimedHMAC
-	now       func() time.Time
 	types     []string
 }
 
 // New returns the provider. EventTypes are the names of deletions, by default
 // user.removed.
 func New(s provider.Settings) (*Provider, error) {
-	p := &Provider{now: s.Clock(), types: slices.Clone(s.EventTypes)}
-	if len(p.types) == 0 {
-		p.types = []string{userRemoved}
-	}
-	signature, err := sig.NewTimedHMAC(secretEnv, s.Secrets, p.now, form())
+	signature, err := sig.NewTimedHMAC(secretEnv, s.Secrets, s.Clock(), form())
 	if err != nil {
 		return nil, err
 	}
-	p.signature = signature
-	return p, nil
+	common := provider.NewEndpoint(name, s, provider.MaxEvent, signature.CheckHeader)
+	return &Provider{common, signature, s.EventTypesOr(userRemoved)}, nil
 }
-
-// Name returns the route's name.
-func (p *Provider) Name() string { return name }
-
-// MaxBody returns the limit of a body in bytes.
-func (p *Provider) MaxBody() int64 { return provider.MaxEvent }
-
-// CheckHeader checks the signature's header for form and age.
-func (p *Provider) CheckHeader(h http.Header) error { return p.signature.CheckHeader(h) }
 
 // envelope leaves userID out: that is who deleted, not who was deleted.
 type envelope struct {
@@ -104,14 +92,7 @@ func (p *Provider) Receive(h http.Header, body []byte) (event.Delivery, error) {
 	if e.AggregateType != "user" || !slices.Contains(p.types, e.EventType) {
 		return provider.Ignored(eventID, event.IgnoreOtherType), nil
 	}
-	received := p.now().UTC()
-	return provider.One(id.Into(event.Deletion{
-		Provider:   name,
-		EventID:    eventID,
-		UserID:     id.Usable(),
-		OccurredAt: payload.Occurred(e.CreatedAt, received),
-		ReceivedAt: received,
-	})), nil
+	return provider.One(p.Deletion(eventID, id, e.CreatedAt)), nil
 }
 
 // key names the event as ZITADEL's event store does. It is empty when a part is

@@ -1,0 +1,59 @@
+package provider
+
+import (
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/fault"
+	"github.com/polar-bridge/polar-bridge/internal/identity/payload"
+)
+
+// maxUnreadable is how many unreadable items a delivery may have before it
+// counts as broken as a whole: each of them takes a human.
+const maxUnreadable = 100
+
+// Batch gathers what the items of one delivery say. Each is judged alone: one
+// that cannot be read must neither be lost nor take the others with it.
+type Batch struct {
+	endpoint   Endpoint
+	deletions  []event.Deletion
+	ignored    int
+	unreadable int
+}
+
+// NewBatch returns a batch without items.
+func (e Endpoint) NewBatch() *Batch { return &Batch{endpoint: e} }
+
+// Add keeps a deletion.
+func (b *Batch) Add(d event.Deletion) { b.deletions = append(b.deletions, d) }
+
+// Ignore counts an item of another type.
+func (b *Batch) Ignore() { b.ignored++ }
+
+// Unreadable holds an item that is not JSON for a human. What is shown for its
+// id: its own text could be anybody's, so it is not kept. It fails when there
+// are too many.
+func (b *Batch) Unreadable(raw jsontext.Value, shown string) error {
+	if b.unreadable++; b.unreadable > maxUnreadable {
+		return b.Broken()
+	}
+	b.Add(b.endpoint.Deletion(payload.EventID("", raw), payload.Nobody(shown), nil))
+	return nil
+}
+
+// Broken returns the error of a delivery of which too little could be read.
+func (b *Batch) Broken() error {
+	return fault.New(fault.Malformed, fault.ReasonBadJSON, "%d items or more could not be read", b.unreadable)
+}
+
+// AnyUnreadable says whether an item could not be read.
+func (b *Batch) AnyUnreadable() bool { return b.unreadable > 0 }
+
+// Delivery returns what was gathered.
+func (b *Batch) Delivery(eventID string) event.Delivery {
+	d := event.Delivery{EventID: eventID, Deletions: b.deletions, Ignored: b.ignored}
+	if b.ignored > 0 {
+		d.IgnoreReason = event.IgnoreOtherType
+	}
+	return d
+}

@@ -1,0 +1,49 @@
+package provider
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/identity/payload"
+)
+
+// Endpoint is the part of a provider that all of them have in common. Embed it
+// and add Receive.
+type Endpoint struct {
+	name        string
+	maxBody     int64
+	checkHeader func(http.Header) error
+	now         func() time.Time
+}
+
+// NewEndpoint returns the common part of a provider whose bodies have at most
+// maxBody bytes. checkHeader judges what can be judged before the body is read.
+func NewEndpoint(name string, s Settings, maxBody int64, checkHeader func(http.Header) error) Endpoint {
+	return Endpoint{name: name, maxBody: maxBody, checkHeader: checkHeader, now: s.Clock()}
+}
+
+// Name returns the route's name.
+func (e Endpoint) Name() string { return e.name }
+
+// MaxBody returns the limit of a body in bytes.
+func (e Endpoint) MaxBody() int64 { return e.maxBody }
+
+// CheckHeader judges what can be judged before the body is read.
+func (e Endpoint) CheckHeader(h http.Header) error { return e.checkHeader(h) }
+
+// Deletion returns the deletion of the user with the id, which arrives now. The
+// id is Polar's external id as well. occurred is the provider's time, nil when
+// it tells none.
+func (e Endpoint) Deletion(eventID string, id payload.ID, occurred jsontext.Value) event.Deletion {
+	received := e.now().UTC()
+	return id.Into(event.Deletion{
+		Provider:   e.name,
+		EventID:    eventID,
+		UserID:     id.Usable(),
+		OccurredAt: payload.Occurred(occurred, received),
+		ReceivedAt: received,
+	})
+}
