@@ -95,9 +95,11 @@ kinde('access-token-by-its-type', await token(deleted, rsa, { typ: 'at+JWT' }));
 // FusionAuth: the token is about the body.
 const secret = text('golden_0123456789abcdef0123456789abcdef'); // as in harness_test.go
 const other = text('other_fedcba9876543210fedcba9876543210');
+// Each event has an id of its own, also the two of one deletion.
+const ids = { 'user.delete': '1f0c5a4e-8a70-4d47-9d0f-3c1b9f6f2a01', 'user.delete.complete': 'e502168a-b469-45d9-a079-fd45f83e0406' };
 const event = (type, more = {}) => JSON.stringify({
   event: {
-    createInstant: 1768478400123, id: 'e502168a-b469-45d9-a079-fd45f83e0406', info: { ipAddress: '192.0.2.1' },
+    createInstant: 1768478400123, id: ids[type] ?? ids['user.delete.complete'], info: { ipAddress: '192.0.2.1' },
     tenantId: 'e872a880-b14f-6d62-c312-cb40f22af465', type,
     user: { active: true, email: 'example@fusionauth.io', id: '00000000-0000-0001-0000-000000000000', insertInstant: 1331449200000, ...more },
   },
@@ -114,6 +116,8 @@ const wrongHash = { request_body_sha256: 'KeV+/HGoIQrxuE5YPCRR6AuQOJveldYNNhbVi1
 for (const alg of ['HS256', 'HS384', 'HS512']) fusionauth(alg.toLowerCase(), await mac(about(complete), alg, secret, { kid: 'any' }));
 const bulk = event('user.delete');
 fusionauth('before-the-commit', await mac(about(bulk), 'HS256', secret), bulk);
+const again = bulk.replace(ids['user.delete'], '2f0c5a4e-8a70-4d47-9d0f-3c1b9f6f2a02').replace('400123', '400923');
+fusionauth('again-after-a-rollback', await mac(about(again), 'HS256', secret), again);
 fusionauth('rotated-key', await mac(about(complete), 'HS256', other));
 fusionauth('unknown-key', await mac(about(complete), 'HS256', text('TEST-ONLY nobody has configured this key')));
 fusionauth('alg-none', unsecured(about(complete)));

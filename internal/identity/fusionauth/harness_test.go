@@ -41,8 +41,7 @@ func harness() identitytest.Harness {
 			Headers: []string{http.CanonicalHeaderKey(signatureHeader)},
 			Sign:    func(key string, _ time.Time, body []byte) (http.Header, error) { return sign(key, body) },
 		},
-		IDMember:       "id",
-		DerivedEventID: true,
+		IDMember: "id",
 		Body: func(members string) []byte {
 			return []byte(`{"event":{"type":"user.delete.complete","id":"e","createInstant":1795435200000,"user":{` + members + `}}}`)
 		},
