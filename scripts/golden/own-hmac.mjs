@@ -32,10 +32,10 @@ ${body}`);
 }
 
 // https://github.com/zitadel/zitadel/blob/main/pkg/actions/signing.go
-function zitadel(file, event, { at = seconds, keys = [secret] } = {}) {
+function zitadel(file, event, { at = seconds, keys = [secret], sent } = {}) {
   const body = JSON.stringify(event);
   const entries = [`t=${at}`, ...keys.map((key) => `v1=${hex(key, `${at}.${body}`)}`)];
-  write('zitadel', file, `ZITADEL-Signature: ${entries.join(',')}`, body);
+  write('zitadel', file, `ZITADEL-Signature: ${entries.join(',')}`, sent ?? body);
 }
 const removed = {
   aggregateID: '313014806065971608', aggregateType: 'user', resourceOwner: '312909075211944344',
@@ -45,13 +45,16 @@ const removed = {
 zitadel('user-removed', removed);
 zitadel('rotated-two-signatures', removed, { keys: ['nobody-has-this-key-00', other] });
 zitadel('stale', removed, { at: seconds - 300 });
+zitadel('wrong-key', removed, { keys: ['nobody-has-this-key-00'] });
+zitadel('tampered', removed, { sent: JSON.stringify(removed).replace('971608', '971609') });
+zitadel('missing-id', { ...removed, aggregateID: undefined });
 zitadel('user-deactivated', { ...removed, event_type: 'user.deactivated' });
 zitadel('organization-removed', { ...removed, aggregateType: 'org', event_type: 'org.removed' });
 
 // https://docs.logto.io/developers/webhooks/secure-webhooks
-function logto(file, event, { key = secret } = {}) {
+function logto(file, event, { key = secret, sent } = {}) {
   const body = JSON.stringify(event);
-  write('logto', file, `logto-signature-sha-256: ${hex(key, body)}`, body);
+  write('logto', file, `logto-signature-sha-256: ${hex(key, body)}`, sent ?? body);
 }
 const api = {
   event: 'User.Deleted', createdAt: created, userAgent: 'node', ip: '192.0.2.1', path: '/users/8ok3xk2lnq1w',
@@ -67,11 +70,14 @@ logto('console-test', {
   ...api, path: '/fake-path/:id', method: 'POST', status: 200, params: { id: 'fake-id' }, data: { result: 'success' },
 });
 logto('wrong-key', api, { key: 'nobody-has-this-key-00' });
+logto('tampered', api, { sent: JSON.stringify(api).replaceAll('8ok3', '8ok4') });
+logto('missing-id', { ...api, params: {} });
+logto('call-failed', { ...api, status: 404 });
 
 // https://github.com/p2-inc/keycloak-events
-function keycloak(file, event, { key = secret } = {}) {
+function keycloak(file, event, { key = secret, sent } = {}) {
   const body = JSON.stringify(event);
-  write('keycloak', file, `X-Keycloak-Signature: ${hex(key, body)}`, body);
+  write('keycloak', file, `X-Keycloak-Signature: ${hex(key, body)}`, sent ?? body);
 }
 const admin = {
   id: '0e7a6a67-7d0c-4f4f-9d0c-1b2f0e2ddc3a', time: Date.parse(created), realmId: '8a5b3f4e-3f1b-4f7e-9f4e-6f1f5f0b7a10',
@@ -95,3 +101,5 @@ keycloak('user-failed-to-delete-themselves', { ...self, type: 'access.DELETE_ACC
 keycloak('admin-failed', { ...admin, error: 'forbidden' });
 keycloak('user-logged-in', { ...self, type: 'access.LOGIN' });
 keycloak('wrong-key', admin, { key: 'nobody-has-this-key-00' });
+keycloak('tampered', admin, { sent: JSON.stringify(admin).replaceAll('9b21', '9b22') });
+keycloak('missing-id', { ...older, details: {} });

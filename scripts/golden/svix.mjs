@@ -34,6 +34,17 @@ svix-signature: ${signatures.join(' ')}
 ${body ?? text}`);
 }
 
+// https://github.com/clerk/openapi-specs/blob/main/webhooks/2025-04-15.yml
+const clerk = (file, payload, options) => write('clerk', file, payload, options);
+const deletedUser = {
+  data: { deleted: true, id: 'user_2g7np7Hrk0SN6kj5EDMLDaKNL0S', object: 'user' },
+  event_attributes: { http_request: { client_ip: '192.0.2.1', user_agent: 'Mozilla/5.0' } },
+  instance_id: 'ins_2g7np7Hrk0SN6kj5EDMLDaKNL0S', object: 'event', timestamp: 1768478400000, type: 'user.deleted',
+};
+clerk('user-deleted', deletedUser);
+clerk('user-updated', { ...deletedUser, type: 'user.updated', data: { id: deletedUser.data.id, object: 'user' } });
+clerk('unknown-key', deletedUser, { keys: [nobodys] });
+
 // https://www.svix.com/event-types/us/org_2olWIePjxAFYube1xW8DoQUEnyY
 const stytch = (file, payload, options) => write('stytch', file, payload, options);
 const dashboard = {

@@ -43,7 +43,7 @@ func Golden(t *testing.T, h Harness, dir string) {
 
 func (h Harness) golden(t *testing.T, file string) []byte {
 	t.Helper()
-	header, body := readRequest(t, file)
+	header, body := ReadRequest(t, file)
 	arrival, err := http.ParseTime(header.Get("Date"))
 	require.NoError(t, err)
 	settings := h.settings(h.Golden...)
@@ -60,8 +60,9 @@ func (h Harness) golden(t *testing.T, file string) []byte {
 	return append(got, '\n')
 }
 
-// readRequest takes the body as it is: net/http would want a Content-Length.
-func readRequest(t *testing.T, file string) (http.Header, []byte) {
+// ReadRequest returns what is in a request file. It takes the body as it is:
+// net/http would want a Content-Length.
+func ReadRequest(t testing.TB, file string) (http.Header, []byte) {
 	t.Helper()
 	raw, err := os.ReadFile(file) //nolint:gosec // a test's own file
 	require.NoError(t, err)

@@ -1,0 +1,288 @@
+package app_test
+
+import (
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/stretchr/testify/require"
+
+	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/fault"
+	"github.com/polar-bridge/polar-bridge/internal/identity"
+	"github.com/polar-bridge/polar-bridge/internal/identity/identitytest"
+)
+
+// The clock is that of the request's Date, because the signatures are old; all
+// else is what serve does.
+
+// A genuine deletion is acknowledged as its provider demands, and exactly that
+// external id reaches Polar, whatever was sent before it that is none.
+func TestGoldenRequestsThroughTheProgram(t *testing.T) {
+	t.Parallel()
+	for _, r := range goldenRoutes() {
+		t.Run(r.name(), func(t *testing.T) {
+			t.Parallel()
+			for file, id := range r.genuine {
+				t.Run(file, func(t *testing.T) {
+					t.Parallel()
+					r.deletesOnly(t, file, id)
+				})
+			}
+			for _, file := range r.cases.heldFiles() {
+				t.Run("held "+file, func(t *testing.T) {
+					t.Parallel()
+					r.holds(t, file)
+				})
+			}
+		})
+	}
+}
+
+func (r goldenRoute) deletesOnly(t *testing.T, file, id string) {
+	t.Helper()
+	p := r.start(t)
+	p.addCustomer(id)
+	for _, refused := range r.cases.refusedFiles() {
+		status, answer := r.play(t, p, refused)
+		require.Equal(t, http.StatusUnauthorized, status, "%s: %s", refused, answer)
+		require.Regexp(t, `^\{"error":"unauthenticated","request_id":"[^"]+"\}\s*$`, answer, refused)
+	}
+	for _, ignored := range r.cases.ignoredFiles() {
+		status, answer := r.play(t, p, ignored)
+		require.Equal(t, http.StatusOK, status, ignored)
+		r.requireCounts(t, answer, "ignored", 0, 0, 1)
+	}
+	require.Empty(t, p.polar.Journal())
+
+	status, answer := r.play(t, p, file)
+	r.requireAccepted(t, status, answer)
+	p.waitFinished(t, 1)
+	status, answer = r.play(t, p, file)
+	require.Equal(t, http.StatusOK, status)
+	r.requireCounts(t, answer, "duplicate", 0, 1, 0)
+
+	require.Equal(t, []job{{state: "completed"}}, p.jobs(t, r.route))
+	require.Equal(t, []string{id}, p.deleted())
+}
+
+// holds requires that the request is taken and waits for a human.
+func (r goldenRoute) holds(t *testing.T, file string) {
+	t.Helper()
+	p := r.start(t)
+	status, answer := r.play(t, p, file)
+	r.requireAccepted(t, status, answer)
+	require.Equal(t, []job{{state: "scheduled", hold: "unusable_id"}}, p.jobs(t, r.route))
+	require.Empty(t, p.polar.Journal())
+}
+
+// A deletion that FusionAuth announced and rolled back does not make the real
+// one vanish that follows within a second, nor that one's second event.
+func TestADeletionThatWasRolledBackDoesNotHideTheRealOne(t *testing.T) {
+	t.Parallel()
+	const id = "00000000-0000-0001-0000-000000000000"
+	r := routeIn(t, "fusionauth/testdata")
+	p := r.start(t)
+	for i, file := range []string{"before-the-commit", "again-after-a-rollback"} {
+		p.addCustomer(id) // the user lived on and bought something
+		status, answer := r.play(t, p, file)
+		r.requireAccepted(t, status, answer)
+		p.waitFinished(t, float64(i+1))
+		require.Equal(t, i+1, p.polar.Deleted(id), file)
+	}
+	status, answer := r.play(t, p, "hs256") // user.delete.complete, after the commit
+	r.requireAccepted(t, status, answer)
+	p.waitFinished(t, 3)
+	require.Equal(t, 2, p.polar.Deleted(id), "the third finds nobody")
+}
+
+// Whatever is checked for one route is checked for all thirteen, or it is said
+// why it cannot be.
+func TestEveryRouteHasAllGoldenCases(t *testing.T) {
+	t.Parallel()
+	played := map[string]bool{}
+	for _, r := range goldenRoutes() {
+		played[r.route] = true
+		require.NotEmpty(t, r.signer, r.route)
+		require.NotEmpty(t, r.genuine, r.route)
+		c := r.cases
+		for _, file := range []string{c.tampered, c.wrongKey, c.stale, c.otherType, c.failure, c.actor, c.missingID} {
+			require.NotEmpty(t, file, "%s: a file or the reason why there is none", r.name())
+		}
+		if !strings.HasPrefix(c.actor, "(") {
+			require.Contains(t, r.genuine, c.actor, r.name())
+		}
+		e, ok := identity.Lookup(r.route)
+		require.True(t, ok)
+		if e.Timestamped {
+			require.NotEqual(t, noTime, c.stale, r.route)
+		}
+		if e.SignedID {
+			require.NotEqual(t, noSignature, c.tampered, r.route)
+			require.NotEqual(t, byNobody, r.signer, r.route)
+		}
+	}
+	for _, name := range identity.Names() {
+		require.True(t, played[name], name)
+	}
+	require.Len(t, played, len(identity.Names()))
+}
+
+// Every golden request of a provider ends in the program as it does in the
+// provider's own test.
+func TestEveryGoldenRequestThroughTheProgram(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for _, r := range goldenRoutes() {
+		if seen[r.folder] {
+			continue
+		}
+		seen[r.folder] = true
+		requests, err := filepath.Glob(r.path("*.http"))
+		require.NoError(t, err)
+		for _, request := range requests {
+			file := strings.TrimSuffix(filepath.Base(request), ".http")
+			t.Run(r.folder+"/"+file, func(t *testing.T) {
+				t.Parallel()
+				r.becomes(t, file, r.recorded(t, file))
+			})
+		}
+	}
+	require.NoError(t, filepath.WalkDir("../identity", func(path string, _ fs.DirEntry, err error) error {
+		if filepath.Ext(path) == ".http" {
+			require.True(t, seen[strings.TrimPrefix(filepath.Dir(path), "../identity/")], "%s is played by no route", path)
+		}
+		return err
+	}))
+}
+
+// recorded is what a provider made of a request, see identitytest.Golden.
+type recorded struct {
+	Kind      fault.Kind `json:"kind"`
+	Deletions []event.Deletion
+	Ignored   int
+}
+
+func (r goldenRoute) recorded(t *testing.T, file string) recorded {
+	t.Helper()
+	raw, err := os.ReadFile(r.path(file + ".golden.json"))
+	require.NoError(t, err)
+	var result recorded
+	require.NoError(t, json.Unmarshal(raw, &result))
+	return result
+}
+
+func (r goldenRoute) becomes(t *testing.T, file string, result recorded) {
+	t.Helper()
+	p := r.start(t)
+	status, answer := r.play(t, p, file)
+	switch {
+	case result.Kind != "":
+		require.Equal(t, map[fault.Kind]int{fault.Unauthenticated: 401, fault.Malformed: 400}[result.Kind], status, answer)
+	case len(result.Deletions) > 0:
+		require.Equal(t, r.acceptedStatus(), status, answer)
+		r.requireCounts(t, answer, "accepted", len(result.Deletions), 0, result.Ignored)
+	default:
+		require.Equal(t, http.StatusOK, status, answer)
+		r.requireCounts(t, answer, "ignored", 0, 0, result.Ignored)
+	}
+	ids, want := []string{}, []job{}
+	for _, d := range result.Deletions {
+		if d.UnusableID != "" {
+			want = append(want, job{state: "scheduled", hold: "unusable_id"})
+			continue
+		}
+		ids, want = append(ids, d.ExternalID), append(want, job{state: "completed"})
+	}
+	p.waitFinished(t, float64(len(ids)))
+	require.Equal(t, want, p.jobs(t, r.route))
+	require.ElementsMatch(t, ids, p.deleted())
+}
+
+func routeIn(t *testing.T, folder string) goldenRoute {
+	t.Helper()
+	for _, r := range goldenRoutes() {
+		if r.folder == folder {
+			return r
+		}
+	}
+	require.FailNow(t, "no such folder", folder)
+	return goldenRoute{}
+}
+
+func (r goldenRoute) name() string {
+	return strings.ReplaceAll(r.folder, "/testdata", "") + " by " + r.signer
+}
+
+func (r goldenRoute) start(t *testing.T) *program {
+	t.Helper()
+	var keySet []byte
+	if r.keySet != "" {
+		var err error
+		keySet, err = os.ReadFile(r.path(r.keySet))
+		require.NoError(t, err)
+	}
+	return startProgram(t, r.variables, keySet)
+}
+
+func (r goldenRoute) path(file string) string { return filepath.Join("../identity", r.folder, file) }
+
+// play sends the request in the file at its time.
+func (r goldenRoute) play(t *testing.T, p *program, file string) (status int, answer string) {
+	t.Helper()
+	header, body := identitytest.ReadRequest(t, r.path(file)+".http")
+	at, err := http.ParseTime(header.Get("Date"))
+	require.NoError(t, err)
+	p.now(at)
+	defer p.now(time.Now())
+	return p.post(t, r.route, header, body)
+}
+
+func (r goldenRoute) requireAccepted(t *testing.T, status int, answer string) {
+	t.Helper()
+	require.Equal(t, r.acceptedStatus(), status, answer)
+	r.requireCounts(t, answer, "accepted", 1, 0, 0)
+}
+
+func (r goldenRoute) acceptedStatus() int {
+	if r.empty {
+		return http.StatusOK
+	}
+	return http.StatusAccepted
+}
+
+func (r goldenRoute) requireCounts(t *testing.T, answer, word string, accepted, duplicates, ignored int) {
+	t.Helper()
+	if r.empty {
+		require.Empty(t, answer)
+		return
+	}
+	require.JSONEq(t, fmt.Sprintf(`{"status":%q,"accepted":%d,"duplicates":%d,"ignored":%d}`, word, accepted, duplicates, ignored), answer)
+}
+
+func (c goldenCases) refusedFiles() []string {
+	return files(append(c.alsoRefused, c.tampered, c.wrongKey, c.stale)...)
+}
+
+func (c goldenCases) ignoredFiles() []string {
+	return files(append(c.alsoIgnored, c.otherType, c.failure)...)
+}
+
+func (c goldenCases) heldFiles() []string { return files(append(c.held, c.missingID)...) }
+
+// files leaves the reasons out.
+func files(names ...string) []string {
+	var some []string
+	for _, name := range names {
+		if !strings.HasPrefix(name, "(") {
+			some = append(some, name)
+		}
+	}
+	return some
+}
