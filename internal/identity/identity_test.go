@@ -167,7 +167,7 @@ func secret(e identity.Entry) string {
 }
 
 // publishes returns an issuer of public keys and the private half of its key.
-func publishes(t *testing.T) (http.RoundTripper, string) {
+func publishes(t testing.TB) (http.RoundTripper, string) {
 	t.Helper()
 	private, keys, err := sig.NewSigningKey()
 	require.NoError(t, err)

@@ -1,0 +1,70 @@
+package e2e_test
+
+import (
+	"net"
+	"os"
+	"os/exec"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
+	"github.com/polar-bridge/polar-bridge/internal/identity"
+	"github.com/polar-bridge/polar-bridge/polar/polartest"
+)
+
+// The send command and the server have the same settings. Providers that
+// publish their keys do so at an address of this machine, where send publishes
+// its own meanwhile.
+func TestSendWorksForEveryProvider(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, databasetest.SQLite(t))
+	w.settings["AUTH0_LOGS_UNCONFIRMED"] = "true"
+	for _, e := range identity.Entries() {
+		w.settings[e.SecretEnv] = sendSecret(t, e)
+	}
+	p := w.start(t)
+	var ids []string
+	for _, e := range identity.Entries() {
+		id := "polar-bridge-test-" + e.Name
+		ids = append(ids, id)
+		w.polar.AddCustomer(polartest.Customer{ExternalID: id, CreatedAt: time.Unix(1_500_000_000, 0)})
+		for range 2 { // the second is a repeat
+			require.Regexp(t, `"provider":"`+e.Name+`".*"status":20[02]`, w.send(t, p, e.Name, id))
+		}
+	}
+	w.waitDeleted(t, ids, 20*time.Second)
+	require.Equal(t, 0, p.terminate(t))
+	for _, id := range ids {
+		require.Equal(t, 1, w.polar.Deleted(id), id)
+	}
+}
+
+// send posts a deletion to the process and returns what is printed.
+func (w *world) send(t *testing.T, p *process, provider, id string) string {
+	t.Helper()
+	command := exec.Command(os.Getenv(binaryVariable), "send", provider, "--url", p.webhooks, "--external-id", id, "--event-id", "evt_"+provider, "--json")
+	for name, value := range w.settings {
+		command.Env = append(command.Env, name+"="+value)
+	}
+	out, err := command.CombinedOutput()
+	require.NoError(t, err, "%s: %s", provider, out)
+	return string(out)
+}
+
+// sendSecret returns a value that the provider's setting may have.
+func sendSecret(t *testing.T, e identity.Entry) string {
+	t.Helper()
+	for _, value := range []string{senderToken, clerkKey} {
+		if e.CheckSecret(value) == nil {
+			return value
+		}
+	}
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, listener.Close())
+	address := "http://" + listener.Addr().String()
+	require.NoError(t, e.CheckSecret(address), e.Name)
+	return address
+}

@@ -1,0 +1,22 @@
+package cli_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/polar-bridge/polar-bridge/internal/identity"
+)
+
+func TestDoctorSaysOfEveryProviderWhatItsWebhooksProve(t *testing.T) {
+	t.Parallel()
+	server := startPolar(t)
+	variables := settings()
+	variables["POLAR_BASE_URL"], variables["DATABASE_URL"] = server.URL().String(), "sqlite:"+t.TempDir()+"/bridge.db"
+	report := run(t, variables, "doctor").stdout
+	require.Regexp(t, `(?m)^PROVIDER +ON +EVENT ID SIGNED +OLD REQUESTS REFUSED +USER IDS REUSABLE +REGISTER THIS URL$`, report)
+	said := map[bool]string{true: "yes", false: "no"}
+	for _, e := range identity.Entries() {
+		require.Regexp(t, `(?m)^`+e.Name+` +(yes|no) +`+said[e.SignedID]+` +`+said[e.Timestamped]+` +`+said[e.IDsReusable]+` +\S`, report)
+	}
+}

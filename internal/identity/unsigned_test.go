@@ -1,0 +1,127 @@
+package identity_test
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/fault"
+	"github.com/polar-bridge/polar-bridge/internal/identity"
+)
+
+// genuine is a provider and a delivery that it takes.
+type genuine struct {
+	identity.Provider
+
+	header http.Header
+	body   []byte
+}
+
+// genuines are of every provider, and foreign are the same by senders whose keys
+// nobody configured.
+func genuines(t testing.TB) (own, foreign []genuine) {
+	t.Helper()
+	for _, e := range identity.Entries() {
+		s, key, other := settings(e), secret(e), "other-token-0123456789abcdef"
+		switch key {
+		case svixSecret:
+			other = "whsec_plJ3nmyCDGBKInavdOK15jsl"
+		case issuer:
+			s.Transport, key = publishes(t)
+			_, other = publishes(t)
+		}
+		p, err := e.New(s)
+		require.NoError(t, err)
+		sample := identity.Sample{ExternalID: "a", EventID: "e", Time: time.Now()}
+		header, body, err := e.Sample(key, sample)
+		require.NoError(t, err)
+		_, err = p.Receive(header, body)
+		require.NoError(t, err, "the delivery is genuine")
+		own = append(own, genuine{p, header, body})
+		header, body, err = e.Sample(other, sample)
+		require.NoError(t, err)
+		foreign = append(foreign, genuine{p, header, body})
+	}
+	return own, foreign
+}
+
+// refuses requires that there is nothing to be had without authentication, not
+// even an answer about the body.
+func (g genuine) refuses(t testing.TB, header http.Header, body []byte) {
+	t.Helper()
+	d, err := g.Receive(header, body)
+	require.Equal(t, fault.Unauthenticated, fault.KindOf(err), "%s %v", g.Name(), header)
+	require.Equal(t, event.Delivery{}, d)
+}
+
+// proofs names the headers that authenticate: none when the body does.
+func (g genuine) proofs() []string {
+	if g.header.Get("Content-Type") == "application/jwt" {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(g.header)), func(name string) bool { return name == "Content-Type" })
+}
+
+func TestWhatIsNotAuthenticatedNeverPasses(t *testing.T) {
+	t.Parallel()
+	own, foreign := genuines(t)
+	require.Len(t, own, len(identity.Entries()))
+	for i, g := range own {
+		g.refuses(t, foreign[i].header, foreign[i].body)
+		for _, body := range [][]byte{g.body, nil, []byte("{}"), []byte("not JSON")} {
+			g.refuses(t, nil, body)
+			g.refuses(t, http.Header{"Content-Type": {"application/json"}}, body)
+			for _, name := range g.proofs() {
+				value := g.header.Get(name)
+				for _, changed := range [][]string{nil, {""}, {" "}, {value + "x"}, {value[1:]}, {value, value}, {strings.ToUpper(value) + "Z"}, {"v1,"}, {"Bearer "}, {"null"}} {
+					header := g.header.Clone()
+					header[name] = changed
+					g.refuses(t, header, body)
+				}
+			}
+		}
+		// What authenticates at one provider is worth nothing at another, unless
+		// both were given the same token.
+		for _, other := range own {
+			if other.header.Get("Authorization") == "" && other.Name() != g.Name() && !sameProofs(g, other) {
+				g.refuses(t, other.header, g.body)
+			}
+		}
+		if len(g.proofs()) == 0 { // the body is what authenticates
+			parts := strings.Split(string(g.body), ".")
+			for _, body := range []string{
+				parts[0] + "." + parts[1] + ".", parts[0] + "." + parts[1], "." + parts[1] + "." + parts[2], "eyJhbGciOiJub25lIn0." + parts[1] + ".",
+				"eyJhbGciOiJub25lIn0." + parts[1] + "." + parts[2],
+			} {
+				g.refuses(t, g.header, []byte(body))
+			}
+		}
+	}
+}
+
+// sameProofs says whether both providers look at the same headers.
+func sameProofs(a, b genuine) bool { return slices.Equal(a.proofs(), b.proofs()) }
+
+// FuzzWhatIsNotAuthenticatedNeverPasses sends every provider a body under
+// headers that nobody with a key has made.
+func FuzzWhatIsNotAuthenticatedNeverPasses(f *testing.F) {
+	_, foreign := genuines(f)
+	for i, g := range foreign {
+		names := append(g.proofs(), "", "", "")
+		f.Add(uint8(i), names[0], g.header.Get(names[0]), names[1], g.header.Get(names[1]), names[2], g.header.Get(names[2]), g.body) //nolint:gosec // thirteen
+	}
+	f.Fuzz(func(t *testing.T, provider uint8, first, one, second, two, third, three string, body []byte) {
+		g := foreign[int(provider)%len(foreign)]
+		header := http.Header{"Content-Type": {g.header.Get("Content-Type")}}
+		for name, value := range map[string]string{first: one, second: two, third: three} {
+			header[http.CanonicalHeaderKey(name)] = []string{value}
+		}
+		g.refuses(t, header, body)
+	})
+}
