@@ -117,3 +117,25 @@ func problems(t *testing.T, err error) []string {
 }
 
 var errDisk = errors.New("disk on fire")
+
+// rule is what is said about one setting's value.
+type rule struct {
+	name, value string
+	want        string // "" when the value is right
+}
+
+// checkRules sets each value alone.
+func checkRules(t *testing.T, rules []rule) {
+	t.Helper()
+	for _, tt := range rules {
+		t.Run(tt.name+"="+strings.ToValidUTF8(tt.value, "?"), func(t *testing.T) {
+			t.Parallel()
+			_, err := with(tt.name, tt.value).parse(nil, everything)
+			if tt.want == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.Equal(t, []string{tt.want}, problems(t, err))
+		})
+	}
+}

@@ -18,10 +18,7 @@ func TestRulesOfProvidersWithATextKey(t *testing.T) {
 		printText  = "WORKOS_WEBHOOK_SECRET must consist of characters that print."
 		typesText  = "ZITADEL_EVENT_TYPES must be names of user events such as user.removed, separated by commas."
 	)
-	tests := []struct {
-		name, value string
-		want        string // "" when the value is right
-	}{
+	checkRules(t, []rule{
 		{"WORKOS_WEBHOOK_SECRET", "0123456789abcdef", ""},
 		{"WORKOS_WEBHOOK_SECRET", "0123456789abcde", lengthText},
 		{"WORKOS_WEBHOOK_SECRET", "äöüäöüäö", ""},
@@ -48,18 +45,7 @@ func TestRulesOfProvidersWithATextKey(t *testing.T) {
 		{"LOGTO_WEBHOOK_SECRET", "short", "LOGTO_WEBHOOK_SECRET must hold a key of at least 16 bytes."},
 		{"KEYCLOAK_WEBHOOK_SECRET", "short", "KEYCLOAK_WEBHOOK_SECRET must hold a key of at least 16 bytes."},
 		{"KEYCLOAK_REALM", "my realm", ""},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name+"="+strings.ToValidUTF8(tt.value, "?"), func(t *testing.T) {
-			t.Parallel()
-			_, err := with(tt.name, tt.value).parse(nil, everything)
-			if tt.want == "" {
-				require.NoError(t, err)
-				return
-			}
-			require.Equal(t, []string{tt.want}, problems(t, err))
-		})
-	}
+	})
 }
 
 func TestDirectoryUsersHaveNoExternalID(t *testing.T) {

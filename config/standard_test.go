@@ -21,10 +21,7 @@ func TestRulesOfStandardStytchOktaAndSupabase(t *testing.T) {
 		idText      = "STANDARD_ID_FIELD must be a JSON pointer such as /data/id."
 		overlapText = "STANDARD_ID_FIELD must not overlap with STANDARD_TYPE_FIELD."
 	)
-	tests := []struct {
-		name, value string
-		want        string // "" when the value is right
-	}{
+	checkRules(t, []rule{
 		{"STANDARD_WEBHOOK_SECRET", goodKey, ""},
 		{"STANDARD_WEBHOOK_SECRET", publicKey, ""},
 		{"STANDARD_WEBHOOK_SECRET", goodKey + "," + publicKey, ""},
@@ -56,18 +53,7 @@ func TestRulesOfStandardStytchOktaAndSupabase(t *testing.T) {
 		{"SUPABASE_WEBHOOK_TOKEN", goodToken, ""},
 		{"SUPABASE_WEBHOOK_TOKEN", "Bearer " + goodToken, "SUPABASE_WEBHOOK_TOKEN must be the token alone, without the word Bearer."},
 		{"SUPABASE_WEBHOOK_TOKEN", "short", "SUPABASE_WEBHOOK_TOKEN must be at least 16 characters long."},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name+"="+tt.value, func(t *testing.T) {
-			t.Parallel()
-			_, err := with(tt.name, tt.value).parse(nil, everything)
-			if tt.want == "" {
-				require.NoError(t, err)
-				return
-			}
-			require.Equal(t, []string{tt.want}, problems(t, err))
-		})
-	}
+	})
 }
 
 func TestStandardEventTypes(t *testing.T) {

@@ -121,7 +121,7 @@ func metadataHarness() identitytest.Harness {
 	h.IDMember = "polar_id"
 	h.OptionalID = true
 	h.Body = body(`{"user_id":"auth0|1","app_metadata":{`, `}}`)
-	h.Ignored = append(h.Ignored, list(string(event.IgnoreNoExternalID), map[string]string{
+	h.Ignored = append(h.Ignored, identitytest.Cases(event.IgnoreNoExternalID, map[string]string{
 		"no metadata":            `{"type":"user.deleted","data":{"object":{"user_id":"a"}}}`,
 		"metadata is null":       `{"type":"user.deleted","data":{"object":{"user_id":"a","app_metadata":null}}}`,
 		"metadata is a string":   `{"type":"user.deleted","data":{"object":{"user_id":"a","app_metadata":"polar_id"}}}`,
@@ -138,7 +138,7 @@ func body(before, after string) func(string) []byte {
 
 func ignored() []identitytest.Case {
 	const user = `"data":{"object":{"user_id":"a"}}}`
-	cases := list(string(event.IgnoreOtherType), map[string]string{
+	cases := identitytest.Cases(event.IgnoreOtherType, map[string]string{
 		"another type":          `{"type":"user.updated",` + user,
 		"the documented prefix": `{"type":"com.auth0.user.deleted",` + user,
 		"type in other case":    `{"type":"user.Deleted",` + user,
@@ -146,10 +146,10 @@ func ignored() []identitytest.Case {
 		"another type's data":   `{"type":"organization.deleted","data":[]}`,
 		"a test of another":     `{"type":"user.created","a0purpose":"test",` + user,
 	})
-	cases = append(cases, list(string(event.IgnoreTestEvent), map[string]string{
+	cases = append(cases, identitytest.Cases(event.IgnoreTestEvent, map[string]string{
 		"a test event": `{"type":"user.deleted","a0purpose":"test",` + user,
 	})...)
-	streams := list(string(event.IgnoreOtherInstance), map[string]string{
+	streams := identitytest.Cases(event.IgnoreOtherInstance, map[string]string{
 		"another stream": `{"type":"user.deleted","a0stream":"est_2",` + user,
 		"no stream":      `{"type":"user.deleted",` + user,
 	})
@@ -160,7 +160,7 @@ func ignored() []identitytest.Case {
 }
 
 func malformed() []identitytest.Case {
-	return list(fault.ReasonBadType, map[string]string{
+	return identitytest.Cases(fault.ReasonBadType, map[string]string{
 		"array":            `[]`,
 		"null":             `null`,
 		"integer type":     `{"type":5}`,
@@ -169,14 +169,6 @@ func malformed() []identitytest.Case {
 		"object is a list": `{"type":"user.deleted","a0stream":"est_vjFVP5pVdfvsfRKatshkVV","data":{"object":[]}}`,
 		"purpose is true":  `{"type":"user.deleted","a0purpose":true}`,
 	})
-}
-
-func list(reason string, bodies map[string]string) []identitytest.Case {
-	var cases []identitytest.Case
-	for name, body := range bodies {
-		cases = append(cases, identitytest.Case{Name: name, Body: body, Reason: reason})
-	}
-	return cases
 }
 
 // receive returns the only deletion in an authentic body.
@@ -190,8 +182,5 @@ func receive(t *testing.T, idField, body string) event.Deletion {
 	require.NoError(t, err)
 	header, err := sig.Bearer().SignHeader(secret)
 	require.NoError(t, err)
-	d, err := p.Receive(header, []byte(body))
-	require.NoError(t, err)
-	require.Len(t, d.Deletions, 1)
-	return d.Deletions[0]
+	return identitytest.Only(t, p, header, []byte(body))
 }

@@ -70,14 +70,14 @@ func ignored() []identitytest.Case {
 		"no data":                         `{"type":"user.deleted"}`,
 		"empty object":                    `{}`,
 	}
-	return list(cases, string(event.IgnoreOtherType))
+	return identitytest.Cases(event.IgnoreOtherType, cases)
 }
 
 func otherInstances() []identitytest.Case {
-	cases := list(map[string]string{
+	cases := identitytest.Cases(event.IgnoreOtherInstance, map[string]string{
 		"another instance": `{"type":"user.deleted","instance_id":"ins_2","data":{"object":"user","id":"a","external_id":"a","deleted":true}}`,
 		"no instance":      `{"type":"user.deleted","data":{"object":"user","id":"a","external_id":"a","deleted":true}}`,
-	}, string(event.IgnoreOtherInstance))
+	})
 	for i := range cases {
 		cases[i].Source = "ins_1"
 	}
@@ -85,7 +85,7 @@ func otherInstances() []identitytest.Case {
 }
 
 func malformed() []identitytest.Case {
-	return list(map[string]string{
+	return identitytest.Cases(fault.ReasonBadType, map[string]string{
 		"array":                `[]`,
 		"string":               `"user.deleted"`,
 		"null":                 `null`,
@@ -96,15 +96,7 @@ func malformed() []identitytest.Case {
 		"deleted is a number":  `{"type":"user.deleted","data":{"object":"user","id":"a","external_id":"a","deleted":1}}`,
 		"object is a number":   `{"type":"user.deleted","data":{"object":1,"id":"a","external_id":"a","deleted":true}}`,
 		"instance is a number": `{"type":"user.deleted","instance_id":1,"data":{"object":"user","id":"a","deleted":true}}`,
-	}, fault.ReasonBadType)
-}
-
-func list(bodies map[string]string, reason string) []identitytest.Case {
-	var cases []identitytest.Case
-	for name, body := range bodies {
-		cases = append(cases, identitytest.Case{Name: name, Body: body, Reason: reason})
-	}
-	return cases
+	})
 }
 
 // receive returns the only deletion in an authentic body.
@@ -114,8 +106,5 @@ func receive(t *testing.T, idField, body string) event.Deletion {
 	require.NoError(t, err)
 	header, err := sig.SvixHeader(sig.SvixHeaders(), secret, "msg_1", time.Now(), []byte(body))
 	require.NoError(t, err)
-	d, err := p.Receive(header, []byte(body))
-	require.NoError(t, err)
-	require.Len(t, d.Deletions, 1)
-	return d.Deletions[0]
+	return identitytest.Only(t, p, header, []byte(body))
 }

@@ -110,7 +110,7 @@ func digest(body []byte) string {
 }
 
 func ignored() []identitytest.Case {
-	return list(string(event.IgnoreOtherType), map[string]string{
+	return identitytest.Cases(event.IgnoreOtherType, map[string]string{
 		"another type":                 `{"event":{"type":"user.update","id":"e","user":{"id":"a"}}}`,
 		"another type with other data": `{"event":{"type":"jwt.refresh","user":[1]}}`,
 		"a registration":               `{"event":{"type":"user.registration.delete.complete","user":{"id":"a"}}}`,
@@ -125,7 +125,7 @@ func ignored() []identitytest.Case {
 }
 
 func malformed() []identitytest.Case {
-	return list(fault.ReasonBadType, map[string]string{
+	return identitytest.Cases(fault.ReasonBadType, map[string]string{
 		"array":            `[]`,
 		"null":             `null`,
 		"event is a list":  `{"event":[]}`,
@@ -134,12 +134,4 @@ func malformed() []identitytest.Case {
 		"user is a string": `{"event":{"type":"user.delete","user":"a"}}`,
 		"user is a list":   `{"event":{"type":"user.delete.complete","user":["a"]}}`,
 	})
-}
-
-func list(reason string, bodies map[string]string) []identitytest.Case {
-	var cases []identitytest.Case
-	for name, body := range bodies {
-		cases = append(cases, identitytest.Case{Name: name, Body: body, Reason: reason})
-	}
-	return cases
 }

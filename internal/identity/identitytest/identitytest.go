@@ -71,20 +71,6 @@ type Harness struct {
 	Golden []string
 }
 
-// Case is one body and what is to become of it.
-type Case struct {
-	// Name is a sentence.
-	Name string
-	// Body is the raw body.
-	Body string
-	// Reason is why it is ignored or malformed.
-	Reason string
-	// IDField and Source replace the harness's when they are not empty.
-	IDField string
-	// Source is the configured instance or stream.
-	Source string
-}
-
 // Run runs the whole suite.
 func Run(t *testing.T, h Harness) {
 	t.Helper()

@@ -107,7 +107,7 @@ func harness() identitytest.Harness {
 		Sample:   keycloak.Sample,
 		Secret:   secret,
 		Other:    other,
-		Unusable: []string{"15 bytes marker", " golden-secret-0123456789abcdeg", "golden-secret\x00-0123456789abcdeh"},
+		Unusable: identitytest.UnusableTextKeys(),
 		Scheme: &identitytest.Scheme{
 			Headers: []string{header},
 			Sign: func(secret string, _ time.Time, body []byte) (http.Header, error) {
@@ -159,7 +159,7 @@ func ignored() []identitytest.Case {
 	} {
 		bodies[name] = `{"type":"` + name + `",` + ids + `}`
 	}
-	cases := list(bodies, string(event.IgnoreOtherType))
+	cases := identitytest.Cases(event.IgnoreOtherType, bodies)
 	for name, realm := range map[string]string{"another realm": `"realmName":"master"`, "a realm in another case": `"realmName":"Shop"`, "no realm": `"realmId":"shop"`} {
 		cases = append(cases, identitytest.Case{
 			Name: name, Body: `{"type":"admin.USER-DELETE","resourceId":"a",` + realm + `}`, Reason: string(event.IgnoreOtherInstance), Source: "shop",
@@ -169,22 +169,14 @@ func ignored() []identitytest.Case {
 }
 
 func malformed() []identitytest.Case {
-	return list(map[string]string{
+	return identitytest.Cases(fault.ReasonBadType, map[string]string{
 		"array":                 `[]`,
 		"string":                `"admin.USER-DELETE"`,
 		"null":                  `null`,
 		"integer type":          `{"type":5}`,
 		"integer realm":         `{"type":"admin.USER-DELETE","realmName":5}`,
 		"integer resource type": `{"type":"admin.USER-DELETE","resourceType":5}`,
-	}, fault.ReasonBadType)
-}
-
-func list(bodies map[string]string, reason string) []identitytest.Case {
-	var cases []identitytest.Case
-	for name, body := range bodies {
-		cases = append(cases, identitytest.Case{Name: name, Body: body, Reason: reason})
-	}
-	return cases
+	})
 }
 
 // receive returns the only deletion in an authentic body.
@@ -194,8 +186,5 @@ func receive(t *testing.T, body string) event.Deletion {
 	require.NoError(t, err)
 	h, err := sig.PlainHMACHeader(header, secret, []byte(body))
 	require.NoError(t, err)
-	d, err := p.Receive(h, []byte(body))
-	require.NoError(t, err)
-	require.Len(t, d.Deletions, 1)
-	return d.Deletions[0]
+	return identitytest.Only(t, p, h, []byte(body))
 }

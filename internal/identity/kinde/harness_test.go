@@ -96,7 +96,7 @@ func harness(tb testing.TB) identitytest.Harness {
 }
 
 func ignored() []identitytest.Case {
-	return list(string(event.IgnoreOtherType), map[string]string{
+	return identitytest.Cases(event.IgnoreOtherType, map[string]string{
 		"another type":                 `{"type":"user.updated","event_id":"e","data":{"user":{"id":"a"}}}`,
 		"another type with other data": `{"type":"role.deleted","event_id":"e","data":[1]}`,
 		"type in other case":           `{"type":"User.Deleted","event_id":"e","data":{"user":{"id":"a"}}}`,
@@ -106,7 +106,7 @@ func ignored() []identitytest.Case {
 }
 
 func malformed() []identitytest.Case {
-	return list(fault.ReasonBadType, map[string]string{
+	return identitytest.Cases(fault.ReasonBadType, map[string]string{
 		"array":            `[]`,
 		"null":             `null`,
 		"string":           `"user.deleted"`,
@@ -116,14 +116,6 @@ func malformed() []identitytest.Case {
 		"data is a string": `{"type":"user.deleted","event_id":"e","data":"user"}`,
 		"user is a string": `{"type":"user.deleted","event_id":"e","data":{"user":"a"}}`,
 	})
-}
-
-func list(reason string, bodies map[string]string) []identitytest.Case {
-	var cases []identitytest.Case
-	for name, body := range bodies {
-		cases = append(cases, identitytest.Case{Name: name, Body: body, Reason: reason})
-	}
-	return cases
 }
 
 // claims returns those of an event with changes; a nil value takes one away.

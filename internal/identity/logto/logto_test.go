@@ -98,7 +98,7 @@ func harness() identitytest.Harness {
 		Sample:         logto.Sample,
 		Secret:         secret,
 		Other:          other,
-		Unusable:       []string{"15 bytes marker", " golden-secret-0123456789abcdeg", "golden-secret\x00-0123456789abcdeh"},
+		Unusable:       identitytest.UnusableTextKeys(),
 		DerivedEventID: true,
 		Scheme: &identitytest.Scheme{
 			Headers: []string{header},
@@ -145,18 +145,14 @@ func ignored() []identitytest.Case {
 }
 
 func malformed() []identitytest.Case {
-	var cases []identitytest.Case
-	for name, body := range map[string]string{
+	return identitytest.Cases(fault.ReasonBadType, map[string]string{
 		"array":         `[]`,
 		"string":        `"User.Deleted"`,
 		"null":          `null`,
 		"integer event": `{"event":5}`,
 		"text status":   `{"event":"User.Deleted","status":"204","params":{"userId":"a"}}`,
 		"integer path":  `{"event":"User.Deleted","path":1,"params":{"userId":"a"}}`,
-	} {
-		cases = append(cases, identitytest.Case{Name: name, Body: body, Reason: fault.ReasonBadType})
-	}
-	return cases
+	})
 }
 
 // receive returns the only deletion in an authentic body.
@@ -166,8 +162,5 @@ func receive(t *testing.T, body string) event.Deletion {
 	require.NoError(t, err)
 	h, err := sig.PlainHMACHeader(header, secret, []byte(body))
 	require.NoError(t, err)
-	d, err := p.Receive(h, []byte(body))
-	require.NoError(t, err)
-	require.Len(t, d.Deletions, 1)
-	return d.Deletions[0]
+	return identitytest.Only(t, p, h, []byte(body))
 }

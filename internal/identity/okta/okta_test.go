@@ -199,8 +199,8 @@ func harness() identitytest.Harness {
 			return events(`{` + common + `,"outcome":{"result":"SUCCESS"},"target":[{"type":"User"` + members + `}]}`)
 		},
 		Batch:     true,
-		Ignored:   list(ignored(), string(event.IgnoreOtherType)),
-		Malformed: list(malformed(), fault.ReasonBadType),
+		Ignored:   identitytest.Cases(event.IgnoreOtherType, ignored()),
+		Malformed: identitytest.Cases(fault.ReasonBadType, malformed()),
 		Golden:    []string{"golden-marker-token-0123456789"},
 	}
 }
@@ -240,12 +240,4 @@ func malformed() map[string]string {
 		"data is an array":          `{"data":[{"events":[]}]}`,
 		"event id is a number":      `{"eventId":5,"data":{"events":[]}}`,
 	}
-}
-
-func list(bodies map[string]string, reason string) []identitytest.Case {
-	var cases []identitytest.Case
-	for name, body := range bodies {
-		cases = append(cases, identitytest.Case{Name: name, Body: body, Reason: reason})
-	}
-	return cases
 }

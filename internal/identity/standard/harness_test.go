@@ -41,8 +41,8 @@ func harness() identitytest.Harness {
 		Svix:             &set,
 		IDMember:         "id",
 		Body:             deletion,
-		Ignored:          list(ignored(), string(event.IgnoreOtherType)),
-		Malformed:        list(malformed(), fault.ReasonBadType),
+		Ignored:          identitytest.Cases(event.IgnoreOtherType, ignored()),
+		Malformed:        identitytest.Cases(fault.ReasonBadType, malformed()),
 		Golden:           []string{secret, other, public},
 	}
 }
@@ -84,13 +84,13 @@ func otherFieldsHarness() identitytest.Harness {
 	h.Body = func(members string) []byte {
 		return []byte(`{"meta":{"kind":"USER_GONE"},"type":"x","payload":{"actor":{"uid":"admin"},"user":{` + members + `}}}`)
 	}
-	h.Ignored = list(map[string]string{
+	h.Ignored = identitytest.Cases(event.IgnoreOtherType, map[string]string{
 		"the default type at the default place": `{"type":"user.deleted","data":{"id":"a"},"payload":{"user":{"uid":"a"}}}`,
 		"the default type":                      `{"meta":{"kind":"user.deleted"},"payload":{"user":{"uid":"a"}}}`,
 		"the type at the default place":         `{"type":"USER_GONE","payload":{"user":{"uid":"a"}}}`,
 		"meta is not an object":                 `{"meta":["USER_GONE"],"payload":{"user":{"uid":"a"}}}`,
-	}, string(event.IgnoreOtherType))
-	h.Malformed = list(map[string]string{"the type is a number": `{"meta":{"kind":1}}`}, fault.ReasonBadType)
+	})
+	h.Malformed = identitytest.Cases(fault.ReasonBadType, map[string]string{"the type is a number": `{"meta":{"kind":1}}`})
 	return h
 }
 
@@ -173,12 +173,4 @@ func malformed() map[string]string {
 		"type is an object": `{"type":{"name":"user.deleted"},"data":{"id":"a"}}`,
 		"type is true":      `{"type":true}`,
 	}
-}
-
-func list(bodies map[string]string, reason string) []identitytest.Case {
-	var cases []identitytest.Case
-	for name, body := range bodies {
-		cases = append(cases, identitytest.Case{Name: name, Body: body, Reason: reason})
-	}
-	return cases
 }

@@ -83,8 +83,8 @@ func harness() identitytest.Harness {
 		Svix:      &set,
 		IDMember:  "id",
 		Body:      deletion,
-		Ignored:   list(ignored(), string(event.IgnoreOtherType)),
-		Malformed: list(malformed(), fault.ReasonBadType),
+		Ignored:   identitytest.Cases(event.IgnoreOtherType, ignored()),
+		Malformed: identitytest.Cases(fault.ReasonBadType, malformed()),
 		Golden:    []string{secret, other},
 	}
 }
@@ -122,12 +122,4 @@ func malformed() map[string]string {
 		"action is a number": `{"action":5,"object_type":"user","id":"a"}`,
 		"object is an array": `{"action":"DELETE","object_type":["user"],"id":"a"}`,
 	}
-}
-
-func list(bodies map[string]string, reason string) []identitytest.Case {
-	var cases []identitytest.Case
-	for name, body := range bodies {
-		cases = append(cases, identitytest.Case{Name: name, Body: body, Reason: reason})
-	}
-	return cases
 }

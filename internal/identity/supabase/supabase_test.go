@@ -66,8 +66,8 @@ func harness() identitytest.Harness {
 		Body:           deletion,
 		DerivedEventID: true,
 		Untimed:        true,
-		Ignored:        list(ignored(), string(event.IgnoreOtherType)),
-		Malformed:      list(malformed(), fault.ReasonBadType),
+		Ignored:        identitytest.Cases(event.IgnoreOtherType, ignored()),
+		Malformed:      identitytest.Cases(fault.ReasonBadType, malformed()),
 		Golden:         []string{"golden-marker-token-0123456789"},
 	}
 }
@@ -104,14 +104,6 @@ func malformed() map[string]string {
 		"schema is a list":  `{"type":"DELETE","table":"users","schema":["auth"],"old_record":{"id":"a"}}`,
 		"table is an empty": `{"type":"DELETE","table":{},"schema":"auth","old_record":{"id":"a"}}`,
 	}
-}
-
-func list(bodies map[string]string, reason string) []identitytest.Case {
-	var cases []identitytest.Case
-	for name, body := range bodies {
-		cases = append(cases, identitytest.Case{Name: name, Body: body, Reason: reason})
-	}
-	return cases
 }
 
 // Only the deleted row names the user: not the new row, and not who deleted.

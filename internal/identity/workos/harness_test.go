@@ -105,18 +105,14 @@ func ignored() []identitytest.Case {
 }
 
 func malformed() []identitytest.Case {
-	var cases []identitytest.Case
-	for name, body := range map[string]string{
+	return identitytest.Cases(fault.ReasonBadType, map[string]string{
 		"array":            `[]`,
 		"string":           `"user.deleted"`,
 		"null":             `null`,
 		"integer event":    `{"event":5}`,
 		"data is an array": `{"event":"user.deleted","data":[]}`,
 		"data is a string": `{"event":"user.deleted","data":"user_1"}`,
-	} {
-		cases = append(cases, identitytest.Case{Name: name, Body: body, Reason: fault.ReasonBadType})
-	}
-	return cases
+	})
 }
 
 // signed returns a body's headers at the time.

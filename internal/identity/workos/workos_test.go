@@ -105,8 +105,5 @@ func receive(t *testing.T, s provider.Settings, text string) event.Deletion {
 	require.NoError(t, err)
 	header, raw, err := signed(text, time.Now())
 	require.NoError(t, err)
-	d, err := p.Receive(header, raw)
-	require.NoError(t, err)
-	require.Len(t, d.Deletions, 1)
-	return d.Deletions[0]
+	return identitytest.Only(t, p, header, raw)
 }

@@ -93,7 +93,7 @@ func harness() identitytest.Harness {
 		Sample:         zitadel.Sample,
 		Secret:         secret,
 		Other:          other,
-		Unusable:       []string{"15 bytes marker", " golden-secret-0123456789abcdeg", "golden-secret\x00-0123456789abcdeh"},
+		Unusable:       identitytest.UnusableTextKeys(),
 		DerivedEventID: true,
 		Scheme: &identitytest.Scheme{
 			Headers: []string{form.Header}, Sign: form.SignHeader, Same: same, Tolerance: 5 * time.Minute, Unit: time.Second,
@@ -138,17 +138,13 @@ func ignored() []identitytest.Case {
 }
 
 func malformed() []identitytest.Case {
-	var cases []identitytest.Case
-	for name, body := range map[string]string{
+	return identitytest.Cases(fault.ReasonBadType, map[string]string{
 		"array":                  `[]`,
 		"a JSON web token":       `"eyJhbGciOiJSUzI1NiJ9.e30.AAAA"`,
 		"null":                   `null`,
 		"integer type":           `{"event_type":5}`,
 		"integer aggregate type": `{"aggregateType":5}`,
-	} {
-		cases = append(cases, identitytest.Case{Name: name, Body: body, Reason: fault.ReasonBadType})
-	}
-	return cases
+	})
 }
 
 func form() sig.TimedForm {
