@@ -31,17 +31,19 @@ type program struct {
 	url      string
 	database string
 	clock    atomic.Pointer[time.Time]
+	keySet   atomic.Pointer[[]byte] // that the issuer publishes, nil while it is away
+	asked    atomic.Int64           // how often the issuer was asked
 	registry *prometheus.Registry
 	stop     func()
 }
 
 // startProgram runs the service with the variables NAME=VALUE. "KEYS" in a value
-// is the address of a server that answers with the key set.
-func startProgram(t *testing.T, variables []string, keySet []byte) *program {
+// is the address of an issuer.
+func startProgram(t *testing.T, variables []string) *program {
 	t.Helper()
-	keys := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(keySet) }))
-	t.Cleanup(keys.Close)
 	p := &program{polar: polartest.Start(t, polartest.Options{Token: token}), database: databasetest.SQLite(t)}
+	keys := httptest.NewServer(http.HandlerFunc(p.issuer))
+	t.Cleanup(keys.Close)
 	settings := map[string]string{
 		"POLAR_ACCESS_TOKEN": token, "POLAR_BASE_URL": p.polar.URL().String(), "POLAR_ANONYMIZE": "false", "POLAR_RATE_LIMIT": "0",
 		"DATABASE_URL": p.database, "LISTEN_ADDR": "127.0.0.1:0", "ADMIN_ADDR": "127.0.0.1:0",
@@ -67,6 +69,15 @@ func startProgram(t *testing.T, variables []string, keySet []byte) *program {
 	}
 	t.Cleanup(p.stop)
 	return p
+}
+
+func (p *program) issuer(w http.ResponseWriter, _ *http.Request) {
+	p.asked.Add(1)
+	if keySet := p.keySet.Load(); keySet != nil {
+		_, _ = w.Write(*keySet) // whoever asked has gone
+		return
+	}
+	w.WriteHeader(http.StatusBadGateway)
 }
 
 func load(t *testing.T, settings map[string]string) *config.Config {

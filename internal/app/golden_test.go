@@ -222,13 +222,19 @@ func (r goldenRoute) name() string {
 
 func (r goldenRoute) start(t *testing.T) *program {
 	t.Helper()
-	var keySet []byte
+	p := startProgram(t, r.variables)
 	if r.keySet != "" {
-		var err error
-		keySet, err = os.ReadFile(r.path(r.keySet))
-		require.NoError(t, err)
+		r.publish(t, p)
 	}
-	return startProgram(t, r.variables, keySet)
+	return p
+}
+
+// publish lets the issuer answer with the keys that signed the requests.
+func (r goldenRoute) publish(t *testing.T, p *program) {
+	t.Helper()
+	keySet, err := os.ReadFile(r.path(r.keySet))
+	require.NoError(t, err)
+	p.keySet.Store(&keySet)
 }
 
 func (r goldenRoute) path(file string) string { return filepath.Join("../identity", r.folder, file) }
