@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -30,11 +31,20 @@ func TestSendWorksForEveryProvider(t *testing.T) {
 		id := "polar-bridge-test-" + e.Name
 		ids = append(ids, id)
 		w.polar.AddCustomer(polartest.Customer{ExternalID: id, CreatedAt: time.Unix(1_500_000_000, 0)})
-		for range 2 { // the second is a repeat
+		for range 2 {
 			require.Regexp(t, `"provider":"`+e.Name+`".*"status":20[02]`, w.send(t, p, e.Name, id))
 		}
 	}
 	w.waitDeleted(t, ids, 20*time.Second)
+	for _, e := range identity.Entries() {
+		want := []float64{1, 1}
+		if e.Name == "logto" || e.Name == "supabase" { // whose events are known by their body, and that has the time in it
+			want = []float64{2, 0}
+		}
+		for i, outcome := range []string{"accepted", "duplicate"} {
+			require.InDelta(t, want[i], p.metric(t, fmt.Sprintf(`polar_bridge_events_total{outcome=%q,provider=%q}`, outcome, e.Name)), 0, "%s %s", e.Name, outcome)
+		}
+	}
 	require.Equal(t, 0, p.terminate(t))
 	for _, id := range ids {
 		require.Equal(t, 1, w.polar.Deleted(id), id)

@@ -22,13 +22,18 @@ import (
 // The clock is that of the request's Date, because the signatures are old; all
 // else is what serve does.
 
-// A genuine deletion is acknowledged as its provider demands, and exactly that
-// external id reaches Polar, whatever was sent before it that is none.
+// A genuine deletion is acknowledged as its provider demands and exactly that
+// external id reaches Polar. Of all that is none, nothing is stored, or it waits
+// for a human.
 func TestGoldenRequestsThroughTheProgram(t *testing.T) {
 	t.Parallel()
 	for _, r := range goldenRoutes() {
 		t.Run(r.name(), func(t *testing.T) {
 			t.Parallel()
+			t.Run("nothing comes of the others", func(t *testing.T) {
+				t.Parallel()
+				r.storesNothing(t)
+			})
 			for file, id := range r.genuine {
 				t.Run(file, func(t *testing.T) {
 					t.Parallel()
@@ -45,10 +50,11 @@ func TestGoldenRequestsThroughTheProgram(t *testing.T) {
 	}
 }
 
-func (r goldenRoute) deletesOnly(t *testing.T, file, id string) {
+// storesNothing requires that requests which are refused or ignored leave no job,
+// whatever the answer shows of it.
+func (r goldenRoute) storesNothing(t *testing.T) {
 	t.Helper()
 	p := r.start(t)
-	p.addCustomer(id)
 	for _, refused := range r.cases.refusedFiles() {
 		status, answer := r.play(t, p, refused)
 		require.Equal(t, http.StatusUnauthorized, status, "%s: %s", refused, answer)
@@ -59,8 +65,14 @@ func (r goldenRoute) deletesOnly(t *testing.T, file, id string) {
 		require.Equal(t, http.StatusOK, status, ignored)
 		r.requireCounts(t, answer, "ignored", 0, 0, 1)
 	}
+	require.Empty(t, p.jobs(t, r.route))
 	require.Empty(t, p.polar.Journal())
+}
 
+func (r goldenRoute) deletesOnly(t *testing.T, file, id string) {
+	t.Helper()
+	p := r.start(t)
+	p.addCustomer(id)
 	status, answer := r.play(t, p, file)
 	r.requireAccepted(t, status, answer)
 	p.waitFinished(t, 1)
@@ -183,8 +195,11 @@ func (r goldenRoute) becomes(t *testing.T, file string, result recorded) {
 	p := r.start(t)
 	status, answer := r.play(t, p, file)
 	switch {
+	case result.Kind == fault.Unauthenticated:
+		require.Equal(t, http.StatusUnauthorized, status, answer)
 	case result.Kind != "":
-		require.Equal(t, map[fault.Kind]int{fault.Unauthenticated: 401, fault.Malformed: 400}[result.Kind], status, answer)
+		require.Equal(t, fault.Malformed, result.Kind)
+		require.Equal(t, http.StatusBadRequest, status, answer)
 	case len(result.Deletions) > 0:
 		require.Equal(t, r.acceptedStatus(), status, answer)
 		r.requireCounts(t, answer, "accepted", len(result.Deletions), 0, result.Ignored)

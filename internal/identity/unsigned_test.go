@@ -114,7 +114,7 @@ func FuzzWhatIsNotAuthenticatedNeverPasses(f *testing.F) {
 	_, foreign := genuines(f)
 	for i, g := range foreign {
 		names := append(g.proofs(), "", "", "")
-		f.Add(uint8(i), names[0], g.header.Get(names[0]), names[1], g.header.Get(names[1]), names[2], g.header.Get(names[2]), g.body) //nolint:gosec // thirteen
+		f.Add(uint8(i), names[0], g.header.Get(names[0]), names[1], g.header.Get(names[1]), names[2], g.header.Get(names[2]), g.body)
 	}
 	f.Fuzz(func(t *testing.T, provider uint8, first, one, second, two, third, three string, body []byte) {
 		g := foreign[int(provider)%len(foreign)]

@@ -54,7 +54,7 @@ func FuzzUnsignedPublicKeys(f *testing.F) { identitytest.FuzzUnsigned(f, issuerH
 
 func TestATokenMustBeAboutTheBody(t *testing.T) {
 	t.Parallel()
-	body := []byte(deletion("user.delete", "a", 0, 0))
+	body := []byte(deletion("user.delete", 0, 0))
 	raw, err := base64.StdEncoding.DecodeString(digest(body))
 	require.NoError(t, err)
 	claim := func(value string) string { return `{"request_body_sha256":"` + value + `"}` }
@@ -101,14 +101,14 @@ func TestATokenMustBeAboutTheBody(t *testing.T) {
 func TestNoEventIsTakenForARepeatOfAnother(t *testing.T) {
 	t.Parallel()
 	const at, born = 1_795_435_200_000, 1_331_449_200_000
-	rolledBack := deletion("user.delete", "a", at, born)
+	rolledBack := deletion("user.delete", at, born)
 	first := receive(t, rolledBack).Deletions[0].EventID
 	require.Equal(t, first, receive(t, rolledBack).Deletions[0].EventID, "sent once more")
 	seen := map[string]bool{first: true}
 	for _, body := range []string{
-		strings.Replace(deletion("user.delete", "a", at, born), "e-user", "f-user", 1),
-		strings.Replace(deletion("user.delete", "a", at+1, born), "e-user", "g-user", 1),
-		deletion("user.delete.complete", "a", at, born),
+		strings.Replace(deletion("user.delete", at, born), "e-user", "f-user", 1),
+		strings.Replace(deletion("user.delete", at+1, born), "e-user", "g-user", 1),
+		deletion("user.delete.complete", at, born),
 	} {
 		key := receive(t, body).Deletions[0].EventID
 		require.False(t, seen[key], body)
@@ -127,7 +127,7 @@ func TestAnEventWithoutAnIDIsKnownByItsBody(t *testing.T) {
 func TestCreateInstantIsInMilliseconds(t *testing.T) {
 	t.Parallel()
 	at := time.Now().UTC().Add(-time.Hour).Truncate(time.Millisecond)
-	d := receive(t, deletion("user.delete", "a", at.UnixMilli(), 0))
+	d := receive(t, deletion("user.delete", at.UnixMilli(), 0))
 	require.Equal(t, at, d.Deletions[0].OccurredAt)
 }
 
@@ -135,7 +135,7 @@ func TestAnHMACKeyIsNoPublicKeyAndTheOtherWayRound(t *testing.T) {
 	t.Parallel()
 	private, set, err := sig.NewSigningKey()
 	require.NoError(t, err)
-	body := []byte(deletion("user.delete", "a", 0, 0))
+	body := []byte(deletion("user.delete", 0, 0))
 	rsa, err := sign(private, body)
 	require.NoError(t, err)
 	hmac, err := sign(secret, body)
@@ -160,9 +160,9 @@ func TestATokenOfAMegabyteIsNotRead(t *testing.T) {
 	}
 }
 
-// deletion returns an event's body.
-func deletion(typ, id string, at, born int64) string {
-	return fmt.Sprintf(`{"event":{"type":%q,"id":"e-%s","tenantId":"t","createInstant":%d,"user":{"id":"%s","insertInstant":%d}}}`, typ, typ, at, id, born)
+// deletion returns the body of an event about the user "a".
+func deletion(typ string, at, born int64) string {
+	return fmt.Sprintf(`{"event":{"type":%q,"id":"e-%s","tenantId":"t","createInstant":%d,"user":{"id":"a","insertInstant":%d}}}`, typ, typ, at, born)
 }
 
 func open(t *testing.T) *fusionauth.Provider {
