@@ -16,9 +16,13 @@ const (
 	ResultServerError  Result = "server_error"  // 5xx, 408, 425 or a 403 that is not Polar's: try again
 	ResultNetworkError Result = "network_error" // no answer, or none that can be read
 	ResultUnexpected   Result = "unexpected"    // an answer that a working set-up never gives
+
+	// ResultFound is 200 with the customer that was asked for. Only a look
+	// comes to it, so it is not among Results.
+	ResultFound Result = "found"
 )
 
-// Results lists every Result.
+// Results lists every Result that a deletion may come to.
 func Results() []Result {
 	return []Result{
 		ResultDeleted, ResultNotFound, ResultRateLimited, ResultUnauthorized,

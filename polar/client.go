@@ -17,6 +17,8 @@ import (
 const (
 	OperationDelete = "delete_customer"
 	OperationProbe  = "probe"
+	OperationGet    = "get_customer"
+	OperationState  = "get_state"
 )
 
 // codeError is what Options.OnRequest hears instead of a status.
@@ -98,68 +100,76 @@ func (c *Client) DeleteCustomer(ctx context.Context, externalID string, anonymiz
 	if err := CheckExternalID(externalID); err != nil {
 		return Answer{}, err
 	}
-	return c.delete(ctx, OperationDelete, customerURL(&c.base, externalID, anonymize))
+	return c.ask(ctx, question{OperationDelete, http.MethodDelete, customerURL(&c.base, externalID, anonymize), Classify})
 }
 
 // Probe asks to delete the customer of a random UUID, which deletes nothing.
 // ResultNotFound proves that the URL, the token and its scope are right: Polar
 // checks all of them before it looks the customer up.
 func (c *Client) Probe(ctx context.Context) (Answer, error) {
-	return c.delete(ctx, OperationProbe, customerURL(&c.base, randomUUID(), false))
+	return c.ask(ctx, question{OperationProbe, http.MethodDelete, customerURL(&c.base, randomUUID(), false), Classify})
 }
 
 // CloseIdleConnections closes the connections that no request uses.
 func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
 
-// delete makes one request and judges its answer.
-func (c *Client) delete(ctx context.Context, operation string, endpoint *url.URL) (Answer, error) {
+// question is one request and who judges its answer.
+type question struct {
+	operation, method string
+	endpoint          *url.URL
+	classify          func(statusCode int, header http.Header, body []byte, now time.Time) Answer
+}
+
+// ask makes one request and has its answer judged.
+func (c *Client) ask(ctx context.Context, q question) (Answer, error) {
 	token := c.token()
 	if strings.ContainsFunc(token, unicode.IsControl) {
-		return Answer{Result: ResultUnauthorized}, fmt.Errorf("polar %s: %w", operation, ErrUnusableToken)
+		return Answer{Result: ResultUnauthorized}, fmt.Errorf("polar %s: %w", q.operation, ErrUnusableToken)
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	if err := ctx.Err(); err != nil {
-		return Answer{Result: ResultNetworkError}, networkError(operation, err)
+		return Answer{Result: ResultNetworkError}, networkError(q.operation, err)
 	}
 	ctx, reached := traceReach(ctx)
-	request, err := http.NewRequestWithContext(ctx, http.MethodDelete, endpoint.String(), http.NoBody)
+	request, err := http.NewRequestWithContext(ctx, q.method, q.endpoint.String(), http.NoBody)
 	if err != nil {
-		return Answer{Result: ResultNetworkError}, networkError(operation, err)
+		return Answer{Result: ResultNetworkError}, networkError(q.operation, err)
 	}
-	request.URL = endpoint // exactly as built, not as parsed again
+	request.URL = q.endpoint // exactly as built, not as parsed again
 	request.Header.Set("Authorization", "Bearer "+token)
 	request.Header.Set("Accept", "application/json")
 	if c.userAgent != "" {
 		request.Header.Set("User-Agent", c.userAgent)
 	}
 	start := c.now()
-	answer, err := c.exchange(request)
+	answer, err := c.exchange(request, q)
 	code := strconv.Itoa(answer.StatusCode)
 	if err != nil {
 		// net/http returns the cause of a cancellation, which may be any error.
 		if ctx.Err() != nil {
 			err = ctx.Err()
 		}
-		code, err = codeError, networkError(operation, err)
-		answer.AnswerLost = reached.Load()
+		code, err = codeError, networkError(q.operation, err)
+		answer.AnswerLost = reached.Load() && q.method == http.MethodDelete // a look changes nothing
 	}
-	c.onRequest(operation, code, c.now().Sub(start))
+	c.onRequest(q.operation, code, c.now().Sub(start))
 	return answer, err
 }
 
-// exchange sends the request and reads and judges the answer.
-func (c *Client) exchange(request *http.Request) (Answer, error) {
+// exchange sends the request, reads the answer and has it judged.
+func (c *Client) exchange(request *http.Request, q question) (Answer, error) {
 	response, err := c.http.Do(request)
 	if err != nil {
 		return Answer{Result: ResultNetworkError}, err
 	}
 	defer response.Body.Close() //nolint:errcheck // it was only read; nothing is lost with it
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxBody))
-	answer := Classify(response.StatusCode, response.Header, body, c.now())
-	if err != nil && response.StatusCode == http.StatusNotFound {
-		// Only a 404 hangs on its body: half of one says neither "gone" nor
-		// "odd". Every other status speaks for itself.
+	answer := q.classify(response.StatusCode, response.Header, body, c.now())
+	found := response.StatusCode == http.StatusOK && q.method == http.MethodGet
+	if err != nil && (response.StatusCode == http.StatusNotFound || found) {
+		// Only a 404 hangs on its body, and what a look has found: half of one
+		// says neither "gone" nor "odd". Every other status speaks for itself.
 		answer.Result = ResultNetworkError
 		return answer, err
 	}

@@ -1,5 +1,5 @@
-// Package polar asks Polar (https://polar.sh) to delete a customer and says in
-// one word what Polar made of it.
+// Package polar asks Polar (https://polar.sh) to delete a customer, or who that
+// customer is, and says in one word what Polar made of it.
 //
 // It exists because the call cannot be undone and Polar's answers are easy to
 // misread: an id that is not escaped deletes somebody else, three different

@@ -24,6 +24,8 @@ type Customer struct {
 	Name string
 	// ActiveSubscriptions is how many subscriptions a deletion would end.
 	ActiveSubscriptions int
+	// GrantedBenefits is how many benefits it would revoke.
+	GrantedBenefits int
 	// Members are the external ids of the members of a team.
 	Members []string
 }
@@ -31,6 +33,7 @@ type Customer struct {
 // customers are the live ones. Server.mu guards them.
 type customers struct {
 	added      int
+	past       map[string]past // by external id, what a replica that lags shows
 	byID       map[string]*Customer
 	byExternal map[string]*Customer
 	sorted     map[string][]*Customer // by sorting, until something changes
@@ -38,7 +41,7 @@ type customers struct {
 
 // newCustomers returns none.
 func newCustomers() customers {
-	return customers{byID: map[string]*Customer{}, byExternal: map[string]*Customer{}}
+	return customers{byID: map[string]*Customer{}, byExternal: map[string]*Customer{}, past: map[string]past{}}
 }
 
 // AddCustomer adds a customer, or replaces the live one with the same external
@@ -64,6 +67,7 @@ func (s *Server) AddCustomer(customer Customer) Customer {
 	if former, ok := s.customers.byExternal[customer.ExternalID]; ok {
 		s.customers.remove(former)
 	}
+	s.customers.remember(customer.ExternalID, s.options.Now())
 	s.customers.add(&customer)
 	return customer
 }

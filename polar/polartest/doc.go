@@ -11,6 +11,8 @@
 // It must not know package polar: a client that is tested against its own idea
 // of the server proves nothing.
 //
+// Looking one customer up may lag behind (SetReplicaLag), as Polar's replicas do.
+//
 // Weaker than Polar: only the customer endpoints that this project needs; one
 // organization; no pending-token limit; creating and changing customers is
 // done with AddCustomer, not over HTTP.

@@ -34,6 +34,7 @@ type Entry struct {
 type journal struct {
 	limit   int
 	calls   int
+	of      map[Operation]int
 	entries []*Entry
 	waiters []*waiter
 }
@@ -47,6 +48,10 @@ type waiter struct {
 // add writes a call down and forgets the oldest ones.
 func (j *journal) add(entry *Entry) {
 	j.calls++
+	if j.of == nil {
+		j.of = map[Operation]int{}
+	}
+	j.of[entry.Operation]++
 	entry.Seq = j.calls
 	j.entries = append(j.entries, entry)
 	// Cut at twice the limit only, so that a call does not move all others.
@@ -89,6 +94,14 @@ func (s *Server) Calls() int {
 	return s.journal.calls
 }
 
+// CallsOf returns how many calls of one operation have arrived, forgotten ones
+// included.
+func (s *Server) CallsOf(operation Operation) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.journal.of[operation]
+}
+
 // OnDelete calls hook for every deletion of a customer that was tried, with
 // its finished Entry, just before it is answered; nil ends that. Deletions
 // whose client went away first are left out.
@@ -102,6 +115,11 @@ func (s *Server) OnDelete(hook func(Entry)) {
 // or not. It returns the context's error when that comes first.
 func (s *Server) WaitForCalls(ctx context.Context, n int) error {
 	return s.wait(ctx, func() bool { return s.journal.calls >= n })
+}
+
+// WaitForCallsOf is WaitForCalls for one operation.
+func (s *Server) WaitForCallsOf(ctx context.Context, operation Operation, n int) error {
+	return s.wait(ctx, func() bool { return s.journal.of[operation] >= n })
 }
 
 // WaitForDeleted waits until a customer with the external id was deleted. It

@@ -34,7 +34,7 @@ type stateData struct {
 	customerData
 
 	ActiveSubscriptions []subscriptionData `json:"active_subscriptions"`
-	GrantedBenefits     []any              `json:"granted_benefits"`
+	GrantedBenefits     []benefitData      `json:"granted_benefits"`
 	ActiveMeters        []any              `json:"active_meters"`
 }
 
@@ -57,6 +57,17 @@ type subscriptionData struct {
 	ProductID          string         `json:"product_id"`
 	DiscountID         *string        `json:"discount_id"`
 	Meters             []any          `json:"meters"`
+}
+
+// benefitData is Polar's CustomerStateBenefitGrant.
+type benefitData struct {
+	ID          string         `json:"id"`
+	CreatedAt   time.Time      `json:"created_at"`
+	ModifiedAt  *time.Time     `json:"modified_at"`
+	GrantedAt   time.Time      `json:"granted_at"`
+	BenefitID   string         `json:"benefit_id"`
+	BenefitType string         `json:"benefit_type"`
+	Properties  map[string]any `json:"properties"`
 }
 
 // listJSON is a page of customers.
@@ -94,7 +105,7 @@ func stateJSON(customer *Customer) stateData {
 	state := stateData{
 		customerData:        customerJSON(customer),
 		ActiveSubscriptions: []subscriptionData{},
-		GrantedBenefits:     []any{},
+		GrantedBenefits:     []benefitData{},
 		ActiveMeters:        []any{},
 	}
 	started := customer.CreatedAt.UTC()
@@ -113,6 +124,16 @@ func stateJSON(customer *Customer) stateData {
 			StartedAt:          started,
 			ProductID:          "9400d0c7-0000-4000-8000-000000000001",
 			Meters:             []any{},
+		})
+	}
+	for i := range customer.GrantedBenefits {
+		state.GrantedBenefits = append(state.GrantedBenefits, benefitData{
+			ID:          fmt.Sprintf("9ca47000-0000-4000-8000-%012x", i+1),
+			CreatedAt:   started,
+			GrantedAt:   started,
+			BenefitID:   fmt.Sprintf("be4ef170-0000-4000-8000-%012x", i+1),
+			BenefitType: "custom",
+			Properties:  map[string]any{},
 		})
 	}
 	return state

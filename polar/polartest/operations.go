@@ -54,6 +54,8 @@ func (s *Server) operate(c *call, kind TokenKind) answer {
 		customer = s.customers.byID[strings.ToLower(id)]
 	case strings.ContainsRune(id, 0):
 		return internalError() // PostgreSQL's text takes no NUL
+	case c.match.operation == OperationGet || c.match.operation == OperationState:
+		customer = s.onReplica(id)
 	}
 	if c.match.operation == OperationDelete || c.match.operation == OperationDeleteByID {
 		if _, ok := parseBool(query, "anonymize"); !ok {
@@ -88,6 +90,7 @@ func (s *Server) deleteCustomer(customer *Customer, kind TokenKind) answer {
 	if kind == TokenUser {
 		return notPermitted()
 	}
+	s.customers.remember(customer.ExternalID, s.options.Now())
 	s.customers.remove(customer)
 	s.deleted[customer.ExternalID]++
 	return deletedNow()

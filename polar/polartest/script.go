@@ -1,5 +1,7 @@
 package polartest
 
+import "slices"
+
 // faults is the script of what goes wrong. Server.mu guards it.
 type faults struct {
 	planned []planned
@@ -8,16 +10,20 @@ type faults struct {
 
 // planned is a fault for the next few calls.
 type planned struct {
-	calls int
-	fault Fault
+	operation Operation // OperationNone: whatever it is
+	calls     int
+	fault     Fault
 }
 
 // FailNext makes the next n calls fail, after those of earlier FailNext.
-func (s *Server) FailNext(n int, fault Fault) {
+func (s *Server) FailNext(n int, fault Fault) { s.FailNextOf(OperationNone, n, fault) }
+
+// FailNextOf makes the next n calls of one operation fail; others pass it by.
+func (s *Server) FailNextOf(operation Operation, n int, fault Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if n > 0 {
-		s.faults.planned = append(s.faults.planned, planned{n, fault})
+		s.faults.planned = append(s.faults.planned, planned{operation, n, fault})
 	}
 }
 
@@ -45,11 +51,14 @@ func (s *Server) ClearFaults() {
 
 // next returns what goes wrong with the call that has just arrived.
 func (f *faults) next(entry Entry) Fault {
-	if len(f.planned) > 0 {
-		fault := f.planned[0].fault
-		f.planned[0].calls--
-		if f.planned[0].calls == 0 {
-			f.planned = f.planned[1:]
+	for i := range f.planned {
+		plan := &f.planned[i]
+		if plan.operation != OperationNone && plan.operation != entry.Operation {
+			continue
+		}
+		fault := plan.fault
+		if plan.calls--; plan.calls == 0 {
+			f.planned = slices.Delete(f.planned, i, i+1)
 		}
 		return fault
 	}

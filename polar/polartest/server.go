@@ -57,6 +57,8 @@ type Server struct {
 	journal   journal
 	faults    faults
 	onDelete  func(Entry)
+
+	replicaLag time.Duration
 }
 
 // New returns a Server that has no customers and takes one token.
