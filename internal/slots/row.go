@@ -33,9 +33,9 @@ func (l *Limiter) clock() any {
 	return l.now().UnixMicro()
 }
 
-// take takes a slot if one is due. Where a pause must end with a probe, taking
-// the slot renews the block, so that one request goes alone.
-func (l *Limiter) take(ctx context.Context) (taken, error) {
+// take takes so many slots at once if they are due. Where a pause must end with
+// a probe, taking them renews the block, so that whoever took them goes alone.
+func (l *Limiter) take(ctx context.Context, requests int) (taken, error) {
 	if l.interval == 0 {
 		current, err := l.look(ctx)
 		if err != nil || current.reason == "" {
@@ -43,7 +43,8 @@ func (l *Limiter) take(ctx context.Context) (taken, error) {
 		}
 	}
 	s, err := scan(l.db.QueryRowContext(ctx, l.sql.take, l.name, l.clock(),
-		MaxPause.Microseconds(), l.tolerance().Microseconds(), l.interval.Microseconds(), probeLease.Microseconds()))
+		MaxPause.Microseconds(), l.tolerance(1).Microseconds(), l.interval.Microseconds(), probeLease.Microseconds(),
+		l.tolerance(requests).Microseconds(), (time.Duration(requests)*l.interval).Microseconds()))
 	if errors.Is(err, sql.ErrNoRows) {
 		s, err = l.look(ctx)
 		return taken{state: s}, err
@@ -54,7 +55,7 @@ func (l *Limiter) take(ctx context.Context) (taken, error) {
 // Spend counts one more request that goes out under a slot already taken, so
 // that the next slot is due later.
 func (l *Limiter) Spend(ctx context.Context) error {
-	_, err := l.db.ExecContext(ctx, l.sql.spend, l.name, l.clock(), l.tolerance().Microseconds(), l.interval.Microseconds())
+	_, err := l.db.ExecContext(ctx, l.sql.spend, l.name, l.clock(), l.tolerance(1).Microseconds(), l.interval.Microseconds())
 	if err != nil {
 		return fault.New(fault.Unavailable, fault.ReasonDatabase, "count a request: %w", err)
 	}
@@ -145,7 +146,7 @@ func (l *Limiter) Paused(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("look at slots: %w", err)
 	}
-	if s.reason == fault.PauseRateLimited && s.due(l.tolerance()) == 0 {
+	if s.reason == fault.PauseRateLimited && s.due(l.tolerance(1)) == 0 {
 		return "", nil
 	}
 	return s.reason, nil

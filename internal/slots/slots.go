@@ -93,14 +93,15 @@ func New(ctx context.Context, o Options) (*Limiter, error) {
 // Close ends all waiting, now and later: Take returns fault.Paused at once.
 func (l *Limiter) Close() { close(l.closed) }
 
-// Take waits until one request may go out, for at most Patience. The caller
-// must tell answered how it went: "" when Polar answered sensibly,
+// Take waits until so many requests, from 1 to Burst, may go out together, for
+// at most Patience. They are taken at once or not at all, and each counts. The
+// caller must tell answered once how they went: "" when Polar answered sensibly,
 // fault.PauseOutage when it failed, another pause reason with the time to wait
 // when all replicas must stop.
 //
 // Errors: fault.Paused with the time after which to come again;
 // fault.Unavailable when the database does not answer; ctx's error.
-func (l *Limiter) Take(ctx context.Context) (answered func(ctx context.Context, pause string, wait time.Duration) error, err error) {
+func (l *Limiter) Take(ctx context.Context, requests int) (answered func(ctx context.Context, pause string, wait time.Duration) error, err error) {
 	select {
 	case <-l.closed:
 		return nil, errClosed()
@@ -113,12 +114,12 @@ func (l *Limiter) Take(ctx context.Context) (answered func(ctx context.Context, 
 		if !errors.Is(err, errImpatient) {
 			return nil, err
 		}
-		return nil, l.comeAgain(ctx)
+		return nil, l.comeAgain(ctx, requests)
 	}
 	defer func() { <-l.turn }()
 
 	for {
-		taken, err := l.take(ctx)
+		taken, err := l.take(ctx, requests)
 		if err != nil {
 			return nil, fault.New(fault.Unavailable, fault.ReasonDatabase, "take a slot: %w", err)
 		}
@@ -127,11 +128,11 @@ func (l *Limiter) Take(ctx context.Context) (answered func(ctx context.Context, 
 				return l.answered(ctx, taken.state, pause, wait)
 			}, nil
 		}
-		due := time.NewTimer(min(max(taken.due(l.tolerance()), raceDelay), lookAgain))
+		due := time.NewTimer(min(max(taken.due(l.tolerance(requests)), raceDelay), lookAgain))
 		err = l.wait(ctx, patience.C, nil, due.C)
 		due.Stop()
 		if errors.Is(err, errImpatient) {
-			return nil, taken.paused(l.tolerance())
+			return nil, taken.paused(l.tolerance(requests))
 		}
 		if err != nil {
 			return nil, err
@@ -167,13 +168,16 @@ func errClosed() error {
 }
 
 // comeAgain is the answer for a worker that never got to ask.
-func (l *Limiter) comeAgain(ctx context.Context) error {
+func (l *Limiter) comeAgain(ctx context.Context, requests int) error {
 	current, err := l.look(ctx)
 	if err != nil {
 		return fault.New(fault.Unavailable, fault.ReasonDatabase, "look at slots: %w", err)
 	}
-	return current.paused(l.tolerance())
+	return current.paused(l.tolerance(requests))
 }
 
-// tolerance is how far ahead of an even spacing requests may run: the burst.
-func (l *Limiter) tolerance() time.Duration { return (Burst - 1) * l.interval }
+// tolerance is how far ahead of an even spacing the first of so many requests
+// may be, so that the last of them is still within the burst.
+func (l *Limiter) tolerance(requests int) time.Duration {
+	return time.Duration(Burst-requests) * l.interval
+}

@@ -53,7 +53,7 @@ func take(t *testing.T, l *slots.Limiter) answered {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second) // shorter than any pause in these tests
 	defer cancel()
-	done, err := l.Take(ctx)
+	done, err := l.Take(ctx, 1)
 	require.NoError(t, err)
 	return done
 }
@@ -61,7 +61,7 @@ func take(t *testing.T, l *slots.Limiter) answered {
 // refused asks for a slot that must not be free.
 func refused(t *testing.T, l *slots.Limiter) {
 	t.Helper()
-	_, err := l.Take(impatient(t))
+	_, err := l.Take(impatient(t), 1)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 }
 
@@ -145,6 +145,40 @@ func TestARequestUnderATakenSlotCountsToo(t *testing.T) {
 		c.step(time.Second)
 		take(t, l)
 		refused(t, l) // requests beyond the burst delay the next by one interval at the most
+	})
+}
+
+func TestTwoRequestsAreTakenTogetherOrNotAtAll(t *testing.T) {
+	t.Parallel()
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		c := newClock()
+		first, second := limiter(t, db, c, 60), limiter(t, db, c, 60)
+		both := func(l *slots.Limiter) error {
+			_, err := l.Take(impatient(t), 2)
+			return err
+		}
+		for range (slots.Burst - 2) / 4 {
+			ok(t, both(first))
+			ok(t, both(second))
+		}
+		take(t, first)
+		require.ErrorIs(t, both(first), context.DeadlineExceeded, "one is left, and two are asked for")
+		take(t, first) // the failed try has cost nothing
+		refused(t, first)
+		for range 3 {
+			c.step(time.Second)
+			require.ErrorIs(t, both(second), context.DeadlineExceeded)
+			c.step(time.Second)
+			ok(t, both(second))
+			refused(t, first) // both count
+		}
+		c.step(time.Hour)
+		for range slots.Burst / 2 {
+			ok(t, both(first))
+		}
+		refused(t, second)
+		c.step(time.Second)
+		take(t, second)
 	})
 }
 
@@ -296,7 +330,7 @@ func TestThePostgresClockIsTheServers(t *testing.T) {
 	require.NoError(t, err)
 	start := time.Now()
 	for range slots.Burst + 5 {
-		done, err := l.Take(t.Context())
+		done, err := l.Take(t.Context(), 1)
 		require.NoError(t, err)
 		ok(t, done(t.Context(), "", 0))
 	}
@@ -309,7 +343,7 @@ func TestAWorkerWaitsFiveSecondsAndIsToldWhenToComeAgain(t *testing.T) {
 		db := openInBubble(t)
 		l, err := slots.New(t.Context(), slots.Options{DB: db.Main, Now: time.Now, Name: "polar"})
 		require.NoError(t, err)
-		done, err := l.Take(t.Context())
+		done, err := l.Take(t.Context(), 1)
 		require.NoError(t, err)
 		ok(t, done(t.Context(), fault.PauseRateLimited, time.Minute))
 
@@ -317,7 +351,7 @@ func TestAWorkerWaitsFiveSecondsAndIsToldWhenToComeAgain(t *testing.T) {
 		start := time.Now()
 		for range 3 {
 			go func() {
-				_, err := l.Take(t.Context())
+				_, err := l.Take(t.Context(), 1)
 				results <- err
 			}()
 		}
@@ -339,7 +373,7 @@ func TestAWorkerThatIsDueWithinItsPatienceGetsTheSlot(t *testing.T) {
 		require.NoError(t, err)
 		start := time.Now()
 		for range slots.Burst + 1 {
-			_, err := l.Take(t.Context())
+			_, err := l.Take(t.Context(), 1)
 			require.NoError(t, err)
 		}
 		require.Equal(t, 3*time.Second, time.Since(start))
@@ -352,13 +386,13 @@ func TestClosingEndsAllWaiting(t *testing.T) {
 		db := openInBubble(t)
 		l, err := slots.New(t.Context(), slots.Options{DB: db.Main, Now: time.Now, Name: "polar"})
 		require.NoError(t, err)
-		done, err := l.Take(t.Context())
+		done, err := l.Take(t.Context(), 1)
 		require.NoError(t, err)
 		ok(t, done(t.Context(), fault.PauseRateLimited, time.Minute))
 		result := make(chan error)
 		start := time.Now()
 		go func() {
-			_, err := l.Take(t.Context())
+			_, err := l.Take(t.Context(), 1)
 			result <- err
 		}()
 		synctest.Wait()
@@ -366,7 +400,7 @@ func TestClosingEndsAllWaiting(t *testing.T) {
 		require.Equal(t, fault.Paused, fault.KindOf(<-result))
 		require.Zero(t, time.Since(start))
 		for range 100 { // also when the turn is free
-			_, err := l.Take(t.Context())
+			_, err := l.Take(t.Context(), 1)
 			require.Equal(t, fault.Paused, fault.KindOf(err))
 		}
 	})
@@ -378,12 +412,12 @@ func TestWaitingEndsWithTheContextsOwnError(t *testing.T) {
 		db := openInBubble(t)
 		l, err := slots.New(t.Context(), slots.Options{DB: db.Main, Now: time.Now, Name: "polar"})
 		require.NoError(t, err)
-		done, err := l.Take(t.Context())
+		done, err := l.Take(t.Context(), 1)
 		require.NoError(t, err)
 		ok(t, done(t.Context(), fault.PauseRateLimited, time.Minute))
 		ctx, cancel := context.WithCancelCause(t.Context())
 		cancel(errors.New("stopped, says the queue"))
-		_, err = l.Take(ctx)
+		_, err = l.Take(ctx, 1)
 		require.ErrorIs(t, err, context.Canceled)
 	})
 }
@@ -394,7 +428,7 @@ func TestADatabaseThatIsAwayIsUnavailable(t *testing.T) {
 	l := limiter(t, db, newClock(), 60)
 	_, err := db.Main.ExecContext(t.Context(), "ALTER TABLE polar_bridge_slots RENAME TO away")
 	require.NoError(t, err)
-	_, err = l.Take(t.Context())
+	_, err = l.Take(t.Context(), 1)
 	require.Equal(t, fault.Unavailable, fault.KindOf(err))
 	require.Equal(t, fault.ReasonDatabase, reason(t, err))
 }

@@ -25,7 +25,7 @@ func newStatements(serverClock bool) statements {
 		// Times beyond these bounds come from a clock that stepped back, and
 		// count as past.
 		"{blocked}", "(blocked_until > clock.now AND blocked_until <= clock.now + $3)",
-		"{early}", "(tat > clock.now + $4 AND tat <= clock.now + $4 + $5)",
+		"{early}", "(tat > clock.now + $7 AND tat <= clock.now + $4 + $5)",
 		// Until $4 from now, or longer where it is blocked for longer.
 		"{later}", "CASE WHEN blocked_until > clock.now + $4 AND blocked_until <= clock.now + $3 THEN blocked_until ELSE clock.now + $4 END",
 		"{outage}", fault.PauseOutage,
@@ -38,9 +38,10 @@ func newStatements(serverClock bool) statements {
 	return statements{
 		look: expand(`SELECT clock.now, tat, blocked_until, reason, failures
 			FROM polar_bridge_slots, {clock} WHERE name = $1`),
-		// $3 longest pause, $4 tolerance, $5 interval, $6 a probe's lease.
+		// $3 longest pause, $4 tolerance, $5 interval, $6 a probe's lease; for all
+		// that is taken at once $7 tolerance and $8 interval.
 		take: expand(`UPDATE polar_bridge_slots SET
-			tat = CASE WHEN tat > clock.now AND tat <= clock.now + $4 THEN tat ELSE clock.now END + $5,
+			tat = CASE WHEN tat > clock.now AND tat <= clock.now + $4 THEN tat ELSE clock.now END + $8,
 			blocked_until = CASE WHEN {probing} THEN clock.now + $6 ELSE 0 END,
 			reason = CASE WHEN {probing} THEN reason ELSE '' END
 			FROM {clock} WHERE name = $1 AND NOT {blocked} AND NOT {early}
