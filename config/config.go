@@ -13,6 +13,7 @@ type Config struct {
 	Polar    Polar `embed:"" group:"Polar"`
 	Identity `embed:""`
 	Work     Work     `embed:"" group:"Deletions"`
+	Guards   Guards   `embed:"" group:"Guards"`
 	Database Database `embed:"" group:"Database"`
 	HTTP     HTTP     `embed:"" group:"HTTP"`
 	Log      Log      `embed:"" group:"Logs"`

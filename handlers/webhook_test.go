@@ -183,6 +183,7 @@ func TestMetricsKnowTheVocabulary(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, metrics.DeletionOutcomes(), words(event.Outcomes()))
 	require.Equal(t, metrics.HoldReasons(), words(event.HoldReasons()))
+	require.Equal(t, metrics.Verifications(), words(event.Verifications()))
 }
 
 func words[T ~string](values []T) []string {

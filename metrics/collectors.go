@@ -55,6 +55,9 @@ func (m *Metrics) registerDeletions(reg prometheus.Registerer) {
 		// Up to 7 days, after which a failing deletion is held.
 		[]float64{0.1, 0.5, 1, 2, 5, 10, 30, 60, 300, 900, 3600, 21600, 86400, 259200, 604800}),
 		[]string{labelProvider})
+	m.verified = f.NewCounterVec(counter("verifications_total",
+		"Looks at Polar some time after a deletion, by what they came to: gone, found again, or error when Polar could not be asked."),
+		[]string{labelProvider, labelOutcome})
 }
 
 func (m *Metrics) registerPolar(reg prometheus.Registerer) {
@@ -103,6 +106,7 @@ func (m *Metrics) zero() {
 		zeroCounters(m.finished, p, DeletionOutcomes())
 		zeroCounters(m.held, p, HoldReasons())
 		zeroCounters(m.attempts, p, AttemptResults())
+		zeroCounters(m.verified, p, Verifications())
 		m.delay.WithLabelValues(p)
 	}
 	for _, op := range PolarOperations() {

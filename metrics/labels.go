@@ -65,11 +65,30 @@ const (
 	HoldRejected      = "rejected"
 	HoldUnexpected    = "unexpected"
 	HoldExhausted     = "exhausted"
+	HoldTeam          = "team"
+	HoldRecreated     = "recreated"
+	HoldMassDeletion  = "mass_deletion"
+	HoldResurrected   = "resurrected"
 )
 
 // HoldReasons lists why a deletion may be held.
 func HoldReasons() []string {
-	return []string{HoldUnusableID, HoldUnaddressable, HoldRejected, HoldUnexpected, HoldExhausted}
+	return []string{
+		HoldUnusableID, HoldUnaddressable, HoldRejected, HoldUnexpected, HoldExhausted,
+		HoldTeam, HoldRecreated, HoldMassDeletion, HoldResurrected,
+	}
+}
+
+// What a look some time after a deletion came to.
+const (
+	VerificationGone  = "gone"
+	VerificationFound = "found"
+	VerificationError = "error"
+)
+
+// Verifications lists what a look after a deletion may come to.
+func Verifications() []string {
+	return []string{VerificationGone, VerificationFound, VerificationError}
 }
 
 // What an attempt to delete came to.
@@ -119,11 +138,12 @@ const (
 	OperationDeleteCustomer = "delete_customer"
 	OperationProbe          = "probe"
 	OperationGetCustomer    = "get_customer"
+	OperationGetState       = "get_state"
 )
 
 // PolarOperations lists the operations at Polar.
 func PolarOperations() []string {
-	return []string{OperationDeleteCustomer, OperationProbe, OperationGetCustomer}
+	return []string{OperationDeleteCustomer, OperationProbe, OperationGetCustomer, OperationGetState}
 }
 
 // CodeError is the code of a request that got no answer.

@@ -35,6 +35,7 @@ type Metrics struct {
 	held     *prometheus.CounterVec
 	attempts *prometheus.CounterVec
 	delay    *prometheus.HistogramVec
+	verified *prometheus.CounterVec
 
 	polarRequests *prometheus.HistogramVec
 	slotWait      prometheus.Histogram
@@ -103,6 +104,12 @@ func (m *Metrics) DeletionHeld(provider, reason string) {
 func (m *Metrics) Attempt(provider, result string) {
 	result = oneOf(AttemptResults(), result, AttemptUnexpected)
 	m.attempts.WithLabelValues(m.provider(provider), result).Inc()
+}
+
+// DeletionVerified counts what a look some time after a deletion came to.
+func (m *Metrics) DeletionVerified(provider, verification string) {
+	verification = oneOf(Verifications(), verification, VerificationError)
+	m.verified.WithLabelValues(m.provider(provider), verification).Inc()
 }
 
 // PolarRequest counts and times one request to Polar. The code is the HTTP

@@ -91,6 +91,7 @@ func TestNamesAndLabels(t *testing.T) {
 		"gauge polar_bridge_polar_paused{reason}",
 		"histogram polar_bridge_polar_request_duration_seconds{code,operation}",
 		"histogram polar_bridge_polar_slot_wait_seconds{}",
+		"counter polar_bridge_verifications_total{outcome,provider}",
 		"histogram polar_bridge_webhook_duration_seconds{provider}",
 		"counter polar_bridge_webhooks_total{outcome,provider}",
 	}, got)

@@ -78,6 +78,22 @@ func TestVerbs(t *testing.T) {
 			map[string]float64{`polar_bridge_deletion_attempts_total{provider="clerk",result="rate_limited"}`: 1},
 		},
 		{
+			"deletion held by a guard",
+			func(m *metrics.Metrics) { m.DeletionHeld("clerk", metrics.HoldMassDeletion) },
+			map[string]float64{`polar_bridge_deletions_held_total{provider="clerk",reason="mass_deletion"}`: 1},
+		},
+		{
+			"verification",
+			func(m *metrics.Metrics) {
+				m.DeletionVerified("clerk", metrics.VerificationGone)
+				m.DeletionVerified("clerk", "perhaps")
+			},
+			map[string]float64{
+				`polar_bridge_verifications_total{outcome="gone",provider="clerk"}`:  1,
+				`polar_bridge_verifications_total{outcome="error",provider="clerk"}`: 1,
+			},
+		},
+		{
 			"slot wait and size",
 			func(m *metrics.Metrics) { m.SlotWait(time.Second); m.SetDatabaseSize(4096) },
 			map[string]float64{`polar_bridge_polar_slot_wait_seconds{}`: 1, `polar_bridge_database_size_bytes{}`: 4096},

@@ -5,7 +5,10 @@
 // (queue) or how Polar is asked (polar).
 package event
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Deletion says that one user was deleted at an identity provider and that the
 // customer with ExternalID has to go at Polar.
@@ -64,10 +67,22 @@ type Receipt struct {
 	Duplicates int
 }
 
+// Customer is what a look at Polar found. The zero value is nobody.
+type Customer struct {
+	// ID is Polar's own id.
+	ID string
+	// Type is "individual" or "team"; "" when Polar did not say.
+	Type string
+	// CreatedAt is when Polar made the customer, by Polar's clock.
+	CreatedAt time.Time
+}
+
 // Attempt is one try to carry out a Deletion.
 type Attempt struct {
 	Deletion
 
+	// ID identifies the deletion where it is kept.
+	ID int64
 	// Number counts the tries that reached Polar or failed to, from 1.
 	Number int
 	// AnswerLost says that an earlier attempt may have reached Polar although
@@ -78,10 +93,18 @@ type Attempt struct {
 	LostAnonymized bool
 	// DryRun says that everything but the DELETE is to be done.
 	DryRun bool
+	// Approved are the reasons that an operator lets this deletion pass.
+	Approved []HoldReason
+	// Seen is whom an earlier attempt found at Polar, or, for a verification,
+	// whom the deletion found.
+	Seen Customer
 }
 
+// Approves reports whether an operator lets the deletion pass that guard.
+func (a *Attempt) Approves(reason HoldReason) bool { return slices.Contains(a.Approved, reason) }
+
 // Result is what one Attempt came to. When the attempt failed, only
-// PolarStatus and AnswerLost mean anything.
+// PolarStatus, Anonymized, AnswerLost and Customer mean anything.
 type Result struct {
 	Outcome     Outcome
 	ConfirmedBy Confirmation
@@ -92,6 +115,17 @@ type Result struct {
 	Anonymized bool
 	// AnswerLost says that this attempt may have reached Polar unseen.
 	AnswerLost bool
+	// Customer is whom the look before the deletion found; of a finished
+	// deletion, who was deleted.
+	Customer Customer
+	// Loss is what a dry run found that a deletion would end; nil otherwise,
+	// and when Polar does not tell.
+	Loss *Loss
+}
+
+// Loss is what a deletion ends besides the customer.
+type Loss struct {
+	ActiveSubscriptions, GrantedBenefits int
 }
 
 // Outcome is how a deletion ended. The set is closed.
@@ -132,9 +166,16 @@ const (
 	HoldRejected      HoldReason = "rejected"      // Polar answered 400 or 422
 	HoldUnexpected    HoldReason = "unexpected"    // Polar answered oddly to this one only
 	HoldExhausted     HoldReason = "exhausted"     // it failed for longer than an operator should not know
+	HoldTeam          HoldReason = "team"          // the customer is a team: its subscription is many people's
+	HoldRecreated     HoldReason = "recreated"     // the customer was created after the user was deleted
+	HoldMassDeletion  HoldReason = "mass_deletion" // more were deleted within an hour than is usual
+	HoldResurrected   HoldReason = "resurrected"   // a customer with the same id was found after the deletion
 )
 
 // HoldReasons lists every HoldReason.
 func HoldReasons() []HoldReason {
-	return []HoldReason{HoldUnusableID, HoldUnaddressable, HoldRejected, HoldUnexpected, HoldExhausted}
+	return []HoldReason{
+		HoldUnusableID, HoldUnaddressable, HoldRejected, HoldUnexpected, HoldExhausted,
+		HoldTeam, HoldRecreated, HoldMassDeletion, HoldResurrected,
+	}
 }
