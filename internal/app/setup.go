@@ -11,7 +11,6 @@ import (
 
 	"github.com/polar-bridge/polar-bridge/handlers"
 	"github.com/polar-bridge/polar-bridge/internal/database"
-	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/identity"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
 	"github.com/polar-bridge/polar-bridge/internal/slots"
@@ -79,6 +78,7 @@ func (a *App) logSettings() {
 	if a.options.Config.Work.DryRun {
 		a.log.Warn("DRY_RUN is on: no customer is deleted at Polar")
 	}
+	a.logBlindGuards()
 }
 
 // watchSecrets logs when a rotated secret cannot be used.
@@ -127,11 +127,10 @@ func (a *App) openQueue(ctx context.Context) error {
 		return err
 	}
 	c := a.options.Config
+	deleter := a.deleter()
 	a.queue, err = queue.New(queue.Options{
 		Driver: a.db.Driver(), DB: a.db.Main, Reader: a.db.Reader,
-		Applier: deletion.New(deletion.Options{
-			Polar: a.polar, Slots: a.limiter, Metrics: a.metrics, Now: a.options.Now, Anonymize: c.Polar.Anonymize,
-		}),
+		Applier: deleter, Verifier: deleter, GracePeriod: c.Guards.GracePeriod, VerifyAfter: c.Guards.VerifyAfter,
 		Metrics: a.metrics, Logger: a.log, LogID: queue.LogID(c.Log.ExternalID, key), Now: a.options.Now,
 		Workers: c.Polar.Concurrency, BatchSize: a.options.BatchSize, Retention: c.Work.Retention, DryRun: c.Work.DryRun,
 	})

@@ -78,7 +78,7 @@ func startDemo(ctx context.Context, env *Env) (*demo, error) {
 	}
 	d.polar = polartest.New(polartest.Options{Token: d.token})
 	for _, id := range []string{demoAda, demoBen, demoCleo} {
-		d.polar.AddCustomer(polartest.Customer{ExternalID: id})
+		d.polar.AddCustomer(polartest.Customer{ExternalID: id, CreatedAt: time.Now().AddDate(-1, 0, 0)})
 	}
 	base, err := d.polar.Start("127.0.0.1:0") //nolint:contextcheck // it serves until it is closed
 	if err != nil {

@@ -22,10 +22,10 @@ type scene struct {
 	externalID string
 	eventID    string
 	forged     bool             // signed with another secret
-	fault      *polartest.Fault // what Polar's next call meets
+	fault      *polartest.Fault // what Polar's next DELETE meets
 
 	status  int               // the answer to the webhook
-	calls   []int             // what Polar answers to the calls that follow
+	calls   []int             // what Polar answers to the DELETEs that follow
 	line    map[string]string // the log line that tells the end
 	metric  string            // the series that counts it
 	outcome string            // for people
@@ -91,7 +91,7 @@ func (d *demo) play(ctx context.Context) ([]shown, error) {
 		seen := shown{scene: s}
 		start, before := time.Now(), d.polar.Calls()
 		if s.fault != nil {
-			d.polar.FailNext(1, *s.fault)
+			d.polar.FailNextOf(polartest.OperationDelete, 1, *s.fault)
 		}
 		var err error
 		if seen.gotStatus, seen.gotBody, err = d.deliver(ctx, s); err != nil {
@@ -102,7 +102,9 @@ func (d *demo) play(ctx context.Context) ([]shown, error) {
 		}
 		seen.took = time.Since(start)
 		for _, call := range d.polar.Journal()[before:] {
-			seen.gotCalls = append(seen.gotCalls, call.Status)
+			if call.Operation == polartest.OperationDelete {
+				seen.gotCalls = append(seen.gotCalls, call.Status)
+			}
 		}
 		if seen.gotMetric, err = d.metric(ctx, s.metric); err != nil {
 			return nil, err

@@ -84,6 +84,7 @@ func (c *doctorCommand) Run(ctx context.Context, env *Env, loader *config.Loader
 	d.checkSettings(problems)
 	d.checkProviders()
 	d.checkChoices()
+	d.checkGuards()
 	d.checkDatabase(ctx)
 	d.checkPolar(ctx)
 	if err := d.print(c.JSON); err != nil {

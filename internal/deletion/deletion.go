@@ -1,14 +1,18 @@
 // Package deletion is the use case: what happens to one deletion, from its
 // guards over a slot to Polar's answer and the verdict on it.
 //
-// It must not know how deletions are kept or retried (queue), nor how slots
-// are shared (slots).
+// It must not know how deletions are kept or retried (queue), how slots are
+// shared (slots), nor where deletions are counted (window).
 package deletion
 
 import (
 	"context"
 	"errors"
+	"fmt"
+	"sync/atomic"
 	"time"
+
+	"go.uber.org/zap"
 
 	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
@@ -19,6 +23,9 @@ import (
 const (
 	// callsTimeout bounds all calls to Polar of one attempt together.
 	callsTimeout = 12 * time.Second
+	// lookTimeout bounds the look, so that a slow Polar leaves the deletion
+	// behind it as much time.
+	lookTimeout = callsTimeout / 2
 	// reportTimeout bounds what is written down after them.
 	reportTimeout = 2 * time.Second
 	// mendingPause is how long all calls rest when only an operator, or Polar,
@@ -26,12 +33,12 @@ const (
 	mendingPause = time.Minute
 )
 
-// Slots hands out the right to send one request to Polar.
+// Slots hands out the right to send requests to Polar.
 type Slots interface {
-	// Take waits for a slot. The answer to the request is told to answered:
-	// pause is "" when Polar answered sensibly, else why everybody must stop,
-	// for the time wait.
-	Take(ctx context.Context) (answered func(ctx context.Context, pause string, wait time.Duration) error, err error)
+	// Take waits for so many slots together. How Polar answered is told to
+	// answered, once for all of them: pause is "" when it answered sensibly,
+	// else why everybody must stop, for the time wait.
+	Take(ctx context.Context, requests int) (answered func(ctx context.Context, pause string, wait time.Duration) error, err error)
 	// Spend counts one more request under a slot already taken.
 	Spend(ctx context.Context) error
 }
@@ -41,91 +48,139 @@ type Options struct {
 	Polar   *polar.Client
 	Slots   Slots
 	Metrics *metrics.Metrics
-	Now     func() time.Time
+	// Logger hears when guards are blind; nil is nobody.
+	Logger *zap.Logger
+	Now    func() time.Time
 	// Anonymize asks Polar to erase name and e-mail too. Polar takes that with
 	// the first call or never.
 	Anonymize bool
+
+	// GracePeriod is how long after its arrival a deletion is not tried.
+	GracePeriod time.Duration
+	// Confirmer asks the identity provider; nil asks nobody.
+	Confirmer Confirmer
+	// LookBeforeDelete looks the customer up first. Without it HoldTeam,
+	// HoldRecreated and Window do nothing.
+	LookBeforeDelete bool
+	// HoldTeam holds deletions of teams.
+	HoldTeam bool
+	// HoldRecreated holds deletions of customers younger than the event.
+	HoldRecreated bool
+	// Window holds deletions beyond what is usual; nil holds none.
+	Window Window
 }
 
 // Deleter carries out deletions.
-type Deleter struct{ options Options }
+type Deleter struct {
+	options Options
+	blind   atomic.Bool // a look was impossible, and that was said
+}
 
 // New returns a Deleter.
-func New(o Options) *Deleter { return &Deleter{options: o} }
+func New(o Options) *Deleter {
+	if o.Logger == nil {
+		o.Logger = zap.NewNop()
+	}
+	return &Deleter{options: o}
+}
 
-// Apply makes one attempt. Errors: fault.Held when a human must look (the
-// reason is an event.HoldReason), fault.Paused when it must wait and nothing
-// was tried, fault.Unavailable when another attempt may succeed, and an error
-// that wraps context.Canceled when ctx was cancelled.
+// Apply makes one attempt: guards that need nobody, then slots, then the look
+// and its guards, then the deletion. Errors: fault.Held when a human must look
+// (the reason is an event.HoldReason), fault.Paused when it must wait and
+// nothing was tried, fault.Unavailable when another attempt may succeed, and an
+// error that wraps context.Canceled when ctx was cancelled.
 func (d *Deleter) Apply(ctx context.Context, a event.Attempt) (event.Result, error) {
+	result, err := d.apply(ctx, a)
+	if err != nil {
+		err = fmt.Errorf("delete customer: %w", err)
+	}
+	return result, err
+}
+
+func (d *Deleter) apply(ctx context.Context, a event.Attempt) (event.Result, error) {
 	if err := polar.CheckExternalID(a.ExternalID); err != nil {
 		return event.Result{}, held(event.HoldUnaddressable, err)
 	}
-	if a.DryRun {
-		return event.Result{Outcome: event.OutcomeDryRun}, nil
+	if err := d.grace(a); err != nil {
+		return event.Result{}, err
 	}
+	if err := d.confirm(ctx, a); err != nil {
+		return event.Result{}, err
+	}
+	requests := 1
+	if d.options.LookBeforeDelete {
+		requests = 2
+	}
+	result := event.Result{}
+	err := d.withSlots(ctx, requests, func(calls context.Context) verdict {
+		v := d.ask(calls, a, &result)
+		if v.err == nil {
+			result.Outcome, result.ConfirmedBy = v.outcome, v.confirmedBy
+		}
+		return v
+	})
+	if result.ConfirmedBy == event.ConfirmedByRetry {
+		result.Anonymized = a.LostAnonymized
+		if result.Customer == (event.Customer{}) {
+			result.Customer = a.Seen
+		}
+	}
+	return result, err
+}
+
+// ask makes the calls to Polar, each guard in its place before the deletion.
+func (d *Deleter) ask(ctx context.Context, a event.Attempt, result *event.Result) verdict {
+	seen, v := d.look(ctx, a, result)
+	if v.err != nil {
+		return v
+	}
+	for _, guard := range []func(context.Context, event.Attempt, sighting) error{d.team, d.recreated, d.mass} {
+		if err := guard(ctx, a, seen); err != nil {
+			return verdict{err: err}
+		}
+	}
+	if a.DryRun {
+		return d.assess(ctx, a, seen, result)
+	}
+	return d.delete(ctx, a, result)
+}
+
+// withSlots takes slots for so many requests, makes them, and tells everybody
+// what their verdict means for all calls.
+func (d *Deleter) withSlots(ctx context.Context, requests int, ask func(context.Context) verdict) error {
 	asked := d.options.Now()
-	answered, err := d.options.Slots.Take(ctx)
+	answered, err := d.options.Slots.Take(ctx, requests)
 	d.options.Metrics.SlotWait(d.options.Now().Sub(asked))
 	if err != nil {
-		return event.Result{}, err
+		return err
 	}
 	calls, cancel := context.WithTimeout(ctx, callsTimeout)
 	defer cancel()
-	answer, err := d.options.Polar.DeleteCustomer(calls, a.ExternalID, d.options.Anonymize)
-	d.options.Metrics.Attempt(a.Provider, string(answer.Result))
-
-	result := event.Result{PolarStatus: answer.StatusCode, AnswerLost: answer.AnswerLost}
-	result.Anonymized = d.options.Anonymize && (answer.AnswerLost || answer.Result == polar.ResultDeleted)
-	if err != nil && ctx.Err() != nil {
+	v := ask(calls)
+	if v.unanswered && ctx.Err() != nil {
 		// We broke it off ourselves: that says nothing about Polar.
-		return result, err
-	}
-	v := d.judge(calls, a, answer, err)
-	if v.err != nil && errors.Is(ctx.Err(), context.Canceled) && errors.Is(v.err, context.Canceled) {
-		return result, v.err // so was the probe
+		return v.err
 	}
 	report, done := context.WithTimeout(context.WithoutCancel(ctx), reportTimeout)
 	defer done()
 	reported := answered(report, v.pause, v.wait)
 	if v.err != nil {
-		return result, errors.Join(v.err, reported)
+		return errors.Join(v.err, reported)
 	}
 	// What was not written down here the next caller finds out by itself.
-	result.Outcome, result.ConfirmedBy = v.outcome, v.confirmedBy
-	if v.confirmedBy == event.ConfirmedByRetry {
-		result.Anonymized = a.LostAnonymized
-	}
-	return result, nil
+	return nil
 }
 
-// verdict is what one answer of Polar means: for this deletion and for all.
+// verdict is what the answers of Polar mean: for this deletion and for all.
 type verdict struct {
 	outcome     event.Outcome
 	confirmedBy event.Confirmation
 	err         error
+	// unanswered says that the last request got no answer, or did not go out.
+	unanswered bool
 	// pause is why all calls must stop, for the time wait; "" to go on.
 	pause string
 	wait  time.Duration
-}
-
-func (d *Deleter) judge(ctx context.Context, a event.Attempt, answer polar.Answer, err error) verdict {
-	switch answer.Result {
-	case polar.ResultDeleted:
-		return verdict{outcome: event.OutcomeDeleted, confirmedBy: event.ConfirmedByAnswer}
-	case polar.ResultNotFound:
-		if a.AnswerLost {
-			return verdict{outcome: event.OutcomeDeleted, confirmedBy: event.ConfirmedByRetry}
-		}
-		return verdict{outcome: event.OutcomeNotFound, confirmedBy: event.ConfirmedByAnswer}
-	case polar.ResultRejected:
-		return verdict{err: held(event.HoldRejected, refusal(answer))}
-	case polar.ResultUnexpected:
-		return d.probe(ctx, answer)
-	case polar.ResultRateLimited, polar.ResultUnauthorized, polar.ResultServerError, polar.ResultNetworkError:
-		return notNow(answer, err)
-	}
-	return verdict{err: held(event.HoldUnexpected, refusal(answer))}
 }
 
 // notNow is the verdict on an answer that concerns all deletions alike.
@@ -136,14 +191,15 @@ func notNow(answer polar.Answer, err error) verdict {
 	case polar.ResultUnauthorized:
 		return paused(fault.PauseUnauthorized, mendingPause, answer)
 	case polar.ResultServerError, polar.ResultNetworkError:
+		unanswered := err != nil
 		if err == nil {
 			err = refusal(answer)
 		}
 		return verdict{
-			err:   fault.New(fault.Unavailable, string(answer.Result), "delete customer: %w", err),
-			pause: fault.PauseOutage,
+			err:        fault.New(fault.Unavailable, string(answer.Result), "%w", err),
+			unanswered: unanswered, pause: fault.PauseOutage,
 		}
-	case polar.ResultDeleted, polar.ResultNotFound, polar.ResultRejected, polar.ResultUnexpected:
+	case polar.ResultDeleted, polar.ResultNotFound, polar.ResultRejected, polar.ResultUnexpected, polar.ResultFound:
 	}
 	return paused(fault.PauseUnexpected, mendingPause, answer)
 }
@@ -153,7 +209,7 @@ func notNow(answer polar.Answer, err error) verdict {
 // everything is, and all calls pause.
 func (d *Deleter) probe(ctx context.Context, odd polar.Answer) verdict {
 	if err := d.options.Slots.Spend(ctx); err != nil {
-		return verdict{err: err, pause: fault.PauseUnexpected, wait: mendingPause}
+		return verdict{err: err, unanswered: true, pause: fault.PauseUnexpected, wait: mendingPause}
 	}
 	answer, err := d.options.Polar.Probe(ctx)
 	if answer.Result == polar.ResultNotFound {
@@ -164,11 +220,11 @@ func (d *Deleter) probe(ctx context.Context, odd polar.Answer) verdict {
 
 func paused(reason string, wait time.Duration, answer polar.Answer) verdict {
 	return verdict{
-		err:   fault.New(fault.Paused, reason, "delete customer: %w", refusal(answer)).After(wait),
+		err:   fault.New(fault.Paused, reason, "%w", refusal(answer)).After(wait),
 		pause: reason, wait: wait,
 	}
 }
 
 func held(reason event.HoldReason, err error) error {
-	return fault.New(fault.Held, string(reason), "delete customer: %w", err)
+	return fault.New(fault.Held, string(reason), "%w", err)
 }

@@ -8,6 +8,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/event"
@@ -34,13 +37,17 @@ type freeSlots struct {
 
 	mutex   sync.Mutex
 	reports []report
+	taken   []int
 	spent   int
 }
 
-func (f *freeSlots) Take(context.Context) (func(context.Context, string, time.Duration) error, error) {
+func (f *freeSlots) Take(_ context.Context, requests int) (func(context.Context, string, time.Duration) error, error) {
 	if f.refuse != nil {
 		return nil, f.refuse
 	}
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	f.taken = append(f.taken, requests)
 	return func(ctx context.Context, pause string, wait time.Duration) error {
 		f.mutex.Lock()
 		defer f.mutex.Unlock()
@@ -59,31 +66,77 @@ func (f *freeSlots) Spend(context.Context) error {
 type harness struct {
 	*deletion.Deleter
 
-	polar *polartest.Server
-	slots *freeSlots
+	polar    *polartest.Server
+	slots    *freeSlots
+	customer polartest.Customer // user_1
+	logs     *observer.ObservedLogs
+	registry *prometheus.Registry
 }
 
+// newHarness is a Deleter with the guards as they are shipped, but for the
+// window, and a customer user_1 who is older than the event.
 func newHarness(t *testing.T, change ...func(*deletion.Options)) *harness {
 	t.Helper()
-	h := &harness{polar: polartest.Start(t, polartest.Options{}), slots: &freeSlots{}}
+	core, logs := observer.New(zapcore.DebugLevel)
+	h := &harness{polar: polartest.Start(t, polartest.Options{}), slots: &freeSlots{}, logs: logs, registry: prometheus.NewRegistry()}
 	client := polar.New(polar.Options{
 		BaseURL: h.polar.URL(), Token: func() string { return polartest.DefaultToken }, Timeout: time.Second, Now: time.Now,
 	})
 	t.Cleanup(client.CloseIdleConnections)
 	o := deletion.Options{
-		Polar: client, Slots: h.slots, Now: time.Now,
-		Metrics: metrics.New(prometheus.NewRegistry(), metrics.Options{Providers: []string{"clerk"}}),
+		Polar: client, Slots: h.slots, Now: time.Now, Logger: zap.New(core),
+		Metrics:          metrics.New(h.registry, metrics.Options{Providers: []string{"clerk"}}),
+		LookBeforeDelete: true, HoldTeam: true, HoldRecreated: true,
 	}
 	for _, c := range change {
 		c(&o)
 	}
 	h.Deleter = deletion.New(o)
-	h.polar.AddCustomer(polartest.Customer{ExternalID: "user_1"})
+	h.customer = h.polar.AddCustomer(polartest.Customer{ExternalID: "user_1", CreatedAt: occurred().Add(-time.Hour)})
 	return h
 }
 
+// deletes are the DELETEs that reached Polar, probes included.
+func (h *harness) deletes() int { return h.polar.CallsOf(polartest.OperationDelete) }
+
+// attempts is the counter of attempts with the result.
+func (h *harness) attempts(t *testing.T, result string) float64 {
+	t.Helper()
+	families, err := h.registry.Gather()
+	require.NoError(t, err)
+	for _, family := range families {
+		for _, metric := range family.GetMetric() {
+			labels := map[string]string{}
+			for _, label := range metric.GetLabel() {
+				labels[label.GetName()] = label.GetValue()
+			}
+			if family.GetName() == "polar_bridge_deletion_attempts_total" && labels["provider"] == "clerk" && labels["result"] == result {
+				return metric.GetCounter().GetValue()
+			}
+		}
+	}
+	require.FailNow(t, "no such series", result)
+	return 0
+}
+
+// breakDeletes makes all DELETEs fail, and no look.
+func breakDeletes(s *polartest.Server, fault polartest.Fault) {
+	s.SetFaultFunc(func(e polartest.Entry) polartest.Fault {
+		if e.Operation == polartest.OperationDelete {
+			return fault
+		}
+		return polartest.Fault{}
+	})
+}
+
+// occurred is when the events of these tests happened.
+func occurred() time.Time { return time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC) }
+
 func attempt(externalID string) event.Attempt {
-	return event.Attempt{Deletion: event.Deletion{Provider: "clerk", EventID: "e", ExternalID: externalID}, Number: 1}
+	return event.Attempt{
+		Deletion: event.Deletion{Provider: "clerk", EventID: "e", UserID: externalID, ExternalID: externalID, OccurredAt: occurred(), ReceivedAt: occurred()},
+		ID:       7, Number: 1,
+	}
 }
 
 func TestACustomerIsDeleted(t *testing.T) {
@@ -94,9 +147,16 @@ func TestACustomerIsDeleted(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, event.Result{
 			Outcome: event.OutcomeDeleted, ConfirmedBy: event.ConfirmedByAnswer, PolarStatus: 204, Anonymized: anonymize,
+			Customer: event.Customer{ID: h.customer.ID, Type: "individual", CreatedAt: h.customer.CreatedAt},
 		}, result)
-		require.Equal(t, []report{{}}, h.slots.reports)
-		require.Equal(t, anonymize, h.polar.Journal()[0].Anonymize)
+		require.Equal(t, []report{{}}, h.slots.reports, "one report for both requests")
+		require.Equal(t, []int{2}, h.slots.taken, "both slots together")
+		calls := h.polar.Journal()
+		require.Len(t, calls, 2)
+		require.Equal(t, polartest.OperationGet, calls[0].Operation)
+		require.False(t, calls[0].Anonymize)
+		require.Equal(t, polartest.OperationDelete, calls[1].Operation)
+		require.Equal(t, anonymize, calls[1].Anonymize)
 	}
 }
 
@@ -129,7 +189,7 @@ func TestOnlyTheRequestThatDeletedSaysWhetherItAnonymized(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, lost, result.Anonymized, "what the earlier request asked for counts")
 	}
-	h.polar.FailNext(1, polartest.ResetAfterCommit())
+	h.polar.FailNextOf(polartest.OperationDelete, 1, polartest.ResetAfterCommit())
 	result, err = h.Apply(t.Context(), attempt("user_1"))
 	require.Error(t, err)
 	require.True(t, result.AnswerLost)
@@ -140,21 +200,21 @@ func TestAProbeThatCannotBeCountedLeavesThePause(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
 	h.slots.spendError = fault.New(fault.Unavailable, fault.ReasonDatabase, "locked")
-	h.polar.SetFault(polartest.RouteMissing())
+	breakDeletes(h.polar, polartest.RouteMissing())
 	_, err := h.Apply(t.Context(), attempt("user_1"))
 	require.Equal(t, fault.Unavailable, fault.KindOf(err))
 	require.Equal(t, []report{{fault.PauseUnexpected, time.Minute}}, h.slots.reports)
-	require.Equal(t, 1, h.polar.Calls())
+	require.Equal(t, 1, h.deletes())
 }
 
 func TestAProbeBrokenOffByUsSaysNothingAboutPolar(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
-	h.polar.FailNext(1, polartest.RouteMissing())
-	h.polar.FailNext(1, polartest.Hang())
+	h.polar.FailNextOf(polartest.OperationDelete, 1, polartest.RouteMissing())
+	h.polar.FailNextOf(polartest.OperationDelete, 1, polartest.Hang())
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
-		if err := h.polar.WaitForCalls(ctx, 2); err == nil {
+		if err := h.polar.WaitForCallsOf(ctx, polartest.OperationDelete, 2); err == nil {
 			cancel()
 		}
 	}()
@@ -165,13 +225,13 @@ func TestAProbeBrokenOffByUsSaysNothingAboutPolar(t *testing.T) {
 
 func TestVerdicts(t *testing.T) {
 	t.Parallel()
-	unreachable := func(s *polartest.Server) { s.RevokeToken(polartest.DefaultToken) }
 	always := func(f polartest.Fault) func(*polartest.Server) {
-		return func(s *polartest.Server) { s.SetFault(f) }
+		return func(s *polartest.Server) { breakDeletes(s, f) }
 	}
 	once := func(f polartest.Fault) func(*polartest.Server) {
-		return func(s *polartest.Server) { s.FailNext(1, f) }
+		return func(s *polartest.Server) { s.FailNextOf(polartest.OperationDelete, 1, f) }
 	}
+	revoked := polartest.Status(401, "application/json", `{"error":"invalid_token"}`)
 	tests := []struct {
 		name   string
 		broken func(*polartest.Server)
@@ -179,10 +239,10 @@ func TestVerdicts(t *testing.T) {
 		reason string
 		report report
 		lost   bool
-		calls  int
+		calls  int // DELETEs
 	}{
 		{name: "429 stops everybody", broken: always(polartest.RateLimited(8 * time.Second)), kind: fault.Paused, reason: fault.PauseRateLimited, report: report{fault.PauseRateLimited, 8 * time.Second}, calls: 1},
-		{name: "a revoked token stops everybody", broken: unreachable, kind: fault.Paused, reason: fault.PauseUnauthorized, report: report{fault.PauseUnauthorized, time.Minute}, calls: 1},
+		{name: "a revoked token stops everybody", broken: always(revoked), kind: fault.Paused, reason: fault.PauseUnauthorized, report: report{fault.PauseUnauthorized, time.Minute}, calls: 1},
 		{name: "500 is tried again", broken: always(polartest.InternalError()), kind: fault.Unavailable, reason: "server_error", report: report{pause: fault.PauseOutage}, calls: 1},
 		{name: "a gateway's error may hide a success", broken: always(polartest.Gateway(520)), kind: fault.Unavailable, reason: "server_error", report: report{pause: fault.PauseOutage}, lost: true, calls: 1},
 		{name: "a challenge page is tried again", broken: always(polartest.Challenge()), kind: fault.Unavailable, reason: "server_error", report: report{pause: fault.PauseOutage}, calls: 1},
@@ -194,8 +254,8 @@ func TestVerdicts(t *testing.T) {
 		{name: "a redirect stops everybody", broken: always(polartest.Redirect("/elsewhere")), kind: fault.Paused, reason: fault.PauseUnexpected, report: report{fault.PauseUnexpected, time.Minute}, calls: 2},
 		{name: "a web page stops everybody", broken: always(polartest.HTMLPage()), kind: fault.Paused, reason: fault.PauseUnexpected, report: report{fault.PauseUnexpected, time.Minute}, calls: 2},
 		{name: "an odd answer in an outage is an outage", broken: func(s *polartest.Server) {
-			s.FailNext(1, polartest.RouteMissing())
-			s.SetFault(polartest.Gateway(503))
+			s.FailNextOf(polartest.OperationDelete, 1, polartest.RouteMissing())
+			breakDeletes(s, polartest.Gateway(503))
 		}, kind: fault.Unavailable, reason: "server_error", report: report{pause: fault.PauseOutage}, calls: 2},
 	}
 	for _, tt := range tests {
@@ -209,7 +269,8 @@ func TestVerdicts(t *testing.T) {
 			require.Equal(t, tt.report.wait, fault.RetryAfterOf(err))
 			require.Equal(t, []report{tt.report}, h.slots.reports)
 			require.Equal(t, tt.lost, result.AnswerLost)
-			require.Equal(t, tt.calls, h.polar.Calls())
+			require.Equal(t, tt.calls, h.deletes())
+			require.Equal(t, 1, h.polar.CallsOf(polartest.OperationGet))
 			require.Equal(t, tt.calls-1, h.slots.spent, "every further request is counted")
 			require.NotContains(t, err.Error(), "user_1")
 			require.NotContains(t, err.Error(), polartest.DefaultToken)
@@ -228,17 +289,6 @@ func TestAnIDThatPolarCannotAddressIsHeldUnasked(t *testing.T) {
 	require.Zero(t, h.polar.Calls())
 }
 
-func TestADryRunAsksNobody(t *testing.T) {
-	t.Parallel()
-	h := newHarness(t)
-	dry := attempt("user_1")
-	dry.DryRun = true
-	result, err := h.Apply(t.Context(), dry)
-	require.NoError(t, err)
-	require.Equal(t, event.Result{Outcome: event.OutcomeDryRun}, result)
-	require.Zero(t, h.polar.Calls())
-}
-
 func TestWithoutASlotNothingIsSent(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
@@ -251,10 +301,10 @@ func TestWithoutASlotNothingIsSent(t *testing.T) {
 func TestACallBrokenOffByUsSaysNothingAboutPolar(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
-	h.polar.SetFault(polartest.Hang())
+	breakDeletes(h.polar, polartest.Hang())
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
-		if err := h.polar.WaitForCalls(ctx, 1); err == nil {
+		if err := h.polar.WaitForCallsOf(ctx, polartest.OperationDelete, 1); err == nil {
 			cancel()
 		}
 	}()
@@ -272,7 +322,7 @@ func TestAnErrorSaysHowPolarAnswered(t *testing.T) {
 		`^delete customer: polar delete_customer: .*(reset|EOF)`:                                 polartest.ResetBeforeCommit(),
 	} {
 		h := newHarness(t)
-		h.polar.SetFault(broken)
+		breakDeletes(h.polar, broken)
 		_, err := h.Apply(t.Context(), attempt("user_1"))
 		require.Regexp(t, want, err.Error())
 	}

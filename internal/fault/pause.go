@@ -16,3 +16,6 @@ func PauseReasons() []string {
 
 // ReasonNoSlot says that no request was due within a worker's patience.
 const ReasonNoSlot = "no_slot"
+
+// ReasonGrace says that a deletion's grace period is not over.
+const ReasonGrace = "grace_period"

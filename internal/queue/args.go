@@ -15,6 +15,7 @@ const (
 	queueDryRun    = "dry_run"
 	kindDeletion   = "delete_customer"
 	kindDryRun     = "delete_customer_dry_run"
+	kindVerify     = "verify_customer"
 )
 
 // argsVersion is written into every job. Fields are only ever added; a change
@@ -40,6 +41,10 @@ type args struct {
 	ReceivedAt time.Time `json:"received_at"`
 	Version    int       `json:"version"`
 
+	// Of a verification: the deletion's id in the queue, and whom it deleted.
+	DeletionID int64  `json:"deletion_id,omitempty"`
+	CustomerID string `json:"customer_id,omitempty"`
+
 	// retryAt is when the worker wants the job again, asked for by River after
 	// the attempt. It is zero for a job that is rescued: that runs at once.
 	retryAt time.Time
@@ -59,9 +64,16 @@ type dryRunArgs args
 // Kind implements river.JobArgs.
 func (dryRunArgs) Kind() string { return kindDryRun }
 
-// arguments gives the generic worker access to what both kinds share.
+// verifyArgs is a look some time after a deletion.
+type verifyArgs args
+
+// Kind implements river.JobArgs.
+func (verifyArgs) Kind() string { return kindVerify }
+
+// arguments gives the generic worker access to what all kinds share.
 func (a *deletionArgs) arguments() *args { return (*args)(a) }
 func (a *dryRunArgs) arguments() *args   { return (*args)(a) }
+func (a *verifyArgs) arguments() *args   { return (*args)(a) }
 
 func (a *args) deletion() event.Deletion {
 	return event.Deletion{

@@ -56,7 +56,7 @@ func newClockStatements(driver string) clockStatements {
 // The reader looks first, so that writers are not disturbed.
 func (q *Queue) moveToPresent(ctx context.Context) (moved int64, err error) {
 	s := newClockStatements(q.options.Driver.DatabaseName())
-	misplaced := ` FROM river_job WHERE kind IN ('` + kindDeletion + `', '` + kindDryRun + `')
+	misplaced := ` FROM river_job WHERE kind IN ('` + kindDeletion + `', '` + kindDryRun + `', '` + kindVerify + `')
 		AND state IN ('available', 'retryable', 'scheduled') AND scheduled_at < ` + heldFrom + `
 		AND coalesce(attempted_at, created_at) > ` + s.future
 	var some bool

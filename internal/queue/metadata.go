@@ -1,9 +1,12 @@
 package queue
 
 import (
+	"context"
+	"fmt"
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
 
 	"github.com/polar-bridge/polar-bridge/internal/event"
@@ -24,6 +27,11 @@ const (
 	keyPolarStatus = "polar_status"
 	keyAnswerLost  = "answer_lost"
 	keyAnonymized  = "answer_lost_anonymized"
+
+	keyCustomerID        = "customer_id"
+	keyCustomerType      = "customer_type"
+	keyCustomerCreatedAt = "customer_created_at"
+	keyVerifiedAt        = "verified_at"
 )
 
 // metadata is what this package reads of a job's metadata. Rescued is River's
@@ -42,6 +50,72 @@ func answerLost(job *rivertype.JobRow) (lost, anonymized bool) {
 		return true, false // unreadable: claim no more than what a lost answer allows
 	}
 	return m.AnswerLost || m.Rescued > 0, m.Anonymized
+}
+
+// approvals returns the reasons that an operator lets the deletion pass: none
+// when they cannot be read.
+func approvals(job *rivertype.JobRow) []event.HoldReason {
+	var m struct {
+		Approved []event.HoldReason `json:"approved"`
+	}
+	if err := json.Unmarshal(job.Metadata, &m); err != nil {
+		return nil
+	}
+	return m.Approved
+}
+
+// seen returns whom an earlier attempt found at Polar.
+func seen(job *rivertype.JobRow) event.Customer {
+	var m struct {
+		ID        string    `json:"customer_id"`
+		Type      string    `json:"customer_type"`
+		CreatedAt time.Time `json:"customer_created_at"`
+	}
+	if err := json.Unmarshal(job.Metadata, &m); err != nil {
+		return event.Customer{}
+	}
+	return event.Customer{ID: m.ID, Type: m.Type, CreatedAt: m.CreatedAt}
+}
+
+// sentBackAt returns when an operator last sent the deletion on its way again,
+// zero when nobody has.
+func sentBackAt(job *rivertype.JobRow) (last time.Time) {
+	var m struct {
+		Actions []struct {
+			At     time.Time `json:"at"`
+			Action string    `json:"action"`
+		} `json:"actions"`
+	}
+	if err := json.Unmarshal(job.Metadata, &m); err != nil {
+		return time.Time{}
+	}
+	for _, done := range m.Actions {
+		if (done.Action == "approve" || done.Action == "retry") && done.At.After(last) {
+			last = done.At
+		}
+	}
+	return last
+}
+
+// noteCustomer puts onto the job whom a look found.
+func noteCustomer(ctx context.Context, found event.Customer) error {
+	if found.ID == "" {
+		return nil
+	}
+	return note(ctx, map[string]any{
+		keyCustomerID: found.ID, keyCustomerType: found.Type,
+		keyCustomerCreatedAt: found.CreatedAt.UTC().Format(time.RFC3339Nano),
+	})
+}
+
+// note puts values onto the job that is being worked on.
+func note(ctx context.Context, values map[string]any) error {
+	for name, value := range values {
+		if err := river.MetadataSet(ctx, name, value); err != nil {
+			return fmt.Errorf("note %s: %w", name, err)
+		}
+	}
+	return nil
 }
 
 func heldMetadata(reason event.HoldReason, at time.Time) []byte {

@@ -49,8 +49,10 @@ type Options struct {
 	Driver     riverdriver.Driver[*sql.Tx]
 	DB, Reader *sql.DB
 	Applier    Applier
-	Metrics    *metrics.Metrics
-	Logger     *zap.Logger
+	// Verifier looks after deletions; nil leaves verifications alone.
+	Verifier Verifier
+	Metrics  *metrics.Metrics
+	Logger   *zap.Logger
 	// LogID turns an external id into what the log may say of it.
 	LogID func(id string) string
 	Now   func() time.Time
@@ -61,6 +63,11 @@ type Options struct {
 	BatchSize int
 	// Retention is how long done and cancelled deletions are kept.
 	Retention time.Duration
+	// GracePeriod is how long the Applier lets a deletion wait at first.
+	GracePeriod time.Duration
+	// VerifyAfter is how long after a deletion Polar is asked whether the
+	// customer stayed away; 0 is never.
+	VerifyAfter time.Duration
 	// DryRun stores new deletions as dry runs and leaves the real ones waiting.
 	DryRun bool
 }
@@ -85,6 +92,12 @@ func New(o Options) (*Queue, error) {
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &worker[deletionArgs, *deletionArgs]{options: &o})
 	river.AddWorker(workers, &worker[dryRunArgs, *dryRunArgs]{options: &o, dryRun: true})
+
+	if o.Verifier == nil {
+		o.VerifyAfter = 0
+	} else {
+		river.AddWorker(workers, &worker[verifyArgs, *verifyArgs]{options: &o, verify: true})
+	}
 
 	queues := map[string]river.QueueConfig{queueDryRun: {MaxWorkers: o.Workers}}
 	if !o.DryRun {

@@ -37,7 +37,7 @@ func TestAFinishedDeletionSaysForEverWhatHappened(t *testing.T) {
 		got := h.applier.wait(t, 1)[0]
 		require.WithinDuration(t, d.OccurredAt, got.OccurredAt, time.Millisecond)
 		got.OccurredAt, got.ReceivedAt, d.OccurredAt, d.ReceivedAt = time.Time{}, time.Time{}, time.Time{}, time.Time{}
-		require.Equal(t, event.Attempt{Deletion: d, Number: 1}, got)
+		require.Equal(t, event.Attempt{Deletion: d, ID: 1, Number: 1}, got)
 
 		line := h.line(t, "deletion finished")
 		require.Equal(t, "deleted", line["outcome"])

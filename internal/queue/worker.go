@@ -25,6 +25,7 @@ type worker[T river.JobArgs, P interface {
 
 	options *Options
 	dryRun  bool
+	verify  bool
 }
 
 // Work implements river.Worker.
@@ -34,9 +35,14 @@ func (w *worker[T, P]) Work(ctx context.Context, job *river.Job[T]) error {
 	r := run{
 		Options: w.options, job: job.JobRow, args: stored, start: w.options.Now(),
 		attempt: event.Attempt{
-			Deletion: stored.deletion(), Number: job.Attempt,
+			Deletion: stored.deletion(), ID: job.ID, Number: job.Attempt,
 			AnswerLost: lost, LostAnonymized: anonymized, DryRun: w.dryRun,
+			Approved: approvals(job.JobRow), Seen: seen(job.JobRow),
 		},
+	}
+	if w.verify {
+		r.attempt.Seen = event.Customer{ID: stored.CustomerID}
+		return r.verify(ctx)
 	}
 	return r.work(ctx)
 }
@@ -76,19 +82,19 @@ func (r *run) work(ctx context.Context) error {
 	if r.args.Version > argsVersion {
 		// What it means is not known here. A newer replica may come for it; if
 		// none does, it ends in front of a human as any other failure.
-		return r.retry(ctx, event.Result{}, fault.New(fault.Unavailable, reasonNewerArgs,
-			"the deletion was stored in version %d, this program knows %d: start the newer polar-bridge", r.args.Version, argsVersion))
+		return r.retry(ctx, event.Result{}, r.newerVersion())
 	}
 	if r.attempt.UnusableID != "" {
 		return r.hold(ctx, event.Result{}, event.HoldUnusableID)
 	}
 	result, err := r.apply(ctx)
 	if result.AnswerLost {
-		for name, value := range map[string]bool{keyAnswerLost: true, keyAnonymized: result.Anonymized} {
-			if err := river.MetadataSet(ctx, name, value); err != nil {
-				return fmt.Errorf("note a lost answer: %w", err)
-			}
+		if err := noteLostAnswer(ctx, result); err != nil {
+			return err
 		}
+	}
+	if err := noteCustomer(ctx, result.Customer); err != nil {
+		return err
 	}
 	if err != nil && errors.Is(ctx.Err(), context.Canceled) {
 		// The program stops, or an operator cancels. River looks for
@@ -98,18 +104,31 @@ func (r *run) work(ctx context.Context) error {
 	return r.verdict(ctx, result, err)
 }
 
+func (r *run) newerVersion() error {
+	return fault.New(fault.Unavailable, reasonNewerArgs,
+		"the deletion was stored in version %d, this program knows %d: start the newer polar-bridge", r.args.Version, argsVersion)
+}
+
+// noteLostAnswer notes that a repeat may find what this attempt has done.
+func noteLostAnswer(ctx context.Context, result event.Result) error {
+	return note(ctx, map[string]any{keyAnswerLost: true, keyAnonymized: result.Anonymized})
+}
+
 // apply makes the attempt. A panic is a failure like any other: River would
 // count attempts without ever asking how old the deletion is, and would write
 // down what the panic says.
 func (r *run) apply(ctx context.Context) (result event.Result, err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			result = event.Result{AnswerLost: true}
-			err = fault.New(fault.Internal, fault.ReasonPanic, "panic of type %T", v)
-			r.Logger.Error("attempt panicked", append(r.fields(r.attempt.Deletion), zap.String("type", fmt.Sprintf("%T", v)), zap.Stack("stack"))...)
+			result, err = event.Result{AnswerLost: true}, r.panicked(v)
 		}
 	}()
 	return r.Applier.Apply(ctx, r.attempt)
+}
+
+func (r *run) panicked(v any) error {
+	r.Logger.Error("attempt panicked", append(r.fields(r.attempt.Deletion), zap.String("type", fmt.Sprintf("%T", v)), zap.Stack("stack"))...)
+	return fault.New(fault.Internal, fault.ReasonPanic, "panic of type %T", v)
 }
 
 // verdict turns a fault into River's verdict. It is the only place that does.
@@ -135,31 +154,47 @@ type output struct {
 	PolarStatus int                `json:"polar_status,omitempty"`
 	Anonymized  bool               `json:"anonymized"`
 	FinishedAt  time.Time          `json:"finished_at"`
+	// CustomerID is Polar's own id of whom was deleted.
+	CustomerID string `json:"customer_id,omitempty"`
+	// What a dry run found that a deletion would end.
+	ActiveSubscriptions *int `json:"active_subscriptions,omitempty"`
+	GrantedBenefits     *int `json:"granted_benefits,omitempty"`
 }
 
 func (r *run) finish(ctx context.Context, result event.Result) error {
 	now := r.Now()
-	err := river.RecordOutput(ctx, output{
+	finished := output{
 		Outcome: result.Outcome, ConfirmedBy: result.ConfirmedBy, PolarStatus: result.PolarStatus,
 		Anonymized: result.Anonymized, FinishedAt: now.UTC(),
-	})
-	if err != nil {
+	}
+	fields := []zap.Field{zap.String("outcome", string(result.Outcome)), zap.String("confirmed_by", string(result.ConfirmedBy))}
+	if result.Outcome == event.OutcomeDeleted {
+		finished.CustomerID = result.Customer.ID
+		if err := r.verifyLater(ctx, result.Customer.ID); err != nil {
+			// The repeat finds nobody; it must not take that for "never there".
+			return errors.Join(noteLostAnswer(ctx, result), r.retry(ctx, result, err))
+		}
+	}
+	if loss := result.Loss; loss != nil {
+		finished.ActiveSubscriptions, finished.GrantedBenefits = &loss.ActiveSubscriptions, &loss.GrantedBenefits
+		fields = append(fields, zap.Bool("customer_found", result.Customer.ID != ""),
+			zap.Int("active_subscriptions", loss.ActiveSubscriptions), zap.Int("granted_benefits", loss.GrantedBenefits))
+	}
+	if err := river.RecordOutput(ctx, finished); err != nil {
 		return fmt.Errorf("record outcome: %w", err)
 	}
 	r.Metrics.DeletionFinished(r.attempt.Provider, string(result.Outcome), now.Sub(r.job.CreatedAt))
-	r.Logger.Info("deletion finished", r.lineFields(result,
-		zap.String("outcome", string(result.Outcome)), zap.String("confirmed_by", string(result.ConfirmedBy)))...)
+	r.Logger.Info("deletion finished", r.lineFields(result, fields...)...)
 	return nil
 }
 
 // hold puts the deletion in front of a human.
 func (r *run) hold(ctx context.Context, result event.Result, reason event.HoldReason) error {
-	for name, value := range map[string]any{
+	err := note(ctx, map[string]any{
 		keyHoldReason: reason, keyHeldAt: r.Now().UTC().Format(time.RFC3339), keyPolarStatus: result.PolarStatus,
-	} {
-		if err := river.MetadataSet(ctx, name, value); err != nil {
-			return fmt.Errorf("note why it is held: %w", err)
-		}
+	})
+	if err != nil {
+		return err
 	}
 	r.Metrics.DeletionHeld(r.attempt.Provider, string(reason))
 	r.Logger.Error("deletion held", r.lineFields(result, zap.String("reason", string(reason)))...)
@@ -174,11 +209,11 @@ func (r *run) postpone(result event.Result, err error) error {
 		zap.String("reason", fault.ReasonOf(err)), zap.Int64("retry_in_ms", wait.Milliseconds()), zap.Error(err))
 	switch {
 	case result.PolarStatus == 0:
-		r.Logger.Debug("deletion postponed", fields...)
+		r.Logger.Debug(r.subject()+" postponed", fields...)
 	case fault.ReasonOf(err) == fault.PauseRateLimited:
-		r.Logger.Warn("deletion postponed", fields...)
+		r.Logger.Warn(r.subject()+" postponed", fields...)
 	default:
-		r.Logger.Error("deletion postponed", fields...) // only an operator can mend it
+		r.Logger.Error(r.subject()+" postponed", fields...) // only an operator can mend it
 	}
 	return river.JobSnooze(wait)
 }
@@ -187,14 +222,41 @@ func (r *run) postpone(result event.Result, err error) error {
 // own database's trouble is not held against it.
 func (r *run) retry(ctx context.Context, result event.Result, err error) error {
 	now, reason := r.Now(), cmp.Or(fault.ReasonOf(err), fault.ReasonUnclassified)
-	if now.Sub(r.job.CreatedAt) >= giveUpAfter && reason != fault.ReasonDatabase {
-		return r.hold(ctx, result, event.HoldExhausted)
+	if now.Sub(r.triedSince()) >= giveUpAfter && reason != fault.ReasonDatabase {
+		return r.giveUp(ctx, result)
 	}
 	wait := Backoff(r.job.Attempt)
 	r.args.retryAt = now.Add(wait)
-	r.Logger.Warn("deletion retried", r.lineFields(result,
+	r.Logger.Warn(r.subject()+" retried", r.lineFields(result,
 		zap.String("reason", reason), zap.Int64("retry_in_ms", wait.Milliseconds()), zap.Error(err))...)
 	return err
+}
+
+// giveUp ends the tries: a deletion ends in front of a human, a verification
+// without a result.
+func (r *run) giveUp(ctx context.Context, result event.Result) error {
+	if r.isVerification() {
+		return r.finishVerification(ctx, event.Verified{Verification: event.VerificationError, PolarStatus: result.PolarStatus})
+	}
+	return r.hold(ctx, result, event.HoldExhausted)
+}
+
+// triedSince is when the tries began: with its acceptance, after its grace
+// period, or when an operator sent it on its way again.
+func (r *run) triedSince() time.Time {
+	since := r.job.CreatedAt.Add(r.GracePeriod)
+	if again := sentBackAt(r.job); again.After(since) {
+		return again
+	}
+	return since
+}
+
+// subject begins the messages of log lines.
+func (r *run) subject() string {
+	if r.isVerification() {
+		return "verification"
+	}
+	return "deletion"
 }
 
 func (r *run) lineFields(result event.Result, more ...zap.Field) []zap.Field {
@@ -205,5 +267,8 @@ func (r *run) lineFields(result event.Result, more ...zap.Field) []zap.Field {
 		zap.Int64("delay_ms", now.Sub(r.job.CreatedAt).Milliseconds()),
 		zap.Int("polar_status", result.PolarStatus),
 		zap.Int64("deletion_id", r.job.ID))
+	if r.isVerification() {
+		fields = append(fields, zap.Int64("verified_deletion_id", r.args.DeletionID))
+	}
 	return append(fields, more...)
 }

@@ -44,7 +44,7 @@ func (l *Limiter) take(ctx context.Context, requests int) (taken, error) {
 	}
 	s, err := scan(l.db.QueryRowContext(ctx, l.sql.take, l.name, l.clock(),
 		MaxPause.Microseconds(), l.tolerance(1).Microseconds(), l.interval.Microseconds(), probeLease.Microseconds(),
-		l.tolerance(requests).Microseconds(), (time.Duration(requests)*l.interval).Microseconds()))
+		l.tolerance(requests).Microseconds(), (time.Duration(requests) * l.interval).Microseconds()))
 	if errors.Is(err, sql.ErrNoRows) {
 		s, err = l.look(ctx)
 		return taken{state: s}, err

@@ -1,0 +1,27 @@
+package deletion
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/polar-bridge/polar-bridge/internal/event"
+)
+
+// clocksDiffer is how much younger than the event a customer may be and still
+// count as older: two clocks are compared, the identity provider's and Polar's,
+// and some providers tell whole seconds. More than that would be a way past the
+// guard; who signs up and deletes the account within a few seconds is a test.
+const clocksDiffer = 5 * time.Second
+
+var errRecreated = errors.New("the customer was created after the user was deleted")
+
+// recreated holds the deletion of a customer who did not exist yet when the
+// event happened: a late or replayed event must not end a new subscription.
+func (d *Deleter) recreated(_ context.Context, a event.Attempt, seen sighting) error {
+	older := !seen.customer.CreatedAt.After(a.OccurredAt.Add(clocksDiffer))
+	if !d.options.HoldRecreated || !seen.found() || older || a.Approves(event.HoldRecreated) {
+		return nil
+	}
+	return held(event.HoldRecreated, errRecreated)
+}
