@@ -113,7 +113,7 @@ func testFullDisk(t *testing.T, meanwhile polartest.Fault) {
 	require.Equal(t, "5", retryAfter)
 	require.Equal(t, http.StatusServiceUnavailable, p.get(t, "/readyz"))
 	require.Equal(t, http.StatusOK, p.get(t, "/livez"), "a restart would not help")
-	t.Logf("%d accepted and %d deleted when the disk was full", s.accepted, w.polar.Calls())
+	t.Logf("%d accepted and %d deleted when the disk was full", s.accepted, w.deletes())
 	require.Contains(t, p.output(), "database or disk is full")
 
 	require.NoError(t, os.Remove(ballast))

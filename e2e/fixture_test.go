@@ -67,7 +67,7 @@ func (s store) run(t *testing.T, url, statement string) {
 // states reads where the deletions stand.
 func (s store) states(t *testing.T, url string) map[string]string {
 	t.Helper()
-	rows, err := s.handle(t, url).QueryContext(t.Context(), "SELECT "+s.eventID+", state FROM river_job")
+	rows, err := s.handle(t, url).QueryContext(t.Context(), "SELECT "+s.eventID+", state FROM river_job WHERE kind = 'delete_customer'")
 	require.NoError(t, err)
 	defer rows.Close() //nolint:errcheck // only read
 	found := map[string]string{}
@@ -180,7 +180,7 @@ func (s store) write(t *testing.T, target string) {
 	t.Helper()
 	w := newWorld(t, s.empty(t), "POLAR_CONCURRENCY=1")
 	for _, eventID := range []string{eventDone, eventCancelled} {
-		w.polar.AddCustomer(polartest.Customer{ExternalID: customerOf(eventID)})
+		w.polar.AddCustomer(polartest.Customer{ExternalID: customerOf(eventID), CreatedAt: longAgo()})
 	}
 	p := w.start(t)
 	for _, eventID := range []string{eventDone, eventNotFound, eventHeld} {

@@ -73,6 +73,7 @@ func newWorld(t *testing.T, database string, settings ...string) *world {
 		polar: polartest.Start(t, polartest.Options{Token: polarToken}), database: database,
 		settings: map[string]string{
 			"POLAR_ACCESS_TOKEN": polarToken, "POLAR_ANONYMIZE": "true", "POLAR_RATE_LIMIT": "0",
+			"MAX_DELETIONS_PER_HOUR":       "0", // as many as there are customers; guards_test.go sets it
 			"CLERK_WEBHOOK_SIGNING_SECRET": clerkKey, "AUTH0_WEBHOOK_TOKEN": auth0Token,
 			"AUTH0_LOGS_TOKEN": logsToken, "AUTH0_LOGS_UNCONFIRMED": "true",
 			"DATABASE_URL": database, "LISTEN_ADDR": "127.0.0.1:0", "ADMIN_ADDR": "127.0.0.1:0",

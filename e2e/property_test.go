@@ -54,8 +54,8 @@ func TestWhateverHappensEveryDeletionIsDoneOnceAndNothingElse(t *testing.T) {
 		require.Zero(t, last.terminate(t))
 		s.judge(t, jobs(t, database))
 		last.noSecrets(t)
-		t.Logf("seed %d: %d events sent, %d deletions claimed, %d calls to Polar, %d deliveries unanswered, %d kills",
-			seed, s.sent.Load(), len(s.fates), s.world.polar.Calls(), s.unanswered.Load(), s.kills)
+		t.Logf("seed %d: %d events sent, %d deletions claimed, %d DELETEs at Polar, %d deliveries unanswered, %d kills",
+			seed, s.sent.Load(), len(s.fates), s.world.deletes(), s.unanswered.Load(), s.kills)
 	})
 }
 
@@ -223,7 +223,7 @@ func (s *story) customer() string {
 	s.customers++
 	form := []string{"user_%d", "auth0|%d", "ü %d", "a#%d", "a?b=%d", "a%%2F%d", "a+b;%d", "%d\\", "https:%d"}[s.random.IntN(9)]
 	id := fmt.Sprintf(form, s.customers)
-	s.world.polar.AddCustomer(polartest.Customer{ExternalID: id})
+	s.world.polar.AddCustomer(polartest.Customer{ExternalID: id, CreatedAt: longAgo()})
 	return id
 }
 
@@ -310,7 +310,7 @@ type job struct {
 // jobs reads the queue behind the program's back.
 func jobs(t *testing.T, database string) []job {
 	t.Helper()
-	driver, source, query := "pgx", database, `SELECT args->>'provider', args->>'event_id', state::text, coalesce(metadata->>'hold_reason', '') FROM river_job`
+	driver, source, query := "pgx", database, `SELECT args->>'provider', args->>'event_id', state::text, coalesce(metadata->>'hold_reason', '') FROM river_job WHERE kind = 'delete_customer'`
 	if path, ok := strings.CutPrefix(database, "sqlite:"); ok {
 		driver, source = "sqlite", "file:"+strings.NewReplacer("%", "%25", "?", "%3f", " ", "%20").Replace(path)+"?_pragma=query_only(1)&_pragma=busy_timeout(5000)"
 		query = strings.Replace(query, "::text", "", 1)
@@ -381,8 +381,8 @@ func (s *story) judge(t *testing.T, all []job) {
 	}
 	deleted := 0
 	for _, call := range s.world.polar.Journal() {
-		require.Equal(t, polartest.OperationDelete, call.Operation, call.RawPath)
-		require.True(t, asked[call.ExternalID], "Polar was asked to delete %q", call.ExternalID)
+		require.Contains(t, []polartest.Operation{polartest.OperationGet, polartest.OperationDelete}, call.Operation, call.RawPath)
+		require.True(t, asked[call.ExternalID], "Polar was asked about %q", call.ExternalID)
 		if call.Committed {
 			deleted++
 		}

@@ -22,7 +22,7 @@ func TestStandardWebhooksOfASenderWithItsOwnFields(t *testing.T) {
 	s := senderOf(t, e)
 	w := newProviderWorld(t, e, s, "STANDARD_EVENT_TYPES=account.gone, account.purged", "STANDARD_TYPE_FIELD=/event", "STANDARD_ID_FIELD=/user/uid")
 	for _, id := range []string{gone, living} {
-		w.polar.AddCustomer(polartest.Customer{ExternalID: id})
+		w.polar.AddCustomer(polartest.Customer{ExternalID: id, CreatedAt: longAgo()})
 	}
 	p := w.start(t)
 	for body, status := range map[string]int{
@@ -36,7 +36,7 @@ func TestStandardWebhooksOfASenderWithItsOwnFields(t *testing.T) {
 		p.deliver(t, delivery{e.Name, header, sent}, status)
 	}
 	w.waitDeleted(t, []string{gone}, 20*time.Second)
-	require.Equal(t, 1, w.polar.Calls())
+	require.Equal(t, 1, w.deletes())
 
 	send := exec.Command(os.Getenv(binaryVariable), "send", "standard", "--url", p.webhooks)
 	for name, value := range w.settings {

@@ -38,7 +38,7 @@ func playProvider(t *testing.T, e identity.Entry) {
 	s := senderOf(t, e)
 	w := newProviderWorld(t, e, s)
 	for _, id := range []string{gone, living} {
-		w.polar.AddCustomer(polartest.Customer{ExternalID: id})
+		w.polar.AddCustomer(polartest.Customer{ExternalID: id, CreatedAt: longAgo()})
 	}
 	p := w.start(t)
 	answered := acknowledgementOf(t, e, s)
@@ -64,7 +64,8 @@ func playProvider(t *testing.T, e identity.Entry) {
 	answered(p, genuine, event.Receipt{Duplicates: 1}, 0)
 	p.waitMetric(t, fmt.Sprintf(`polar_bridge_deletions_total{outcome="deleted",provider=%q}`, e.Name), 1, 10*time.Second)
 	p.waitMetric(t, fmt.Sprintf(`polar_bridge_deletions_held_total{provider=%q,reason="unusable_id"}`, e.Name), 1, 10*time.Second)
-	require.Equal(t, 1, w.polar.Calls(), "%+v", w.polar.Journal())
+	require.Equal(t, 1, w.deletes(), "%+v", w.polar.Journal())
+	require.Equal(t, 2, w.polar.Calls(), "and one look before it")
 	require.True(t, w.polar.Exists(living))
 	p.noSecrets(t)
 }

@@ -230,11 +230,13 @@ func (p *process) sayEverything(t *testing.T, w *world) []delivery {
 	t.Helper()
 	now := time.Now()
 	mail := `"email":"` + privateMail + `"`
-	w.polar.FailNext(1, polartest.InternalError())
-	w.polar.FailNext(1, polartest.ResetBeforeCommit())
-	w.polar.FailNext(1, polartest.Hang())
-	w.polar.FailNext(1, polartest.Gateway(502))
-	w.polar.FailNext(1, polartest.RateLimited(time.Second))
+	for _, operation := range []polartest.Operation{polartest.OperationGet, polartest.OperationDelete} {
+		for _, fault := range []polartest.Fault{
+			polartest.InternalError(), polartest.ResetBeforeCommit(), polartest.Hang(), polartest.Gateway(502), polartest.RateLimited(time.Second),
+		} {
+			w.polar.FailNextOf(operation, 1, fault)
+		}
+	}
 	var sent []delivery
 	say := func(status int, d delivery) {
 		p.deliver(t, d, status)

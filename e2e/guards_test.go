@@ -1,0 +1,314 @@
+package e2e_test
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
+	"github.com/polar-bridge/polar-bridge/polar/polartest"
+)
+
+// sharedHandle opens the database beside the program, whichever it is.
+func sharedHandle(t *testing.T, database string) *sql.DB {
+	t.Helper()
+	if strings.HasPrefix(database, "sqlite:") {
+		return handle(t, sqliteFile(database))
+	}
+	db, err := sql.Open("pgx", database)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	return db
+}
+
+// approve does to all held jobs of a kind what an operator's command does.
+func approve(t *testing.T, database, kind, reason string) int {
+	t.Helper()
+	statement := `UPDATE river_job SET state = 'available', scheduled_at = datetime('now', 'subsec'),
+		metadata = jsonb_patch(metadata, '{"hold_reason":null,"approved":["` + reason + `"]}')
+		WHERE kind = '` + kind + `' AND state = 'scheduled' AND metadata ->> '$.hold_reason' = '` + reason + `'`
+	if !strings.HasPrefix(database, "sqlite:") {
+		statement = `UPDATE river_job SET state = 'available', scheduled_at = now(),
+			metadata = (metadata - 'hold_reason') || '{"approved":["` + reason + `"]}'
+			WHERE kind = '` + kind + `' AND state = 'scheduled' AND metadata ->> 'hold_reason' = '` + reason + `'`
+	}
+	result, err := sharedHandle(t, database).ExecContext(t.Context(), statement)
+	require.NoError(t, err)
+	rows, err := result.RowsAffected()
+	require.NoError(t, err)
+	return int(rows)
+}
+
+// committed is how many customers Polar has deleted.
+func (w *world) committed() int {
+	n := 0
+	for _, call := range w.polar.Journal() {
+		if call.Committed {
+			n++
+		}
+	}
+	return n
+}
+
+func held(provider, reason string) string {
+	return fmt.Sprintf(`polar_bridge_deletions_held_total{provider=%q,reason=%q}`, provider, reason)
+}
+
+func TestAReplayedDeletionOfARecreatedCustomerNeverReachesDELETE(t *testing.T) {
+	t.Parallel()
+	databasetest.EachURL(t, func(t *testing.T, database string) {
+		w := newWorld(t, database)
+		w.polar.AddCustomer(polartest.Customer{ExternalID: "user_1", CreatedAt: time.Now().Add(-24 * time.Hour)})
+		w.polar.AddCustomer(polartest.Customer{ExternalID: "user_2", CreatedAt: time.Now().Add(-96 * time.Hour)})
+		p := w.start(t)
+		// Sent again by the provider: the signature is of now, the event is not.
+		replayed := func(eventID, externalID string) delivery {
+			body := fmt.Sprintf(`{"type":"user.deleted","timestamp":%d,"data":{"object":"user","deleted":true,"id":%q}}`,
+				time.Now().Add(-72*time.Hour).UnixMilli(), externalID)
+			return signBody(t, eventID, body, time.Now())
+		}
+		p.deliver(t, replayed("msg_1", "user_1"), http.StatusAccepted)
+		p.waitMetric(t, held("clerk", "recreated"), 1, 20*time.Second)
+		// It is the guard that holds it: a customer who was there before goes.
+		p.deliver(t, replayed("msg_2", "user_2"), http.StatusAccepted)
+		w.waitDeleted(t, []string{"user_2"}, 20*time.Second)
+		require.Equal(t, 1, w.deletes())
+		require.True(t, w.polar.Exists("user_1"))
+		require.Contains(t, p.output(), `"reason":"recreated"`)
+
+		require.Equal(t, 1, approve(t, database, "delete_customer", "recreated"))
+		w.waitDeleted(t, []string{"user_1"}, 20*time.Second)
+	})
+}
+
+func TestATeamsCustomerIsHeldUntilSomebodyApproves(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, databasetest.SQLite(t))
+	w.polar.AddCustomer(polartest.Customer{ExternalID: "user_1", Type: "team", CreatedAt: longAgo(), Members: []string{"m"}})
+	p := w.start(t)
+	p.deliver(t, sign(t, "auth0", "evt_1", "user_1"), http.StatusAccepted)
+	p.waitMetric(t, held("auth0", "team"), 1, 20*time.Second)
+	require.Zero(t, w.deletes())
+	require.Equal(t, 1, approve(t, w.database, "delete_customer", "team"))
+	w.waitDeleted(t, []string{"user_1"}, 20*time.Second)
+}
+
+// flood sends a deletion of each customer, whoever of the servers takes it.
+type flood struct {
+	servers  []*atomic.Pointer[process]
+	accepted atomic.Int64
+	senders  sync.WaitGroup
+}
+
+func (f *flood) run(t *testing.T, ids []string) {
+	t.Helper()
+	client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 16}}
+	work := make(chan int, len(ids))
+	for i := range ids {
+		work <- i
+	}
+	close(work)
+	for range 16 {
+		f.senders.Go(func() {
+			for i := range work {
+				d := sign(t, "clerk", fmt.Sprint("msg_", i), ids[i])
+				for try := 0; t.Context().Err() == nil; try++ { // as the provider does, until it hears 2xx
+					if status, _ := f.servers[(i+try)%len(f.servers)].Load().post(t.Context(), client, d); status/100 == 2 {
+						f.accepted.Add(1)
+						break
+					}
+				}
+			}
+		})
+	}
+}
+
+// A stolen signing secret: ten thousand deletions of customers, all of them
+// valid, while the servers are killed.
+func TestTenThousandValidDeletionsDeleteNoMoreThanTheLimit(t *testing.T) {
+	t.Parallel()
+	databasetest.EachURL(t, func(t *testing.T, database string) {
+		const events, limit = 10_000, 100
+		w := newWorld(t, database, fmt.Sprint("MAX_DELETIONS_PER_HOUR=", limit), "POLAR_CONCURRENCY=16", "POLAR_TIMEOUT=2s")
+		ids := w.addCustomers(events)
+		// Kills find deletions under way, and some answers are lost.
+		w.polar.SetFaultFunc(func(e polartest.Entry) polartest.Fault {
+			switch {
+			case e.Operation != polartest.OperationDelete:
+				return polartest.Fault{}
+			case e.Seq%7 == 0:
+				return polartest.ResetAfterCommit()
+			case e.Seq%11 == 0:
+				return polartest.ResetBeforeCommit()
+			}
+			return polartest.Slow(50 * time.Millisecond).AfterCommit()
+		})
+		replicas := 1
+		if !strings.HasPrefix(database, "sqlite:") {
+			replicas = 2
+		}
+		f := flood{}
+		for range replicas {
+			server := &atomic.Pointer[process]{}
+			server.Store(w.start(t))
+			f.servers = append(f.servers, server)
+		}
+		began := time.Now()
+		f.run(t, ids)
+		for kill, looks := range []int{30, 90, 600} {
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+			require.NoError(t, w.polar.WaitForCallsOf(ctx, polartest.OperationGet, looks))
+			cancel()
+			victim := f.servers[kill%replicas]
+			victim.Load().kill()
+			victim.Store(w.start(t))
+		}
+		f.senders.Wait()
+		require.EqualValues(t, events, f.accepted.Load())
+		sent := time.Since(began)
+
+		last := f.servers[0].Load()
+		last.waitMetric(t, `polar_bridge_deletions{state="held"}`, events-limit, 4*time.Minute)
+		last.waitMetric(t, `polar_bridge_deletions{state="waiting"}`, 0, 2*time.Minute)
+		require.Equal(t, limit, w.committed(), "not one more, and none of the places lost")
+		t.Logf("%d sent in %s, all decided after %s: %d deleted with %d DELETEs, %d looks",
+			events, sent.Round(time.Second), time.Since(began).Round(time.Second), w.committed(), w.deletes(), w.polar.CallsOf(polartest.OperationGet))
+	})
+}
+
+func TestWhatWasApprovedIsDeletedAtTheRateLimit(t *testing.T) {
+	t.Parallel()
+	databasetest.EachURL(t, func(t *testing.T, database string) {
+		const customers, limit, perMinute, burst = 60, 20, 1200, 10
+		w := newWorld(t, database, fmt.Sprint("MAX_DELETIONS_PER_HOUR=", limit), fmt.Sprint("POLAR_RATE_LIMIT=", perMinute))
+		ids := w.addCustomers(customers)
+		p := w.start(t)
+		for i, id := range ids {
+			p.deliver(t, sign(t, "clerk", fmt.Sprint("msg_", i), id), http.StatusAccepted)
+		}
+		p.waitMetric(t, held("clerk", "mass_deletion"), customers-limit, time.Minute)
+		require.Equal(t, limit, w.committed())
+
+		before := w.polar.Calls()
+		require.Equal(t, customers-limit, approve(t, database, "delete_customer", "mass_deletion"))
+		w.waitDeleted(t, ids, time.Minute)
+		calls := w.polar.Journal()[before:]
+		require.Len(t, calls, 2*(customers-limit), "each is looked at again")
+		interval := time.Minute / perMinute
+		for i := range calls {
+			for j := i + burst; j < len(calls); j++ {
+				least := time.Duration(j-i-burst)*interval - 100*time.Millisecond // journals and limiters have clocks of their own
+				require.GreaterOrEqual(t, calls[j].Time.Sub(calls[i].Time), least, "calls %d to %d", i, j)
+			}
+		}
+	})
+}
+
+func TestACustomerWhoComesBackAfterTheDeletionIsFound(t *testing.T) {
+	t.Parallel()
+	databasetest.EachURL(t, func(t *testing.T, database string) {
+		w := newWorld(t, database, "VERIFY_AFTER=2s")
+		ids := w.addCustomers(2)
+		p := w.start(t)
+		p.deliver(t, sign(t, "clerk", "msg_0", ids[0]), http.StatusAccepted)
+		p.deliver(t, sign(t, "clerk", "msg_1", ids[1]), http.StatusAccepted)
+		w.waitDeleted(t, ids, 20*time.Second)
+		// A checkout that was open before makes the customer anew.
+		w.polar.AddCustomer(polartest.Customer{ExternalID: ids[0], ActiveSubscriptions: 1})
+		p.waitMetric(t, held("clerk", "resurrected"), 1, 30*time.Second)
+		p.waitMetric(t, `polar_bridge_verifications_total{outcome="gone",provider="clerk"}`, 1, 30*time.Second)
+		p.waitMetric(t, `polar_bridge_deletions{state="held"}`, 1, 30*time.Second)
+		require.Contains(t, p.output(), `"reason":"resurrected"`)
+		require.True(t, w.polar.Exists(ids[0]))
+		require.Equal(t, 2, w.deletes())
+
+		require.Equal(t, 1, approve(t, database, "verify_customer", "resurrected"))
+		p.waitMetric(t, `polar_bridge_deletions{state="held"}`, 0, 30*time.Second)
+		require.True(t, w.polar.Exists(ids[0]), "approving means: I have seen it")
+		require.Equal(t, 2, w.deletes())
+	})
+}
+
+func TestAVerificationSurvivesAKill(t *testing.T) {
+	t.Parallel()
+	databasetest.EachURL(t, func(t *testing.T, database string) {
+		w := newWorld(t, database, "VERIFY_AFTER=3s")
+		ids := w.addCustomers(1)
+		p := w.start(t)
+		w.polar.FailNextOf(polartest.OperationDelete, 1, polartest.Hang().AfterCommit())
+		p.deliver(t, sign(t, "clerk", "msg_0", ids[0]), http.StatusAccepted)
+		w.waitDeleted(t, ids, 20*time.Second)
+		p.kill()
+		next := w.start(t)
+		next.waitMetric(t, `polar_bridge_verifications_total{outcome="gone",provider="clerk"}`, 1, 90*time.Second)
+		require.InDelta(t, 1, next.metric(t, `polar_bridge_deletions_total{outcome="deleted",provider="clerk"}`), 0)
+	})
+}
+
+func TestAGracePeriodIsWaitedForAndLeavesTimeToCancel(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, databasetest.SQLite(t), "GRACE_PERIOD=6s")
+	ids := w.addCustomers(2)
+	p := w.start(t)
+	began := time.Now()
+	for i, id := range ids {
+		p.deliver(t, sign(t, "clerk", fmt.Sprint("msg_", i), id), http.StatusAccepted)
+	}
+	db := handle(t, sqliteFile(w.database))
+	var cancelled int64
+	require.Eventually(t, func() bool {
+		result, err := db.ExecContext(t.Context(), `UPDATE river_job SET state = 'cancelled', finalized_at = datetime('now', 'subsec')
+			WHERE args ->> '$.event_id' = 'msg_1' AND state IN ('scheduled', 'available')`)
+		require.NoError(t, err)
+		cancelled, err = result.RowsAffected()
+		require.NoError(t, err)
+		return cancelled == 1
+	}, 4*time.Second, 50*time.Millisecond)
+	w.waitDeleted(t, ids[:1], 30*time.Second)
+	calls := w.polar.Journal()
+	require.GreaterOrEqual(t, calls[0].Time.Sub(began), 6*time.Second-50*time.Millisecond)
+	p.waitMetric(t, `polar_bridge_deletions{state="waiting"}`, 0, 20*time.Second)
+	require.True(t, w.polar.Exists(ids[1]))
+	require.Equal(t, 1, w.deletes())
+}
+
+func TestADryRunDeletesNobodyAndSaysWhatWouldBeLost(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, databasetest.SQLite(t), "DRY_RUN=true")
+	w.polar.AddCustomer(polartest.Customer{ExternalID: "user_1", CreatedAt: longAgo(), ActiveSubscriptions: 2, GrantedBenefits: 3})
+	p := w.start(t)
+	p.deliver(t, sign(t, "clerk", "msg_1", "user_1"), http.StatusAccepted)
+	p.deliver(t, sign(t, "clerk", "msg_2", "user_2"), http.StatusAccepted)
+	p.waitMetric(t, `polar_bridge_deletions_total{outcome="dry_run",provider="clerk"}`, 2, 20*time.Second)
+	require.Contains(t, p.output(), `"customer_found":true,"active_subscriptions":2,"granted_benefits":3`)
+	require.Contains(t, p.output(), `"customer_found":false,"active_subscriptions":0,"granted_benefits":0`)
+	require.Zero(t, w.deletes())
+	require.True(t, w.polar.Exists("user_1"))
+}
+
+func TestALookThatIsImpossibleStopsNoDeletion(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, databasetest.SQLite(t))
+	ids := w.addCustomers(5)
+	w.polar.SetFaultFunc(func(e polartest.Entry) polartest.Fault {
+		if e.Operation == polartest.OperationGet {
+			return polartest.Status(http.StatusMethodNotAllowed, "application/json", `{"detail":"Method Not Allowed"}`)
+		}
+		return polartest.Fault{}
+	})
+	p := w.start(t)
+	for i, id := range ids {
+		p.deliver(t, sign(t, "clerk", fmt.Sprint("msg_", i), id), http.StatusAccepted)
+	}
+	w.waitDeleted(t, ids, 30*time.Second)
+	require.Equal(t, len(ids), w.deletes())
+	require.Equal(t, 1, strings.Count(p.output(), "customers cannot be looked up"), "said once")
+}
