@@ -1,0 +1,37 @@
+package config_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/polar-bridge/polar-bridge/config"
+)
+
+func TestGuardsAreOnUnlessTheyAreTurnedOff(t *testing.T) {
+	t.Parallel()
+	shipped, err := config.Default()
+	require.NoError(t, err)
+	require.Equal(t, config.Guards{
+		LookBeforeDelete: true, HoldTeam: true, HoldRecreated: true, MaxDeletionsPerHour: 100, VerifyAfter: time.Hour,
+	}, shipped.Guards)
+
+	off := load(t, with(
+		"LOOK_BEFORE_DELETE", "false", "HOLD_TEAM", "false", "HOLD_RECREATED", "false",
+		"MAX_DELETIONS_PER_HOUR", "0", "GRACE_PERIOD", "24h", "VERIFY_AFTER", "0s",
+	))
+	require.Equal(t, config.Guards{GracePeriod: 24 * time.Hour}, off.Guards)
+}
+
+func TestGuardsThatSeeNothingAreNamed(t *testing.T) {
+	t.Parallel()
+	shipped, err := config.Default()
+	require.NoError(t, err)
+	guards := shipped.Guards
+	require.Empty(t, guards.Blind())
+	guards.LookBeforeDelete = false
+	require.Equal(t, []string{"HOLD_TEAM", "HOLD_RECREATED", "MAX_DELETIONS_PER_HOUR"}, guards.Blind())
+	guards.HoldTeam, guards.HoldRecreated, guards.MaxDeletionsPerHour = false, false, 0
+	require.Empty(t, guards.Blind())
+}
