@@ -72,7 +72,7 @@ func (d *doctor) judgePolar(p doctorProbe) {
 		d.add(name, doctorFault, answers+".", strings.TrimSpace(do))
 	case polar.ResultNetworkError:
 		d.add(name, doctorFault, fmt.Sprintf("%s does not answer: %q.", visible(p.endpoint), p.err), d.networkHint(p.err))
-	case polar.ResultDeleted, polar.ResultRejected, polar.ResultUnexpected:
+	case polar.ResultDeleted, polar.ResultRejected, polar.ResultUnexpected, polar.ResultFound:
 		d.add(name, doctorFault, answers+code(p.answer)+apiVersion(p.answer)+", which Polar never does when all is well.",
 			"Check POLAR_BASE_URL: leave it unset for Polar itself, and let it end before /v1. "+
 				"A proxy on the way must pass the path on as it is and must not add a Polar-Version header.")

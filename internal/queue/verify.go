@@ -142,7 +142,6 @@ func (r *run) noteVerified(ctx context.Context, at time.Time) error {
 	if r.Driver.DatabaseName() == riverdriver.DatabaseNameSQLite {
 		set = "jsonb_set(metadata, '$." + keyVerifiedAt + "', $2)"
 	}
-	//nolint:gosec // all parts are constants of ours
 	_, err := r.DB.ExecContext(ctx, "UPDATE river_job SET metadata = "+set+" WHERE id = $1 AND kind = '"+kindDeletion+"'",
 		r.args.DeletionID, at.UTC().Format(time.RFC3339))
 	if err != nil {

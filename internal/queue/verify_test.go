@@ -111,7 +111,7 @@ func TestAVerificationIsStoredBeforeItsDeletionIsFinished(t *testing.T) {
 		h.accept(t, deletion("e1", "u1"))
 		h.waitJob(t, "delete_customer", "completed")
 		h.stop(t)
-		require.Equal(t, 1, count(t, db, "verify_customer"))
+		require.Equal(t, 1, verifications(t, db))
 
 		// As a crash between the two leaves it: the deletion runs again.
 		again := "state = 'available', finalized_at = NULL, attempt = 1"
@@ -120,7 +120,7 @@ func TestAVerificationIsStoredBeforeItsDeletionIsFinished(t *testing.T) {
 		next := start(t, db, deletedAda, verifying(&verifier{verify: gone}, time.Hour))
 		next.applier.wait(t, 1)
 		next.waitJob(t, "delete_customer", "completed")
-		require.Equal(t, 1, count(t, db, "verify_customer"), "and not twice")
+		require.Equal(t, 1, verifications(t, db), "and not twice")
 	})
 }
 
@@ -146,7 +146,7 @@ func TestADeletionWhoseVerificationCannotBeStoredIsRepeatedAsLost(t *testing.T) 
 		require.True(t, attempts[1].AnswerLost)
 		require.Equal(t, "c-ada", attempts[1].Seen.ID)
 		h.waitJob(t, "delete_customer", "completed")
-		require.Equal(t, 1, count(t, db, "verify_customer"))
+		require.Equal(t, 1, verifications(t, db))
 	})
 }
 
@@ -200,7 +200,7 @@ func TestOnlyWhatWasDeletedIsVerified(t *testing.T) {
 		}, verifying(&verifier{verify: gone}, time.Millisecond))
 		h.accept(t, deletion("e1", "u1"))
 		h.waitJob(t, "delete_customer", "completed")
-		require.Zero(t, count(t, db, "verify_customer"))
+		require.Zero(t, verifications(t, db))
 	})
 }
 
@@ -217,7 +217,7 @@ func TestVerificationsThatWereStoredAreMadeThoughNewOnesAreOff(t *testing.T) {
 	next.waitJob(t, "verify_customer", "completed")
 	next.accept(t, deletion("e2", "u2"))
 	require.Eventually(t, func() bool { return len(next.logs.FilterMessage("deletion finished").All()) == 1 }, 10*time.Second, 10*time.Millisecond)
-	require.Equal(t, 1, count(t, db, "verify_customer"))
+	require.Equal(t, 1, verifications(t, db))
 }
 
 func TestAVerificationsVerdicts(t *testing.T) {

@@ -49,7 +49,7 @@ type waiter struct {
 func (j *journal) add(entry *Entry) {
 	j.calls++
 	if j.of == nil {
-		j.of = map[Operation]int{}
+		j.of = make(map[Operation]int)
 	}
 	j.of[entry.Operation]++
 	entry.Seq = j.calls
