@@ -90,7 +90,7 @@ func TestAThousandEventsThroughAFlappingPolarAndTenKills(t *testing.T) {
 	w := newWorld(t, databasetest.SQLite(t), "POLAR_CONCURRENCY=8", "POLAR_TIMEOUT=1s")
 	const events, kills = 1000, 10
 	ids := w.addCustomers(events)
-	w.polar.SetFaultFunc(flapping)
+	w.polar.SetFaultFunc(flapping())
 
 	var current atomic.Pointer[process]
 	current.Store(w.start(t))
@@ -130,25 +130,35 @@ func TestAThousandEventsThroughAFlappingPolarAndTenKills(t *testing.T) {
 	t.Logf("%d calls, %d of them DELETEs, for %d deletions", w.polar.Calls(), w.deletes(), events)
 }
 
-// flapping breaks about a quarter of the calls, in all the ways that Polar has.
-// It shifts a little each time, so that neither looks nor DELETEs are spared.
-func flapping(e polartest.Entry) polartest.Fault {
-	switch (e.Seq + e.Seq/20) % 20 {
-	case 2:
-		return polartest.InternalError()
-	case 5:
-		return polartest.ResetBeforeCommit()
-	case 7:
-		return polartest.ResetAfterCommit()
-	case 11:
-		return polartest.Gateway(520)
-	case 17:
-		return polartest.Gateway(520).AfterCommit()
+// flapping breaks about a quarter of the DELETEs, in all the ways that Polar
+// has, and now and then a look before them.
+func flapping() func(polartest.Entry) polartest.Fault {
+	var looks, deletes int // guarded by the Server, which asks one call at a time
+	return func(e polartest.Entry) polartest.Fault {
+		if e.Operation != polartest.OperationDelete {
+			if looks++; looks%20 == 3 {
+				return polartest.InternalError()
+			}
+			return polartest.Fault{}
+		}
+		deletes++
+		switch deletes % 20 {
+		case 2:
+			return polartest.InternalError()
+		case 5:
+			return polartest.ResetBeforeCommit()
+		case 7:
+			return polartest.ResetAfterCommit()
+		case 11:
+			return polartest.Gateway(520)
+		case 17:
+			return polartest.Gateway(520).AfterCommit()
+		}
+		if deletes%200 == 13 {
+			return polartest.RateLimited(time.Second)
+		}
+		return polartest.Fault{}
 	}
-	if e.Seq%200 == 13 {
-		return polartest.RateLimited(time.Second)
-	}
-	return polartest.Fault{}
 }
 
 func TestFortyEventsInFiveSimultaneousCopiesAreFortyDELETEs(t *testing.T) {
