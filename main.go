@@ -4,9 +4,12 @@ package main
 
 import (
 	"context"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/mattn/go-isatty"
 
 	"github.com/polar-bridge/polar-bridge/internal/cli"
 )
@@ -26,9 +29,13 @@ func run() int {
 	defer stop()
 	// A second signal ends the program at once.
 	context.AfterFunc(ctx, stop)
+	var stdin io.Reader
+	if isatty.IsTerminal(os.Stdin.Fd()) {
+		stdin = os.Stdin
+	}
 	return cli.Run(ctx, cli.Env{
 		Args: os.Args[1:], Getenv: os.Getenv, ReadFile: os.ReadFile,
-		Stdout: os.Stdout, Stderr: os.Stderr,
+		Stdin: stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		Version: version, Revision: revision,
 	})
 }

@@ -37,6 +37,8 @@ type Env struct {
 	// ReadFile reads a secret's file.
 	ReadFile       func(string) ([]byte, error)
 	Stdout, Stderr io.Writer
+	// Stdin is where people answer questions; nil when that is no terminal.
+	Stdin io.Reader
 	// Version and Revision say what was built; Revision "unknown" is looked up.
 	Version, Revision string
 }
@@ -47,6 +49,7 @@ type commands struct {
 	Demo        demoCommand        `cmd:"" help:"Show the whole way on this machine, with a local Polar: no account needed."`
 	Send        sendCommand        `cmd:"" help:"Sign one deletion as an identity provider would and post it to a running server."`
 	Doctor      doctorCommand      `cmd:"" help:"Look at everything that serve needs and say what to do about each fault."`
+	Deletions   deletionsCommand   `cmd:"" help:"Look at deletions and act on them: list, show, approve, cancel, export and more."`
 	Migrate     migrateCommand     `cmd:"" help:"Bring the database's tables up to date."`
 	Healthcheck healthcheckCommand `cmd:"" help:"Ask a running server whether it is ready."`
 	Version     versionCommand     `cmd:"" help:"Print the version."`

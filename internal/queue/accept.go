@@ -125,7 +125,7 @@ func (q *Queue) commitWithin(ctx context.Context, batch []*request) {
 	if len(batch) == 0 {
 		return
 	}
-	tx, err := q.begin(ctx)
+	tx, err := begin(ctx, q.options.DB)
 	var fresh map[key]bool
 	if err == nil {
 		fresh, err = q.insert(ctx, tx, batch)
@@ -158,9 +158,9 @@ func stillWaiting(batch []*request) []*request {
 
 // begin begins a transaction. While that fails nothing was sent, so it is tried
 // until ctx ends: a connection that the server has closed is no reason for 503.
-func (q *Queue) begin(ctx context.Context) (*sql.Tx, error) {
+func begin(ctx context.Context, db *sql.DB) (*sql.Tx, error) {
 	for {
-		tx, err := q.options.DB.BeginTx(ctx, nil)
+		tx, err := db.BeginTx(ctx, nil)
 		if err == nil {
 			return tx, nil
 		}

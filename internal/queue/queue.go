@@ -130,6 +130,7 @@ func (q *Queue) Start(ctx context.Context) error {
 	q.stopping = ctx.Done()
 	q.committer.Go(func() { q.commitLoop(ctx) })
 	q.committer.Go(func() { q.followClock(ctx) })
+	q.committer.Go(func() { q.followOperators(ctx) })
 	if err := q.client.Start(ctx); err != nil {
 		q.stop()
 		q.committer.Wait()

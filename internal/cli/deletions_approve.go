@@ -1,0 +1,93 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/polar-bridge/polar-bridge/config"
+	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/queue"
+)
+
+type approveCommand struct {
+	IDs      []int64 `arg:"" optional:"" name:"id" help:"The deletions' ids."`
+	ReasonOf string  `name:"reason-of" placeholder:"REASON" help:"Approve everything that is held for this reason."`
+	All      bool    `name:"all" help:"Approve everything that is held and can be approved."`
+	Yes      bool    `name:"yes" help:"Do not ask; needed by --reason-of and --all where there is no terminal."`
+	JSON     bool    `name:"json" help:"Print JSON, one object a line."`
+}
+
+// Help is shown below the flags' list.
+func (*approveCommand) Help() string {
+	return `Look first: deletions show ID. An approved deletion passes the guard that held it, and only that one; the others are asked again. What is deleted at Polar cannot be brought back.
+
+Deletions held as unusable_id or unaddressable cannot be approved, because no request to Polar can name their customer.`
+}
+
+// Run approves deletions.
+func (c *approveCommand) Run(ctx context.Context, env *Env, loader *config.Loader, group *deletionsCommand) error {
+	if err := c.check(); err != nil {
+		return err
+	}
+	return group.use(ctx, env, loader, func(d *desk) error {
+		if len(c.IDs) == 0 {
+			return c.many(ctx, env, d)
+		}
+		return onEach(env, c.IDs, c.JSON, func(id int64) (string, error) {
+			return "approved, will be tried now", d.Approve(ctx, id)
+		})
+	})
+}
+
+// check wants exactly one way of choosing.
+func (c *approveCommand) check() error {
+	ways := 0
+	for _, used := range []bool{len(c.IDs) > 0, c.ReasonOf != "", c.All} {
+		if used {
+			ways++
+		}
+	}
+	if ways != 1 {
+		return usage("say what to approve: either ids, or --reason-of, or --all")
+	}
+	if c.ReasonOf != "" && !queue.Approvable(event.HoldReason(c.ReasonOf)) {
+		return usage("what is held as %s cannot be approved: find and delete the customer in Polar's dashboard, then cancel the deletion", c.ReasonOf)
+	}
+	return nil
+}
+
+// many approves in bulk what is held at the moment of the confirmation.
+func (c *approveCommand) many(ctx context.Context, env *Env, d *desk) error {
+	reason := event.HoldReason(c.ReasonOf)
+	stats, err := d.Stats(ctx)
+	if err != nil {
+		return err
+	}
+	held := 0
+	for why, n := range stats.Held {
+		if queue.Approvable(why) && (reason == "" || why == reason) {
+			held += n
+		}
+	}
+	if held == 0 {
+		fmt.Fprintln(env.Stderr, "Nothing is held that this could approve.")
+		return c.report(env, 0)
+	}
+	if err := env.confirm(c.Yes, fmt.Sprintf("Approve %s; their customers will be deleted at Polar for good", plural(held, "deletion"))); err != nil {
+		return err
+	}
+	approved, err := d.ApproveHeld(ctx, reason, time.Now())
+	if err != nil {
+		return fmt.Errorf("approved %s, then: %w", plural(approved, "deletion"), err)
+	}
+	return c.report(env, approved)
+}
+
+func (c *approveCommand) report(env *Env, approved int) error {
+	if c.JSON {
+		return printJSON(env.Stdout, map[string]int{"approved": approved})
+	}
+	_, err := fmt.Fprintf(env.Stdout, "%s approved\n", plural(approved, "deletion"))
+	return err
+}

@@ -1,0 +1,142 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/polar-bridge/polar-bridge/config"
+	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/queue"
+)
+
+type exportCommand struct {
+	Since  string `name:"since" required:"" placeholder:"WHEN" help:"Those finished since then: 72h, 30d, 2026-11-01 or 2026-11-01T12:00:00Z."`
+	Format string `name:"format" enum:"csv,jsonl" default:"csv" placeholder:"FORMAT" help:"csv (by default) or jsonl, one JSON object a line."`
+	Digest bool   `name:"digest" help:"Write a digest in place of external ids, the same as in the log."`
+}
+
+// Help is shown below the flags' list.
+func (*exportCommand) Help() string {
+	return `A row with the outcome deleted proves that Polar confirmed the deletion of the customer with that external id; docs/erasure.md says what it does not prove. Finished deletions are kept for RETENTION, so export more often than that.
+
+In CSV, cells that a spreadsheet would take for a formula begin with an apostrophe; jsonl has the text as it is.`
+}
+
+// proof is one row. The names are relied upon by whoever reads it.
+type proof struct {
+	ID          int64              `json:"deletion_id"`
+	Provider    string             `json:"provider"`
+	EventID     string             `json:"event_id"`
+	ExternalID  string             `json:"external_id"`
+	CustomerID  string             `json:"customer_id"`
+	ReceivedAt  string             `json:"received_at"`
+	DeletedAt   string             `json:"deleted_at"`
+	VerifiedAt  string             `json:"verified_at"`
+	FinishedAt  string             `json:"finished_at"`
+	Attempts    int                `json:"attempts"`
+	Outcome     event.Outcome      `json:"outcome"`
+	ConfirmedBy event.Confirmation `json:"confirmed_by"`
+	Anonymized  bool               `json:"anonymized"`
+	Forgotten   bool               `json:"forgotten"`
+}
+
+// Run writes the rows as they are read.
+func (c *exportCommand) Run(ctx context.Context, env *Env, loader *config.Loader, group *deletionsCommand) error {
+	from, err := since(c.Since, time.Now())
+	if err != nil {
+		return err
+	}
+	return group.use(ctx, env, loader, func(d *desk) error {
+		show := func(id string) string { return id }
+		if c.Digest {
+			show = d.digest
+		}
+		out := bufio.NewWriter(env.Stdout)
+		rows, err := c.write(out, d.Finished(ctx, from), show)
+		if err := errors.Join(err, out.Flush()); err != nil {
+			return err
+		}
+		fmt.Fprintf(env.Stderr, "%s since %s.\n", plural(rows, "finished deletion"), at(from))
+		return nil
+	})
+}
+
+func (c *exportCommand) write(w io.Writer, records func(yield func(queue.Record, error) bool), show func(id string) string) (rows int, err error) {
+	table := csv.NewWriter(w)
+	if c.Format == "csv" {
+		if err := table.Write(proofColumns()); err != nil {
+			return 0, err
+		}
+	}
+	for r, err := range records {
+		if err != nil {
+			return rows, err
+		}
+		p := prove(r, show)
+		if c.Format == "csv" {
+			err = table.Write(p.cells())
+		} else {
+			err = printJSON(w, p)
+		}
+		if err != nil {
+			return rows, err
+		}
+		rows++
+	}
+	table.Flush()
+	return rows, table.Error()
+}
+
+func prove(r queue.Record, show func(id string) string) proof {
+	p := proof{
+		ID: r.ID, Provider: r.Provider, EventID: r.EventID, ExternalID: show(r.ExternalID), CustomerID: r.CustomerID,
+		ReceivedAt: instant(r.ReceivedAt), VerifiedAt: instant(r.VerifiedAt), FinishedAt: instant(r.FinishedAt),
+		Attempts: r.Attempts, Outcome: r.Outcome, ConfirmedBy: r.ConfirmedBy, Anonymized: r.Anonymized, Forgotten: r.Forgotten,
+	}
+	if r.UnusableID != "" {
+		p.ExternalID = show(r.UnusableID)
+	}
+	if r.Outcome == event.OutcomeDeleted {
+		p.DeletedAt = p.FinishedAt
+	}
+	return p
+}
+
+func proofColumns() []string {
+	return []string{
+		"deletion_id", "provider", "event_id", "external_id", "customer_id", "received_at", "deleted_at", "verified_at",
+		"finished_at", "attempts", "outcome", "confirmed_by", "anonymized", "forgotten",
+	}
+}
+
+func (p proof) cells() []string {
+	return []string{
+		strconv.FormatInt(p.ID, 10), harmless(p.Provider), harmless(p.EventID), harmless(p.ExternalID), harmless(p.CustomerID),
+		p.ReceivedAt, p.DeletedAt, p.VerifiedAt, p.FinishedAt, strconv.Itoa(p.Attempts),
+		harmless(string(p.Outcome)), harmless(string(p.ConfirmedBy)), strconv.FormatBool(p.Anonymized), strconv.FormatBool(p.Forgotten),
+	}
+}
+
+// harmless keeps a spreadsheet from taking a stranger's text for a formula.
+// https://owasp.org/www-community/attacks/CSV_Injection
+func harmless(cell string) string {
+	if cell != "" && strings.ContainsRune("=+-@\t\r\n", rune(cell[0])) {
+		return "'" + cell
+	}
+	return cell
+}
+
+// instant is a time for machines, "" when there is none.
+func instant(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
+}

@@ -1,0 +1,92 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/polar-bridge/polar-bridge/config"
+	"github.com/polar-bridge/polar-bridge/internal/queue"
+)
+
+type showCommand struct {
+	ID   int64 `arg:"" name:"id" help:"The deletion's id, as list and the log show it."`
+	JSON bool  `name:"json" help:"Print JSON."`
+}
+
+// Run shows one deletion.
+func (c *showCommand) Run(ctx context.Context, env *Env, loader *config.Loader, group *deletionsCommand) error {
+	return group.use(ctx, env, loader, func(d *desk) error {
+		r, err := d.Find(ctx, c.ID)
+		if err != nil {
+			return err
+		}
+		if c.JSON {
+			return printJSON(env.Stdout, r)
+		}
+		checked := &checkedWriter{to: env.Stdout}
+		table := tabwriter.NewWriter(checked, 0, 0, 2, ' ', 0)
+		for _, line := range describe(r) {
+			fmt.Fprintf(table, "%s\t%s\n", line[0], line[1])
+		}
+		if err := table.Flush(); err != nil {
+			return err
+		}
+		return checked.err
+	})
+}
+
+// describe is a record in lines of a name and a value. What is not known is left out.
+func describe(r queue.Record) [][2]string {
+	var lines [][2]string
+	add := func(name, value string) {
+		if value != "" && value != "-" {
+			lines = append(lines, [2]string{name, value})
+		}
+	}
+	add("deletion", strconv.FormatInt(r.ID, 10))
+	add("state", strings.TrimRight(string(r.State)+", "+why(r), ", "))
+	if r.Verification {
+		add("kind", "the look-up after a deletion, not a deletion")
+	}
+	add("provider", visible(r.Provider))
+	add("event id", visible(r.EventID))
+	add("user id", visible(r.UserID))
+	add("external id", shownID(r))
+	add("occurred", at(r.OccurredAt))
+	add("received", at(r.ReceivedAt))
+	add("next try", at(r.NextTryAt))
+	add("held since", at(r.HeldAt))
+	add("finished", at(r.FinishedAt))
+	add("verified", at(r.VerifiedAt))
+	add("attempts", strconv.Itoa(r.Attempts))
+	add("confirmed by", visible(string(r.ConfirmedBy)))
+	if r.Outcome == "deleted" {
+		add("anonymized", yesNo(r.Anonymized))
+	}
+	if r.PolarStatus != 0 {
+		add("polar's status", strconv.Itoa(r.PolarStatus))
+	}
+	if r.AnswerLost {
+		add("answer lost", "yes: an attempt may have reached Polar although no answer was seen")
+	}
+	add("customer id", visible(r.CustomerID))
+	add("customer type", visible(r.CustomerType))
+	add("customer created", visible(r.CustomerCreatedAt))
+	for _, reason := range r.Approved {
+		add("approved", visible(string(reason)))
+	}
+	for _, f := range r.Failures {
+		add(fmt.Sprintf("attempt %d", f.Attempt), at(f.At)+"  "+visible(f.Error))
+	}
+	for _, a := range r.Actions {
+		text := at(a.At) + "  " + visible(a.Action) + " by " + visible(a.By)
+		if a.Reason != "" {
+			text += ": " + visible(a.Reason)
+		}
+		add("action", text)
+	}
+	return lines
+}
