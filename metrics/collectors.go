@@ -116,6 +116,7 @@ func (m *Metrics) zero() {
 	}
 	m.SetDeletions(0, 0)
 	m.SetPolarPaused("")
+	m.SetOperatorPaused(false)
 }
 
 func zeroCounters(v *prometheus.CounterVec, provider string, values []string) {

@@ -126,11 +126,13 @@ const (
 	PauseUnauthorized = "unauthorized"
 	PauseUnexpected   = "unexpected"
 	PauseOutage       = "outage"
+	// PauseOperator is an operator's wish; it may stand beside another reason.
+	PauseOperator = "operator"
 )
 
 // PauseReasons lists why calls to Polar may be paused.
 func PauseReasons() []string {
-	return []string{PauseRateLimited, PauseUnauthorized, PauseUnexpected, PauseOutage}
+	return []string{PauseRateLimited, PauseUnauthorized, PauseUnexpected, PauseOutage, PauseOperator}
 }
 
 // The operations at Polar.

@@ -142,18 +142,27 @@ func (m *Metrics) SetOldestWaiting(t time.Time) {
 }
 
 // SetPolarPaused states why all calls to Polar are paused; "" says that they
-// are not.
+// are not. That an operator has paused is said by SetOperatorPaused.
 func (m *Metrics) SetPolarPaused(reason string) {
 	if reason != "" {
 		reason = oneOf(PauseReasons(), reason, PauseUnexpected)
 	}
 	for _, r := range PauseReasons() {
-		value := 0.0
-		if r == reason {
-			value = 1
+		if r != PauseOperator {
+			m.setPaused(r, r == reason)
 		}
-		m.paused.WithLabelValues(r).Set(value)
 	}
+}
+
+// SetOperatorPaused states whether an operator has paused all deletions.
+func (m *Metrics) SetOperatorPaused(paused bool) { m.setPaused(PauseOperator, paused) }
+
+func (m *Metrics) setPaused(reason string, paused bool) {
+	value := 0.0
+	if paused {
+		value = 1
+	}
+	m.paused.WithLabelValues(reason).Set(value)
 }
 
 // SetDatabaseSize states the size of the SQLite database.

@@ -127,6 +127,15 @@ func TestVerbs(t *testing.T) {
 			map[string]float64{`polar_bridge_polar_paused{reason="outage"}`: 1},
 		},
 		{
+			"an operator's pause stands beside another",
+			func(m *metrics.Metrics) {
+				m.SetOperatorPaused(true)
+				m.SetPolarPaused(metrics.PauseOutage)
+				m.SetPolarPaused("")
+			},
+			map[string]float64{`polar_bridge_polar_paused{reason="operator"}`: 1},
+		},
+		{
 			"pause is over",
 			func(m *metrics.Metrics) { m.SetPolarPaused(metrics.PauseOutage); m.SetPolarPaused("") },
 			map[string]float64{},

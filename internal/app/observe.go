@@ -44,6 +44,11 @@ func (a *App) refresh(running context.Context) {
 		a.metrics.SetPolarPaused(paused)
 	}
 	a.logRefresh(running, err)
+	byOperator, err := a.queue.Paused(ctx)
+	if err == nil {
+		a.metrics.SetOperatorPaused(byOperator)
+	}
+	a.logRefresh(running, err)
 	size, err := a.db.Size()
 	if err == nil {
 		a.metrics.SetDatabaseSize(size)

@@ -17,7 +17,7 @@ import (
 )
 
 type exportCommand struct {
-	Since  string `name:"since" required:"" placeholder:"WHEN" help:"Those finished since then: 72h, 30d, 2026-11-01 or 2026-11-01T12:00:00Z."`
+	Since  string `name:"since" placeholder:"WHEN" help:"Only those finished since then: 72h, 30d, 2026-11-01 or 2026-11-01T12:00:00Z."`
 	Format string `name:"format" enum:"csv,jsonl" default:"csv" placeholder:"FORMAT" help:"csv (by default) or jsonl, one JSON object a line."`
 	Digest bool   `name:"digest" help:"Write a digest in place of external ids, the same as in the log."`
 }
@@ -63,7 +63,7 @@ func (c *exportCommand) Run(ctx context.Context, env *Env, loader *config.Loader
 		if err := errors.Join(err, out.Flush()); err != nil {
 			return err
 		}
-		fmt.Fprintf(env.Stderr, "%s since %s.\n", plural(rows, "finished deletion"), at(from))
+		fmt.Fprintf(env.Stderr, "%s written.\n", plural(rows, "finished deletion"))
 		return nil
 	})
 }

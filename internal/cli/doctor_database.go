@@ -34,6 +34,7 @@ func (d *doctor) checkDatabase(ctx context.Context) {
 	if err == nil {
 		d.judgeTables(seen)
 		d.judgeDurability(seen)
+		d.judgePause(seen)
 	}
 	if seen.File != nil {
 		d.judgeFile(*seen.File)
@@ -111,6 +112,14 @@ func (d *doctor) judgeDurability(seen database.Inspection) {
 	default:
 		d.add(name, doctorWarning, found+": a crash of the server may lose webhooks that were answered 202.",
 			"Set fsync to on, unless your provider stores the log elsewhere and says that this is safe.")
+	}
+}
+
+// judgePause says that nothing is deleted because somebody wants it so.
+func (d *doctor) judgePause(seen database.Inspection) {
+	if seen.Paused {
+		d.add("pause", doctorWarning, "An operator has paused: webhooks are taken, and nothing is deleted at Polar.",
+			"When that is no longer wanted, run: polar-bridge deletions resume")
 	}
 }
 

@@ -23,6 +23,8 @@ type Inspection struct {
 	Schema error
 	// ReadOnly says that the server takes no writes, as a standby does.
 	ReadOnly bool
+	// Paused says that an operator has paused the queues.
+	Paused bool
 	// Durability is what "stored" rests on.
 	Durability []Durability
 }
@@ -147,7 +149,13 @@ func (db *DB) inspectSchema(ctx context.Context, seen *Inspection) error {
 	}
 	sources, known := ours.ListSources(), river.AllVersions()
 	seen.Schema, err = db.compareVersions(ctx, sources[len(sources)-1].Version, int64(known[len(known)-1].Version))
-	return err
+	if err != nil || seen.Schema != nil {
+		return err
+	}
+	if err := db.Main.QueryRowContext(ctx, "SELECT count(*) > 0 FROM river_queue WHERE paused_at IS NOT NULL").Scan(&seen.Paused); err != nil {
+		return fmt.Errorf("read whether the queues are paused: %w", err)
+	}
+	return nil
 }
 
 // compareVersions compares the newest applied migrations with the newest known

@@ -19,6 +19,12 @@ const steppedBack = "the clock stepped back: waiting deletions moved with it"
 func leaveAs(t *testing.T, db *database.DB, columns string) {
 	t.Helper()
 	leaveRunning(t, db, "attempted_at = attempted_at")
+	setColumns(t, db, columns)
+}
+
+// setColumns changes all rows; see leaveAs.
+func setColumns(t testing.TB, db *database.DB, columns string) {
+	t.Helper()
 	begin, end := "strftime('%Y-%m-%d %H:%M:%f', 'now', '", "')" // without + too
 	if db.Dialect == database.Postgres {
 		begin, end = "(now() + interval '", "')"

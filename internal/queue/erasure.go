@@ -37,7 +37,7 @@ func (o *Operator) Forget(ctx context.Context, externalID string) (int, error) {
 	if len(ids) == 0 {
 		return 0, nil
 	}
-	done := Action{At: o.options.Now().UTC(), By: o.options.By, Action: "forget"}
+	done := Action{At: o.options.Now().UTC().Truncate(time.Second), By: o.options.By, Action: "forget"}
 	var providers []string
 	err := o.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		for some := range slices.Chunk(ids, rowsAtOnce) {

@@ -180,7 +180,7 @@ func (o *Operator) act(ctx context.Context, ids []int64, decide decision) (int, 
 			if what == changeNothing {
 				continue
 			}
-			done.At, done.By = o.options.Now().UTC(), o.options.By
+			done.At, done.By = o.options.Now().UTC().Truncate(time.Second), o.options.By
 			if err := o.change(ctx, tx, j, m, what, done); err != nil {
 				return err
 			}

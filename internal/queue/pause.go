@@ -44,7 +44,7 @@ func (o *Operator) Paused(ctx context.Context) (Pause, error) {
 func (o *Operator) setPaused(ctx context.Context, action string, wanted bool,
 	set func(ctx context.Context, tx *sql.Tx, queue string, opts *river.QueuePauseOpts) error,
 ) (changed bool, err error) {
-	done := Action{At: o.options.Now().UTC(), By: o.options.By, Action: action}
+	done := Action{At: o.options.Now().UTC().Truncate(time.Second), By: o.options.By, Action: action}
 	err = o.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		for _, name := range queuesOfDeletions() {
 			different, err := o.queueDiffers(ctx, tx, name, wanted)

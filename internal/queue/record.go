@@ -78,7 +78,7 @@ type Record struct {
 
 // Action is what an operator did. It is stored as it stands here.
 type Action struct {
-	At     time.Time `json:"at,format:RFC3339"`
+	At     time.Time `json:"at"`
 	By     string    `json:"by"`
 	Action string    `json:"action"`
 	Reason string    `json:"reason,omitempty"`
