@@ -13,7 +13,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-
 	"github.com/polar-bridge/polar-bridge/config"
 	"github.com/polar-bridge/polar-bridge/internal/app"
 	"github.com/polar-bridge/polar-bridge/internal/database"
@@ -229,4 +228,3 @@ func printJSON(w io.Writer, value any) error {
 	encoder.SetEscapeHTML(false)
 	return encoder.Encode(value)
 }
-

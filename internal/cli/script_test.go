@@ -33,6 +33,7 @@ import (
 //	server               starts a server on a database of its own and sets SERVER and DATABASE_URL
 //	called N             waits until the local Polar was called N times
 //	sql STATEMENT        runs a statement on the database of DATABASE_URL
+//	stored STATE EVENT ID [WORD]  stores a deletion: waiting, held for the reason, done with the outcome, or cancelled
 //	jsonout              wants JSON on the last stdout
 func TestScripts(t *testing.T) {
 	t.Parallel()
@@ -51,7 +52,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"bridge": scriptBridge, "polar": scriptPolar, "server": scriptServer,
-			"called": scriptCalled, "sql": scriptSQL, "jsonout": scriptJSON,
+			"called": scriptCalled, "sql": scriptSQL, "stored": scriptStored, "jsonout": scriptJSON,
 		},
 	})
 }

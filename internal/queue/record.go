@@ -70,10 +70,10 @@ type Record struct {
 	// VerifiedAt is when a look-up after the deletion found nobody.
 	VerifiedAt time.Time `json:"verified_at,omitzero"`
 
-	Approved []event.HoldReason `json:"approved,omitzero"`
-	Actions  []Action           `json:"actions,omitzero"`
+	Approved []event.HoldReason `json:"approved,omitempty"`
+	Actions  []Action           `json:"actions,omitempty"`
 	// Failures are the attempts that failed; List leaves them out.
-	Failures []Failure `json:"failures,omitzero"`
+	Failures []Failure `json:"failures,omitempty"`
 }
 
 // Action is what an operator did. It is stored as it stands here.
