@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strconv"
-	"strings"
 	"text/tabwriter"
 
 	"github.com/polar-bridge/polar-bridge/config"
@@ -47,7 +46,11 @@ func describe(r queue.Record) [][2]string {
 		}
 	}
 	add("deletion", strconv.FormatInt(r.ID, 10))
-	add("state", strings.TrimRight(string(r.State)+", "+why(r), ", "))
+	state := string(r.State)
+	if more := why(r); more != "" && more != state {
+		state += ", " + more
+	}
+	add("state", state)
 	if r.Verification {
 		add("kind", "the look-up after a deletion, not a deletion")
 	}

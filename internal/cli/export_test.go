@@ -1,6 +1,10 @@
 package cli
 
-import "github.com/polar-bridge/polar-bridge/internal/database"
+import (
+	"time"
+
+	"github.com/polar-bridge/polar-bridge/internal/database"
+)
 
 // JudgeFile returns what doctor says of a SQLite file, by the check's name.
 func JudgeFile(file database.File) map[string]string {
@@ -13,3 +17,9 @@ func JudgeFile(file database.File) map[string]string {
 	}
 	return said
 }
+
+// Since reads a point in time as --since does.
+func Since(text string, now time.Time) (time.Time, error) { return since(text, now) }
+
+// Harmless returns a cell as export writes it.
+func Harmless(cell string) string { return harmless(cell) }

@@ -1,0 +1,264 @@
+package e2e_test
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
+	"github.com/polar-bridge/polar-bridge/polar/polartest"
+)
+
+// bridge runs a command to its end, wants the exit code and returns what it
+// printed. What it says on stderr is searched for secrets and logged.
+func (w *world) bridge(t *testing.T, code int, args ...string) string {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), os.Getenv(binaryVariable), args...)
+	command.Dir = t.TempDir()
+	for name, value := range w.settings {
+		command.Env = append(command.Env, name+"="+value)
+	}
+	var stdout, stderr bytes.Buffer
+	command.Stdout, command.Stderr = &stdout, &stderr
+	err := command.Run()
+	if exit := (*exec.ExitError)(nil); !errors.As(err, &exit) {
+		require.NoError(t, err)
+	}
+	require.Equal(t, code, command.ProcessState.ExitCode(), "%v\n%s%s", args, &stdout, &stderr)
+	require.NotContains(t, stdout.String()+stderr.String(), "marker")
+	return stdout.String()
+}
+
+// listed is what the tests read of a deletion.
+type listed struct {
+	ID         int64  `json:"deletion_id"`
+	State      string `json:"state"`
+	Outcome    string `json:"outcome"`
+	ExternalID string `json:"external_id"`
+	HoldReason string `json:"hold_reason"`
+	Attempts   int    `json:"attempts"`
+}
+
+// deletion waits until the one deletion of the customer is in the state.
+func (w *world) deletion(t *testing.T, externalID, state string) listed {
+	t.Helper()
+	var last listed
+	require.Eventually(t, func() bool {
+		text := w.bridge(t, 0, "deletions", "list", "--external-id", externalID, "--json")
+		return json.Unmarshal([]byte(text), &last) == nil && last.State == state
+	}, 30*time.Second, 50*time.Millisecond, "never %s", state)
+	return last
+}
+
+// onlyDeletes makes only DELETEs of customers fail.
+func onlyDeletes(fault polartest.Fault) func(polartest.Entry) polartest.Fault {
+	return func(e polartest.Entry) polartest.Fault {
+		if e.Operation == polartest.OperationDelete {
+			return fault
+		}
+		return polartest.Fault{}
+	}
+}
+
+func rejected() polartest.Fault {
+	return polartest.Status(http.StatusUnprocessableEntity, "application/json", `{"error":"RequestValidationError","detail":[]}`)
+}
+
+func TestACancelledDeletionNeverReachesPolarAgain(t *testing.T) {
+	t.Parallel()
+	databasetest.EachURL(t, func(t *testing.T, database string) {
+		w := newWorld(t, database)
+		w.addCustomers(2)
+		w.polar.SetFaultFunc(onlyDeletes(polartest.Gateway(503)))
+		p := w.start(t)
+		p.deliver(t, sign(t, "clerk", "msg_0", "user_0000"), http.StatusAccepted)
+		require.Eventually(t, func() bool { return strings.Contains(p.output(), "deletion retried") }, 20*time.Second, 20*time.Millisecond)
+
+		id := strconv.FormatInt(w.deletion(t, "user_0000", "waiting").ID, 10)
+		w.bridge(t, 0, "deletions", "cancel", id, "--reason", "the account was restored")
+		w.deletion(t, "user_0000", "cancelled")
+		p.waitMetric(t, `polar_bridge_deletions_total{outcome="cancelled",provider="clerk"}`, 1, 20*time.Second)
+		require.Contains(t, p.output(), `"outcome":"cancelled"`)
+		w.bridge(t, 1, "deletions", "retry", id)
+
+		w.polar.ClearFaults()
+		p.deliver(t, sign(t, "clerk", "msg_0", "user_0000"), http.StatusOK) // the repeat is recognised
+		p.deliver(t, sign(t, "clerk", "msg_1", "user_0001"), http.StatusAccepted)
+		w.waitDeleted(t, []string{"user_0001"}, 60*time.Second)
+		require.True(t, w.polar.Exists("user_0000"))
+	})
+}
+
+func TestAnApprovedDeletionIsCarriedOut(t *testing.T) {
+	t.Parallel()
+	databasetest.EachURL(t, func(t *testing.T, database string) {
+		w := newWorld(t, database)
+		w.addCustomers(3)
+		w.polar.SetFaultFunc(onlyDeletes(rejected()))
+		p := w.start(t)
+		for i := range 3 {
+			p.deliver(t, sign(t, "clerk", fmt.Sprint("msg_", i), fmt.Sprintf("user_%04d", i)), http.StatusAccepted)
+		}
+		first := w.deletion(t, "user_0000", "held")
+		require.Equal(t, "rejected", first.HoldReason)
+		w.deletion(t, "user_0001", "held")
+		w.deletion(t, "user_0002", "held")
+		w.polar.ClearFaults()
+
+		w.bridge(t, 0, "deletions", "approve", strconv.FormatInt(first.ID, 10))
+		w.waitDeleted(t, []string{"user_0000"}, 30*time.Second)
+		require.True(t, w.polar.Exists("user_0001"), "only the approved one")
+		w.bridge(t, 2, "deletions", "approve", "--reason-of", "rejected") // nobody to ask
+		require.True(t, w.polar.Exists("user_0001"))
+		require.Equal(t, "2 deletions approved\n", w.bridge(t, 0, "deletions", "approve", "--reason-of", "rejected", "--yes"))
+		w.waitDeleted(t, []string{"user_0001", "user_0002"}, 30*time.Second)
+		w.deletion(t, "user_0002", "done")
+	})
+}
+
+func TestAPauseOutlivesAKillAndEndsWithResume(t *testing.T) {
+	t.Parallel()
+	databasetest.EachURL(t, func(t *testing.T, database string) {
+		w := newWorld(t, database)
+		ids := w.addCustomers(2)
+		p := w.start(t)
+		w.bridge(t, 0, "deletions", "pause")
+		p.waitMetric(t, `polar_bridge_polar_paused{reason="operator"}`, 1, 20*time.Second)
+		p.deliver(t, sign(t, "clerk", "msg_0", ids[0]), http.StatusAccepted)
+		p.kill()
+		p = w.start(t)
+		p.deliver(t, sign(t, "clerk", "msg_1", ids[1]), http.StatusAccepted)
+		p.waitMetric(t, `polar_bridge_deletions{state="waiting"}`, 2, 20*time.Second)
+		p.waitMetric(t, `polar_bridge_polar_paused{reason="operator"}`, 1, 20*time.Second)
+		require.Zero(t, w.polar.Calls())
+
+		w.bridge(t, 0, "deletions", "resume")
+		w.waitDeleted(t, ids, 30*time.Second)
+		p.waitMetric(t, `polar_bridge_polar_paused{reason="operator"}`, 0, 20*time.Second)
+	})
+}
+
+// TestTheProofOfErasureAgreesWithPolarsJournal compares every row with what
+// Polar has seen, under lost answers, outages and refusals.
+func TestTheProofOfErasureAgreesWithPolarsJournal(t *testing.T) {
+	t.Parallel()
+	databasetest.EachURL(t, func(t *testing.T, database string) {
+		w := newWorld(t, database, "POLAR_ANONYMIZE=true")
+		known := w.addCustomers(30)
+		ids := append(slices.Clone(known), "nobody_1", "nobody_2", "=nobody(3)")
+		w.polar.SetFaultFunc(func(e polartest.Entry) polartest.Fault {
+			switch {
+			case e.Operation != polartest.OperationDelete:
+				return polartest.Fault{}
+			case e.ExternalID == "user_0007":
+				return rejected()
+			case e.Seq%5 == 0:
+				return polartest.ResetAfterCommit()
+			case e.Seq%7 == 0:
+				return polartest.Gateway(502)
+			}
+			return polartest.Fault{}
+		})
+		began := time.Now().Add(-time.Second)
+		p := w.start(t)
+		for i, id := range ids {
+			p.deliver(t, sign(t, "clerk", fmt.Sprint("msg_", i), id), http.StatusAccepted)
+		}
+		held := w.deletion(t, "user_0007", "held")
+		require.Eventually(t, func() bool { return w.bridge(t, 0, "deletions", "list", "--state", "waiting", "--json") == "" }, time.Minute, 100*time.Millisecond)
+		w.bridge(t, 0, "deletions", "cancel", strconv.FormatInt(held.ID, 10), "--reason", "refused by Polar")
+
+		rows, err := csv.NewReader(strings.NewReader(w.bridge(t, 0, "deletions", "export", "--since", "1h"))).ReadAll()
+		require.NoError(t, err)
+		require.Len(t, rows, len(ids)+1)
+		deletes, commits := map[string]int{}, map[string]polartest.Entry{}
+		for _, e := range w.polar.Journal() {
+			if e.Operation != polartest.OperationDelete {
+				continue
+			}
+			deletes[e.ExternalID]++
+			if e.Committed {
+				require.NotContains(t, commits, e.ExternalID)
+				commits[e.ExternalID] = e
+			}
+		}
+		retried := 0
+		for _, cells := range rows[1:] {
+			row := map[string]string{}
+			for i, name := range rows[0] {
+				row[name] = cells[i]
+			}
+			id := strings.TrimPrefix(row["external_id"], "'")
+			require.Contains(t, ids, id)
+			entry, committed := commits[id]
+			require.Equal(t, committed, row["outcome"] == "deleted", row)
+			switch {
+			case committed:
+				require.Equal(t, strconv.Itoa(deletes[id]), row["attempts"], row)
+				require.Equal(t, strconv.FormatBool(entry.Anonymize), row["anonymized"])
+				at, err := time.Parse(time.RFC3339, row["deleted_at"])
+				require.NoError(t, err)
+				require.WithinRange(t, at, began, time.Now())
+				require.False(t, at.Before(entry.Time.Truncate(time.Second)), "not before Polar did it")
+				require.Equal(t, entry.Status == 0, row["confirmed_by"] == "retry", row)
+				if row["confirmed_by"] == "retry" {
+					retried++
+				}
+			case id == "user_0007": // one that ends in front of a human costs no attempt
+				require.Equal(t, "cancelled", row["outcome"])
+				require.Empty(t, row["deleted_at"])
+			default:
+				require.Equal(t, "not_found", row["outcome"])
+				require.Empty(t, row["deleted_at"])
+			}
+		}
+		require.Positive(t, retried)
+		require.Len(t, commits, len(known)-1)
+	})
+}
+
+// TestApprovingManyDelaysNoWebhook approves beside a server that takes webhooks.
+func TestApprovingManyDelaysNoWebhook(t *testing.T) {
+	t.Parallel()
+	const many = 5000
+	w := newWorld(t, databasetest.SQLite(t))
+	p := w.start(t)
+	w.bridge(t, 0, "deletions", "pause")
+	_, err := handle(t, sqliteFile(w.database)).ExecContext(t.Context(), fmt.Sprintf(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d)
+		INSERT INTO river_job (args, kind, max_attempts, queue, state, scheduled_at, metadata)
+		SELECT jsonb('{"provider":"clerk","event_id":"held_' || i || '","external_id":"held_' || i || '","version":1}'), 'delete_customer', 32767, 'deletions',
+		'scheduled', '2226-01-01 00:00:00', jsonb('{"hold_reason":"mass_deletion","held_at":"2026-11-01T00:00:00Z"}') FROM n`, many))
+	require.NoError(t, err)
+
+	done := make(chan string, 1)
+	began := time.Now()
+	go func() { done <- w.bridge(t, 0, "deletions", "approve", "--all", "--yes") }()
+	var took []time.Duration
+	said := ""
+	for i := 0; said == ""; i++ {
+		sent := time.Now()
+		p.deliver(t, sign(t, "clerk", fmt.Sprint("msg_", i), fmt.Sprint("user_", i)), http.StatusAccepted)
+		took = append(took, time.Since(sent))
+		select {
+		case said = <-done:
+		default:
+		}
+	}
+	require.Equal(t, fmt.Sprintf("%d deletions approved\n", many), said)
+	slices.Sort(took)
+	t.Logf("%d approved in %s; %d webhooks meanwhile: median %s, 99%% %s, slowest %s", many, time.Since(began).Round(time.Millisecond),
+		len(took), took[len(took)/2], took[len(took)*99/100], took[len(took)-1])
+	require.Less(t, took[len(took)-1], time.Second)
+}

@@ -1,0 +1,73 @@
+package cli_test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/polar-bridge/polar-bridge/internal/cli"
+	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
+)
+
+func TestInBulkAPersonIsAskedOnATerminal(t *testing.T) {
+	t.Parallel()
+	url := databasetest.SQLite(t)
+	db := databasetest.OpenMigrated(t, url)
+	_, err := db.Main.ExecContext(t.Context(), `INSERT INTO river_job (args, kind, queue, state, scheduled_at, metadata)
+		VALUES (jsonb('{"provider":"clerk","event_id":"evt_1","external_id":"user_1","version":1}'), 'delete_customer', 'deletions',
+		'scheduled', '2226-01-01 00:00:00', jsonb('{"hold_reason":"team","held_at":"2026-11-01T12:00:00Z"}'))`)
+	require.NoError(t, err)
+	approve := func(answer string) output {
+		var stdout, stderr bytes.Buffer
+		code := cli.Run(t.Context(), cli.Env{
+			Args: []string{"deletions", "approve", "--all"}, ReadFile: os.ReadFile, Stdin: strings.NewReader(answer),
+			Getenv: func(name string) string { return map[string]string{"DATABASE_URL": url, "SUDO_USER": "alice"}[name] },
+			Stdout: &stdout, Stderr: &stderr,
+		})
+		return output{code, stdout.String(), stderr.String()}
+	}
+	for _, answer := range []string{"", "\n", "y\n", "no\n", "yess\n", "nyes\n"} {
+		got := approve(answer)
+		require.Equal(t, 1, got.code, "%q", answer)
+		require.Empty(t, got.stdout)
+		require.Contains(t, got.stderr, "Approve 1 deletion; their customers will be deleted at Polar for good? Type yes: ")
+		require.Contains(t, got.stderr, "nothing was done")
+	}
+	got := approve("yes\n")
+	require.Zero(t, got.code, got.stderr)
+	require.Equal(t, "1 deletion approved\n", got.stdout)
+	require.Contains(t, got.stderr, `"by":"cli:alice"`)
+}
+
+func TestSinceIsADurationADateOrATime(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	for text, want := range map[string]string{
+		"90m": "2026-11-24T10:30:00Z", "72h": "2026-11-21T12:00:00Z", "30d": "2026-10-25T12:00:00Z", "0s": "2026-11-24T12:00:00Z",
+		"2026-11-01": "2026-11-01T00:00:00Z", "2026-11-01T12:00:00Z": "2026-11-01T12:00:00Z", "2026-11-01T12:00:00+02:00": "2026-11-01T10:00:00Z",
+		"": "0001-01-01T00:00:00Z",
+	} {
+		got, err := cli.Since(text, now)
+		require.NoError(t, err, text)
+		require.Equal(t, want, got.UTC().Format(time.RFC3339), text)
+	}
+	for _, text := range []string{"yesterday", "-1h", "-3d", "1.5d", "99999999d", "2026-13-01", "now"} {
+		_, err := cli.Since(text, now)
+		require.Error(t, err, text)
+	}
+}
+
+func TestACellIsNeverAFormula(t *testing.T) {
+	t.Parallel()
+	for _, first := range "=+-@\t\r\n" {
+		require.Equal(t, fmt.Sprintf("'%cx", first), cli.Harmless(fmt.Sprintf("%cx", first)))
+	}
+	for _, fine := range []string{"", "user_1", "auth0|-1", "1=1", "é=1"} {
+		require.Equal(t, fine, cli.Harmless(fine))
+	}
+}
