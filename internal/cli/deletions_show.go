@@ -78,6 +78,8 @@ func describe(r queue.Record) [][2]string {
 	add("customer id", visible(r.CustomerID))
 	add("customer type", visible(r.CustomerType))
 	add("customer created", visible(r.CustomerCreatedAt))
+	add("subscriptions", number(r.ActiveSubscriptions))
+	add("benefits", number(r.GrantedBenefits))
 	for _, reason := range r.Approved {
 		add("approved", visible(string(reason)))
 	}
@@ -92,4 +94,12 @@ func describe(r queue.Record) [][2]string {
 		add("action", text)
 	}
 	return lines
+}
+
+// number is "" when it is not known.
+func number(n *int) string {
+	if n == nil {
+		return ""
+	}
+	return strconv.Itoa(*n)
 }

@@ -70,7 +70,7 @@ func (o *Operator) Forget(ctx context.Context, externalID string) (int, error) {
 func (o *Operator) forget(ctx context.Context, tx *sql.Tx, j *job, done Action) error {
 	if !j.finished() {
 		what := "deletion"
-		if j.kind == kindVerification {
+		if j.kind == kindVerify {
 			what = "look-up after the deletion"
 		}
 		return refused(j.id, "this %s of the same person is %s; wait until it is finished, or cancel it first", what, j.stateInWords())
@@ -103,10 +103,15 @@ func (j *job) impersonal(done Action) ([]byte, error) {
 			kept[key] = value
 		}
 	}
-	var o output
+	o := document{}
 	var actions []Action
 	m.read(rivertype.MetadataKeyOutput, &o)
 	m.read(keyActions, &actions)
+	for name := range o {
+		if !slices.Contains([]string{"outcome", "confirmed_by", "polar_status", "anonymized", "finished_at"}, name) {
+			delete(o, name)
+		}
+	}
 	for i := range actions {
 		actions[i].Reason = "" // an operator may have named the person
 	}

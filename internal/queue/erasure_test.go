@@ -33,9 +33,9 @@ func TestAForgottenPersonsEventIsStillRecognised(t *testing.T) {
 		polar.allow()
 		require.NoError(t, d.Approve(t.Context(), d.only(t, "marker-event-2").ID))
 		done := d.wait(t, "marker-event-2", queue.StateDone)
-		addCustomer := "UPDATE river_job SET metadata = jsonb_set(metadata, '$.customer_id', '\"marker-customer\"')"
+		addCustomer := "UPDATE river_job SET metadata = jsonb_set(metadata, '$.customer_id', 'marker-customer', '$.output.customer_id', 'marker-customer')"
 		if db.Dialect == database.Postgres {
-			addCustomer = `UPDATE river_job SET metadata = jsonb_set(metadata, '{customer_id}', '"marker-customer"'), errors = ARRAY['{"error":"marker"}'::jsonb]`
+			addCustomer = `UPDATE river_job SET metadata = jsonb_set(metadata || '{"customer_id":"marker-customer"}', '{output,customer_id}', '"marker-customer"'), errors = ARRAY['{"error":"marker"}'::jsonb]`
 		}
 		_, err = db.Main.ExecContext(t.Context(), addCustomer)
 		require.NoError(t, err)

@@ -211,7 +211,7 @@ func (o *Operator) Stats(ctx context.Context) (Stats, error) {
 		return Stats{}, err
 	}
 	var err error
-	const waits = "kind <> '" + kindVerification + "' AND state IN "
+	const waits = "kind <> '" + kindVerify + "' AND state IN "
 	s.OldestWaiting, err = o.first(ctx, "created_at", waits+
 		"('available', 'pending', 'retryable', 'running', 'scheduled') AND scheduled_at <= "+heldFrom)
 	if err != nil {

@@ -73,9 +73,11 @@ func TestWhatTheGuardsFoundIsShown(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		leaveStored(t, db, "state = 'completed', finalized_at = in(0 minutes), metadata = "+jsonValue(db, `{"customer_id":"c1",
 			"customer_type":"individual","customer_created_at":"2026-01-02T03:04:05Z","verified_at":"2026-11-02T03:04:05Z",
-			"output":{"outcome":"deleted","confirmed_by":"answer","anonymized":true,"finished_at":"2026-11-02T02:04:05Z"},"approved":["team"]}`))
+			"output":{"outcome":"deleted","customer_id":"c2","active_subscriptions":2,"confirmed_by":"answer","anonymized":true,"finished_at":"2026-11-02T02:04:05Z"},"approved":["team"]}`))
 		r := operator(t, db).only(t, "e1")
-		require.Equal(t, "c1", r.CustomerID)
+		require.Equal(t, "c2", r.CustomerID, "who was deleted, not who was found first")
+		require.Equal(t, 2, *r.ActiveSubscriptions)
+		require.Nil(t, r.GrantedBenefits)
 		require.Equal(t, "individual", r.CustomerType)
 		require.Equal(t, "2026-01-02T03:04:05Z", r.CustomerCreatedAt)
 		require.Equal(t, "2026-11-02T03:04:05Z", r.VerifiedAt.Format(time.RFC3339))

@@ -34,27 +34,6 @@ const (
 	keyVerifiedAt        = "verified_at"
 )
 
-// Keys that operators' actions write, and that only they read besides the worker.
-const (
-	keyApproved         = "approved"
-	keyActions          = "actions"
-	keyForgotten        = "forgotten"
-	keyCancelledCounted = "cancelled_counted"
-)
-
-// Keys that others write.
-const (
-	keyCustomerID        = "customer_id"
-	keyCustomerType      = "customer_type"
-	keyCustomerCreatedAt = "customer_created_at"
-	keyVerifiedAt        = "verified_at"
-	keyRescued           = "river:rescue_count"  // River's
-	keyCancelAttempted   = "cancel_attempted_at" // River's
-)
-
-// kindVerification is the kind of the look-ups after deletions.
-const kindVerification = "verify_customer"
-
 // metadata is what this package reads of a job's metadata. Rescued is River's
 // own count of how often the job was taken back from a worker that died.
 type metadata struct {

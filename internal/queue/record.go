@@ -10,6 +10,17 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/event"
 )
 
+// Keys of a job's metadata that operators write or read. They are stored and
+// never renamed.
+const (
+	keyApproved         = "approved"
+	keyActions          = "actions"
+	keyForgotten        = "forgotten"
+	keyCancelledCounted = "cancelled_counted"
+	keyRescued          = "river:rescue_count"  // River's
+	keyCancelAttempted  = "cancel_attempted_at" // River's
+)
+
 // State is where a deletion stands, in the words that commands, metrics and
 // documentation share.
 type State string
@@ -63,10 +74,13 @@ type Record struct {
 	// AnswerLost says that an attempt may have reached Polar unseen.
 	AnswerLost bool `json:"answer_lost,omitzero"`
 
-	// What the look before deleting found at Polar.
+	// What the look before deleting found at Polar; of a done one, who was deleted.
 	CustomerID        string `json:"customer_id,omitzero"`
 	CustomerType      string `json:"customer_type,omitzero"`
 	CustomerCreatedAt string `json:"customer_created_at,omitzero"`
+	// What a dry run found that a deletion would end.
+	ActiveSubscriptions *int `json:"active_subscriptions,omitzero"`
+	GrantedBenefits     *int `json:"granted_benefits,omitzero"`
 	// VerifiedAt is when a look-up after the deletion found nobody.
 	VerifiedAt time.Time `json:"verified_at,omitzero"`
 
@@ -116,12 +130,12 @@ func (j *job) finished() bool { return j.finalized != nil && !j.held() }
 
 // ours says whether an operator has any business with it.
 func (j *job) ours() bool {
-	return j.kind == kindDeletion || j.kind == kindDryRun || j.kind == kindVerification
+	return j.kind == kindDeletion || j.kind == kindDryRun || j.kind == kindVerify
 }
 
 // shown says whether it is a deletion, or a look-up after one that needs a human.
 func (j *job) shown() bool {
-	return j.ours() && (j.kind != kindVerification || j.held())
+	return j.ours() && (j.kind != kindVerify || j.held())
 }
 
 func (j *job) stateInWords() State {
@@ -143,7 +157,7 @@ func (j *job) record() Record {
 	_ = json.Unmarshal(j.rawArgs, &a) // what was read until then stays
 	r := Record{
 		ID: j.id, State: j.stateInWords(), Running: j.running(),
-		DryRun: j.kind == kindDryRun, Verification: j.kind == kindVerification,
+		DryRun: j.kind == kindDryRun, Verification: j.kind == kindVerify,
 		Provider: a.Provider, EventID: a.EventID, UserID: a.UserID, ExternalID: a.ExternalID, UnusableID: a.UnusableID,
 		OccurredAt: a.OccurredAt.UTC(), ReceivedAt: a.ReceivedAt.UTC(), Attempts: j.attempt,
 	}
@@ -164,9 +178,12 @@ func (j *job) record() Record {
 // details reads the job's metadata, each member for itself.
 func (j *job) details(r *Record) {
 	m := j.metadata()
-	var o output
+	o := document{}
 	m.read(rivertype.MetadataKeyOutput, &o)
-	r.Outcome, r.ConfirmedBy, r.Anonymized, r.PolarStatus = o.Outcome, o.ConfirmedBy, o.Anonymized, o.PolarStatus
+	o.read("outcome", &r.Outcome)
+	o.read("confirmed_by", &r.ConfirmedBy)
+	o.read("anonymized", &r.Anonymized)
+	o.read("polar_status", &r.PolarStatus)
 	switch r.State {
 	case StateHeld:
 		m.read(keyHoldReason, &r.HoldReason)
@@ -181,6 +198,9 @@ func (j *job) details(r *Record) {
 	m.read(keyRescued, &rescued)
 	r.AnswerLost = r.AnswerLost || rescued > 0
 	m.read(keyCustomerID, &r.CustomerID)
+	o.read(keyCustomerID, &r.CustomerID)
+	o.read("active_subscriptions", &r.ActiveSubscriptions)
+	o.read("granted_benefits", &r.GrantedBenefits)
 	m.read(keyCustomerType, &r.CustomerType)
 	m.read(keyCustomerCreatedAt, &r.CustomerCreatedAt)
 	m.read(keyVerifiedAt, &r.VerifiedAt)
