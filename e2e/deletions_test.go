@@ -25,11 +25,7 @@ import (
 // printed. What it says on stderr is searched for secrets and logged.
 func (w *world) bridge(t *testing.T, code int, args ...string) string {
 	t.Helper()
-	command := exec.CommandContext(t.Context(), os.Getenv(binaryVariable), args...)
-	command.Dir = t.TempDir()
-	for name, value := range w.settings {
-		command.Env = append(command.Env, name+"="+value)
-	}
+	command := w.command(t, args...)
 	var stdout, stderr bytes.Buffer
 	command.Stdout, command.Stderr = &stdout, &stderr
 	err := command.Run()
@@ -39,6 +35,17 @@ func (w *world) bridge(t *testing.T, code int, args ...string) string {
 	require.Equal(t, code, command.ProcessState.ExitCode(), "%v\n%s%s", args, &stdout, &stderr)
 	require.NotContains(t, stdout.String()+stderr.String(), "marker")
 	return stdout.String()
+}
+
+// command is the binary with the world's settings.
+func (w *world) command(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), os.Getenv(binaryVariable), args...)
+	command.Dir = t.TempDir()
+	for name, value := range w.settings {
+		command.Env = append(command.Env, name+"="+value)
+	}
+	return command
 }
 
 // listed is what the tests read of a deletion.
@@ -242,21 +249,26 @@ func TestApprovingManyDelaysNoWebhook(t *testing.T) {
 		'scheduled', '2226-01-01 00:00:00', jsonb('{"hold_reason":"mass_deletion","held_at":"2026-11-01T00:00:00Z"}') FROM n`, many))
 	require.NoError(t, err)
 
-	done := make(chan string, 1)
 	began := time.Now()
-	go func() { done <- w.bridge(t, 0, "deletions", "approve", "--all", "--yes") }()
+	approving := w.command(t, "deletions", "approve", "--all", "--yes", "--log-level", "error")
+	var said bytes.Buffer
+	approving.Stdout = &said
+	require.NoError(t, approving.Start())
+	done := make(chan error, 1)
+	go func() { done <- approving.Wait() }()
 	var took []time.Duration
-	said := ""
-	for i := 0; said == ""; i++ {
+	for i, running := 0, true; running; i++ {
 		sent := time.Now()
 		p.deliver(t, sign(t, "clerk", fmt.Sprint("msg_", i), fmt.Sprint("user_", i)), http.StatusAccepted)
 		took = append(took, time.Since(sent))
 		select {
-		case said = <-done:
+		case err := <-done:
+			require.NoError(t, err)
+			running = false
 		default:
 		}
 	}
-	require.Equal(t, fmt.Sprintf("%d deletions approved\n", many), said)
+	require.Equal(t, fmt.Sprintf("%d deletions approved\n", many), said.String())
 	slices.Sort(took)
 	t.Logf("%d approved in %s; %d webhooks meanwhile: median %s, 99%% %s, slowest %s", many, time.Since(began).Round(time.Millisecond),
 		len(took), took[len(took)/2], took[len(took)*99/100], took[len(took)-1])

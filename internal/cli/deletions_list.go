@@ -43,7 +43,7 @@ func (c *listCommand) Run(ctx context.Context, env *Env, loader *config.Loader, 
 		if c.Limit > 0 {
 			filter.Limit++ // to know whether there are more
 		}
-		print, flush := c.printer(env.Stdout)
+		row, flush := c.printer(env.Stdout)
 		count := 0
 		for r, err := range d.List(ctx, filter) {
 			if err != nil {
@@ -53,7 +53,7 @@ func (c *listCommand) Run(ctx context.Context, env *Env, loader *config.Loader, 
 				fmt.Fprintf(env.Stderr, "There are more than %d: choose with --state, --reason, --since or --external-id, or add --limit 0.\n", c.Limit)
 				break
 			}
-			if err := print(r); err != nil {
+			if err := row(r); err != nil {
 				return err
 			}
 		}
@@ -66,14 +66,14 @@ func (c *listCommand) Run(ctx context.Context, env *Env, loader *config.Loader, 
 const flushEvery = 500
 
 // printer prints records, as a table or as JSON.
-func (c *listCommand) printer(w io.Writer) (print func(queue.Record) error, flush func(count int) error) {
+func (c *listCommand) printer(w io.Writer) (row func(queue.Record) error, flush func(count int) error) {
 	if c.JSON {
 		return func(r queue.Record) error { return printJSON(w, r) }, func(int) error { return nil }
 	}
 	checked := &checkedWriter{to: w}
 	table := tabwriter.NewWriter(checked, 0, 0, 2, ' ', 0)
 	rows := 0
-	print = func(r queue.Record) error {
+	row = func(r queue.Record) error {
 		if rows%flushEvery == 0 {
 			if err := errors.Join(table.Flush(), checked.err); err != nil {
 				return err
@@ -84,7 +84,7 @@ func (c *listCommand) printer(w io.Writer) (print func(queue.Record) error, flus
 		_, err := fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, r.State, visible(r.Provider), shownID(r), why(r), at(r.ReceivedAt), at(r.NextTryAt))
 		return err
 	}
-	return print, func(count int) error {
+	return row, func(count int) error {
 		if count == 0 {
 			fmt.Fprintln(table, "No deletions.")
 		}

@@ -62,7 +62,6 @@ func (q *Queue) countCancelled(ctx context.Context, all bool) (counted int, err 
 		if !some {
 			return counted, nil
 		}
-		//nolint:gosec // all parts are constants of ours
 		found, err := jobs(ctx, q.options.DB, fmt.Sprintf("UPDATE river_job SET metadata = %s WHERE id IN (SELECT id FROM river_job%s ORDER BY id LIMIT %d%s) RETURNING %s",
 			mark, uncounted, cancelledAtOnce, s.skipLocked(), s.columns))
 		if err != nil {

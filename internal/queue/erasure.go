@@ -85,6 +85,7 @@ func (o *Operator) forget(ctx context.Context, tx *sql.Tx, j *job, done Action) 
 	if err != nil {
 		return err
 	}
+	//nolint:gosec // all parts are constants of ours
 	_, err = tx.ExecContext(ctx, "UPDATE river_job SET args = "+o.sql.value("$2")+", metadata = "+o.sql.value("$3")+", errors = NULL WHERE id = $1",
 		j.id, string(arguments), string(m))
 	if err != nil {

@@ -101,7 +101,7 @@ func everything(t *testing.T, db *database.DB, where string) string {
 	}
 	rows, err := db.Main.QueryContext(t.Context(), "SELECT "+columns+" FROM river_job WHERE "+where)
 	require.NoError(t, err)
-	defer rows.Close()
+	defer func() { require.NoError(t, rows.Close()) }()
 	var all string
 	for rows.Next() {
 		var text string

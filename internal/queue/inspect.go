@@ -142,7 +142,6 @@ func (o *Operator) ids(ctx context.Context, s selection) iter.Seq2[[]int64, erro
 	if s.newestFirst {
 		comparison, last = "<", math.MaxInt64
 	}
-	//nolint:gosec // all parts are constants of ours
 	query := fmt.Sprintf("SELECT id FROM river_job WHERE (%s) AND id %s $%d ORDER BY id%s LIMIT %d",
 		s.where, comparison, next, s.order(), idsAtOnce)
 	return func(yield func([]int64, error) bool) {
@@ -206,7 +205,7 @@ type ProviderStats struct {
 
 // Stats reads the whole table once.
 func (o *Operator) Stats(ctx context.Context) (Stats, error) {
-	s := Stats{Held: map[event.HoldReason]int{}, Providers: []ProviderStats{}}
+	s := Stats{Held: make(map[event.HoldReason]int), Providers: []ProviderStats{}}
 	if err := o.count(ctx, &s); err != nil {
 		return Stats{}, err
 	}
@@ -273,7 +272,7 @@ func (s *Stats) add(provider, kind, word string, reason event.HoldReason, n int)
 		return
 	}
 	if len(s.Providers) == 0 || s.Providers[len(s.Providers)-1].Provider != provider {
-		s.Providers = append(s.Providers, ProviderStats{Provider: provider, Outcomes: map[event.Outcome]int{}})
+		s.Providers = append(s.Providers, ProviderStats{Provider: provider, Outcomes: make(map[event.Outcome]int)})
 	}
 	p := &s.Providers[len(s.Providers)-1]
 	switch word {

@@ -181,7 +181,10 @@ func (o *Operator) act(ctx context.Context, ids []int64, decide decision) (int, 
 				continue
 			}
 			done.At, done.By = o.options.Now().UTC().Truncate(time.Second), o.options.By
-			if err := o.change(ctx, tx, j, m, what, done); err != nil {
+			if err := m.note(done); err != nil {
+				return err
+			}
+			if err := o.change(ctx, tx, j, m, what); err != nil {
 				return err
 			}
 			lines = append(lines, o.line(j, done))
@@ -197,10 +200,7 @@ func (o *Operator) act(ctx context.Context, ids []int64, decide decision) (int, 
 	return len(lines), nil
 }
 
-func (o *Operator) change(ctx context.Context, tx *sql.Tx, j *job, m document, what change, done Action) error {
-	if err := m.note(done); err != nil {
-		return err
-	}
+func (o *Operator) change(ctx context.Context, tx *sql.Tx, j *job, m document, what change) error {
 	encoded, err := json.Marshal(m, json.Deterministic(true))
 	if err != nil {
 		return fmt.Errorf("encode the metadata of deletion %d: %w", j.id, err)
@@ -215,12 +215,13 @@ func (o *Operator) change(ctx context.Context, tx *sql.Tx, j *job, m document, w
 	case changeCancelled:
 		set = ", state = 'cancelled', finalized_at = " + o.sql.now
 	}
+	//nolint:gosec // all parts are constants of ours
 	_, err = tx.ExecContext(ctx, "UPDATE river_job SET metadata = "+o.sql.value("$2")+set+" WHERE id = $1", j.id, string(encoded))
 	if err == nil && what == changeStop {
 		_, err = o.client.JobCancelTx(ctx, tx, j.id)
 	}
 	if err != nil {
-		return fmt.Errorf("%s deletion %d: %w", done.Action, j.id, err)
+		return fmt.Errorf("change deletion %d: %w", j.id, err)
 	}
 	return nil
 }

@@ -74,6 +74,7 @@ func (o *Operator) setPaused(ctx context.Context, action string, wanted bool,
 // queueDiffers says whether the queue is not yet as it is wanted. A server
 // would make its row at its first start; a pause must not have to wait for that.
 func (o *Operator) queueDiffers(ctx context.Context, tx *sql.Tx, name string, wanted bool) (bool, error) {
+	//nolint:gosec // all parts are constants of ours
 	_, err := tx.ExecContext(ctx, "INSERT INTO river_queue (name, created_at, updated_at) VALUES ($1, "+o.sql.now+", "+o.sql.now+") ON CONFLICT (name) DO NOTHING", name)
 	if err != nil {
 		return false, fmt.Errorf("make the queue %s: %w", name, err)
