@@ -226,7 +226,6 @@ func (o *Operator) Stats(ctx context.Context) (Stats, error) {
 // first returns the earliest time in the column, zero when there is none.
 func (o *Operator) first(ctx context.Context, column, where string) (time.Time, error) {
 	var at time.Time
-	//nolint:gosec // all parts are constants of ours
 	err := o.options.Reader.QueryRowContext(ctx, "SELECT "+column+" FROM river_job WHERE "+where+" ORDER BY "+column+" LIMIT 1").Scan(&at)
 	if errors.Is(err, sql.ErrNoRows) {
 		return time.Time{}, nil

@@ -108,6 +108,7 @@ func (o *Operator) noteOnQueue(ctx context.Context, tx *sql.Tx, name string, don
 }
 
 func readPause(ctx context.Context, db *sql.DB, s operatorStatements) (p Pause, err error) {
+	//nolint:gosec // all parts are constants of ours
 	rows, err := db.QueryContext(ctx, "SELECT paused_at, "+s.text("metadata")+" FROM river_queue WHERE paused_at IS NOT NULL AND name IN ($1, $2) ORDER BY paused_at DESC",
 		queueDeletions, queueDryRun)
 	if err != nil {
