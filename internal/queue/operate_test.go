@@ -293,12 +293,14 @@ func TestAPauseLastsOverRestartsAndTakesWebhooks(t *testing.T) {
 		// As after two days without any server, when River would clean up.
 		_, err = db.Main.ExecContext(t.Context(), "UPDATE river_queue SET updated_at = '2020-01-01 00:00:00'")
 		require.NoError(t, err)
-		h := start(t, db, deleted)
-		h.accept(t, deletion("e1", "u1"))
-		h.stop(t)
+		dry := start(t, db, deleted, func(o *queue.Options) { o.DryRun = true }) // serves one of the two queues only
+		dry.stop(t)
 		var stale int
 		require.NoError(t, db.Main.QueryRowContext(t.Context(), "SELECT count(*) FROM river_queue WHERE updated_at < '2021-01-01 00:00:00'").Scan(&stale))
 		require.Zero(t, stale)
+		h := start(t, db, deleted)
+		h.accept(t, deletion("e1", "u1"))
+		h.stop(t)
 		h = start(t, db, deleted)
 		paused, err := h.Paused(t.Context())
 		require.NoError(t, err)

@@ -131,7 +131,11 @@ func (q *Queue) Start(ctx context.Context) error {
 	q.committer.Go(func() { q.commitLoop(ctx) })
 	q.committer.Go(func() { q.followClock(ctx) })
 	q.committer.Go(func() { q.followOperators(ctx) })
-	if err := q.client.Start(ctx); err != nil {
+	err := q.keepPauses(ctx) // before River cleans up
+	if err == nil {
+		err = q.client.Start(ctx)
+	}
+	if err != nil {
 		q.stop()
 		q.committer.Wait()
 		return fmt.Errorf("start queue: %w", err)
