@@ -161,7 +161,7 @@ func (p *program) jobs(t *testing.T, route string) []job {
 	require.NoError(t, err)
 	defer db.Close() //nolint:errcheck // only read
 	rows, err := db.Reader.QueryContext(t.Context(),
-		"SELECT state, coalesce(metadata ->> '$.hold_reason', '') FROM river_job WHERE args ->> '$.provider' = ? AND args ->> '$.event_id' <> '' ORDER BY id", route)
+		"SELECT state, coalesce(metadata ->> '$.hold_reason', '') FROM river_job WHERE kind = 'delete_customer' AND args ->> '$.provider' = ? AND args ->> '$.event_id' <> '' ORDER BY id", route)
 	require.NoError(t, err)
 	defer rows.Close() //nolint:errcheck // only read
 	all := []job{}
