@@ -56,6 +56,14 @@ func publishEd25519(t *testing.T) published {
 	return publish(t, jwt.SigningMethodEdDSA, private, map[string]any{"kty": "OKP", "crv": "Ed25519", "x": encodeSegment(public)})
 }
 
+// segment is what the member holds, decoded.
+func (p published) segment(t *testing.T, member string) string {
+	t.Helper()
+	text, isText := p.members[member].(string)
+	require.True(t, isText, member)
+	return decode(t, text)
+}
+
 // with is the key with other members.
 func (p published) with(changes map[string]any) published {
 	members := maps.Clone(p.members)
@@ -85,7 +93,7 @@ func TestKeysOnACurve(t *testing.T) {
 			t.Parallel()
 			key := publishEC(t, curve, method)
 			requireVerified(t, key.verifier(t), key.token)
-			x, y := decode(t, key.members["x"].(string)), decode(t, key.members["y"].(string)) //nolint:forcetypeassert // made above
+			x, y := key.segment(t, "x"), key.segment(t, "y")
 			for what, changes := range map[string]map[string]any{
 				"x is not base64url":     {"x": "a+b"},
 				"y is not base64url":     {"y": "a+b"},
@@ -113,7 +121,7 @@ func TestKeysOnACurve(t *testing.T) {
 		t.Parallel()
 		key := publishEd25519(t)
 		requireVerified(t, key.verifier(t), key.token)
-		x := decode(t, key.members["x"].(string)) //nolint:forcetypeassert // made above
+		x := key.segment(t, "x")
 		for _, changes := range []map[string]any{
 			{"x": "a+b"},
 			{"x": encodeSegment([]byte(x[1:]))},
