@@ -1,12 +1,11 @@
 // A module of its own, so that the program's module does not depend on the
 // Prometheus server for the sake of its PromQL parser.
-module github.com/polar-bridge/polar-bridge/scripts/monitoring
+module github.com/polar-bridge/polar-bridge/tools/monitoring
 
 go 1.26.8
 
 require (
 	github.com/polar-bridge/polar-bridge v0.0.0
-	github.com/prometheus/client_golang v1.25.0
 	github.com/prometheus/client_model v0.6.3
 	github.com/prometheus/prometheus v0.316.0
 	github.com/stretchr/testify v1.12.1
@@ -21,6 +20,7 @@ require (
 	github.com/golang-jwt/jwt/v5 v5.3.1 // indirect
 	github.com/grafana/regexp v0.0.0-20250905093917-f7b3be9d1853 // indirect
 	github.com/munnerz/goautoneg v0.0.0-20191010083416-a7dc8b61c822 // indirect
+	github.com/prometheus/client_golang v1.25.0 // indirect
 	github.com/prometheus/common v0.72.1 // indirect
 	github.com/prometheus/procfs v0.22.0 // indirect
 	go.uber.org/atomic v1.12.0 // indirect

@@ -4,7 +4,6 @@ import (
 	"strconv"
 	"testing"
 
-	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 	"github.com/stretchr/testify/require"
 
@@ -41,7 +40,7 @@ func program(t *testing.T) vocabulary {
 	return words
 }
 
-func (v vocabulary) gather(t *testing.T, registry prometheus.Gatherer) {
+func (v vocabulary) gather(t *testing.T, registry metrics.Gatherer) {
 	t.Helper()
 	families, err := registry.Gather()
 	require.NoError(t, err)
