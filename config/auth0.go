@@ -12,13 +12,13 @@ const (
 // Auth0 is the provider Auth0 with its two ways of sending events.
 type Auth0 struct {
 	// WebhookToken enables Event Streams.
-	WebhookToken *SecretSource `kong:"-" secret:"AUTH0_WEBHOOK_TOKEN"`
+	WebhookToken *SecretSource `kong:"-" secret:"AUTH0_WEBHOOK_TOKEN" help:"Enables /webhooks/auth0 (Event Streams)."`
 	// IDField is a JSON pointer into an Event Streams event.
 	IDField string `name:"auth0-id-field" env:"AUTH0_ID_FIELD" type:"setting" default:"/data/object/user_id" placeholder:"POINTER" help:"JSON pointer to Polar's external id: the default, or one below /data/object/app_metadata."`
 	// StreamID limits the events to one stream; empty for all.
 	StreamID string `name:"auth0-stream-id" env:"AUTH0_STREAM_ID" type:"setting" placeholder:"ID" help:"Ignore events of any other Auth0 event stream."`
 	// LogsToken enables Log Streams.
-	LogsToken *SecretSource `kong:"-" secret:"AUTH0_LOGS_TOKEN"`
+	LogsToken *SecretSource `kong:"-" secret:"AUTH0_LOGS_TOKEN" help:"Enables /webhooks/auth0-logs (Log Streams); the whole Authorization header."`
 	// LogsUnconfirmed accepts that Auth0 is not asked about a deletion.
 	LogsUnconfirmed bool `name:"auth0-logs-unconfirmed" env:"AUTH0_LOGS_UNCONFIRMED" type:"setting" default:"false" help:"Accept deletions from Auth0's Log Streams although they are not confirmed at Auth0."`
 }

@@ -3,7 +3,7 @@ package config
 // Clerk is the provider Clerk.
 type Clerk struct {
 	// SigningSecret enables the provider.
-	SigningSecret *SecretSource `kong:"-" secret:"CLERK_WEBHOOK_SIGNING_SECRET"`
+	SigningSecret *SecretSource `kong:"-" secret:"CLERK_WEBHOOK_SIGNING_SECRET" help:"Enables /webhooks/clerk."`
 	// IDField is id or external_id.
 	IDField string `name:"clerk-id-field" env:"CLERK_ID_FIELD" type:"setting" default:"id" placeholder:"FIELD" help:"The user's field that is Polar's external id: id or external_id."`
 	// InstanceID limits the events to one instance; empty for all.

@@ -22,7 +22,7 @@ type Config struct {
 // Polar says how Polar is called.
 type Polar struct {
 	// AccessToken is the organization access token.
-	AccessToken *SecretSource `kong:"-" secret:"POLAR_ACCESS_TOKEN"`
+	AccessToken *SecretSource `kong:"-" secret:"POLAR_ACCESS_TOKEN" help:"Organization access token of Polar with the scope customers:write. Required by serve."`
 	// Server is production or sandbox.
 	Server string `name:"polar-server" env:"POLAR_SERVER" type:"setting" default:"production" placeholder:"NAME" help:"Polar's environment: production or sandbox."`
 	// BaseURL overrides Server; see Endpoint.
@@ -55,7 +55,7 @@ type Work struct {
 // Database says where everything durable lives.
 type Database struct {
 	// URL is sqlite:PATH or postgres://….
-	URL Secret `kong:"-" secret:"DATABASE_URL"`
+	URL Secret `kong:"-" secret:"DATABASE_URL" help:"Where everything durable lives: sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME."`
 	// AutoMigrate brings the tables up to date at start.
 	AutoMigrate bool `name:"auto-migrate" env:"AUTO_MIGRATE" type:"setting" default:"true" negatable:"" help:"Bring the tables up to date at start."`
 
@@ -70,7 +70,7 @@ type HTTP struct {
 	// AdminAddr is for operators and Prometheus.
 	AdminAddr string `name:"admin-addr" env:"ADMIN_ADDR" type:"setting" default:"127.0.0.1:9090" placeholder:"ADDR" help:"Where metrics, probes and the console are."`
 	// AdminPassword enables the console.
-	AdminPassword *SecretSource `kong:"-" secret:"ADMIN_PASSWORD"`
+	AdminPassword *SecretSource `kong:"-" secret:"ADMIN_PASSWORD" help:"Enables the console /ui/ (user admin), at least 12 characters."`
 	// TrustedProxies may say where a request came from.
 	TrustedProxies []netip.Prefix `name:"trusted-proxies" env:"TRUSTED_PROXIES" type:"setting" placeholder:"CIDR" help:"Networks or single addresses, separated by commas, whose X-Forwarded-For is believed."`
 	// ShutdownDelay is how long readiness is red before the listeners close.

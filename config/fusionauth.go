@@ -10,7 +10,7 @@ import (
 // keys that it publishes.
 type FusionAuth struct {
 	// WebhookKey is the HMAC key.
-	WebhookKey *SecretSource `kong:"-" secret:"FUSIONAUTH_WEBHOOK_KEY"`
+	WebhookKey *SecretSource `kong:"-" secret:"FUSIONAUTH_WEBHOOK_KEY" help:"Enables /webhooks/fusionauth, for webhooks signed with HMAC."`
 	// JWKSURL is where the public keys are.
 	JWKSURL string `name:"fusionauth-jwks-url" env:"FUSIONAUTH_JWKS_URL" type:"setting" placeholder:"URL" help:"Take FusionAuth's webhooks, signed with the keys of this address, such as https://auth.example.com/.well-known/jwks.json: https, or http on loopback. Not with an HMAC key."`
 }

@@ -3,7 +3,7 @@ package config
 // Logto is the provider Logto.
 type Logto struct {
 	// WebhookSecret enables the provider.
-	WebhookSecret *SecretSource `kong:"-" secret:"LOGTO_WEBHOOK_SECRET"`
+	WebhookSecret *SecretSource `kong:"-" secret:"LOGTO_WEBHOOK_SECRET" help:"Enables /webhooks/logto."`
 }
 
 func (g *Logto) load(l *Loader) {

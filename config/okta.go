@@ -3,7 +3,7 @@ package config
 // Okta is the provider Okta.
 type Okta struct {
 	// WebhookToken enables the provider.
-	WebhookToken *SecretSource `kong:"-" secret:"OKTA_WEBHOOK_TOKEN"`
+	WebhookToken *SecretSource `kong:"-" secret:"OKTA_WEBHOOK_TOKEN" help:"Enables /webhooks/okta (event hooks)."`
 }
 
 func (o *Okta) load(l *Loader) {

@@ -11,7 +11,7 @@ import (
 // Standard is any sender of Standard Webhooks.
 type Standard struct {
 	// WebhookSecret enables the provider.
-	WebhookSecret *SecretSource `kong:"-" secret:"STANDARD_WEBHOOK_SECRET"`
+	WebhookSecret *SecretSource `kong:"-" secret:"STANDARD_WEBHOOK_SECRET" help:"Enables /webhooks/standard (any sender of Standard Webhooks)."`
 	// EventTypes is a list; see Types.
 	EventTypes string `name:"standard-event-types" env:"STANDARD_EVENT_TYPES" type:"setting" default:"user.deleted" placeholder:"TYPES" help:"Event types that mean a user's deletion, separated by commas."`
 	// TypeField is a JSON pointer to the event's type.

@@ -3,7 +3,7 @@ package config
 // Stytch is the provider Stytch.
 type Stytch struct {
 	// WebhookSecret enables the provider.
-	WebhookSecret *SecretSource `kong:"-" secret:"STYTCH_WEBHOOK_SECRET"`
+	WebhookSecret *SecretSource `kong:"-" secret:"STYTCH_WEBHOOK_SECRET" help:"Enables /webhooks/stytch."`
 }
 
 func (s *Stytch) load(l *Loader) {

@@ -3,7 +3,7 @@ package config
 // Supabase is the provider Supabase.
 type Supabase struct {
 	// WebhookToken enables the provider.
-	WebhookToken *SecretSource `kong:"-" secret:"SUPABASE_WEBHOOK_TOKEN"`
+	WebhookToken *SecretSource `kong:"-" secret:"SUPABASE_WEBHOOK_TOKEN" help:"Enables /webhooks/supabase (Database Webhooks)."`
 }
 
 func (s *Supabase) load(l *Loader) {

@@ -3,7 +3,7 @@ package config
 // WorkOS is the provider WorkOS.
 type WorkOS struct {
 	// WebhookSecret enables the provider.
-	WebhookSecret *SecretSource `kong:"-" secret:"WORKOS_WEBHOOK_SECRET"`
+	WebhookSecret *SecretSource `kong:"-" secret:"WORKOS_WEBHOOK_SECRET" help:"Enables /webhooks/workos."`
 	// IDField is id or external_id.
 	IDField string `name:"workos-id-field" env:"WORKOS_ID_FIELD" type:"setting" default:"id" placeholder:"FIELD" help:"The WorkOS user's field that is Polar's external id: id or external_id."`
 	// DirectorySync says that directory users count as well.

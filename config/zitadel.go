@@ -5,7 +5,7 @@ import "strings"
 // ZITADEL is the provider ZITADEL.
 type ZITADEL struct {
 	// WebhookSecret enables the provider.
-	WebhookSecret *SecretSource `kong:"-" secret:"ZITADEL_WEBHOOK_SECRET"`
+	WebhookSecret *SecretSource `kong:"-" secret:"ZITADEL_WEBHOOK_SECRET" help:"Enables /webhooks/zitadel (Actions v2)."`
 	// EventTypes is a list; see Types.
 	EventTypes string `name:"zitadel-event-types" env:"ZITADEL_EVENT_TYPES" type:"setting" default:"user.removed" placeholder:"NAMES" help:"Names of the ZITADEL events that mean a user's deletion, separated by commas."`
 }

@@ -1,0 +1,98 @@
+package config_test
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/polar-bridge/polar-bridge/config"
+)
+
+// reference is the page with all settings, which this test writes.
+const reference = "../docs/settings.md"
+
+const referenceHead = `# Settings
+
+Every setting is an environment variable; what is no secret has a flag of ` + "`polar-bridge serve`" + ` too, and the flag wins. A secret has no flag:
+set ` + "`NAME`" + `, or ` + "`NAME_FILE`" + ` with the name of a file that holds it (both is an error, a newline at the end does not count). Such a file is
+read again when it changes. Webhook secrets may be several, separated by commas or one a line, and all of them are valid: that is how one rotates.
+Without ` + "`LISTEN_ADDR`" + `, the port that ` + "`PORT`" + ` names is listened on.
+
+Wrong settings stop the start, all of them are named at once, and ` + "`polar-bridge doctor`" + ` says what to do.
+
+This page is generated: ` + "`UPDATE=1 go test ./config -run Reference`" + `.
+`
+
+// TestReference fails when docs/settings.md is not what the settings are.
+func TestReference(t *testing.T) {
+	t.Parallel()
+	c, err := config.Default()
+	require.NoError(t, err)
+	page := referenceHead + strings.Join(tables(t, reflect.ValueOf(c).Elem()), "")
+	if os.Getenv("UPDATE") != "" {
+		require.NoError(t, os.WriteFile(reference, []byte(page), 0o644))
+	}
+	written, err := os.ReadFile(reference)
+	require.NoError(t, err)
+	require.Equal(t, page, string(written), "docs/settings.md is out of date: UPDATE=1 go test ./config -run Reference")
+	// The start's first line of log finds the settings in another way.
+	for _, entry := range c.Summary() {
+		require.Contains(t, page, "| `"+entry.Name+"`", "a setting is missing")
+	}
+}
+
+// tables returns a table for each group of settings, in the order of Config.
+func tables(t *testing.T, sections reflect.Value) []string {
+	t.Helper()
+	var all []string
+	group := ""
+	for section, value := range sections.Fields() {
+		if section.Anonymous {
+			all = append(all, tables(t, value)...)
+			continue
+		}
+		if name := section.Tag.Get("group"); name != group {
+			require.NotEmpty(t, name, section.Name)
+			group = name
+			all = append(all, "\n## "+group+"\n\n| variable | flag | default | meaning |\n|---|---|---|---|\n")
+		}
+		for field, setting := range value.Fields() {
+			all = append(all, row(t, field, setting))
+		}
+	}
+	return all
+}
+
+// row returns a line of a table, "" for what is no setting.
+func row(t *testing.T, field reflect.StructField, value reflect.Value) string {
+	t.Helper()
+	name, flagName, standard := field.Tag.Get("env"), "--"+field.Tag.Get("name"), code(field.Tag.Get("default"))
+	if _, ok := field.Tag.Lookup("negatable"); ok {
+		flagName = "--[no-]" + field.Tag.Get("name")
+	}
+	flagName = code(flagName)
+	if secret := field.Tag.Get("secret"); secret != "" {
+		name, flagName = secret, "secret, or `"+secret+"_FILE`"
+		if s, ok := value.Interface().(config.Secret); ok {
+			standard = code(s.Reveal())
+		}
+	}
+	if name == "" {
+		return ""
+	}
+	help := field.Tag.Get("help")
+	require.NotEmpty(t, help, "%s needs a help:\"…\" in its tag", name)
+	return fmt.Sprintf("| `%s` | %s | %s | %s |\n", name, flagName, cmp.Or(standard, "—"), strings.ReplaceAll(help, "|", `\|`))
+}
+
+func code(text string) string {
+	if text == "" {
+		return ""
+	}
+	return "`" + text + "`"
+}
