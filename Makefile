@@ -1,5 +1,6 @@
 # Everything a developer and CI run. Tools are pinned here and live in ./bin.
 
+ACTIONLINT_VERSION    := v1.7.12
 GOLANGCI_LINT_VERSION := v2.15.0
 GOTESTSUM_VERSION     := v1.13.0
 GREMLINS_VERSION      := v0.6.0
@@ -9,6 +10,7 @@ REVISION ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 FUZZTIME ?= 5s
 
 BIN           := $(CURDIR)/bin
+ACTIONLINT    := $(BIN)/actionlint-$(ACTIONLINT_VERSION)
 GOLANGCI_LINT := $(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION)
 GOTESTSUM     := $(BIN)/gotestsum-$(GOTESTSUM_VERSION)
 GREMLINS      := $(BIN)/gremlins-$(GREMLINS_VERSION)
@@ -22,7 +24,7 @@ export GOFLAGS := $(strip $(GOFLAGS) -buildvcs=false)
 
 .PHONY: help
 help: ## Show this list.
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## Build the static binary bin/polar-bridge.
@@ -33,8 +35,12 @@ test: tools-test $(GOTESTSUM) ## Run all tests with the race detector, on SQLite
 	CGO_ENABLED=1 $(GOTESTSUM) --format=pkgname --jsonfile=$(TEST_JSON) -- -race -shuffle=on ./...
 
 .PHONY: lint
-lint: $(GOLANGCI_LINT) ## Check style, import table and formatting.
+lint: $(GOLANGCI_LINT) $(ACTIONLINT) ## Check style, import table, formatting and workflows.
 	$(GOLANGCI_LINT) run ./...
+	cd tools/monitoring && $(GOLANGCI_LINT) run ./...
+	$(ACTIONLINT)
+	@# An action is a commit, and a comment says which version that is.
+	! grep -rn 'uses:' .github/workflows | grep -vE '@[0-9a-f]{40} # v[0-9]+\.[0-9]+\.[0-9]+$$'
 
 .PHONY: fmt
 fmt: $(GOLANGCI_LINT) ## Format the code.
@@ -52,6 +58,14 @@ fuzz: ## Run every fuzz target for FUZZTIME (5s).
 mutation: $(GREMLINS) ## List the changes to deletion and identity that no test notices; takes most of an hour.
 	@scripts/mutation $(GREMLINS) $(PACKAGES)
 
+.PHONY: monitoring
+monitoring: ## Test alert rules, dashboard and runbook, in a real Prometheus too.
+	scripts/monitoring-test
+
+.PHONY: settings
+settings: ## Write docs/settings.md from the settings.
+	UPDATE=1 go test ./config -run Reference -count=1
+
 .PHONY: ci
 ci: ## Run what CI runs: tests, lint, and a line of counts.
 	@.ci/run
@@ -61,11 +75,15 @@ demo: build ## Run the program against a local Polar.
 	$(BIN)/polar-bridge demo
 
 .PHONY: tools
-tools: $(GOLANGCI_LINT) $(GOTESTSUM) ## Build the pinned tools into ./bin.
+tools: $(ACTIONLINT) $(GOLANGCI_LINT) $(GOTESTSUM) ## Build the pinned tools into ./bin.
 
 .PHONY: tools-test
 tools-test:
 	@scripts/test-tools
+
+$(ACTIONLINT):
+	GOBIN=$(BIN)/tmp go install github.com/rhysd/actionlint/cmd/actionlint@$(ACTIONLINT_VERSION)
+	@mv $(BIN)/tmp/actionlint $@
 
 $(GOLANGCI_LINT):
 	GOBIN=$(BIN)/tmp go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)

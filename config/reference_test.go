@@ -25,7 +25,7 @@ Without ` + "`LISTEN_ADDR`" + `, the port that ` + "`PORT`" + ` names is listene
 
 Wrong settings stop the start, all of them are named at once, and ` + "`polar-bridge doctor`" + ` says what to do.
 
-This page is generated: ` + "`UPDATE=1 go test ./config -run Reference`" + `.
+This page is generated: ` + "`make settings`" + `.
 `
 
 // TestReference fails when docs/settings.md is not what the settings are.
@@ -39,7 +39,7 @@ func TestReference(t *testing.T) {
 	}
 	written, err := os.ReadFile(reference)
 	require.NoError(t, err)
-	require.Equal(t, page, string(written), "docs/settings.md is out of date: UPDATE=1 go test ./config -run Reference")
+	require.Equal(t, page, string(written), "docs/settings.md is out of date: make settings")
 	// The start's first line of log finds the settings in another way.
 	for _, entry := range c.Summary() {
 		require.Contains(t, page, "| `"+entry.Name+"`", "a setting is missing")
