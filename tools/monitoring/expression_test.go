@@ -58,7 +58,7 @@ func (c *checker) selector(n *parser.VectorSelector) values {
 		return nil
 	}
 	for _, m := range n.LabelMatchers {
-		if m.Name == labels.MetricName {
+		if m.Name == "__name__" {
 			continue
 		}
 		allowed, ok := known[m.Name]
