@@ -4,6 +4,14 @@ ACTIONLINT_VERSION    := v1.7.12
 GOLANGCI_LINT_VERSION := v2.15.0
 GOTESTSUM_VERSION     := v1.13.0
 GREMLINS_VERSION      := v0.6.0
+HELM3_VERSION         := v3.22.0
+HELM4_VERSION         := v4.3.1
+KUBECTL_VALIDATE_VERSION := v0.0.4
+HELM_DOCS_VERSION     := v1.14.2
+# helm-unittest's version stands in tools/helm-unittest/go.mod.
+# The definitions of the objects that are not Kubernetes' own.
+PROMETHEUS_OPERATOR_VERSION := v0.85.0
+GATEWAY_API_VERSION   := v1.6.3
 
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 REVISION ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
@@ -14,6 +22,12 @@ ACTIONLINT    := $(BIN)/actionlint-$(ACTIONLINT_VERSION)
 GOLANGCI_LINT := $(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION)
 GOTESTSUM     := $(BIN)/gotestsum-$(GOTESTSUM_VERSION)
 GREMLINS      := $(BIN)/gremlins-$(GREMLINS_VERSION)
+HELM3         := $(BIN)/helm-$(HELM3_VERSION)
+HELM4         := $(BIN)/helm-$(HELM4_VERSION)
+KUBECTL_VALIDATE := $(BIN)/kubectl-validate-$(KUBECTL_VALIDATE_VERSION)
+HELM_DOCS     := $(BIN)/helm-docs-$(HELM_DOCS_VERSION)
+HELM_UNITTEST := $(BIN)/helm-unittest
+CRDS          := $(BIN)/crds-$(PROMETHEUS_OPERATOR_VERSION)-$(GATEWAY_API_VERSION)
 TEST_JSON     := $(BIN)/test.json
 
 # The version comes in through ldflags; git may refuse a checkout that belongs
@@ -66,8 +80,24 @@ monitoring: ## Test alert rules, dashboard and runbook, in a real Prometheus too
 settings: ## Write docs/settings.md from the settings.
 	UPDATE=1 go test ./config -run Reference -count=1
 
+.PHONY: chart
+chart: chart-tools ## Check the chart: lint, render, validate, its tests, its README.
+	HELM3=$(HELM3) HELM4=$(HELM4) HELM_UNITTEST=$(HELM_UNITTEST) HELM_DOCS=$(HELM_DOCS) \
+	KUBECTL_VALIDATE=$(KUBECTL_VALIDATE) CRDS=$(CRDS) scripts/chart-test
+
+.PHONY: chart-readme
+chart-readme: $(HELM_DOCS) ## Write the chart's README from its values.
+	$(HELM_DOCS) --chart-search-root helm --sort-values-order file --log-level warning
+
+.PHONY: chart-tools
+chart-tools: $(HELM3) $(HELM4) $(HELM_UNITTEST) $(HELM_DOCS) $(KUBECTL_VALIDATE) $(CRDS)
+
+.PHONY: image
+image: ## Build the image and try it, with buildah and podman.
+	scripts/image-test
+
 .PHONY: ci
-ci: ## Run what CI runs: tests, lint, and a line of counts.
+ci: ## Run what CI runs: tests, lint, chart, image, and a line of counts.
 	@.ci/run
 
 .PHONY: demo
@@ -96,6 +126,28 @@ $(GOTESTSUM):
 $(GREMLINS):
 	GOBIN=$(BIN)/tmp go install github.com/go-gremlins/gremlins/cmd/gremlins@$(GREMLINS_VERSION)
 	@mv $(BIN)/tmp/gremlins $@
+
+$(HELM3):
+	GOBIN=$(BIN)/tmp go install -ldflags '-s -w' helm.sh/helm/v3/cmd/helm@$(HELM3_VERSION)
+	@mv $(BIN)/tmp/helm $@
+
+$(HELM4):
+	GOBIN=$(BIN)/tmp go install -ldflags '-s -w' helm.sh/helm/v4/cmd/helm@$(HELM4_VERSION)
+	@mv $(BIN)/tmp/helm $@
+
+$(HELM_DOCS):
+	GOBIN=$(BIN)/tmp go install github.com/norwoodj/helm-docs/cmd/helm-docs@$(HELM_DOCS_VERSION)
+	@mv $(BIN)/tmp/helm-docs $@
+
+$(HELM_UNITTEST): tools/helm-unittest/go.mod
+	go -C tools/helm-unittest build -ldflags '-s -w' -o $@ github.com/helm-unittest/helm-unittest/cmd/helm-unittest
+
+$(KUBECTL_VALIDATE):
+	GOBIN=$(BIN)/tmp go install -ldflags '-s -w' sigs.k8s.io/kubectl-validate@$(KUBECTL_VALIDATE_VERSION)
+	@mv $(BIN)/tmp/kubectl-validate $@
+
+$(CRDS):
+	scripts/chart-crds $@ $(PROMETHEUS_OPERATOR_VERSION) $(GATEWAY_API_VERSION)
 
 .PHONY: clean
 clean: ## Remove what was built.
