@@ -1,0 +1,227 @@
+//go:build image
+
+package image_test
+
+import (
+	"context"
+	"debug/elf"
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/polar-bridge/polar-bridge/polar/polartest"
+)
+
+// Secrets of the container.
+const (
+	polarToken = "polar_oat_0123456789abcdef"
+	clerkKey   = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3"
+)
+
+// podman runs a command of podman and returns what it printed.
+func podman(t *testing.T, args ...string) string {
+	t.Helper()
+	out, err := try(t, args...)
+	require.NoError(t, err, out)
+	return out
+}
+
+func try(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	const patience = time.Minute
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), patience)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, "podman", args...).CombinedOutput() //nolint:gosec // the test's own arguments
+	return strings.TrimSpace(string(out)), err
+}
+
+// image returns the name of an image that scripts/image-test has built.
+func image(t *testing.T, variable string) string {
+	t.Helper()
+	name := os.Getenv(variable)
+	require.NotEmpty(t, name, "run scripts/image-test")
+	return name
+}
+
+// freePort returns a port on which nothing listens.
+func freePort(t *testing.T) string {
+	t.Helper()
+	var config net.ListenConfig
+	listener, err := config.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, listener.Close())
+	_, port, err := net.SplitHostPort(listener.Addr().String())
+	require.NoError(t, err)
+	return port
+}
+
+// container is the image, running.
+type container struct {
+	name          string
+	webhooks      string
+	polar         *polartest.Server
+	listen, admin string
+}
+
+// newVolume makes a volume, as podman does: it takes over the owner of the image's
+// folder.
+func newVolume(t *testing.T) string {
+	t.Helper()
+	name := "polar-bridge-test-" + freePort(t)
+	podman(t, "volume", "create", name)
+	t.Cleanup(func() { podman(t, "volume", "rm", "--force", name) })
+	return name
+}
+
+// start runs serve as a cluster would: nothing to write to but the volume, no
+// capability, little memory.
+func start(t *testing.T, volume string, args ...string) container {
+	t.Helper()
+	c := container{polar: polartest.Start(t, polartest.Options{Token: polarToken}), name: "polar-bridge-test-" + freePort(t)}
+	c.listen, c.admin = "127.0.0.1:"+freePort(t), "127.0.0.1:"+freePort(t)
+	c.webhooks = "http://" + c.listen
+	run := []string{
+		"run", "--detach", "--name", c.name, "--network=host", "--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--memory=256m", "--volume=" + volume + ":/data",
+		"--env=POLAR_ACCESS_TOKEN=" + polarToken, "--env=POLAR_BASE_URL=" + c.polar.URL().String(), "--env=POLAR_ANONYMIZE=true",
+		"--env=CLERK_WEBHOOK_SIGNING_SECRET=" + clerkKey, "--env=LISTEN_ADDR=" + c.listen, "--env=ADMIN_ADDR=" + c.admin,
+	}
+	podman(t, append(append(run, args...), image(t, "IMAGE"))...)
+	t.Cleanup(func() { podman(t, "rm", "--force", "--time=0", c.name) })
+	require.Eventually(t, func() bool { return c.healthy(t) || c.inspect(t, "{{.State.Running}}") == "false" }, time.Minute, 200*time.Millisecond)
+	require.True(t, c.healthy(t), podman(t, "logs", c.name))
+	return c
+}
+
+// healthy asks what the image's own health check asks.
+func (c container) healthy(t *testing.T) bool {
+	t.Helper()
+	_, err := try(t, "healthcheck", "run", c.name)
+	return err == nil
+}
+
+func (c container) inspect(t *testing.T, format string) string {
+	t.Helper()
+	return podman(t, "inspect", "--format="+format, c.name)
+}
+
+func (c container) send(t *testing.T, externalID, eventID string) string {
+	t.Helper()
+	return podman(t, "exec", c.name, "/polar-bridge", "send", "clerk", "--url="+c.webhooks, "--external-id="+externalID, "--event-id="+eventID, "--yes")
+}
+
+func (c container) waitDeleted(t *testing.T, externalID string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	require.NoError(t, c.polar.WaitForDeleted(ctx, externalID), podman(t, "logs", c.name))
+}
+
+func TestALockedDownContainerDeletesTheCustomerAndStopsCleanly(t *testing.T) {
+	t.Parallel()
+	c := start(t, newVolume(t))
+	c.polar.AddCustomer(polartest.Customer{ExternalID: "user_1"})
+
+	require.Contains(t, c.send(t, "user_1", "msg_1"), ": 202 ")
+	c.waitDeleted(t, "user_1")
+	require.Contains(t, c.send(t, "user_1", "msg_1"), `"status":"duplicate"`)
+	require.Equal(t, 1, c.polar.Deleted("user_1"))
+
+	podman(t, "stop", "--time=30", c.name)
+	require.Equal(t, "0", c.inspect(t, "{{.State.ExitCode}}"), podman(t, "logs", c.name))
+	require.Contains(t, podman(t, "logs", c.name), `"msg":"stopped"`)
+}
+
+func TestAVolumeOutlivesTheContainer(t *testing.T) {
+	t.Parallel()
+	volume := newVolume(t)
+	first := start(t, volume)
+	require.Contains(t, first.send(t, "user_1", "msg_1"), ": 202 ")
+	podman(t, "stop", "--time=30", first.name)
+	second := start(t, volume)
+	require.Contains(t, second.send(t, "user_1", "msg_1"), `"status":"duplicate"`)
+}
+
+// The chart empties the image's DATABASE_URL to name a file in its place.
+func TestAnEmptyVariableGivesWayToAFile(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "url")
+	require.NoError(t, os.WriteFile(file, []byte("sqlite:/data/other.db\n"), 0o600))
+	require.NoError(t, os.Chmod(file, 0o644)) //nolint:gosec // the container's user reads it
+	c := start(t, newVolume(t), "--env=DATABASE_URL=", "--env=DATABASE_URL_FILE=/etc/database-url", "--volume="+file+":/etc/database-url:ro")
+	require.Contains(t, c.send(t, "user_1", "msg_1"), ": 202 ")
+}
+
+// described is what podman says of an image.
+type described struct {
+	Architecture string
+	Size         int64
+	Config       struct {
+		User         string
+		Env          []string
+		Entrypoint   []string
+		Cmd          []string
+		ExposedPorts map[string]any
+		Labels       map[string]string
+		StopSignal   string
+	}
+	HealthCheck struct{ Test []string }
+}
+
+func TestTheImageSaysWhatItIs(t *testing.T) {
+	t.Parallel()
+	var all []described
+	require.NoError(t, json.Unmarshal([]byte(podman(t, "image", "inspect", image(t, "IMAGE"))), &all)) //nolint:forbidigo // podman's own words
+	d := all[0]
+	require.Equal(t, "65532:65532", d.Config.User, "a number, for runAsNonRoot")
+	require.Equal(t, []string{"/polar-bridge"}, d.Config.Entrypoint)
+	require.Equal(t, []string{"serve"}, d.Config.Cmd)
+	require.Equal(t, "SIGTERM", d.Config.StopSignal)
+	require.Equal(t, []string{"CMD", "/polar-bridge", "healthcheck"}, d.HealthCheck.Test)
+	require.Contains(t, d.Config.Env, "DATABASE_URL=sqlite:/data/polar-bridge.db")
+	require.Contains(t, d.Config.Env, "ADMIN_ADDR=:9090")
+	require.Contains(t, d.Config.ExposedPorts, "8080/tcp")
+	require.Contains(t, d.Config.ExposedPorts, "9090/tcp")
+	for _, label := range []string{"title", "description", "source", "url", "documentation", "licenses", "version", "revision", "vendor", "base.name"} {
+		require.NotEmpty(t, d.Config.Labels["org.opencontainers.image."+label], label)
+	}
+	require.Equal(t, "0.0.0-test", d.Config.Labels["org.opencontainers.image.version"])
+	require.Contains(t, podman(t, "run", "--rm", "--network=none", image(t, "IMAGE"), "version"), "0.0.0-test")
+}
+
+func TestTheBinaryIsStaticStrippedAndSmall(t *testing.T) {
+	t.Parallel()
+	for variable, machine := range map[string]elf.Machine{"IMAGE": elf.EM_X86_64, "IMAGE_ARM64": elf.EM_AARCH64} {
+		t.Run(fmt.Sprint(machine), func(t *testing.T) {
+			t.Parallel()
+			const most = 25 << 20
+			root := podman(t, "image", "mount", image(t, variable))
+			t.Cleanup(func() { podman(t, "image", "unmount", image(t, variable)) })
+			path := filepath.Join(root, "polar-bridge")
+			info, err := os.Stat(path)
+			require.NoError(t, err)
+			require.LessOrEqual(t, info.Size(), int64(most))
+			t.Logf("%d bytes", info.Size())
+			binary, err := elf.Open(path)
+			require.NoError(t, err)
+			defer binary.Close() //nolint:errcheck // only read
+			require.Equal(t, machine, binary.Machine)
+			libraries, err := binary.ImportedLibraries()
+			require.NoError(t, err)
+			require.Empty(t, libraries)
+			require.Nil(t, binary.Section(".symtab"))
+			require.Nil(t, binary.Section(".interp"))
+
+			data, err := os.ReadDir(filepath.Join(root, "data"))
+			require.NoError(t, err)
+			require.Empty(t, data)
+		})
+	}
+}
