@@ -96,6 +96,11 @@ chart-tools: $(HELM3) $(HELM4) $(HELM_UNITTEST) $(HELM_DOCS) $(KUBECTL_VALIDATE)
 image: ## Build the image and try it, with buildah and podman.
 	scripts/image-test
 
+.PHONY: bench
+bench: build tools-test ## Measure the program beside handlers in Node, on SQLite and PostgreSQL: see docs/performance.md.
+	npm ci --prefix bench/peer-node --no-audit --no-fund --loglevel=error
+	go run ./bench/loadtest $(BENCHFLAGS)
+
 .PHONY: ci
 ci: ## Run what CI runs: tests, lint, chart, image, and a line of counts.
 	@.ci/run

@@ -31,13 +31,16 @@ func Main(m *testing.M) int {
 	if os.Getenv(urlVariable) != "" {
 		return run(m)
 	}
-	bin, err := serverBinaries()
-	if err != nil {
+	if _, err := serverBinaries(); err != nil {
 		return run(m)
 	}
-	stop, err := startPostgres(bin)
+	url, stop, err := StartPostgres("fsync=off")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "databasetest:", err)
+		return 1
+	}
+	if err := os.Setenv(urlVariable, url); err != nil {
+		fmt.Fprintln(os.Stderr, "databasetest:", errors.Join(err, stop()))
 		return 1
 	}
 	code := run(m)
@@ -69,19 +72,25 @@ func serverBinaries() (string, error) {
 	return filepath.Dir(found[len(found)-1]), nil
 }
 
-// startPostgres starts a throw-away server on loopback and points urlVariable at it.
-func startPostgres(bin string) (stop func() error, err error) {
+// StartPostgres starts a throw-away server on loopback with some settings, each
+// of the form name=value, and returns the URL of its first database. stop ends
+// the server and removes what it stored.
+func StartPostgres(settings ...string) (url string, stop func() error, err error) {
+	bin, err := serverBinaries()
+	if err != nil {
+		return "", nil, err
+	}
 	dir, err := os.MkdirTemp("/tmp", "polar-bridge-postgres-")
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
 	credential, err := serverUser(dir)
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
 	port, err := freePort()
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
 	run := func(name string, args ...string) error {
 		command := exec.Command(filepath.Join(bin, name), args...) //nolint:gosec,noctx // our own arguments; ends by itself
@@ -96,16 +105,17 @@ func startPostgres(bin string) (stop func() error, err error) {
 	}
 	data := filepath.Join(dir, "data")
 	if err := run("initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"); err != nil {
-		return nil, err
+		return "", nil, err
 	}
-	options := fmt.Sprintf("-p %d -h 127.0.0.1 -c unix_socket_directories='' -c fsync=off -c max_connections=300", port)
+	options := fmt.Sprintf("-p %d -h 127.0.0.1 -c unix_socket_directories='' -c max_connections=300", port)
+	for _, setting := range settings {
+		options += " -c " + setting
+	}
 	if err := run("pg_ctl", "-D", data, "-l", filepath.Join(dir, "log"), "-o", options, "-w", "start"); err != nil {
-		return nil, err
+		return "", nil, err
 	}
-	if err := os.Setenv(urlVariable, fmt.Sprintf("postgres://postgres@127.0.0.1:%d/postgres?sslmode=disable", port)); err != nil {
-		return nil, err
-	}
-	return func() error {
+	url = fmt.Sprintf("postgres://postgres@127.0.0.1:%d/postgres?sslmode=disable", port)
+	return url, func() error {
 		return errors.Join(run("pg_ctl", "-D", data, "-m", "immediate", "-w", "stop"), os.RemoveAll(dir))
 	}, nil
 }
