@@ -12,7 +12,9 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
-	_ "modernc.org/sqlite" // registers the driver "sqlite"
+	"modernc.org/sqlite"
+
+	"github.com/polar-bridge/polar-bridge/internal/database/stmtcache"
 )
 
 // ErrLocked says that another process serves the same SQLite file.
@@ -21,6 +23,10 @@ var ErrLocked = errors.New("another polar-bridge serves this SQLite file; stop i
 // busyTimeout is how long a statement waits for another process' lock, less than
 // a webhook waits for the database.
 const busyTimeout = 1500 * time.Millisecond
+
+// preparedStatements is how many statements a connection keeps, more than River
+// and we have in regular use.
+const preparedStatements = 64
 
 // readerConnections is how many readers may work beside the writer.
 const readerConnections = 2
@@ -35,14 +41,14 @@ func openSQLite(ctx context.Context, path string) (*DB, error) {
 	if err := createPrivate(path); err != nil {
 		return nil, fmt.Errorf("create SQLite file: %w", err)
 	}
-	main, err := sql.Open("sqlite", sqliteDSN(path, "_txlock=immediate"))
+	main, err := openCached(sqliteDSN(path, "_txlock=immediate"))
 	if err != nil {
 		return nil, fmt.Errorf("open SQLite file: %w", err)
 	}
 	// One connection: SQLite has one writer, and a queue in front of it is
 	// fairer and cheaper than SQLITE_BUSY behind it.
 	main.SetMaxOpenConns(1)
-	reader, err := sql.Open("sqlite", sqliteDSN(path, "_pragma=query_only(1)"))
+	reader, err := openCached(sqliteDSN(path, "_pragma=query_only(1)"))
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open SQLite file for reading: %w", err), main.Close())
 	}
@@ -53,6 +59,16 @@ func openSQLite(ctx context.Context, path string) (*DB, error) {
 		return nil, errors.Join(err, db.healthy(), db.Close()) // SQLite says "disk I/O error" of a full disk
 	}
 	return db, nil
+}
+
+// openCached returns a handle that keeps its statements prepared: without that,
+// a third of the CPU goes into parsing and planning the same few again.
+func openCached(dsn string) (*sql.DB, error) {
+	plain, err := sqlite.NewConnector(dsn)
+	if err != nil {
+		return nil, err
+	}
+	return sql.OpenDB(stmtcache.New(plain, preparedStatements)), nil
 }
 
 // sqliteDSN asks for what "202 means on disk" rests on: a write-ahead log that
