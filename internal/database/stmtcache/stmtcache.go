@@ -134,10 +134,9 @@ func (c *conn) giveBack(query string, stmt fullStmt, failed error) error {
 	return c.idle.put(query, stmt)
 }
 
-// reusable says whether a statement does its work each time it is run. A PRAGMA
-// may do it when it is prepared, and the second run of what was prepared once
-// would do nothing (https://www.sqlite.org/pragma.html). What changes the schema
-// is not worth keeping.
+// reusable says whether a statement is worth keeping. What changes the schema is
+// not, and a PRAGMA may do its work when it is prepared
+// (https://www.sqlite.org/pragma.html): SQLite prepares it anew for each run.
 func reusable(query string) bool {
 	switch strings.ToUpper(firstWord(query)) {
 	case "SELECT", "INSERT", "UPDATE", "DELETE", "WITH":

@@ -88,9 +88,9 @@ func TestAConnectionClosesItsStatements(t *testing.T) {
 }
 
 // SQLite carries some out while it prepares them.
-func TestAPragmaWorksEveryTime(t *testing.T) {
+func TestAPragmaIsNotKeptAndWorksEveryTime(t *testing.T) {
 	t.Parallel()
-	db, _ := open(t, size)
+	db, count := open(t, size)
 	for _, want := range []int{200, 1500, 200, 1500} {
 		_, err := db.ExecContext(t.Context(), fmt.Sprintf("PRAGMA busy_timeout = %d", want))
 		require.NoError(t, err)
@@ -98,6 +98,7 @@ func TestAPragmaWorksEveryTime(t *testing.T) {
 		require.NoError(t, db.QueryRowContext(t.Context(), "PRAGMA busy_timeout").Scan(&got))
 		require.Equal(t, want, got)
 	}
+	require.Zero(t, count.prepared.Load(), "the plain driver did it all")
 }
 
 func TestAChangeOfTheSchemaIsNoticed(t *testing.T) {
