@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"time"
 )
 
@@ -247,7 +246,7 @@ func (c *candidate) measureBacklog(ctx context.Context, o options) error {
 
 func (c *candidate) underBacklog(ctx context.Context, o options, m metric) error {
 	return c.with(ctx, o, func(r running) error {
-		requests, err := signed(r.polar, r.webhooks, fmt.Sprint("backlog", os.Getpid(), len(c.measured[m])), int(o.load.Seconds()*perSecond))
+		requests, err := signed(r.polar, r.webhooks, fmt.Sprintf("backlog_%d_%d", m, len(c.measured[m])), int(o.load.Seconds()*perSecond))
 		if err != nil {
 			return err
 		}
