@@ -1,14 +1,11 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
-	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 )
 
 // candidate is one program with one way of running it, and what was measured.
@@ -20,7 +17,7 @@ type candidate struct {
 	database *database // nil for those that store nothing
 	webhooks string    // address of the listener
 	admin    string    // address of the operator's listener, "" without one
-	look     bool      // looks at the customer before it deletes
+	guarded  bool      // looks at the customer before it deletes, and again afterwards
 
 	measured samples
 }
@@ -46,24 +43,13 @@ func (c *candidate) readyURL() string {
 	return "http://" + c.webhooks + "/"
 }
 
-// lookSetting makes the program look at a customer before it deletes, one more
-// call to Polar for each event.
-const lookSetting = "LOOK_BEFORE_DELETE"
-
-func (o options) candidates(ctx context.Context, databases []database) ([]*candidate, error) {
-	help, err := exec.CommandContext(ctx, o.binary, "serve", "--help").CombinedOutput() //nolint:gosec // the program to measure
-	if err != nil {
-		return nil, fmt.Errorf("run %s: %w", o.binary, err)
-	}
+func (o options) candidates(databases []database) ([]*candidate, error) {
 	var all []*candidate
 	var errs []error
 	add := func(c *candidate, err error) { all, errs = append(all, c), append(errs, err) }
-	for i := range databases {
-		add(o.service(&databases[i], false))
-	}
-	if strings.Contains(string(help), lookSetting) {
+	for _, guarded := range []bool{false, true} {
 		for i := range databases {
-			add(o.service(&databases[i], true))
+			add(o.service(&databases[i], guarded))
 		}
 	}
 	if o.peers != "" {
@@ -73,24 +59,26 @@ func (o options) candidates(ctx context.Context, databases []database) ([]*candi
 	return all, errors.Join(errs...)
 }
 
-func (o options) service(d *database, look bool) (*candidate, error) {
+// service is the program with its limits lifted. Guarded it does what it does by
+// default: it looks at a customer before it deletes, one more call to Polar for
+// each event, and stores that it will look again an hour later.
+func (o options) service(d *database, guarded bool) (*candidate, error) {
 	webhooks, err := freeAddress()
 	if err != nil {
 		return nil, err
 	}
 	admin, err := freeAddress()
-	name := d.name
-	if look {
-		name += ", looks first"
+	name, guards := d.name, []string{"LOOK_BEFORE_DELETE=false", "HOLD_TEAM=false", "HOLD_RECREATED=false", "VERIFY_AFTER=0s"}
+	if guarded {
+		name, guards = d.name+", guards", nil
 	}
 	return &candidate{
 		name: name, command: []string{o.binary, "serve"}, dir: o.dir, database: d,
-		webhooks: webhooks, admin: admin, look: look, measured: samples{},
-		env: []string{
-			"LISTEN_ADDR=" + webhooks, "ADMIN_ADDR=" + admin, "POLAR_ACCESS_TOKEN=" + polarToken,
-			"CLERK_WEBHOOK_SIGNING_SECRET=" + clerkKey, "POLAR_ANONYMIZE=false",
-			"POLAR_RATE_LIMIT=0", "POLAR_CONCURRENCY=32", fmt.Sprintf("%s=%t", lookSetting, look),
-		},
+		webhooks: webhooks, admin: admin, guarded: guarded, measured: samples{},
+		env: append(guards,
+			"LISTEN_ADDR="+webhooks, "ADMIN_ADDR="+admin, "POLAR_ACCESS_TOKEN="+polarToken,
+			"CLERK_WEBHOOK_SIGNING_SECRET="+clerkKey, "POLAR_ANONYMIZE=false",
+			"POLAR_RATE_LIMIT=0", "POLAR_CONCURRENCY=32", "MAX_DELETIONS_PER_HOUR=0"),
 	}, err
 }
 

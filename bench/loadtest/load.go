@@ -34,7 +34,7 @@ func signed(p *localPolar, address, prefix string, n int) ([][]byte, error) {
 	requests := make([][]byte, n)
 	for i := range requests {
 		id := fmt.Sprintf("user_%s_%d", prefix, i)
-		p.AddCustomer(polartest.Customer{ExternalID: id})
+		p.AddCustomer(polartest.Customer{ExternalID: id, CreatedAt: time.Now().Add(-time.Hour)})
 		header, body, err := clerk.Sample(clerkKey, identity.Sample{ExternalID: id, EventID: "msg_" + id, Time: time.Now()})
 		if err != nil {
 			return nil, err

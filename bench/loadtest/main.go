@@ -72,7 +72,7 @@ func run(ctx context.Context) (err error) {
 
 // measureAll measures everything and prints what it found.
 func measureAll(ctx context.Context, o options, databases []database) error {
-	candidates, err := o.candidates(ctx, databases)
+	candidates, err := o.candidates(databases)
 	if err != nil {
 		return err
 	}
@@ -85,7 +85,7 @@ func measureAll(ctx context.Context, o options, databases []database) error {
 		}
 	}
 	for _, c := range candidates {
-		if c.admin == "" || c.look {
+		if c.admin == "" || c.guarded {
 			continue
 		}
 		fmt.Fprintf(os.Stderr, "start and idle: %s\n", c.name)

@@ -29,7 +29,7 @@ func (c *candidate) start(ctx context.Context, o options, polar string) (*proces
 	if err != nil {
 		return nil, err
 	}
-	defer log.Close() //nolint:errcheck // the child has its own
+	defer log.Close()                                                                                                                 //nolint:errcheck // the child has its own
 	p := &process{command: exec.CommandContext(ctx, c.command[0], c.command[1:]...), client: &http.Client{Timeout: 10 * time.Second}} //nolint:gosec // our own arguments
 	p.command.Env = append([]string{"POLAR_BASE_URL=" + polar}, c.env...)
 	p.command.Dir = c.dir
