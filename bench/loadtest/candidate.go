@@ -74,7 +74,7 @@ func (o options) service(d *database, guarded bool) (*candidate, error) {
 	}
 	return &candidate{
 		name: name, command: []string{o.binary, "serve"}, dir: o.dir, database: d,
-		webhooks: webhooks, admin: admin, guarded: guarded, measured: samples{},
+		webhooks: webhooks, admin: admin, guarded: guarded, measured: make(samples),
 		env: append(guards,
 			"LISTEN_ADDR="+webhooks, "ADMIN_ADDR="+admin, "POLAR_ACCESS_TOKEN="+polarToken,
 			"CLERK_WEBHOOK_SIGNING_SECRET="+clerkKey, "POLAR_ANONYMIZE=false",
@@ -98,7 +98,7 @@ func (o options) peer(name string) (*candidate, error) {
 	}
 	_, port, err := net.SplitHostPort(address)
 	return &candidate{
-		name: name, command: []string{node[0], name + ".mjs"}, dir: dir, webhooks: address, measured: samples{},
+		name: name, command: []string{node[0], name + ".mjs"}, dir: dir, webhooks: address, measured: make(samples),
 		env: []string{
 			"PORT=" + port, "NODE_ENV=production",
 			"POLAR_ACCESS_TOKEN=" + polarToken, "CLERK_WEBHOOK_SIGNING_SECRET=" + clerkKey,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 )
 
@@ -33,7 +34,7 @@ type running struct {
 
 // with runs the candidate beside a local Polar of its own while act measures.
 func (c *candidate) with(ctx context.Context, o options, act func(r running) error) (err error) {
-	polar, err := startPolar()
+	polar, err := startPolar() //nolint:contextcheck // it is closed below
 	if err != nil {
 		return err
 	}
@@ -57,7 +58,7 @@ func (c *candidate) onFresh(ctx context.Context, o options, act func() error) (e
 	}
 	defer func() { err = errors.Join(err, drop()) }()
 	before := c.env
-	c.env = append(before[:len(before):len(before)], "DATABASE_URL="+url)
+	c.env = append(slices.Clip(before), "DATABASE_URL="+url)
 	defer func() { c.env = before }()
 	return act()
 }

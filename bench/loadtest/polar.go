@@ -10,7 +10,7 @@ import (
 	"github.com/polar-bridge/polar-bridge/polar/polartest"
 )
 
-const polarToken = "polar_oat_loadtest_0123456789"
+const polarToken = "polar_oat_loadtest_0123456789" //nolint:gosec // of the local Polar only
 
 // localPolar is a local Polar with its limit lifted.
 type localPolar struct {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"text/tabwriter"
 )
@@ -76,12 +77,10 @@ func printTable(w io.Writer, candidates []*candidate) {
 	table := tabwriter.NewWriter(w, 0, 0, 1, ' ', 0)
 	defer table.Flush() //nolint:errcheck // for people
 	fmt.Fprint(table, "| \t|")
-	rule := "|---\t|"
 	for _, c := range candidates {
 		fmt.Fprintf(table, " %s\t|", c.name)
-		rule += "---:\t|"
 	}
-	fmt.Fprintf(table, "\n%s\n", rule)
+	fmt.Fprintf(table, "\n|---\t|%s\n", strings.Repeat("---:\t|", len(candidates)))
 	for _, l := range lines() {
 		fmt.Fprintf(table, "| %s\t|", l.text)
 		for _, c := range candidates {
@@ -139,21 +138,21 @@ func printGoals(w io.Writer, candidates []*candidate) {
 		}
 		return 0, false
 	}
-	text := map[metric]line{}
-	for _, l := range lines() {
-		text[l.metric] = l
+	text := func(m metric) line {
+		all := lines()
+		return all[slices.IndexFunc(all, func(l line) bool { return l.metric == m })]
 	}
 	fmt.Fprintln(w)
 	for _, g := range goals() {
 		value, ok := find(g.candidate, g.metric)
-		l, unit := text[g.metric], ""
+		l, unit := text(g.metric), ""
 		scale := l.scale
 		if g.against != "" {
 			other, known := find(g.against, g.of)
 			value, ok, scale = value/other, ok && known, 1
 			unit = " × " + g.against
 			if g.against == g.candidate {
-				unit = " × " + text[g.of].text
+				unit = " × " + text(g.of).text
 			}
 		}
 		if !ok {
