@@ -78,7 +78,7 @@ func row(t *testing.T, field reflect.StructField, value reflect.Value) string {
 	flagName = code(flagName)
 	if secret := field.Tag.Get("secret"); secret != "" {
 		name, flagName = secret, "secret, or `"+secret+"_FILE`"
-		if s, ok := value.Interface().(config.Secret); ok {
+		if s, ok := reflect.TypeAssert[config.Secret](value); ok {
 			standard = code(s.Reveal())
 		}
 	}

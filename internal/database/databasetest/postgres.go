@@ -107,10 +107,8 @@ func StartPostgres(settings ...string) (url string, stop func() error, err error
 	if err := run("initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"); err != nil {
 		return "", nil, err
 	}
-	options := fmt.Sprintf("-p %d -h 127.0.0.1 -c unix_socket_directories='' -c max_connections=300", port)
-	for _, setting := range settings {
-		options += " -c " + setting
-	}
+	options := fmt.Sprintf("-p %d -h 127.0.0.1 -c unix_socket_directories='' -c ", port) +
+		strings.Join(append([]string{"max_connections=300"}, settings...), " -c ")
 	if err := run("pg_ctl", "-D", data, "-l", filepath.Join(dir, "log"), "-o", options, "-w", "start"); err != nil {
 		return "", nil, err
 	}

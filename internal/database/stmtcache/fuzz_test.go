@@ -162,10 +162,10 @@ func (m *machine) query(ctx context.Context, query string, limit int, args ...an
 			return err.Error()
 		}
 		for _, value := range values {
-			fmt.Fprintf(&text, "%v ", *value.(*any))
+			fmt.Fprintf(&text, "%v ", *value.(*any)) //nolint:errcheck // made above
 		}
 		fmt.Fprintln(&text)
 	}
-	fmt.Fprintln(&text, rows.Err(), rows.Close())
+	fmt.Fprintln(&text, rows.Err(), rows.Close()) //nolint:sqlclosecheck // what closing says is compared too
 	return text.String()
 }

@@ -51,7 +51,7 @@ func (l *lru) clear() error {
 }
 
 func (l *lru) remove(element *list.Element) fullStmt {
-	e := l.order.Remove(element).(entry) //nolint:forcetypeassert // nothing else is put in
+	e := l.order.Remove(element).(entry) //nolint:forcetypeassert,errcheck // nothing else is put in
 	delete(l.byQuery, e.query)
 	return e.stmt
 }

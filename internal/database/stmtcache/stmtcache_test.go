@@ -20,7 +20,7 @@ const size = 4
 
 func TestAStatementIsPreparedOnce(t *testing.T) {
 	t.Parallel()
-	db, count := open(t, size)
+	db, count := open(t)
 	for i := range 10 {
 		_, err := db.ExecContext(t.Context(), "INSERT INTO people (name) VALUES (?)", fmt.Sprint("name ", i))
 		require.NoError(t, err)
@@ -33,7 +33,7 @@ func TestAStatementIsPreparedOnce(t *testing.T) {
 
 func TestAStatementInUseIsNotGivenToAnother(t *testing.T) {
 	t.Parallel()
-	db, count := open(t, size)
+	db, count := open(t)
 	fill(t, db, 3)
 	tx, err := db.BeginTx(t.Context(), nil)
 	require.NoError(t, err)
@@ -48,26 +48,26 @@ func TestAStatementInUseIsNotGivenToAnother(t *testing.T) {
 		require.Equal(t, []int{1, 2, 3}, ids(t, tx, all), "the inner query has its own statement")
 	}
 	require.NoError(t, outer.Err())
-	require.NoError(t, outer.Close())
+	require.NoError(t, outer.Close()) //nolint:sqlclosecheck // before the commit
 	require.Equal(t, []int{1, 2, 3}, seen)
 	require.NoError(t, tx.Commit())
-	require.EqualValues(t, 1, count.kept("SELECT"), "of two only one is kept")
+	require.Equal(t, 1, count.kept("SELECT"), "of two only one is kept")
 }
 
 func TestOnlySoManyAreKept(t *testing.T) {
 	t.Parallel()
-	db, count := open(t, size)
+	db, count := open(t)
 	for i := range 10 * size {
 		require.Empty(t, ids(t, db, fmt.Sprint("SELECT id FROM people WHERE id > ", i)))
 	}
-	require.EqualValues(t, size, count.kept("SELECT"))
+	require.Equal(t, size, count.kept("SELECT"))
 	require.Empty(t, ids(t, db, fmt.Sprint("SELECT id FROM people WHERE id > ", 10*size-1)))
 	require.EqualValues(t, 10*size, count.prepared.Load(), "the last one is still there")
 }
 
 func TestAStatementThatFailedIsNotKept(t *testing.T) {
 	t.Parallel()
-	db, count := open(t, size)
+	db, count := open(t)
 	const insert = "INSERT INTO people (id, name) VALUES (1, 'one')"
 	_, err := db.ExecContext(t.Context(), insert)
 	require.NoError(t, err)
@@ -80,7 +80,7 @@ func TestAStatementThatFailedIsNotKept(t *testing.T) {
 
 func TestAConnectionClosesItsStatements(t *testing.T) {
 	t.Parallel()
-	db, count := open(t, size)
+	db, count := open(t)
 	fill(t, db, 1)
 	require.NotZero(t, count.prepared.Load())
 	require.NoError(t, db.Close())
@@ -90,7 +90,7 @@ func TestAConnectionClosesItsStatements(t *testing.T) {
 // SQLite carries some out while it prepares them.
 func TestAPragmaIsNotKeptAndWorksEveryTime(t *testing.T) {
 	t.Parallel()
-	db, count := open(t, size)
+	db, count := open(t)
 	for _, want := range []int{200, 1500, 200, 1500} {
 		_, err := db.ExecContext(t.Context(), fmt.Sprintf("PRAGMA busy_timeout = %d", want))
 		require.NoError(t, err)
@@ -139,11 +139,11 @@ func TestAnAbandonedQueryHoldsNothing(t *testing.T) {
 	db, _ := openFile(t, path, size)
 	fill(t, db, 100)
 	ctx, cancel := context.WithCancel(t.Context())
-	rows, err := db.QueryContext(ctx, "SELECT id FROM people")
+	rows, err := db.QueryContext(ctx, "SELECT id FROM people") //nolint:rowserrcheck // it is abandoned
 	require.NoError(t, err)
 	require.True(t, rows.Next())
 	cancel()
-	require.NoError(t, rows.Close())
+	require.NoError(t, rows.Close()) //nolint:sqlclosecheck // it is abandoned here
 	require.NoError(t, rows.Close(), "twice does no harm")
 	require.ErrorIs(t, db.QueryRowContext(ctx, "SELECT id FROM people").Scan(new(int)), context.Canceled)
 
@@ -155,7 +155,7 @@ func TestAnAbandonedQueryHoldsNothing(t *testing.T) {
 
 func TestManyUseItAtOnce(t *testing.T) {
 	t.Parallel()
-	db, _ := open(t, size)
+	db, _ := open(t)
 	db.SetMaxOpenConns(4)
 	var group sync.WaitGroup
 	for i := range 8 {
@@ -204,7 +204,7 @@ func fill(t testing.TB, db *sql.DB, n int) {
 }
 
 // open opens an empty database and returns what counts its statements.
-func open(t testing.TB, size int) (*sql.DB, *counter) {
+func open(t testing.TB) (*sql.DB, *counter) {
 	t.Helper()
 	return openFile(t, filepath.Join(t.TempDir(), "test.db"), size)
 }
@@ -255,7 +255,7 @@ func (c *counter) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &countedConn{inner.(everything), c}, nil
+	return &countedConn{inner.(everything), c}, nil //nolint:errcheck // SQLite's driver has it all
 }
 
 type everything interface {
@@ -282,7 +282,7 @@ func (c *countedConn) PrepareContext(ctx context.Context, query string) (driver.
 	}
 	c.count.prepared.Add(1)
 	c.count.change(query, 1)
-	return &countedStmt{inner.(statement), c.count, query}, nil
+	return &countedStmt{inner.(statement), c.count, query}, nil //nolint:errcheck // SQLite's driver has it all
 }
 
 type statement interface {
