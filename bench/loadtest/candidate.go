@@ -27,13 +27,18 @@ type samples map[metric][]float64
 
 func (s samples) add(m metric, value float64) { s[m] = append(s[m], value) }
 
-// median returns the middle value and whether there is one.
+// median returns the middle value, or the mean of the middle two, and whether
+// there is one.
 func (s samples) median(m metric) (float64, bool) {
 	values := slices.Sorted(slices.Values(s[m]))
 	if len(values) == 0 {
 		return 0, false
 	}
-	return values[len(values)/2], true
+	middle := len(values) / 2
+	if len(values)%2 == 1 {
+		return values[middle], true
+	}
+	return (values[middle-1] + values[middle]) / 2, true
 }
 
 func (c *candidate) readyURL() string {
