@@ -1,0 +1,246 @@
+package e2e_test
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"text/tabwriter"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/polar-bridge/polar-bridge/polar/polartest"
+)
+
+// Settings of the chaos test: make chaos ROUNDS=200 SEED=1.
+const (
+	chaosRoundsVariable = "POLAR_BRIDGE_CHAOS_ROUNDS"
+	chaosSeedVariable   = "POLAR_BRIDGE_CHAOS_SEED"
+)
+
+// TestChaos lets everything go wrong that can, each in a world of its own, and
+// holds what was acknowledged against Polar's journal. The scenarios run side
+// by side, because they mostly wait.
+func TestChaos(t *testing.T) {
+	t.Parallel()
+	seed := numberFrom(t, chaosSeedVariable, rand.Uint64N(1<<32))
+	rounds := int(numberFrom(t, chaosRoundsVariable, 20)) //nolint:gosec // a few hundred
+	t.Logf("to repeat it: %s=%d %s=%d", chaosSeedVariable, seed, chaosRoundsVariable, rounds)
+	all := scenarios(t)
+	for i, s := range all {
+		s.set(t, rand.New(rand.NewPCG(seed, uint64(i))))
+	}
+	for round := range rounds {
+		for _, s := range all {
+			switch round {
+			case rounds / 4:
+				s.trouble(t)
+			case rounds * 3 / 4:
+				s.peace(t)
+			}
+			s.round(t)
+		}
+	}
+	mended := time.Now()
+	for _, s := range all {
+		s.settle(t, 150*time.Second-time.Since(mended))
+	}
+	t.Logf("seed %d, %d rounds, settled %s after the last\n%s", seed, rounds, time.Since(mended).Round(time.Second), table(all))
+	for _, s := range all {
+		s.judge(t)
+	}
+}
+
+// scenario is a world, what goes wrong in it, and what it was sent.
+type scenario struct {
+	name       string
+	database   string
+	settings   []string
+	begin, end func(t *testing.T, w *world) // nil: nothing but kills
+	killEvery  int                          // rounds; 0 never kills
+	volley     int                          // deliveries in a round; 10 when it is 0
+	repeats    float64                      // share of them; 0.2 when it is 0
+	bounded    bool                         // Polar is away: calls are few
+
+	world   *world
+	random  *rand.Rand
+	client  *http.Client
+	server  *process
+	ids     []string
+	living  []string
+	current int // the round
+
+	sent, repeated, kills     int
+	callsBefore, callsDuring  int
+	troubled                  time.Time
+	lasted                    time.Duration
+	deleted, waiting, held    int
+	lost, twice, unauthorized int
+
+	mu           sync.Mutex
+	acknowledged map[int]bool
+	wrong        []string
+}
+
+func (s *scenario) set(t *testing.T, random *rand.Rand) {
+	t.Helper()
+	s.random, s.acknowledged = random, map[int]bool{}
+	s.client = &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 4}}
+	t.Cleanup(s.client.CloseIdleConnections)
+	if s.volley == 0 {
+		s.volley = 10
+	}
+	if s.repeats == 0 {
+		s.repeats = 0.2
+	}
+	s.world = newWorld(t, s.database, append(s.settings, "POLAR_TIMEOUT=1s")...)
+	s.server = s.world.start(t)
+}
+
+func (s *scenario) trouble(t *testing.T) {
+	t.Helper()
+	if s.begin == nil {
+		return
+	}
+	s.callsBefore, s.troubled = s.world.polar.Calls(), time.Now()
+	s.begin(t, s.world)
+}
+
+func (s *scenario) peace(t *testing.T) {
+	t.Helper()
+	if s.begin == nil {
+		return
+	}
+	s.callsDuring, s.lasted = s.world.polar.Calls()-s.callsBefore, time.Since(s.troubled)
+	s.end(t, s.world)
+}
+
+// round sends a volley and now and then kills the process meanwhile.
+func (s *scenario) round(t *testing.T) {
+	t.Helper()
+	s.current++
+	var senders sync.WaitGroup
+	for range s.volley {
+		send := s.next(t)
+		senders.Go(func() { send(s.server) })
+	}
+	if s.killEvery > 0 && s.current%s.killEvery == 0 {
+		<-time.After(time.Duration(s.random.Int64N(int64(30 * time.Millisecond))))
+		s.server.kill()
+		s.kills++
+		senders.Wait()
+		s.server = s.world.start(t)
+	}
+	senders.Wait()
+}
+
+// next is a delivery: a repeat, a forgery or a new event.
+func (s *scenario) next(t *testing.T) func(*process) {
+	t.Helper()
+	s.sent++
+	if s.random.Float64() < 0.1 {
+		number := fmt.Sprint(len(s.living))
+		id := "living_" + number
+		s.living = append(s.living, id)
+		s.world.polar.AddCustomer(polartest.Customer{ExternalID: id, CreatedAt: longAgo()})
+		forged := sign(t, "clerk", "msg_"+id, "ending_"+number)
+		forged.body = bytes.ReplaceAll(forged.body, []byte("ending_"), []byte("living_"))
+		return func(p *process) { s.post(t, p, -1, forged) }
+	}
+	i := len(s.ids)
+	if i > 0 && s.random.Float64() < s.repeats {
+		i = s.random.IntN(i)
+		s.repeated++
+	} else {
+		s.ids = append(s.ids, fmt.Sprint("user_", i))
+		s.world.polar.AddCustomer(polartest.Customer{ExternalID: s.ids[i], CreatedAt: longAgo()})
+	}
+	event := sign(t, "clerk", fmt.Sprint("msg_", i), s.ids[i])
+	return func(p *process) { s.post(t, p, i, event) }
+}
+
+// post notes what was acknowledged; i is -1 for what is forged.
+func (s *scenario) post(t *testing.T, p *process, i int, d delivery) {
+	t.Helper()
+	status, text := p.post(t.Context(), s.client, d)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case i >= 0 && status/100 == 2:
+		s.acknowledged[i] = true
+	case i < 0 && status == http.StatusUnauthorized, status == 0, status == http.StatusServiceUnavailable:
+	default:
+		s.wrong = append(s.wrong, fmt.Sprint(status, " ", text))
+	}
+}
+
+// settle waits until nothing is to be done any more and counts.
+func (s *scenario) settle(t *testing.T, within time.Duration) {
+	t.Helper()
+	end := time.Now().Add(within)
+	all := jobs(t, s.world.database)
+	for ; waiting(all) > 0 && time.Now().Before(end); all = jobs(t, s.world.database) {
+		<-time.After(250 * time.Millisecond)
+	}
+	s.waiting = waiting(all)
+	stored := map[string]job{}
+	for _, j := range all {
+		stored[j.eventID] = j
+		if j.reason != "" {
+			s.held++
+		}
+	}
+	for i, id := range s.ids {
+		j, known := stored[fmt.Sprint("msg_", i)]
+		if s.acknowledged[i] && !known || j.state == "completed" && s.world.polar.Exists(id) {
+			s.lost++
+		}
+		times := s.world.polar.Deleted(id)
+		s.deleted += min(times, 1)
+		if times > 1 {
+			s.twice++
+		}
+		if times > 0 && !known {
+			s.unauthorized++
+		}
+	}
+	for _, id := range s.living {
+		if !s.world.polar.Exists(id) {
+			s.unauthorized++
+		}
+	}
+}
+
+// judge requires what is promised.
+func (s *scenario) judge(t *testing.T) {
+	t.Helper()
+	require.Empty(t, s.wrong, s.name)
+	require.Zero(t, s.lost, s.name)
+	require.Zero(t, s.twice, s.name)
+	require.Zero(t, s.unauthorized, s.name)
+	require.Zero(t, s.waiting, "%s: %d still wait\n%s", s.name, s.waiting, s.server.output())
+	require.Greater(t, len(s.acknowledged), len(s.ids)/4, "%s: too little came through for this to prove anything", s.name)
+	if s.bounded {
+		// A circuit lets one probe through at a time, and a start one worker each.
+		most := 60 + int(s.lasted/time.Second)
+		require.LessOrEqual(t, s.callsDuring, most, s.name)
+	}
+	require.NotContains(t, s.server.output(), "panic")
+}
+
+func table(all []*scenario) string {
+	var text strings.Builder
+	columns := tabwriter.NewWriter(&text, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(columns, "scenario\tkills\tsent\trepeats\tforged\tevents\tacknowledged\tdeleted\twaiting\theld\tlost\ttwice\tunauthentic\tcalls\tin trouble\tfor\t")
+	for _, s := range all {
+		fmt.Fprintf(columns, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%s\t\n", s.name, s.kills, s.sent, s.repeated,
+			len(s.living), len(s.ids), len(s.acknowledged), s.deleted, s.waiting, s.held, s.lost, s.twice, s.unauthorized,
+			s.world.polar.Calls(), s.callsDuring, s.lasted.Round(time.Second))
+	}
+	_ = columns.Flush() // into memory
+	return text.String()
+}

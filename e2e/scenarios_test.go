@@ -1,0 +1,98 @@
+package e2e_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
+	"github.com/polar-bridge/polar-bridge/polar/polartest"
+)
+
+// scenarios are what the chaos test lets happen.
+func scenarios(t *testing.T) []*scenario {
+	t.Helper()
+	all := []*scenario{
+		{name: "kills on SQLite", database: databasetest.SQLite(t), killEvery: 1},
+		{name: "kills on Postgres", database: databasetest.Postgres(t), killEvery: 1},
+		{name: "storm of repeats", database: databasetest.SQLite(t), volley: 100, repeats: 0.9, killEvery: 7},
+		databaseRestart(t), clockStep(t), revokedToken(t),
+	}
+	if os.Geteuid() == 0 {
+		all = append(all, fullDisk(t))
+	} else {
+		t.Log("no full disk: only root may mount a small file system")
+	}
+	for _, trouble := range []struct {
+		name    string
+		begin   func(*testing.T, *world)
+		bounded bool
+	}{
+		{"outage", faulty(polartest.Gateway(503)), true},
+		{"no answer", faulty(polartest.Hang()), true},
+		{"internal error", faulty(polartest.InternalError()), true},
+		{"429", faulty(polartest.RateLimited(2 * time.Second)), true},
+		{"HTML error", faulty(polartest.Challenge()), true},
+		{"HTML page", faulty(polartest.HTMLPage()), true},
+		{"redirect", faulty(polartest.Redirect("https://elsewhere.invalid/")), true},
+		{"route missing", faulty(polartest.RouteMissing()), true},
+		{"version removed", faulty(polartest.VersionRemoved()), true},
+		{"cut answers", faulty(polartest.Truncated()), false},
+		{"reset before commit", faulty(polartest.ResetBeforeCommit()), true},
+		{"reset after commit", faultyDeletes(polartest.ResetAfterCommit()), true},
+		{"slow", faulty(polartest.Slow(300 * time.Millisecond)), false},
+		{"flapping", func(_ *testing.T, w *world) { w.polar.SetFaultFunc(flapping()) }, false},
+	} {
+		all = append(all, &scenario{
+			name: trouble.name, database: databasetest.SQLite(t), killEvery: 10,
+			begin: trouble.begin, end: mended, bounded: trouble.bounded,
+		})
+	}
+	return all
+}
+
+func databaseRestart(t *testing.T) *scenario {
+	t.Helper()
+	server := databasetest.NewServer(t)
+	return &scenario{
+		name: "Postgres away", database: server.URL(),
+		begin: func(t *testing.T, _ *world) { t.Helper(); server.Stop(t) },
+		end:   func(t *testing.T, _ *world) { t.Helper(); server.Start(t) },
+	}
+}
+
+func fullDisk(t *testing.T) *scenario {
+	t.Helper()
+	disk := smallDisk(t, 8)
+	return &scenario{
+		name: "full disk", database: "sqlite:" + filepath.Join(disk, "polar-bridge.db"),
+		begin: func(t *testing.T, _ *world) { t.Helper(); fill(t, disk) },
+		end: func(t *testing.T, _ *world) {
+			t.Helper()
+			if err := os.Remove(filepath.Join(disk, "ballast")); err != nil {
+				t.Fatal(err)
+			}
+		},
+	}
+}
+
+func clockStep(t *testing.T) *scenario {
+	t.Helper()
+	by := func(d time.Duration) func(*testing.T, *world) {
+		return func(t *testing.T, w *world) {
+			t.Helper()
+			step(t, sqliteFile(w.database), d)
+		}
+	}
+	return &scenario{name: "clock step", database: databasetest.SQLite(t), killEvery: 10, begin: by(time.Hour), end: by(-time.Hour)}
+}
+
+func revokedToken(t *testing.T) *scenario {
+	t.Helper()
+	return &scenario{
+		name: "token revoked", database: databasetest.SQLite(t), killEvery: 10, bounded: true,
+		begin: func(_ *testing.T, w *world) { w.polar.RevokeToken(polarToken) },
+		end:   func(_ *testing.T, w *world) { w.polar.AllowToken(polarToken, polartest.TokenFull) },
+	}
+}

@@ -1,0 +1,144 @@
+package databasetest
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Server is a Postgres server on loopback that may crash and come back on the
+// same port. It does not sync: only the machine's own crash would lose data.
+type Server struct {
+	bin, dir   string
+	settings   []string
+	port       int
+	credential *syscall.Credential
+}
+
+// NewServer starts a server of the test's own and removes it afterwards. Where
+// no server is installed the test skips, or fails when CI is set.
+func NewServer(t testing.TB) *Server {
+	t.Helper()
+	bin, err := serverBinaries()
+	if err != nil && os.Getenv("CI") == "" {
+		t.Skip("no PostgreSQL server is installed; make test installs one")
+	}
+	require.NoError(t, err)
+	s, err := newServer(bin, "fsync=off")
+	require.NoError(t, err)
+	s.Start(t)
+	t.Cleanup(func() {
+		_ = s.stop() // it may be stopped already
+		require.NoError(t, s.remove())
+	})
+	return s
+}
+
+// URL names the server's empty database.
+func (s *Server) URL() string {
+	return fmt.Sprintf("postgres://postgres@%s/postgres?sslmode=disable", s.Address())
+}
+
+// Address is the server's host and port.
+func (s *Server) Address() string { return fmt.Sprintf("127.0.0.1:%d", s.port) }
+
+// Stop ends the server as a crash does.
+func (s *Server) Stop(t testing.TB) {
+	t.Helper()
+	require.NoError(t, s.stop())
+}
+
+// Start starts the server again.
+func (s *Server) Start(t testing.TB) {
+	t.Helper()
+	require.NoError(t, s.start())
+}
+
+func newServer(bin string, settings ...string) (*Server, error) {
+	dir, err := os.MkdirTemp("/tmp", "polar-bridge-postgres-")
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{bin: bin, dir: dir, settings: settings}
+	if s.credential, err = serverUser(dir); err != nil {
+		return nil, err
+	}
+	if s.port, err = freePort(); err != nil {
+		return nil, err
+	}
+	return s, s.run("initdb", "-D", s.data(), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
+}
+
+func (s *Server) start() error {
+	options := fmt.Sprintf("-p %d -h 127.0.0.1 -c unix_socket_directories='' -c ", s.port) +
+		strings.Join(append([]string{"max_connections=300"}, s.settings...), " -c ")
+	return s.run("pg_ctl", "-D", s.data(), "-l", filepath.Join(s.dir, "log"), "-o", options, "-w", "start")
+}
+
+func (s *Server) stop() error {
+	return s.run("pg_ctl", "-D", s.data(), "-m", "immediate", "-w", "stop")
+}
+
+func (s *Server) remove() error { return os.RemoveAll(s.dir) }
+
+func (s *Server) data() string { return filepath.Join(s.dir, "data") }
+
+// run runs one of the server's programs to its end.
+func (s *Server) run(name string, args ...string) error {
+	command := exec.Command(filepath.Join(s.bin, name), args...) //nolint:gosec,noctx // our own arguments; ends by itself
+	command.Dir = s.dir
+	command.Env = []string{"PATH=" + s.bin + ":/usr/bin:/bin", "LC_ALL=C", "TZ=UTC"}
+	command.SysProcAttr = &syscall.SysProcAttr{Credential: s.credential}
+	if err := command.Run(); err != nil {
+		log, _ := os.ReadFile(filepath.Join(s.dir, "log")) // only for the message
+		return fmt.Errorf("%s: %w: %s", name, err, log)
+	}
+	return nil
+}
+
+// serverUser gives dir to the user postgres when we are root, because the
+// server refuses root; otherwise the server runs as we do.
+func serverUser(dir string) (*syscall.Credential, error) {
+	if os.Geteuid() != 0 {
+		return nil, nil //nolint:nilnil // no other user is wanted
+	}
+	account, err := user.Lookup("postgres")
+	if err != nil {
+		return nil, err
+	}
+	uid, err := strconv.ParseUint(account.Uid, 10, 32)
+	if err != nil {
+		return nil, err
+	}
+	gid, err := strconv.ParseUint(account.Gid, 10, 32)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Chown(dir, int(uid), int(gid)); err != nil {
+		return nil, err
+	}
+	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
+}
+
+func freePort() (int, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed at once
+	if err != nil {
+		return 0, err
+	}
+	_, port, err := net.SplitHostPort(listener.Addr().String())
+	if err != nil {
+		return 0, errors.Join(err, listener.Close())
+	}
+	number, err := strconv.Atoi(port)
+	return number, errors.Join(err, listener.Close())
+}
