@@ -68,6 +68,10 @@ fuzz: ## Run every fuzz target for FUZZTIME (5s).
 		go test -run '^$$' -fuzz "^$${target#func }\$$" -fuzztime $(FUZZTIME) "./$$(dirname $$file)" </dev/null || exit 1; \
 	done
 
+.PHONY: chaos
+chaos: tools-test ## Let everything go wrong, ROUNDS (100) times over, and print a table.
+	POLAR_BRIDGE_CHAOS_ROUNDS=$(or $(ROUNDS),100) POLAR_BRIDGE_CHAOS_SEED=$(SEED) go test -count=1 -v -timeout=2h -run '^TestChaos$$' ./e2e
+
 .PHONY: mutation
 mutation: $(GREMLINS) ## List the changes to deletion and identity that no test notices; takes most of an hour.
 	@scripts/mutation $(GREMLINS) $(PACKAGES)
