@@ -123,7 +123,8 @@ func TestATornOrFlippedFileIsRefusedOrLosesOneRecordAtMost(t *testing.T) {
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
 	for _, cut := range []int{1, 100, 4095, 4096, 4097} {
-		w.damaged(t, whole[:len(whole)-cut], nil, events, true)
+		// A page that is torn at its end may be whole but for one record's last bytes.
+		w.damaged(t, whole[:len(whole)-cut], nil, events-1, cut >= 4096)
 		w.damaged(t, database, log[:len(log)-cut], events-4, false)
 	}
 	for range 8 {

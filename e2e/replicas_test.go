@@ -112,6 +112,35 @@ func TestTheJobsOfAKilledReplicaArePickedUpWithinAMinute(t *testing.T) {
 	t.Logf("all deleted %s after the kill", time.Since(began).Round(time.Second))
 }
 
+func TestCopiesOnTwoReplicasAreDeletedOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, databasetest.Postgres(t))
+	ids := w.addCustomers(20)
+	replicas := []*process{w.start(t), w.start(t)}
+	var copies sync.WaitGroup
+	var accepted atomic.Int64
+	for i, id := range ids {
+		d := sign(t, "clerk", fmt.Sprint("msg_", i), id)
+		for each := range 6 {
+			copies.Go(func() {
+				status, text := replicas[each%2].post(t.Context(), http.DefaultClient, d)
+				switch status {
+				case http.StatusAccepted:
+					accepted.Add(1)
+				case http.StatusOK:
+				default:
+					t.Errorf("%d %s", status, text)
+				}
+			})
+		}
+	}
+	copies.Wait()
+	require.EqualValues(t, len(ids), accepted.Load())
+	w.waitDeleted(t, ids, 30*time.Second)
+	replicas[0].waitMetric(t, `polar_bridge_deletions{state="waiting"}`, 0, 30*time.Second)
+	require.Equal(t, len(ids), w.deletes())
+}
+
 // The database is away in three ways: it crashes, the network breaks
 // connections off, and the network swallows everything.
 func TestWhileTheDatabaseIsAwayTheAnswerIs503AndNothingIsLost(t *testing.T) {
@@ -235,7 +264,9 @@ func testRateLimit(t *testing.T, replicas int) {
 		}
 	}
 	t.Logf("%d replicas: %d calls in a minute of %d, %d in the fullest one, the longest gap %s", replicas, used, limit, most, pause)
-	require.LessOrEqual(t, most, limit+burst)
+	// While the machine stalls, calls are late and then come together.
+	late := int((pause - time.Minute/limit).Minutes() * limit)
+	require.LessOrEqual(t, most, limit+burst+late)
 	require.GreaterOrEqual(t, used, limit*98/100)
 	require.Greater(t, len(calls), limit+burst, "enough for this to prove anything")
 
