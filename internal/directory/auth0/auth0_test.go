@@ -1,0 +1,239 @@
+package auth0_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/polar-bridge/polar-bridge/internal/directory"
+	"github.com/polar-bridge/polar-bridge/internal/directory/auth0"
+	"github.com/polar-bridge/polar-bridge/internal/directory/directorytest"
+	"github.com/polar-bridge/polar-bridge/internal/directory/rest"
+	"github.com/polar-bridge/polar-bridge/internal/fault"
+)
+
+var _ directory.Directory = (*auth0.Directory)(nil)
+
+func newDirectory(t *testing.T, api *directorytest.Auth0, change ...func(*auth0.Options)) *auth0.Directory {
+	t.Helper()
+	client, err := rest.New(rest.Options{Base: api.URL(), Timeout: time.Second, Now: time.Now})
+	require.NoError(t, err)
+	t.Cleanup(client.CloseIdleConnections)
+	o := auth0.Options{
+		API: client, Audience: api.URL().String() + "/api/v2/", ClientID: directorytest.Auth0ClientID,
+		ClientSecret: func() string { return directorytest.Auth0ClientSecret }, Now: time.Now,
+	}
+	for _, c := range change {
+		c(&o)
+	}
+	return auth0.New(o)
+}
+
+// oddIDs are ids as tenants have them, and as nobody should.
+func oddIDs() []string {
+	return []string{
+		"auth0|507f1f77bcf86cd799439020", "google-oauth2|115015401343387192604", "sms|560ebaeef609ee1adaa7c551",
+		"samlp|example-samlp-connection|username@domain.com", `auth0|with "quotes" and \backslash`, "auth0|a/b?c#d", "auth0|ü OR *", "auth0|)",
+	}
+}
+
+func TestASearchTellsTheLivingOfFifty(t *testing.T) {
+	t.Parallel()
+	api := directorytest.StartAuth0(t)
+	ids := oddIDs()
+	for i := len(ids); i < 50; i++ {
+		ids = append(ids, fmt.Sprintf("auth0|%024d", i))
+	}
+	want := map[string]bool{}
+	for _, id := range ids[:47] {
+		api.AddUser(id)
+		want[id] = true
+	}
+	api.AddUser("auth0|somebody else")
+	living, err := newDirectory(t, api).Living(t.Context(), ids)
+	require.NoError(t, err)
+	require.Equal(t, want, living)
+	require.Equal(t, []string{"POST /oauth/token", "GET /api/v2/users"}, api.Calls())
+}
+
+func TestAUserIsGoneWhenAuth0SaysSo(t *testing.T) {
+	t.Parallel()
+	for _, id := range oddIDs() {
+		api := directorytest.StartAuth0(t)
+		d := newDirectory(t, api)
+		api.AddUser(id)
+		if strings.Contains(id, "/") {
+			continue // the stand-in has no such route
+		}
+		gone, err := d.Gone(t.Context(), id)
+		require.NoError(t, err, id)
+		require.False(t, gone)
+		api.DeleteUser(id)
+		gone, err = d.Gone(t.Context(), id)
+		require.NoError(t, err, id)
+		require.True(t, gone)
+	}
+}
+
+func TestALinkedUserIsAlive(t *testing.T) {
+	t.Parallel()
+	api := directorytest.StartAuth0(t)
+	api.AddUser("auth0|primary", "google-oauth2|secondary", "github|4711", "samlp|connection|name@example.com")
+	d := newDirectory(t, api)
+	for _, id := range []string{"google-oauth2|secondary", "github|4711", "samlp|connection|name@example.com"} {
+		gone, err := d.Gone(t.Context(), id)
+		require.NoError(t, err)
+		require.False(t, gone, id)
+	}
+	// Both halves match, but not in one identity.
+	gone, err := d.Gone(t.Context(), "auth0|secondary")
+	require.NoError(t, err)
+	require.True(t, gone)
+}
+
+func TestAnAnswerThatIsNoClearNoIsAnError(t *testing.T) {
+	t.Parallel()
+	other := func(status int, contentType, body string) directorytest.Fault {
+		return directorytest.Fault{Status: status, ContentType: contentType, Body: body}
+	}
+	const asJSON = "application/json"
+	for name, tt := range map[string]struct {
+		fault  directorytest.Fault
+		reason string
+	}{
+		"server error":         {directorytest.Status(500), directory.ReasonUnavailable},
+		"challenge":            {other(403, "text/html", "human?"), directory.ReasonUnavailable},
+		"scope missing":        {directorytest.Status(403), directory.ReasonUnauthorized},
+		"rate limited":         {directorytest.RateLimited(time.Second), directory.ReasonRateLimited},
+		"JSON of another form": {directorytest.WrongJSON(), directory.ReasonUnclear},
+		"JSON that ends early": {directorytest.CutJSON(), directory.ReasonUnclear},
+		"a login page":         {directorytest.HTMLPage(), directory.ReasonUnclear},
+		"a redirect":           {directorytest.Redirect("https://example.com/"), directory.ReasonUnclear},
+		"404 of a route":       {other(404, asJSON, `{"statusCode":404,"error":"Not Found"}`), directory.ReasonUnclear},
+		"400 with the code":    {other(400, asJSON, `{"statusCode":400,"errorCode":"inexistent_user"}`), directory.ReasonUnclear},
+		"somebody else":        {other(200, asJSON, `{"user_id":"auth0|2","identities":[]}`), directory.ReasonUnclear},
+		"no total":             {other(200, asJSON, `{"users":[],"length":0}`), directory.ReasonUnclear},
+		"a larger total":       {other(200, asJSON, `{"users":[],"length":0,"total":1}`), directory.ReasonUnclear},
+		"another length":       {other(200, asJSON, `{"users":[],"length":1,"total":0}`), directory.ReasonUnclear},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			api := directorytest.StartAuth0(t)
+			for _, path := range []string{"/api/v2/users/auth0|1", "/api/v2/users"} {
+				api.SetFault(func(r *http.Request) directorytest.Fault {
+					if r.URL.Path != path {
+						return directorytest.Fault{}
+					}
+					return tt.fault
+				})
+				gone, err := newDirectory(t, api).Gone(t.Context(), "auth0|1")
+				require.Equal(t, tt.reason, fault.ReasonOf(err), err)
+				require.False(t, gone)
+			}
+			_, err := newDirectory(t, api).Living(t.Context(), []string{"auth0|1"})
+			require.Equal(t, tt.reason, fault.ReasonOf(err), err)
+		})
+	}
+}
+
+func TestTheTokenIsKeptAndRenewed(t *testing.T) {
+	t.Parallel()
+	api := directorytest.StartAuth0(t)
+	var mutex sync.Mutex
+	clock := time.Now()
+	d := newDirectory(t, api, func(o *auth0.Options) {
+		o.Now = func() time.Time { mutex.Lock(); defer mutex.Unlock(); return clock }
+	})
+	var asking sync.WaitGroup
+	for range 8 {
+		asking.Go(func() { _, _ = d.Gone(t.Context(), "auth0|1") })
+	}
+	asking.Wait()
+	require.Equal(t, 1, api.Issued())
+
+	mutex.Lock()
+	clock = clock.Add(24*time.Hour - time.Minute)
+	mutex.Unlock()
+	_, err := d.Gone(t.Context(), "auth0|1")
+	require.NoError(t, err)
+	require.Equal(t, 2, api.Issued())
+
+	api.RevokeTokens()
+	gone, err := d.Gone(t.Context(), "auth0|1")
+	require.NoError(t, err)
+	require.True(t, gone)
+	require.Equal(t, 3, api.Issued())
+}
+
+func TestCredentialsThatAreNoGood(t *testing.T) {
+	t.Parallel()
+	api := directorytest.StartAuth0(t, "read:event_streams")
+	for _, change := range []func(*auth0.Options){
+		func(o *auth0.Options) { o.ClientSecret = func() string { return "marker" } },
+		func(o *auth0.Options) { o.Audience = "https://example.com/api/v2/" },
+		func(*auth0.Options) {}, // lacks read:users
+	} {
+		d := newDirectory(t, api, change)
+		require.Equal(t, directory.ReasonUnauthorized, fault.ReasonOf(d.Check(t.Context())))
+		_, err := d.Gone(t.Context(), "auth0|1")
+		require.Equal(t, directory.ReasonUnauthorized, fault.ReasonOf(err))
+		require.NotContains(t, err.Error(), "marker")
+	}
+	for _, odd := range []directorytest.Fault{
+		directorytest.HTMLPage(), directorytest.WrongJSON(),
+		{Status: 200, ContentType: "application/json", Body: `{"access_token":"a b","token_type":"Bearer","expires_in":60}`},
+		{Status: 200, ContentType: "application/json", Body: `{"access_token":"ab","token_type":"Bearer"}`},
+	} {
+		api.FailNext(odd)
+		require.Equal(t, directory.ReasonUnclear, fault.ReasonOf(newDirectory(t, api).Check(t.Context())))
+	}
+	require.NoError(t, newDirectory(t, directorytest.StartAuth0(t)).Check(t.Context()))
+}
+
+func TestFailedDeliveriesAreFoundAndRepeated(t *testing.T) {
+	t.Parallel()
+	api := directorytest.StartAuth0(t, auth0.ScopeStreams, auth0.ScopeDeliveries, auth0.ScopeRedeliver)
+	var failed []string
+	for i := range 120 {
+		failed = append(failed, fmt.Sprintf("evt_%022d", i))
+	}
+	api.AddStream(directorytest.Stream{ID: "est_1", Name: "deletions", Failed: failed})
+	api.AddStream(directorytest.Stream{ID: "est_2", Name: "old", Disabled: true})
+	d := newDirectory(t, api)
+	streams, err := d.Streams(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, []auth0.Stream{{ID: "est_1", Name: "deletions", Enabled: true}, {ID: "est_2", Name: "old"}}, streams)
+
+	deliveries, err := d.FailedDeliveries(t.Context(), "est_1")
+	require.NoError(t, err)
+	require.Len(t, deliveries, 120)
+	require.Equal(t, auth0.Delivery{
+		EventID: failed[119], StreamID: "est_1", Attempts: 2, LastAt: time.Date(2026, 11, 23, 10, 0, 7, 0, time.UTC), Error: "\u202estatus 503",
+	}, deliveries[119])
+	require.NoError(t, d.Redeliver(t.Context(), "est_1", failed[3]))
+	require.Equal(t, []string{failed[3]}, api.Redelivered())
+	require.Error(t, d.Redeliver(t.Context(), "est_2", failed[3]))
+
+	api.FailNext(directorytest.WrongJSON())
+	_, err = d.FailedDeliveries(t.Context(), "est_1")
+	require.Equal(t, directory.ReasonUnclear, fault.ReasonOf(err))
+	scopes, err := d.Scopes(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, []string{auth0.ScopeStreams, auth0.ScopeDeliveries, auth0.ScopeRedeliver}, scopes)
+}
+
+func TestForeignIDsAreRecognized(t *testing.T) {
+	t.Parallel()
+	recognizes := auth0.New(auth0.Options{}).Source().Recognizes
+	for _, id := range oddIDs() {
+		require.True(t, recognizes(id), id)
+	}
+	for _, id := range []string{"", "|", "auth0|", "user_1", "42", "a b|c"} {
+		require.False(t, recognizes(id), id)
+	}
+}

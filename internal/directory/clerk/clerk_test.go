@@ -1,0 +1,257 @@
+package clerk_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/polar-bridge/polar-bridge/internal/directory"
+	"github.com/polar-bridge/polar-bridge/internal/directory/clerk"
+	"github.com/polar-bridge/polar-bridge/internal/directory/directorytest"
+	"github.com/polar-bridge/polar-bridge/internal/directory/rest"
+	"github.com/polar-bridge/polar-bridge/internal/fault"
+)
+
+var _ directory.Directory = (*clerk.Directory)(nil)
+
+func newDirectory(t *testing.T, api *directorytest.Clerk, change ...func(*clerk.Options)) *clerk.Directory {
+	t.Helper()
+	client, err := rest.New(rest.Options{Base: api.URL(), Timeout: time.Second, Now: time.Now})
+	require.NoError(t, err)
+	t.Cleanup(client.CloseIdleConnections)
+	o := clerk.Options{API: client, SecretKey: func() string { return directorytest.ClerkKey }}
+	for _, c := range change {
+		c(&o)
+	}
+	return clerk.New(o)
+}
+
+func userIDs(n int) []string {
+	ids := make([]string, n)
+	for i := range ids {
+		ids[i] = fmt.Sprintf("user_%04d", i)
+	}
+	return ids
+}
+
+func TestOneQuestionTellsTheLivingOfAHundred(t *testing.T) {
+	t.Parallel()
+	api := directorytest.StartClerk(t)
+	ids := userIDs(100)
+	want := map[string]bool{}
+	for _, id := range ids[:97] {
+		api.AddUser(id)
+		want[id] = true
+	}
+	api.AddUser("user_somebodyElse")
+	living, err := newDirectory(t, api).Living(t.Context(), ids)
+	require.NoError(t, err)
+	require.Equal(t, want, living)
+	require.Len(t, api.Calls(), 1)
+
+	_, err = newDirectory(t, api).Living(t.Context(), userIDs(101))
+	require.Equal(t, directory.ReasonUnclear, fault.ReasonOf(err))
+	_, err = newDirectory(t, api).Living(t.Context(), nil)
+	require.Equal(t, directory.ReasonUnclear, fault.ReasonOf(err), "no ids would list everybody")
+}
+
+func TestAUserIsGoneWhenClerkSaysSo(t *testing.T) {
+	t.Parallel()
+	api := directorytest.StartClerk(t)
+	api.AddUser("user_1")
+	d := newDirectory(t, api)
+	gone, err := d.Gone(t.Context(), "user_1")
+	require.NoError(t, err)
+	require.False(t, gone)
+
+	api.DeleteUser("user_1")
+	gone, err = d.Gone(t.Context(), "user_1")
+	require.NoError(t, err)
+	require.True(t, gone)
+}
+
+// faults are answers that are neither yes nor no, with the reason that is told.
+func faults() map[string]struct {
+	fault  directorytest.Fault
+	reason string
+} {
+	type row = struct {
+		fault  directorytest.Fault
+		reason string
+	}
+	other := func(status int, contentType, body string) directorytest.Fault {
+		return directorytest.Fault{Status: status, ContentType: contentType, Body: body}
+	}
+	const asJSON = "application/json"
+	return map[string]row{
+		"server error":                    {directorytest.Status(500), directory.ReasonUnavailable},
+		"gateway":                         {other(502, "text/html", "<h1>502</h1>"), directory.ReasonUnavailable},
+		"challenge":                       {other(403, "text/html", "<h1>human?</h1>"), directory.ReasonUnavailable},
+		"key refused":                     {directorytest.Status(401), directory.ReasonUnauthorized},
+		"key not allowed":                 {directorytest.Status(403), directory.ReasonUnauthorized},
+		"rate limited":                    {directorytest.RateLimited(7 * time.Second), directory.ReasonRateLimited},
+		"JSON of another form":            {directorytest.WrongJSON(), directory.ReasonUnclear},
+		"JSON that ends early":            {directorytest.CutJSON(), directory.ReasonUnclear},
+		"null":                            {other(200, asJSON, "null"), directory.ReasonUnclear},
+		"nothing":                         {other(200, asJSON, ""), directory.ReasonUnclear},
+		"a login page":                    {directorytest.HTMLPage(), directory.ReasonUnclear},
+		"a redirect":                      {directorytest.Redirect("https://example.com/"), directory.ReasonUnclear},
+		"404 of an unknown route":         {other(404, asJSON, `{"errors":[{"code":"route_not_found"}]}`), directory.ReasonUnclear},
+		"404 without a code":              {other(404, asJSON, `{}`), directory.ReasonUnclear},
+		"404 as HTML":                     {other(404, "text/html", `{"errors":[{"code":"resource_not_found"}]}`), directory.ReasonUnclear},
+		"404 with a code in capitals":     {other(404, asJSON, `{"Errors":[{"Code":"resource_not_found"}]}`), directory.ReasonUnclear},
+		"410":                             {other(410, asJSON, `{"errors":[{"code":"resource_not_found"}]}`), directory.ReasonUnclear},
+		"a user that was not asked about": {other(200, asJSON, `{"object":"user","id":"user_2"}`), directory.ReasonUnclear},
+		"nobody":                          {other(200, asJSON, `{"object":"user"}`), directory.ReasonUnclear},
+		"no answer in time":               {directorytest.Fault{Hang: true}, directory.ReasonUnavailable},
+	}
+}
+
+func TestAnAnswerThatIsNoClearNoIsAnError(t *testing.T) {
+	t.Parallel()
+	for name, tt := range faults() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			api := directorytest.StartClerk(t) // user_1 does not exist: a yes would be true
+			api.FailNext(tt.fault)
+			gone, err := newDirectory(t, api).Gone(t.Context(), "user_1")
+			require.Equal(t, tt.reason, fault.ReasonOf(err), err)
+			require.False(t, gone)
+			if tt.reason == directory.ReasonRateLimited {
+				require.Equal(t, fault.Paused, fault.KindOf(err))
+				require.Equal(t, 7*time.Second, fault.RetryAfterOf(err))
+			}
+
+			api.FailNext(tt.fault)
+			_, err = newDirectory(t, api).Living(t.Context(), []string{"user_1"})
+			require.Equal(t, tt.reason, fault.ReasonOf(err), err)
+		})
+	}
+}
+
+func TestAListOfOtherUsersIsAnError(t *testing.T) {
+	t.Parallel()
+	api := directorytest.StartClerk(t)
+	for _, foreign := range [][]string{{"user_other"}, {"user_1", "user_1"}, {""}} {
+		api.FailNext(directorytest.ForeignList(foreign...))
+		_, err := newDirectory(t, api).Living(t.Context(), []string{"user_1"})
+		require.Equal(t, directory.ReasonUnclear, fault.ReasonOf(err))
+	}
+}
+
+func TestNobodyIsGoneForAKeyOfAnotherInstance(t *testing.T) {
+	t.Parallel()
+	api := directorytest.StartClerk(t)
+	_, err := newDirectory(t, api, func(o *clerk.Options) { o.InstanceID = "ins_other" }).Gone(t.Context(), "user_1")
+	require.Equal(t, directory.ReasonUnclear, fault.ReasonOf(err))
+
+	gone, err := newDirectory(t, api, func(o *clerk.Options) { o.InstanceID = directorytest.ClerkInstance }).Gone(t.Context(), "user_1")
+	require.NoError(t, err)
+	require.True(t, gone)
+}
+
+func TestNobodyIsGoneBeforeTheListWorked(t *testing.T) {
+	t.Parallel()
+	api := directorytest.StartClerk(t)
+	api.SetFault(func(r *http.Request) directorytest.Fault {
+		if r.URL.Path == "/v1/users" {
+			return directorytest.WrongJSON()
+		}
+		return directorytest.Fault{}
+	})
+	_, err := newDirectory(t, api).Gone(t.Context(), "user_1")
+	require.Equal(t, directory.ReasonUnclear, fault.ReasonOf(err))
+}
+
+func TestIDsStayOneSegment(t *testing.T) {
+	t.Parallel()
+	api := directorytest.StartClerk(t)
+	d := newDirectory(t, api)
+	for _, id := range []string{"", ".", ".."} {
+		_, err := d.Gone(t.Context(), id)
+		require.Equal(t, directory.ReasonUnclear, fault.ReasonOf(err))
+	}
+	require.Empty(t, api.Calls())
+	_, err := d.Gone(t.Context(), "user_1/../user_2?a#b")
+	require.Equal(t, directory.ReasonUnclear, fault.ReasonOf(err))
+	require.Equal(t, []string{"GET /v1/users/user_1/../user_2?a#b"}, api.Calls())
+}
+
+func TestAfterA429NothingIsSentUntilTheTimeIsOver(t *testing.T) {
+	t.Parallel()
+	api := directorytest.StartClerk(t)
+	clock := time.Now()
+	client, err := rest.New(rest.Options{Base: api.URL(), Now: func() time.Time { return clock }})
+	require.NoError(t, err)
+	d := clerk.New(clerk.Options{API: client, SecretKey: func() string { return directorytest.ClerkKey }})
+	api.FailNext(directorytest.RateLimited(10 * time.Second))
+	for range 2 {
+		_, err = d.Gone(t.Context(), "user_1")
+		require.Equal(t, fault.Paused, fault.KindOf(err))
+	}
+	require.Len(t, api.Calls(), 1)
+	clock = clock.Add(10 * time.Second)
+	gone, err := d.Gone(t.Context(), "user_1")
+	require.NoError(t, err)
+	require.True(t, gone)
+}
+
+func TestTheLastRequestOfAWindowIsRemembered(t *testing.T) {
+	t.Parallel()
+	api := directorytest.StartClerk(t)
+	spent := directorytest.Fault{Header: http.Header{
+		"X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": {fmt.Sprint(time.Now().Add(time.Minute).Unix())},
+	}}
+	api.FailNext(spent)
+	d := newDirectory(t, api)
+	_, err := d.Living(t.Context(), []string{"user_1"})
+	require.NoError(t, err)
+	_, err = d.Living(t.Context(), []string{"user_1"})
+	require.Equal(t, directory.ReasonRateLimited, fault.ReasonOf(err))
+	require.InDelta(t, 60, fault.RetryAfterOf(err).Seconds(), 2)
+	require.Len(t, api.Calls(), 1)
+}
+
+func TestErrorsNameNoSecretAndNoID(t *testing.T) {
+	t.Parallel()
+	api := directorytest.StartClerk(t)
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, f := range faults() {
+		for _, ctx := range []context.Context{t.Context(), cancelled} {
+			api.FailNext(f.fault)
+			_, err := newDirectory(t, api).Gone(ctx, "user_marker")
+			require.Error(t, err)
+			require.NotContains(t, fmt.Sprintf("%v %+v", err, err), "marker")
+			require.NotContains(t, err.Error(), "http")
+		}
+	}
+}
+
+func TestCredentialsGoToHTTPSOrLoopbackOnly(t *testing.T) {
+	t.Parallel()
+	for address, ok := range map[string]bool{
+		"https://api.clerk.com": true, "http://127.0.0.1:1": true, "http://[::1]:1": true, "http://localhost": true,
+		"http://api.clerk.com": false, "http://127.0.0.1.nip.io": false, "http://10.0.0.1": false, "ftp://localhost": false, "/v1": false,
+	} {
+		base, err := url.Parse(address)
+		require.NoError(t, err)
+		_, err = rest.New(rest.Options{Base: base, Now: time.Now})
+		require.Equal(t, ok, err == nil, address)
+	}
+}
+
+func TestForeignIDsAreRecognized(t *testing.T) {
+	t.Parallel()
+	recognizes := clerk.New(clerk.Options{}).Source().Recognizes
+	for id, want := range map[string]bool{
+		"user_29wBMCtzATuFJut8jO2VNTVekS4": true, "user_": false, "auth0|1": false, "42": false, "": false, "user_a b": false, "org_1": false,
+	} {
+		require.Equal(t, want, recognizes(id), id)
+	}
+}

@@ -1,0 +1,96 @@
+package directorytest
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// The one key that works, and its instance.
+const (
+	ClerkKey      = "sk_test_marker_0123456789abcdef"
+	ClerkInstance = "ins_2g7np7Hrk0SN6kj5EDMLDaKNL0S"
+)
+
+// The limits of Clerk's list of users.
+// https://clerk.com/docs/reference/backend-api/tag/users/GET/users
+const (
+	clerkDefaultLimit = 10
+	clerkMaxLimit     = 500
+	clerkMaxIDs       = 100
+)
+
+// Clerk is a local Backend API of Clerk.
+type Clerk struct{ Server }
+
+// StartClerk starts one that ends with the test.
+func StartClerk(tb TB) *Clerk {
+	c := &Clerk{}
+	c.start(tb, c.answer)
+	return c
+}
+
+func (c *Clerk) answer(r *http.Request, f Fault) (int, any) {
+	path := strings.TrimPrefix(r.URL.Path, "/v1/")
+	id, one := strings.CutPrefix(path, "users/")
+	switch {
+	case r.Header.Get("Authorization") != "Bearer "+ClerkKey:
+		return clerkProblem(http.StatusUnauthorized, "clerk_key_invalid")
+	case r.Method != http.MethodGet || path == r.URL.Path:
+		return clerkProblem(http.StatusNotFound, "route_not_found")
+	case path == "instance":
+		return http.StatusOK, map[string]any{"object": "instance", "id": ClerkInstance, "environment_type": "development"}
+	case path == "users":
+		return c.list(r, f)
+	case one && !strings.Contains(id, "/"):
+		if _, ok := c.users[id]; !ok {
+			return clerkProblem(http.StatusNotFound, "resource_not_found")
+		}
+		return http.StatusOK, clerkUser(id)
+	}
+	return clerkProblem(http.StatusNotFound, "route_not_found")
+}
+
+func (c *Clerk) list(r *http.Request, f Fault) (int, any) {
+	query := r.URL.Query()
+	wanted := query["user_id"]
+	limit, err := strconv.Atoi(query.Get("limit"))
+	if !query.Has("limit") {
+		limit, err = clerkDefaultLimit, nil
+	}
+	if err != nil || limit < 1 || limit > clerkMaxLimit || len(wanted) > clerkMaxIDs {
+		return clerkProblem(http.StatusUnprocessableEntity, "form_param_format_invalid")
+	}
+	found := []string{}
+	for id := range c.users {
+		if len(wanted) == 0 || slices.Contains(wanted, id) {
+			found = append(found, id)
+		}
+	}
+	slices.Sort(found)
+	found = found[:min(limit, len(found))]
+	if f.List != nil {
+		found = f.List(found)
+	}
+	users := []any{}
+	for _, id := range found {
+		users = append(users, clerkUser(id))
+	}
+	return http.StatusOK, users
+}
+
+func clerkUser(id string) any {
+	return map[string]any{
+		"object": "user", "id": id, "external_id": nil, "username": nil, "email_addresses": []any{},
+		"public_metadata": map[string]any{}, "private_metadata": map[string]any{}, "unsafe_metadata": map[string]any{},
+		"banned": false, "locked": false, "created_at": 1716883200000, "updated_at": 1716883200000,
+	}
+}
+
+func clerkProblem(status int, code string) (int, any) {
+	return status, map[string]any{
+		"errors":         []any{map[string]any{"message": "not done", "long_message": "It was not done.", "code": code}},
+		"clerk_trace_id": "0123456789abcdef",
+	}
+}

@@ -1,0 +1,100 @@
+package rest
+
+import (
+	"errors"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/polar-bridge/polar-bridge/internal/directory"
+	"github.com/polar-bridge/polar-bridge/internal/fault"
+)
+
+// The bounds of a wait that an API may ask for. Clerk's windows last 10 s
+// (https://clerk.com/docs/guides/how-clerk-works/system-limits), Auth0's up to a
+// minute (https://auth0.com/docs/troubleshoot/customer-support/operational-policies/rate-limit-policy).
+const (
+	minWait     = time.Second
+	defaultWait = 10 * time.Second
+	maxWait     = 10 * time.Minute
+)
+
+// ErrToken says that the API does not take the token, which may be too old.
+var ErrToken = errors.New("the provider's API refuses the credentials (401)")
+
+// judge lets through what only the caller can understand.
+func (c *Client) judge(response *http.Response, body []byte) (Answer, error) {
+	status := response.StatusCode
+	switch {
+	case status == http.StatusTooManyRequests:
+		return Answer{}, rateLimited(c.askedToWait(response))
+	case status == http.StatusUnauthorized:
+		return Answer{}, fault.New(fault.Unavailable, directory.ReasonUnauthorized, "%w", ErrToken)
+	case status == http.StatusForbidden && isJSON(response):
+		return Answer{}, fault.New(fault.Unavailable, directory.ReasonUnauthorized, "the provider's API does not allow it to these credentials (403)")
+	case status == http.StatusForbidden, status == http.StatusRequestTimeout, status == http.StatusTooEarly, status >= 500:
+		return Answer{}, fault.New(fault.Unavailable, directory.ReasonUnavailable, "the provider's API answers %d", status)
+	case status < 200 || status >= 300 && status < 400:
+		return Answer{}, directory.Unclear("the provider's API answers %d, which it never does when all is well", status)
+	case len(body) > maxBody:
+		return Answer{}, directory.Unclear("the provider's API answers with more than %d bytes", maxBody)
+	case len(body) == 0 && (status == http.StatusAccepted || status == http.StatusNoContent):
+		return Answer{Status: status}, nil
+	case !isJSON(response) || !jsontext.Value(body).IsValid():
+		return Answer{}, directory.Unclear("the provider's API answers %d with something else than JSON", status)
+	}
+	return Answer{Status: status, Body: body}, nil
+}
+
+// restIfAsked keeps everybody away until the API wants requests again: after a
+// 429, and after an answer that says it was the last one of its window.
+func (c *Client) restIfAsked(response *http.Response) {
+	if response.StatusCode == http.StatusTooManyRequests || response.Header.Get("X-Ratelimit-Remaining") == "0" && untilReset(response, c.now()) > 0 {
+		c.notBefore.Store(c.now().Add(c.askedToWait(response)).UnixMilli())
+	}
+}
+
+// askedToWait reads Retry-After (RFC 9110, section 10.2.3), else
+// X-RateLimit-Reset, a UNIX time in seconds, within the bounds above.
+func (c *Client) askedToWait(response *http.Response) time.Duration {
+	value := strings.TrimSpace(response.Header.Get("Retry-After"))
+	if seconds, err := strconv.ParseInt(value, 10, 32); err == nil {
+		return bounded(time.Duration(seconds) * time.Second)
+	}
+	if until, err := http.ParseTime(value); err == nil {
+		return bounded(until.Sub(c.now()))
+	}
+	if wait := untilReset(response, c.now()); wait != 0 {
+		return bounded(wait)
+	}
+	return defaultWait
+}
+
+// untilReset returns 0 when there is no X-RateLimit-Reset that can be read.
+func untilReset(response *http.Response, now time.Time) time.Duration {
+	reset, err := strconv.ParseInt(response.Header.Get("X-Ratelimit-Reset"), 10, 64)
+	const year5138 = 100_000_000_000 // later is not a time in seconds
+	if err != nil || reset <= 0 || reset >= year5138 {
+		return 0
+	}
+	return time.Unix(reset, 0).Sub(now)
+}
+
+func bounded(wait time.Duration) time.Duration { return min(max(wait, minWait), maxWait) }
+
+func rateLimited(wait time.Duration) error {
+	return fault.New(fault.Paused, directory.ReasonRateLimited, "the provider's API asks to wait").After(wait)
+}
+
+func unavailable(err error) error {
+	return fault.New(fault.Unavailable, directory.ReasonUnavailable, "ask the provider's API: %w", err)
+}
+
+func isJSON(response *http.Response) bool {
+	mediaType, _, err := mime.ParseMediaType(response.Header.Get("Content-Type"))
+	return err == nil && (mediaType == "application/json" || strings.HasSuffix(mediaType, "+json"))
+}
