@@ -141,11 +141,12 @@ const (
 	OperationProbe          = "probe"
 	OperationGetCustomer    = "get_customer"
 	OperationGetState       = "get_state"
+	OperationListCustomers  = "list_customers"
 )
 
 // PolarOperations lists the operations at Polar.
 func PolarOperations() []string {
-	return []string{OperationDeleteCustomer, OperationProbe, OperationGetCustomer, OperationGetState}
+	return []string{OperationDeleteCustomer, OperationProbe, OperationGetCustomer, OperationGetState, OperationListCustomers}
 }
 
 // CodeError is the code of a request that got no answer.

@@ -164,7 +164,11 @@ func (c *Client) exchange(request *http.Request, q question) (Answer, error) {
 		return Answer{Result: ResultNetworkError}, err
 	}
 	defer response.Body.Close() //nolint:errcheck // it was only read; nothing is lost with it
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxBody))
+	limit := int64(maxBody)
+	if q.operation == OperationList {
+		limit = maxListBody
+	}
+	body, err := io.ReadAll(io.LimitReader(response.Body, limit))
 	answer := q.classify(response.StatusCode, response.Header, body, c.now())
 	found := response.StatusCode == http.StatusOK && q.method == http.MethodGet
 	if err != nil && (response.StatusCode == http.StatusNotFound || found) {

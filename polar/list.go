@@ -1,0 +1,110 @@
+package polar
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+)
+
+// OperationList is the operation that Options.OnRequest hears of.
+const OperationList = "list_customers"
+
+// MaxPage is the most customers that Polar puts on a page; more are silently
+// cut. https://polar.sh/docs/api-reference/customers/list
+const MaxPage = 100
+
+// maxListBody bounds a page: 100 customers, each with metadata of up to 50 keys
+// and 500 characters, and an address.
+const maxListBody = 8 << 20
+
+// ListedCustomer is what is kept of a customer in a list: nothing that says who
+// it is.
+type ListedCustomer struct {
+	Customer
+
+	// ExternalID is the shop's id; "" when the customer has none.
+	ExternalID string
+}
+
+// Page is a page of the organization's customers, the oldest first.
+type Page struct {
+	Customers []ListedCustomer
+	// Total is how many customers there are on all pages.
+	Total int
+}
+
+// ListCustomers reads a page, from 1, of so many customers, MaxPage at the
+// most, in the order in which Polar made them: those that are made meanwhile
+// come last. There is no cursor: a customer who is deleted meanwhile moves
+// everybody behind by one. Polar answers from a replica.
+//
+// ResultFound comes with the Page, which is complete: it has what its place
+// among Total asks for. Everything else is judged as for GetCustomer.
+//
+// https://polar.sh/docs/api-reference/customers/list
+func (c *Client) ListCustomers(ctx context.Context, page, limit int) (Page, Answer, error) {
+	limit = min(max(limit, 1), MaxPage)
+	var found Page
+	answer, err := c.ask(ctx, question{OperationList, http.MethodGet, listURL(&c.base, page, limit), lookFor(func(body []byte) (ok bool) {
+		found, ok = readPage(body, page, limit)
+		return ok
+	})})
+	if answer.Result == ResultNotFound {
+		answer.Result = ResultUnexpected // a list is always there
+	}
+	if answer.Result != ResultFound {
+		return Page{}, answer, err
+	}
+	return found, answer, err
+}
+
+// listURL returns the list's URL. Its slash at the end is needed: without it
+// Polar redirects.
+func listURL(base *url.URL, page, limit int) *url.URL {
+	query := url.Values{"page": {strconv.Itoa(page)}, "limit": {strconv.Itoa(limit)}, "sorting": {"created_at"}}
+	return &url.URL{
+		Scheme: base.Scheme, Host: base.Host, RawQuery: query.Encode(),
+		Path:    strings.TrimRight(base.Path, "/") + listPath,
+		RawPath: strings.TrimRight(base.EscapedPath(), "/") + listPath,
+	}
+}
+
+const listPath = "/v1/customers/"
+
+// readPage reads a page out of an answer, and reports whether it is one and has
+// as many customers as it must, in order.
+func readPage(body []byte, page, limit int) (Page, bool) {
+	var p struct {
+		Items []struct {
+			ID         string    `json:"id"`
+			ExternalID string    `json:"external_id"`
+			Type       string    `json:"type"`
+			CreatedAt  time.Time `json:"created_at"`
+		} `json:"items"`
+		Pagination *struct {
+			Total *int `json:"total_count"`
+		} `json:"pagination"`
+	}
+	if err := json.Unmarshal(body, &p); err != nil || p.Items == nil || p.Pagination == nil || p.Pagination.Total == nil {
+		return Page{}, false
+	}
+	found := Page{Total: *p.Pagination.Total}
+	if due := max(min(limit, found.Total-(page-1)*limit), 0); len(p.Items) != due {
+		return Page{}, false
+	}
+	var last time.Time
+	for _, item := range p.Items {
+		c := Customer{ID: printable(item.ID), Type: printable(item.Type), CreatedAt: item.CreatedAt}
+		if c.ID == "" || c.Type != item.Type || c.CreatedAt.IsZero() || c.CreatedAt.Before(last) {
+			return Page{}, false
+		}
+		last = c.CreatedAt
+		found.Customers = append(found.Customers, ListedCustomer{c, item.ExternalID})
+	}
+	return found, true
+}
