@@ -1,0 +1,42 @@
+-- The text is the same for SQLite and Postgres.
+-- +goose Up
+
+-- One row per identity provider: the sweep under way, else the last one. Times
+-- are UNIX microseconds, 0 for never.
+CREATE TABLE polar_bridge_sweeps (
+    provider text PRIMARY KEY,
+    -- who sweeps, and until when nobody else may
+    holder text NOT NULL DEFAULT '',
+    leased_until bigint NOT NULL DEFAULT 0,
+    -- when somebody last began or went on
+    attempted_at bigint NOT NULL DEFAULT 0,
+    started_at bigint NOT NULL DEFAULT 0,
+    -- reading, asking, or '' when none is under way
+    phase text NOT NULL DEFAULT '',
+    -- how far it is, as JSON
+    progress text NOT NULL DEFAULT '{}',
+    -- the last one that came to its end, and what it found
+    finished_at bigint NOT NULL DEFAULT 0,
+    orphans bigint NOT NULL DEFAULT 0
+);
+
+-- Customers whose user the provider did not list in the sweep of that row.
+CREATE TABLE polar_bridge_suspects (
+    provider text NOT NULL,
+    customer_id text NOT NULL,
+    external_id text NOT NULL,
+    type text NOT NULL,
+    created_at bigint NOT NULL,
+    -- gone or living, as the provider said when asked about this user alone
+    verdict text NOT NULL DEFAULT '',
+    judged_at bigint NOT NULL DEFAULT 0,
+    -- active subscriptions, -1 when not known
+    subscriptions bigint NOT NULL DEFAULT -1,
+    PRIMARY KEY (provider, customer_id)
+);
+
+CREATE INDEX polar_bridge_suspects_by_age ON polar_bridge_suspects (provider, verdict, created_at, customer_id);
+
+-- +goose Down
+DROP TABLE polar_bridge_suspects;
+DROP TABLE polar_bridge_sweeps;

@@ -1,0 +1,198 @@
+package reconcile_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/polar-bridge/polar-bridge/internal/database"
+	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
+	"github.com/polar-bridge/polar-bridge/internal/directory/clerk"
+	"github.com/polar-bridge/polar-bridge/internal/directory/directorytest"
+	"github.com/polar-bridge/polar-bridge/internal/directory/rest"
+	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/reconcile"
+	"github.com/polar-bridge/polar-bridge/polar"
+	"github.com/polar-bridge/polar-bridge/polar/polartest"
+)
+
+func TestMain(m *testing.M) { os.Exit(databasetest.Main(m)) }
+
+// freeSlots hands out a slot whenever asked and remembers what it was told.
+type freeSlots struct {
+	mutex   sync.Mutex
+	taken   int
+	reports map[string]int
+}
+
+func (f *freeSlots) Take(_ context.Context, requests int) (func(context.Context, string, time.Duration) error, error) {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	f.taken += requests
+	return func(_ context.Context, pause string, _ time.Duration) error {
+		f.mutex.Lock()
+		defer f.mutex.Unlock()
+		if f.reports == nil {
+			f.reports = map[string]int{}
+		}
+		f.reports[pause]++
+		return nil
+	}, nil
+}
+
+// keeper is a queue that keeps what it is told, once.
+type keeper struct {
+	kept map[string]event.Deletion
+	fail error
+}
+
+func (k *keeper) Accept(_ context.Context, deletions []event.Deletion) (event.Receipt, error) {
+	if k.fail != nil {
+		return event.Receipt{}, k.fail
+	}
+	if k.kept == nil {
+		k.kept = map[string]event.Deletion{}
+	}
+	var receipt event.Receipt
+	for _, d := range deletions {
+		if _, seen := k.kept[d.EventID]; seen {
+			receipt.Duplicates++
+			continue
+		}
+		k.kept[d.EventID] = d
+		receipt.Accepted++
+	}
+	return receipt, nil
+}
+
+// clock is a clock that waits move.
+type clock struct {
+	mutex sync.Mutex
+	at    time.Time
+	waits []time.Duration
+}
+
+func (c *clock) now() time.Time {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	return c.at
+}
+
+func (c *clock) wait(ctx context.Context, d time.Duration) error {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	c.at = c.at.Add(d)
+	if d > 0 {
+		c.waits = append(c.waits, d)
+	}
+	return ctx.Err()
+}
+
+// harness is a Polar, a Clerk and a database that outlive sweepers.
+type harness struct {
+	polar *polartest.Server
+	clerk *directorytest.Clerk
+	db    *database.DB
+	slots freeSlots
+	clock clock
+}
+
+// start is when the tests' time begins; customers are older.
+func start() time.Time { return time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC) }
+
+func newHarness(t *testing.T, db *database.DB) *harness {
+	t.Helper()
+	h := &harness{clerk: directorytest.StartClerk(t), db: db}
+	h.clock.at = start()
+	h.polar = polartest.Start(t, polartest.Options{Now: h.clock.now})
+	return h
+}
+
+// sqlite returns a harness on SQLite, for what does not depend on the dialect.
+func sqlite(t *testing.T) *harness {
+	t.Helper()
+	return newHarness(t, databasetest.OpenMigrated(t, databasetest.SQLite(t)))
+}
+
+func (h *harness) sweeper(t *testing.T, change ...func(*reconcile.Options)) *reconcile.Sweeper {
+	t.Helper()
+	api, err := rest.New(rest.Options{Base: h.clerk.URL(), Timeout: 2 * time.Second, Now: h.clock.now})
+	require.NoError(t, err)
+	t.Cleanup(api.CloseIdleConnections)
+	client := polar.New(polar.Options{
+		BaseURL: h.polar.URL(), Token: func() string { return polartest.DefaultToken }, Timeout: 2 * time.Second, Now: h.clock.now,
+	})
+	t.Cleanup(client.CloseIdleConnections)
+	o := reconcile.Options{
+		DB: h.db.Main, Polar: client, Slots: &h.slots, Now: h.clock.now, Wait: h.clock.wait,
+		Source: clerk.New(clerk.Options{API: api, SecretKey: func() string { return directorytest.ClerkKey }}).Source(),
+	}
+	for _, c := range change {
+		c(&o)
+	}
+	return reconcile.New(o)
+}
+
+// userID is how the tests' users and customers are called.
+func userID(i int) string { return fmt.Sprintf("user_%05d", i) }
+
+// populate adds customers, of whom every so manyth has no user.
+func (h *harness) populate(customers, goneEach int) (orphans []string) {
+	for i := range customers {
+		h.polar.AddCustomer(polartest.Customer{
+			ExternalID: userID(i), CreatedAt: start().Add(-30*24*time.Hour + time.Duration(i)*time.Second), ActiveSubscriptions: i % 3,
+		})
+		if goneEach > 0 && i%goneEach == goneEach/2 {
+			orphans = append(orphans, userID(i))
+			continue
+		}
+		h.clerk.AddUser(userID(i))
+	}
+	return orphans
+}
+
+// limits are those of a default run.
+func limits() reconcile.Limits { return reconcile.Limits{Share: 0.05} }
+
+// collect is a finish that remembers the orphans.
+func collect(into *[]reconcile.Orphan) func(context.Context, *reconcile.Found) error {
+	return func(ctx context.Context, found *reconcile.Found) error {
+		return found.Each(ctx, func(o reconcile.Orphan) error {
+			*into = append(*into, o)
+			return nil
+		})
+	}
+}
+
+func externalIDs(orphans []reconcile.Orphan) []string {
+	var ids []string
+	for _, o := range orphans {
+		ids = append(ids, o.ExternalID)
+	}
+	return ids
+}
+
+// apply is a finish that hands the orphans to a queue.
+func apply(queue reconcile.Acceptor) func(context.Context, *reconcile.Found) error {
+	return func(ctx context.Context, found *reconcile.Found) error {
+		_, err := found.Apply(ctx, queue)
+		return err
+	}
+}
+
+func deleteAtPolar(t *testing.T, h *harness, id string) {
+	t.Helper()
+	base := h.polar.URL().String()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodDelete, base+"/v1/customers/external/"+id, http.NoBody)
+	require.NoError(t, err)
+	request.Header.Set("Authorization", "Bearer "+polartest.DefaultToken)
+	response, err := http.DefaultClient.Do(request)
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+}

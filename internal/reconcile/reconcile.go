@@ -1,0 +1,289 @@
+// Package reconcile is the use case of the sweep: it finds the customers at
+// Polar whose user no longer exists at the identity provider, because a webhook
+// got lost, and hands them to the queue when it is told to.
+//
+// It reads all customers and asks about them in bulk, without deciding
+// anything; then it asks about each one that was missing, alone. What it finds
+// is kept in the database, so that a sweep goes on after a crash and its size
+// costs no memory. It must not know which provider it asks, nor how the queue
+// keeps deletions.
+package reconcile
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"regexp"
+	"time"
+
+	"github.com/polar-bridge/polar-bridge/internal/directory"
+	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/polar"
+)
+
+const (
+	// youngest is how old a customer must be: one that was just made may belong
+	// to a user whom the provider's list does not have yet.
+	youngest = time.Hour
+	// resumeWithin is how old a sweep may be that is gone on with.
+	resumeWithin = 24 * time.Hour
+	// askAgain is how old what the provider said about one user may be.
+	askAgain = time.Hour
+	// tryAgain is how long after an attempt the next periodic one may begin.
+	tryAgain = 15 * time.Minute
+	// acceptChunk is how many orphans are handed to the queue at once.
+	acceptChunk = 100
+)
+
+// Polar is what is asked of Polar.
+type Polar interface {
+	ListCustomers(ctx context.Context, page, limit int) (polar.Page, polar.Answer, error)
+	GetState(ctx context.Context, externalID string) (polar.State, polar.Answer, error)
+}
+
+// Slots hands out the right to send requests to Polar.
+type Slots interface {
+	Take(ctx context.Context, requests int) (answered func(ctx context.Context, pause string, wait time.Duration) error, err error)
+}
+
+// Acceptor stores deletions.
+type Acceptor interface {
+	Accept(ctx context.Context, deletions []event.Deletion) (event.Receipt, error)
+}
+
+// Options for New.
+type Options struct {
+	// DB holds the tables polar_bridge_sweeps and polar_bridge_suspects.
+	DB     *sql.DB
+	Polar  Polar
+	Slots  Slots
+	Source directory.Source
+	Now    func() time.Time
+	// Wait waits; nil is a timer. Tests need not.
+	Wait func(ctx context.Context, d time.Duration) error
+	// Pattern limits the external ids that are looked at; nil for all.
+	Pattern *regexp.Regexp
+	// Pace is the time between two requests to Polar, so that deletions get
+	// their share of the slots.
+	Pace time.Duration
+	// Lease is for how long nobody else may sweep after a crash; 0 is 15 s.
+	Lease time.Duration
+	// OnProgress hears how far a sweep is. May be nil.
+	OnProgress func(Progress)
+}
+
+// Limits say when a sweep refuses to go on: a wrong API key makes everybody an
+// orphan.
+type Limits struct {
+	// Share is the largest part of the customers, from 0 to 1, that may be
+	// orphans.
+	Share float64
+	// Max is the largest number of orphans; 0 is no limit.
+	Max int
+	// Restart begins anew even when a sweep could be gone on with.
+	Restart bool
+}
+
+// Progress says how far a sweep is.
+type Progress struct {
+	// Asking is set once all customers are read and each suspect is asked about.
+	Asking      bool
+	Done, Total int
+}
+
+// Counts say what was found.
+type Counts struct {
+	// Read is all customers at Polar. The next four are parts of it: those
+	// without an external id, with one that is not this provider's or misses
+	// EXTERNAL_ID_PATTERN, younger than an hour, and those asked about.
+	Read      int `json:"read"`
+	WithoutID int `json:"without_external_id"`
+	Foreign   int `json:"foreign"`
+	Young     int `json:"young"`
+	Asked     int `json:"asked"`
+	// Suspects is how many of those asked about the provider did not list.
+	Suspects int `json:"suspects"`
+	// Orphans is how many of them it says are gone, when asked for each.
+	Orphans int `json:"orphans"`
+}
+
+// Orphan is a customer whose user is gone.
+type Orphan struct {
+	ExternalID string    `json:"external_id"`
+	CustomerID string    `json:"customer_id"`
+	Type       string    `json:"type"`
+	CreatedAt  time.Time `json:"created_at"`
+	// ActiveSubscriptions is what a deletion would end; nil when Polar did not say.
+	ActiveSubscriptions *int `json:"active_subscriptions"`
+
+	goneAt time.Time
+}
+
+// Why there is no result. The texts are for people.
+var (
+	// ErrBusy says that another process sweeps.
+	ErrBusy = errors.New("another process is reconciling this provider's users; wait until it has ended")
+	// ErrRefused says that too many would be orphans to be true.
+	ErrRefused = errors.New("refused")
+	// errLost says that another process took over.
+	errLost = errors.New("another process has taken the sweep over")
+)
+
+// Sweeper compares Polar's customers with one provider's users.
+type Sweeper struct {
+	options Options
+	store   store
+}
+
+// New returns a Sweeper. It does nothing yet.
+func New(o Options) *Sweeper {
+	if o.Wait == nil {
+		o.Wait = wait
+	}
+	if o.Lease <= 0 {
+		o.Lease = 15 * time.Second
+	}
+	if o.OnProgress == nil {
+		o.OnProgress = func(Progress) {}
+	}
+	return &Sweeper{options: o, store: newStore(o)}
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Sweep finds the orphans, or goes on with a sweep that was broken off, and
+// calls finish with what it found while it still holds the sweep: when finish
+// fails, the next Sweep goes on from there.
+//
+// Errors: ErrBusy, ErrRefused, what finish returns, and whatever kept it from
+// a clear answer about everybody.
+func (s *Sweeper) Sweep(ctx context.Context, limits Limits, finish func(context.Context, *Found) error) (Counts, error) {
+	ctx, release, err := s.hold(ctx)
+	if err != nil {
+		return Counts{}, err
+	}
+	defer release()
+	current, err := s.store.resume(ctx, limits.Restart)
+	if err != nil {
+		return Counts{}, err
+	}
+	counts, err := s.sweep(ctx, &current, limits)
+	if errors.Is(err, ErrRefused) {
+		err = errors.Join(err, s.store.abandon(ctx)) // what comes next has other credentials or limits
+	}
+	if err == nil {
+		err = finish(ctx, &Found{Counts: counts, sweeper: s})
+	}
+	if err == nil {
+		err = s.store.finish(ctx, counts.Orphans)
+	}
+	if cause := context.Cause(ctx); err != nil && errors.Is(cause, errLost) {
+		err = errors.Join(cause, err)
+	}
+	return counts, err
+}
+
+func (s *Sweeper) sweep(ctx context.Context, current *sweep, limits Limits) (Counts, error) {
+	if current.phase == phaseReading {
+		if err := s.read(ctx, current, limits); err != nil {
+			return current.Counts, err
+		}
+	}
+	if err := limits.checkAll(current.Counts); err != nil {
+		return current.Counts, err
+	}
+	if err := s.ask(ctx, current); err != nil {
+		return current.Counts, err
+	}
+	var err error
+	current.Counts.Orphans, err = s.store.count(ctx, verdictGone, verdictGone)
+	return current.Counts, err
+}
+
+// check refuses what is too much to be true. among is how many customers the
+// suspects can be a part of at the most.
+func (l Limits) check(c Counts, among int) error {
+	if l.Max > 0 && c.Suspects > l.Max {
+		return fmt.Errorf("%w: more than %d users are not at the provider, which is more than --max allows", ErrRefused, l.Max)
+	}
+	if float64(c.Suspects) > l.Share*float64(among) {
+		return fmt.Errorf("%w: %d of %d users are not at the provider, which is more than --max-share allows (%g%%). "+
+			"Check that the credentials belong to the right instance or tenant; raise --max-share only if these users are really gone",
+			ErrRefused, c.Suspects, among, l.Share*100)
+	}
+	return nil
+}
+
+// checkAll is check once all customers were read. That nobody at all is left
+// has one likely cause, however large a share is allowed.
+func (l Limits) checkAll(c Counts) error {
+	if c.Asked > 0 && c.Suspects == c.Asked {
+		return fmt.Errorf("%w: the provider knows none of the %d users: the credentials belong to another instance or tenant", ErrRefused, c.Asked)
+	}
+	return l.check(c, c.Asked)
+}
+
+// Found is what a sweep found.
+type Found struct {
+	Counts
+
+	sweeper *Sweeper
+}
+
+// Each calls act for each orphan, the oldest first.
+func (f *Found) Each(ctx context.Context, act func(Orphan) error) error {
+	return f.sweeper.store.each(ctx, act)
+}
+
+// Apply hands all orphans to the queue, where each is a deletion like any other
+// and meets the same guards. Its event id is the customer's: the same customer
+// is a duplicate when found again, and neither a webhook about the same user
+// nor a customer made anew is.
+func (f *Found) Apply(ctx context.Context, queue Acceptor) (event.Receipt, error) {
+	var total event.Receipt
+	var chunk []event.Deletion
+	flush := func() error {
+		if len(chunk) == 0 {
+			return nil
+		}
+		receipt, err := queue.Accept(ctx, chunk)
+		if err != nil {
+			return fmt.Errorf("hand orphans to the queue: %w", err)
+		}
+		total.Accepted += receipt.Accepted
+		total.Duplicates += receipt.Duplicates
+		total.Held += receipt.Held
+		chunk = nil
+		return nil
+	}
+	err := f.Each(ctx, func(o Orphan) error {
+		chunk = append(chunk, f.sweeper.deletion(o))
+		if len(chunk) < acceptChunk {
+			return nil
+		}
+		return flush()
+	})
+	if err == nil {
+		err = flush()
+	}
+	return total, err
+}
+
+// deletion is what the queue is told. It happened when the provider said that
+// the user is gone: a customer made later belongs to somebody else.
+func (s *Sweeper) deletion(o Orphan) event.Deletion {
+	return event.Deletion{
+		Provider: s.options.Source.Provider, EventID: "reconcile:" + o.CustomerID,
+		UserID: o.ExternalID, ExternalID: o.ExternalID, OccurredAt: o.goneAt, ReceivedAt: s.options.Now(),
+	}
+}
