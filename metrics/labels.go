@@ -68,6 +68,7 @@ const (
 	HoldTeam          = "team"
 	HoldRecreated     = "recreated"
 	HoldMassDeletion  = "mass_deletion"
+	HoldUserExists    = "user_exists"
 	HoldResurrected   = "resurrected"
 )
 
@@ -75,7 +76,7 @@ const (
 func HoldReasons() []string {
 	return []string{
 		HoldUnusableID, HoldUnaddressable, HoldRejected, HoldUnexpected, HoldExhausted,
-		HoldTeam, HoldRecreated, HoldMassDeletion, HoldResurrected,
+		HoldTeam, HoldRecreated, HoldMassDeletion, HoldUserExists, HoldResurrected,
 	}
 }
 

@@ -15,7 +15,7 @@ type Confirmer interface {
 	// exists; fault.Paused or fault.Unavailable to be asked again later. It must
 	// answer within a few seconds: an attempt's time is bounded, and what is
 	// spent here is missing at Polar.
-	Gone(ctx context.Context, provider, userID string) error
+	Gone(ctx context.Context, a event.Attempt) error
 }
 
 // confirm asks whether the user is gone at the identity provider. What an
@@ -24,7 +24,7 @@ func (d *Deleter) confirm(ctx context.Context, a event.Attempt) error {
 	if d.options.Confirmer == nil {
 		return nil
 	}
-	err := d.options.Confirmer.Gone(ctx, a.Provider, a.UserID)
+	err := d.options.Confirmer.Gone(ctx, a)
 	if fault.KindOf(err) == fault.Held && a.Approves(event.HoldReason(fault.ReasonOf(err))) {
 		return nil
 	}

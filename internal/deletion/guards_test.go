@@ -315,8 +315,8 @@ func TestTheGracePeriodIsWaitedForBeforeAnythingIsAsked(t *testing.T) {
 // stillThere is an identity provider that says that the user exists.
 type stillThere struct{ asked []string }
 
-func (s *stillThere) Gone(_ context.Context, provider, userID string) error {
-	s.asked = append(s.asked, provider+" "+userID)
+func (s *stillThere) Gone(_ context.Context, a event.Attempt) error {
+	s.asked = append(s.asked, a.Provider+" "+a.UserID)
 	return fault.New(fault.Held, "user_exists", "the user exists")
 }
 

@@ -169,6 +169,7 @@ const (
 	HoldTeam          HoldReason = "team"          // the customer is a team: its subscription is many people's
 	HoldRecreated     HoldReason = "recreated"     // the customer was created after the user was deleted
 	HoldMassDeletion  HoldReason = "mass_deletion" // more were deleted within an hour than is usual
+	HoldUserExists    HoldReason = "user_exists"   // the identity provider says that the user still exists
 	HoldResurrected   HoldReason = "resurrected"   // a customer with the same id was found after the deletion
 )
 
@@ -176,6 +177,6 @@ const (
 func HoldReasons() []HoldReason {
 	return []HoldReason{
 		HoldUnusableID, HoldUnaddressable, HoldRejected, HoldUnexpected, HoldExhausted,
-		HoldTeam, HoldRecreated, HoldMassDeletion, HoldResurrected,
+		HoldTeam, HoldRecreated, HoldMassDeletion, HoldUserExists, HoldResurrected,
 	}
 }

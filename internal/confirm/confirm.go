@@ -1,0 +1,73 @@
+// Package confirm is the guard that asks the identity provider, right before a
+// customer is deleted, whether the user is really gone. It ends what a stolen
+// webhook secret could do, and what linked or restored users would lose.
+//
+// It must not know Polar, nor what becomes of a deletion.
+package confirm
+
+import (
+	"context"
+	"time"
+
+	"github.com/polar-bridge/polar-bridge/internal/directory"
+	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/fault"
+)
+
+const (
+	// lookFor is how long after its arrival a deletion may find the user still
+	// there before it is held: what providers answer may lag.
+	lookFor = 10 * time.Minute
+	// lookAgain is the time between two looks meanwhile.
+	lookAgain = 30 * time.Second
+	// patience bounds one question, so that time is left for Polar.
+	patience = 5 * time.Second
+)
+
+// Reasons for which a deletion waits. They are for the log.
+const (
+	reasonStillThere = "user_still_there"
+	reasonTooEarly   = "directory_lag"
+)
+
+// Confirmer asks the directories.
+type Confirmer struct {
+	sources map[string]directory.Source
+	now     func() time.Time
+}
+
+// New returns a Confirmer that asks these sources, by the name of the route
+// that a deletion came by; deletions from elsewhere pass.
+func New(sources map[string]directory.Source, now func() time.Time) *Confirmer {
+	return &Confirmer{sources: sources, now: now}
+}
+
+// Gone returns nil when the provider states that the user is gone, or is not
+// asked. Errors: fault.Held as event.HoldUserExists when the user still exists
+// after a while, or cannot be named; fault.Paused to look again; and whatever
+// kept the provider from a clear answer, which never is a yes.
+func (c *Confirmer) Gone(ctx context.Context, a event.Attempt) error {
+	source, asked := c.sources[a.Provider]
+	if !asked {
+		return nil
+	}
+	if a.UserID == "" {
+		return fault.New(fault.Held, string(event.HoldUnusableID), "the event does not say which user it is about")
+	}
+	age := c.now().Sub(a.ReceivedAt)
+	if early := source.Lag - age; early > 0 {
+		return fault.New(fault.Paused, reasonTooEarly, "too early to ask the provider").After(min(early, source.Lag))
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	gone, err := source.Gone(ctx, a.UserID)
+	switch {
+	case err != nil:
+		return err
+	case gone:
+		return nil
+	case age >= 0 && age < lookFor:
+		return fault.New(fault.Paused, reasonStillThere, "the user still exists at the provider").After(min(lookAgain, lookFor-age))
+	}
+	return fault.New(fault.Held, string(event.HoldUserExists), "the user still exists at the provider: the event is forged, the user was linked to another, or is back")
+}
