@@ -29,8 +29,6 @@ func (a *Auth0) load(l *Loader) {
 	below, found := strings.CutPrefix(a.IDField, auth0AppMetadata)
 	l.require(a.IDField == auth0UserID || found && pointer(below), "AUTH0_ID_FIELD",
 		"must be "+auth0UserID+" or a JSON pointer below "+auth0AppMetadata)
-	l.require(a.LogsUnconfirmed || !a.LogsToken.IsSet(), "AUTH0_LOGS_TOKEN",
-		"needs AUTH0_LOGS_UNCONFIRMED=true, because these deletions are not confirmed at Auth0")
 }
 
 func (a *Auth0) enabledBy() []string { return []string{"AUTH0_WEBHOOK_TOKEN", "AUTH0_LOGS_TOKEN"} }

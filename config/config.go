@@ -10,13 +10,14 @@ import (
 // Config is every setting. Its parts can be embedded in a command alone, when
 // that command needs no more.
 type Config struct {
-	Polar    Polar `embed:"" group:"Polar"`
-	Identity `embed:""`
-	Work     Work     `embed:"" group:"Deletions"`
-	Guards   Guards   `embed:"" group:"Guards"`
-	Database Database `embed:"" group:"Database"`
-	HTTP     HTTP     `embed:"" group:"HTTP"`
-	Log      Log      `embed:"" group:"Logs"`
+	Polar     Polar `embed:"" group:"Polar"`
+	Identity  `embed:""`
+	Directory Directory `embed:"" group:"Identity providers' APIs"`
+	Work      Work      `embed:"" group:"Deletions"`
+	Guards    Guards    `embed:"" group:"Guards"`
+	Database  Database  `embed:"" group:"Database"`
+	HTTP      HTTP      `embed:"" group:"HTTP"`
+	Log       Log       `embed:"" group:"Logs"`
 }
 
 // Polar says how Polar is called.
@@ -112,5 +113,5 @@ func (c *Config) Secrets() []*SecretSource {
 	for _, provider := range c.providers() {
 		all = append(all, provider.secrets()...)
 	}
-	return append(all, c.HTTP.AdminPassword)
+	return append(all, c.Directory.ClerkSecretKey, c.Directory.Auth0ClientSecret, c.HTTP.AdminPassword)
 }

@@ -9,15 +9,18 @@ import (
 )
 
 // checkBaseURL allows plain http on loopback only: the token goes there.
-func checkBaseURL(l *Loader, text string) {
+func checkBaseURL(l *Loader, text string) { checkAddress(l, "POLAR_BASE_URL", text) }
+
+// checkAddress is that rule for the named setting.
+func checkAddress(l *Loader, name, text string) {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.Hostname() == "" {
-		l.problem("POLAR_BASE_URL", "must be an absolute URL such as https://api.example.com")
+		l.problem(name, "must be an absolute URL such as https://api.example.com")
 		return
 	}
-	l.require(u.Scheme == "https" || u.Scheme == "http" && loopback(u.Hostname()), "POLAR_BASE_URL",
+	l.require(u.Scheme == "https" || u.Scheme == "http" && loopback(u.Hostname()), name,
 		"must begin with https://; http:// is allowed on loopback only")
-	l.require(u.User == nil && u.RawQuery == "" && u.Fragment == "" && !u.ForceQuery, "POLAR_BASE_URL",
+	l.require(u.User == nil && u.RawQuery == "" && u.Fragment == "" && !u.ForceQuery, name,
 		"must have no user, query or fragment")
 }
 

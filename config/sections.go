@@ -40,9 +40,12 @@ func (s serve) load(l *Loader) {
 }
 
 func (c *Config) load(l *Loader) {
-	for _, section := range []Section{&c.Polar, &c.Identity, &c.Work, &c.Guards, &c.Database, &c.HTTP, &c.Log} {
+	for _, section := range []Section{&c.Polar, &c.Identity, &c.Directory, &c.Work, &c.Guards, &c.Database, &c.HTTP, &c.Log} {
 		section.load(l)
 	}
+	confirmed := c.Directory.Confirm && c.Directory.AsksAuth0()
+	l.require(c.Auth0.LogsUnconfirmed || confirmed || !c.Auth0.LogsToken.IsSet(), "AUTH0_LOGS_TOKEN",
+		"needs AUTH0_LOGS_UNCONFIRMED=true, because these deletions are not confirmed at Auth0")
 }
 
 func (p *Polar) load(l *Loader) {

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/polar-bridge/polar-bridge/config"
+	"github.com/polar-bridge/polar-bridge/internal/confirm"
 	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
 	"github.com/polar-bridge/polar-bridge/internal/slots"
@@ -48,10 +49,11 @@ type App struct {
 	registry *prometheus.Registry
 	metrics  *metrics.Metrics
 
-	db      *database.DB
-	polar   *polar.Client
-	limiter *slots.Limiter
-	queue   *queue.Queue
+	db        *database.DB
+	polar     *polar.Client
+	limiter   *slots.Limiter
+	confirmer *confirm.Confirmer // nil when no provider is asked
+	queue     *queue.Queue
 
 	public, admin         net.Listener
 	publicHTTP, adminHTTP *http.Server

@@ -25,6 +25,9 @@ func (a *App) deleter() *deletion.Deleter {
 			Limit: c.Guards.MaxDeletionsPerHour,
 		})
 	}
+	if a.confirmer != nil {
+		o.Confirmer = a.confirmer
+	}
 	return deletion.New(o)
 }
 

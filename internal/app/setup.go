@@ -44,6 +44,9 @@ func (a *App) setup(ctx context.Context) error {
 		return err
 	}
 	a.limiter = limiter
+	if err := a.openConfirmer(); err != nil {
+		return err
+	}
 	if err := a.openQueue(ctx); err != nil {
 		return err
 	}
