@@ -84,7 +84,7 @@ func TestAListIsJudgedLikeEverything(t *testing.T) {
 	t.Parallel()
 	server := polartest.Start(t, polartest.Options{})
 	client := newClient(t, server.URL().String())
-	for want, fault := range map[polar.Result]polartest.Fault{
+	for want, fault := range map[polar.Result]polartest.Fault{ //nolint:exhaustive // the others have no fault of their own
 		polar.ResultRateLimited:  polartest.RateLimited(8 * time.Second),
 		polar.ResultServerError:  polartest.InternalError(),
 		polar.ResultUnauthorized: polartest.Status(401, "application/json", "{}"),

@@ -2,7 +2,6 @@ package confirm_test
 
 import (
 	"context"
-	"errors"
 	"testing"
 	"time"
 
@@ -101,7 +100,9 @@ func TestAnAnswerThatIsNotClearIsNoPermission(t *testing.T) {
 	t.Parallel()
 	for _, f := range []directorytest.Fault{
 		directorytest.Status(500), directorytest.Status(401), directorytest.WrongJSON(), directorytest.CutJSON(),
-		directorytest.HTMLPage(), directorytest.Redirect("https://example.com"), {Hang: true}, directorytest.RateLimited(time.Minute),
+		directorytest.HTMLPage(), directorytest.Redirect("https://example.com"),
+		{Hang: true},
+		directorytest.RateLimited(time.Minute),
 		{Status: 404, ContentType: "application/json", Body: `{}`},
 	} {
 		w := newWorld(t, 0) // the user is gone, but nobody says so
@@ -134,5 +135,5 @@ func TestWhoCannotBeAskedAbout(t *testing.T) {
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err = w.Apply(cancelled, attempt())
-	require.True(t, errors.Is(err, context.Canceled), err)
+	require.ErrorIs(t, err, context.Canceled)
 }
