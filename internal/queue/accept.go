@@ -174,33 +174,50 @@ func begin(ctx context.Context, db *sql.DB) (*sql.Tx, error) {
 	}
 }
 
-// insert stores the batch in tx and returns which keys were new. A key that
-// stands twice goes in once: one statement may not meet itself.
+// insert stores the batch in tx and returns which keys were new.
 func (q *Queue) insert(ctx context.Context, tx *sql.Tx, batch []*request) (fresh map[key]bool, err error) {
 	defer func() { _ = tx.Rollback() }() // after a commit it does nothing
-	fresh = map[key]bool{}
+	var deletions []event.Deletion
+	for _, r := range batch {
+		deletions = append(deletions, r.deletions...)
+	}
+	fresh, err = insertMany(ctx, q.client, tx, deletions, insertOptions{q.options.DryRun, q.options.Now()})
+	if err != nil {
+		return nil, err
+	}
+	if err := tx.Commit(); err != nil {
+		return nil, fmt.Errorf("commit: %w", err)
+	}
+	return fresh, nil
+}
+
+// insertOptions say how deletions are stored.
+type insertOptions struct {
+	dryRun bool
+	now    time.Time
+}
+
+// insertMany stores the deletions in tx and returns which keys were new. A key
+// that stands twice goes in once: one statement may not meet itself.
+func insertMany(ctx context.Context, client *river.Client[*sql.Tx], tx *sql.Tx, deletions []event.Deletion, o insertOptions) (map[key]bool, error) {
+	fresh := map[key]bool{}
 	var keys []key
 	var params []river.InsertManyParams
-	for _, r := range batch {
-		for _, d := range r.deletions {
-			k := key{d.Provider, d.EventID}
-			if _, seen := fresh[k]; seen {
-				continue
-			}
-			fresh[k] = false
-			keys = append(keys, k)
-			params = append(params, insertion(d, q.options.DryRun, q.options.Now()))
+	for _, d := range deletions {
+		k := key{d.Provider, d.EventID}
+		if _, seen := fresh[k]; seen {
+			continue
 		}
+		fresh[k] = false
+		keys = append(keys, k)
+		params = append(params, insertion(d, o.dryRun, o.now))
 	}
-	inserted, err := q.client.InsertManyTx(ctx, tx, params)
+	inserted, err := client.InsertManyTx(ctx, tx, params)
 	if err != nil {
 		return nil, fmt.Errorf("insert: %w", err)
 	}
 	for i, one := range inserted {
 		fresh[keys[i]] = !one.UniqueSkippedAsDuplicate
-	}
-	if err := tx.Commit(); err != nil {
-		return nil, fmt.Errorf("commit: %w", err)
 	}
 	return fresh, nil
 }
