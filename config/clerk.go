@@ -1,5 +1,8 @@
 package config
 
+// clerkUserID is the field with Clerk's own id.
+const clerkUserID = "id"
+
 // Clerk is the provider Clerk.
 type Clerk struct {
 	// SigningSecret enables the provider.
@@ -12,7 +15,7 @@ type Clerk struct {
 
 func (c *Clerk) load(l *Loader) {
 	c.SigningSecret = l.secret("CLERK_WEBHOOK_SIGNING_SECRET", several(checkKey))
-	l.oneOf("CLERK_ID_FIELD", c.IDField, "id", "external_id")
+	l.oneOf("CLERK_ID_FIELD", c.IDField, clerkUserID, "external_id")
 }
 
 func (c *Clerk) enabledBy() []string { return []string{"CLERK_WEBHOOK_SIGNING_SECRET"} }

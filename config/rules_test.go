@@ -77,6 +77,8 @@ func TestRules(t *testing.T) {
 		{"AUTH0_CLIENT_ID", "id", "AUTH0_CLIENT_SECRET is required with AUTH0_CLIENT_ID."},
 		{"CONFIRM", "true", "CONFIRM needs credentials: set CLERK_SECRET_KEY, or AUTH0_DOMAIN, AUTH0_CLIENT_ID and AUTH0_CLIENT_SECRET."},
 		{"CONFIRM", "false", ""},
+		{"RECONCILE_INTERVAL", "0s", ""},
+		{"RECONCILE_INTERVAL", "59m", "RECONCILE_INTERVAL must be 0s (never), or lie between 1h and 720h."},
 		{"EXTERNAL_ID_PATTERN", "^user_(", "EXTERNAL_ID_PATTERN must be a regular expression in RE2's syntax (missing closing ))."},
 		{"RETENTION", "72h", ""},
 		{"RETENTION", "71h59m", "RETENTION must be at least 72h."},

@@ -46,6 +46,8 @@ func (c *Config) load(l *Loader) {
 	confirmed := c.Directory.Confirm && c.Directory.AsksAuth0()
 	l.require(c.Auth0.LogsUnconfirmed || confirmed || !c.Auth0.LogsToken.IsSet(), "AUTH0_LOGS_TOKEN",
 		"needs AUTH0_LOGS_UNCONFIRMED=true, because these deletions are not confirmed at Auth0")
+	l.require(c.Directory.ReconcileInterval == 0 || len(c.Reconciled()) > 0, "RECONCILE_INTERVAL",
+		"needs credentials and the provider's own ids: CLERK_SECRET_KEY and CLERK_ID_FIELD=id, or Auth0's and AUTH0_ID_FIELD="+auth0UserID)
 }
 
 func (p *Polar) load(l *Loader) {

@@ -57,6 +57,7 @@ func TestSummary(t *testing.T) {
 		{"AUTH0_CLIENT_ID", "not set"},
 		{"AUTH0_CLIENT_SECRET", "not set"},
 		{"CONFIRM", "not set"},
+		{"RECONCILE_INTERVAL", "0s"},
 		{"EXTERNAL_ID_PATTERN", "^user_"},
 		{"RETENTION", "720h0m0s"},
 		{"DRY_RUN", "false"},

@@ -114,6 +114,9 @@ func (m *Metrics) zero() {
 			m.polarRequests.WithLabelValues(op, code)
 		}
 	}
+	for _, p := range m.reconciled {
+		m.SetReconciled(p, 0, time.Time{})
+	}
 	m.SetDeletions(0, 0)
 	m.SetPolarPaused("")
 	m.SetOperatorPaused(false)

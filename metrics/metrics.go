@@ -19,6 +19,9 @@ type Options struct {
 	// still hold deletions of a provider that was switched off. A name that is
 	// not among them is counted as ProviderNone.
 	Providers []string
+	// Reconciled are those of them whose users are compared with Polar's
+	// customers.
+	Reconciled []string
 	// Version, Revision and GoVersion describe the build.
 	Version, Revision, GoVersion string
 }
@@ -44,16 +47,22 @@ type Metrics struct {
 	oldestWaiting prometheus.Gauge
 	paused        *prometheus.GaugeVec
 	databaseSize  prometheus.Gauge
+
+	reconciled        []string
+	reconcileOrphans  *prometheus.GaugeVec
+	reconcileSuccess  *prometheus.GaugeVec
+	reconcileInterval prometheus.Gauge
 }
 
 // New registers all metrics at reg, every known series at 0. Like everything
 // in client_golang it panics when reg has them already, which is a bug.
 func New(reg prometheus.Registerer, o Options) *Metrics {
-	m := &Metrics{providers: slices.Clone(o.Providers)}
+	m := &Metrics{providers: slices.Clone(o.Providers), reconciled: slices.Clone(o.Reconciled)}
 	m.registerEdge(reg)
 	m.registerDeletions(reg)
 	m.registerPolar(reg)
 	m.registerState(reg, o)
+	m.registerReconcile(reg)
 	m.zero()
 	return m
 }

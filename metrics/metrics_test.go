@@ -19,7 +19,7 @@ func newMetrics(t *testing.T) (*metrics.Metrics, *prometheus.Registry) {
 	t.Helper()
 	reg := prometheus.NewRegistry()
 	m := metrics.New(reg, metrics.Options{
-		Providers: []string{"clerk", "auth0"}, Version: "v1.2.3", Revision: "abc", GoVersion: "go1.26",
+		Providers: []string{"clerk", "auth0"}, Reconciled: []string{"clerk"}, Version: "v1.2.3", Revision: "abc", GoVersion: "go1.26",
 	})
 	return m, reg
 }
@@ -91,6 +91,9 @@ func TestNamesAndLabels(t *testing.T) {
 		"gauge polar_bridge_polar_paused{reason}",
 		"histogram polar_bridge_polar_request_duration_seconds{code,operation}",
 		"histogram polar_bridge_polar_slot_wait_seconds{}",
+		"gauge polar_bridge_reconcile_interval_seconds{}",
+		"gauge polar_bridge_reconcile_last_success_timestamp_seconds{provider}",
+		"gauge polar_bridge_reconcile_orphans{provider}",
 		"counter polar_bridge_verifications_total{outcome,provider}",
 		"histogram polar_bridge_webhook_duration_seconds{provider}",
 		"counter polar_bridge_webhooks_total{outcome,provider}",
@@ -102,7 +105,8 @@ func TestGaugesOfSharedStateSayHowToAggregate(t *testing.T) {
 	_, reg := newMetrics(t)
 	families, err := reg.Gather()
 	require.NoError(t, err)
-	shared := []string{"polar_bridge_deletions", "polar_bridge_oldest_waiting_timestamp_seconds", "polar_bridge_polar_paused"}
+	shared := []string{"polar_bridge_deletions", "polar_bridge_oldest_waiting_timestamp_seconds", "polar_bridge_polar_paused",
+		"polar_bridge_reconcile_interval_seconds", "polar_bridge_reconcile_last_success_timestamp_seconds", "polar_bridge_reconcile_orphans"}
 	for _, f := range families {
 		require.Equal(t, slices.Contains(shared, f.GetName()), strings.Contains(f.GetHelp(), "aggregate with max"), f.GetName())
 	}
@@ -211,4 +215,18 @@ func TestCallersCannotMintSeries(t *testing.T) {
 		m.SetPolarPaused(word())
 	}
 	require.Len(t, series(t, reg), before)
+}
+
+func TestWhatAComparisonFoundIsStatedForThoseThatAreCompared(t *testing.T) {
+	t.Parallel()
+	m, reg := newMetrics(t)
+	require.Contains(t, series(t, reg), `polar_bridge_reconcile_orphans{provider="clerk"}`)
+	m.SetReconcileInterval(time.Hour)
+	m.SetReconciled("clerk", 3, time.Unix(1700000000, 0))
+	m.SetReconciled("auth0", 9, time.Unix(1700000000, 0))
+	require.Equal(t, map[string]float64{
+		`polar_bridge_reconcile_interval_seconds{}`:                               3600,
+		`polar_bridge_reconcile_orphans{provider="clerk"}`:                        3,
+		`polar_bridge_reconcile_last_success_timestamp_seconds{provider="clerk"}`: 1700000000,
+	}, changed(t, reg))
 }
