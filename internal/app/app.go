@@ -54,6 +54,7 @@ type App struct {
 	limiter   *slots.Limiter
 	confirmer *confirm.Confirmer // nil when no provider is asked
 	queue     *queue.Queue
+	sweepers  []sweeper
 
 	public, admin         net.Listener
 	publicHTTP, adminHTTP *http.Server
@@ -95,6 +96,7 @@ func (a *App) Run(ctx context.Context) error {
 	group.Go(func() error { return serve(a.publicHTTP, a.public) })
 	group.Go(func() error { return serve(a.adminHTTP, a.admin) })
 	group.Go(func() error { a.observe(running); return nil })
+	group.Go(func() error { a.reconcile(running); return nil })
 	a.log.Info("ready", zap.Stringer("listen_addr", a.PublicAddr()), zap.Stringer("admin_addr", a.AdminAddr()))
 
 	<-running.Done() // told to stop, or a listener failed

@@ -30,8 +30,8 @@ func (a *App) setup(ctx context.Context) error {
 	}
 	a.registry = metrics.NewRegistry()
 	a.metrics = metrics.New(a.registry, metrics.Options{
-		Providers: identity.Names(),
-		Version:   a.options.Build.Version, Revision: a.options.Build.Revision, GoVersion: a.options.Build.GoVersion,
+		Providers: identity.Names(), Reconciled: c.Reconciled(),
+		Version: a.options.Build.Version, Revision: a.options.Build.Revision, GoVersion: a.options.Build.GoVersion,
 	})
 	if err := a.openPolar(); err != nil {
 		return err
@@ -44,7 +44,7 @@ func (a *App) setup(ctx context.Context) error {
 		return err
 	}
 	a.limiter = limiter
-	if err := a.openConfirmer(); err != nil {
+	if err := errors.Join(a.openConfirmer(), a.openSweepers()); err != nil {
 		return err
 	}
 	if err := a.openQueue(ctx); err != nil {

@@ -1,6 +1,6 @@
 // Package cli is the command line: one file per subcommand. Data goes to
 // stdout, talk to stderr; the exit code is 0 for ok, 1 for failure, 2 for
-// wrong usage.
+// wrong usage, and 3 where that was asked for and something was found.
 //
 // It must not know how anything is done; it starts those who do.
 package cli
@@ -50,6 +50,7 @@ type commands struct {
 	Send        sendCommand        `cmd:"" help:"Sign one deletion as an identity provider would and post it to a running server."`
 	Doctor      doctorCommand      `cmd:"" help:"Look at everything that serve needs and say what to do about each fault."`
 	Deletions   deletionsCommand   `cmd:"" help:"Look at deletions and act on them: list, show, approve, cancel, export and more."`
+	Reconcile   reconcileCommand   `cmd:"" help:"Find customers at Polar whose user is gone, because a webhook got lost."`
 	Migrate     migrateCommand     `cmd:"" help:"Bring the database's tables up to date."`
 	Healthcheck healthcheckCommand `cmd:"" help:"Ask a running server whether it is ready."`
 	Version     versionCommand     `cmd:"" help:"Print the version."`
@@ -93,6 +94,9 @@ func Run(ctx context.Context, env Env) int {
 func report(env Env, err error) int {
 	if err == nil {
 		return exitOK
+	}
+	if code := exitError(0); errors.As(err, &code) {
+		return int(code)
 	}
 	for line := range strings.SplitSeq(err.Error(), "\n") {
 		fmt.Fprintf(env.Stderr, "polar-bridge: %s\n", line)

@@ -22,6 +22,7 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/cli"
 	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
+	"github.com/polar-bridge/polar-bridge/internal/directory/directorytest"
 	"github.com/polar-bridge/polar-bridge/polar/polartest"
 )
 
@@ -34,6 +35,9 @@ import (
 //	called N             waits until the local Polar was called N times
 //	sql STATEMENT        runs a statement on the database of DATABASE_URL
 //	stored STATE EVENT ID [WORD]  stores a deletion: waiting, held for the reason, done with the outcome, or cancelled
+//	clerk [FAULT]        starts a local Clerk and sets its credentials
+//	people FROM TO [gone]  adds customers to the local Polar and, unless gone, their users to Clerk
+//	auth0 [disabled]     starts a local Auth0 with two failed deliveries and sets its credentials
 //	jsonout              wants JSON on the last stdout
 func TestScripts(t *testing.T) {
 	t.Parallel()
@@ -53,6 +57,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"bridge": scriptBridge, "polar": scriptPolar, "server": scriptServer,
 			"called": scriptCalled, "sql": scriptSQL, "stored": scriptStored, "jsonout": scriptJSON,
+			"clerk": scriptClerk, "people": scriptPeople, "auth0": scriptAuth0,
 		},
 	})
 }
@@ -76,7 +81,10 @@ type withPostgres struct{ m *testing.M }
 func (w withPostgres) Run() int { return databasetest.Main(w.m) }
 
 // world is what runs beside a script.
-type world struct{ polar *polartest.Server }
+type world struct {
+	polar *polartest.Server
+	clerk *directorytest.Clerk
+}
 
 type worldKey struct{}
 

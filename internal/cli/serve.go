@@ -28,6 +28,8 @@ func (*serveCommand) Help() string {
   STYTCH_WEBHOOK_SECRET         enables /webhooks/stytch
   OKTA_WEBHOOK_TOKEN            enables /webhooks/okta (event hooks)
   SUPABASE_WEBHOOK_TOKEN        enables /webhooks/supabase (Database Webhooks)
+  CLERK_SECRET_KEY              asks Clerk before each deletion (Backend API)
+  AUTH0_CLIENT_SECRET           asks Auth0 before each deletion, with AUTH0_DOMAIN and AUTH0_CLIENT_ID
   DATABASE_URL                  sqlite:PATH or postgres://... (sqlite:polar-bridge.db)`
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/polar"
 )
 
@@ -114,7 +115,7 @@ func (s *Sweeper) suspects(ctx context.Context, current *sweep, customers []pola
 		switch {
 		case c.ExternalID == "":
 			current.Counts.WithoutID++
-		case !s.options.Source.Recognizes(c.ExternalID), s.options.Pattern != nil && !s.options.Pattern.MatchString(c.ExternalID):
+		case event.CheckExternalID(c.ExternalID) != nil, !s.options.Source.Recognizes(c.ExternalID), s.options.Pattern != nil && !s.options.Pattern.MatchString(c.ExternalID):
 			current.Counts.Foreign++
 		case s.options.Now().Sub(c.CreatedAt) < youngest:
 			current.Counts.Young++

@@ -1,0 +1,226 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/mattn/go-isatty"
+
+	"github.com/polar-bridge/polar-bridge/config"
+	"github.com/polar-bridge/polar-bridge/internal/app"
+	"github.com/polar-bridge/polar-bridge/internal/database"
+	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/reconcile"
+	"github.com/polar-bridge/polar-bridge/internal/slots"
+	"github.com/polar-bridge/polar-bridge/polar"
+)
+
+type reconcileCommand struct {
+	Provider   string `name:"provider" required:"" enum:"clerk,auth0" placeholder:"NAME" help:"Whose users: clerk or auth0."`
+	Deliveries bool   `name:"deliveries" help:"Look at events that Auth0 failed to deliver instead; with --apply ask for them again."`
+	Apply      bool   `name:"apply" help:"Have the customers deleted that are found: they are put into the servers' queue."`
+	Max        int    `name:"max" placeholder:"N" help:"Refuse when more customers than this are found; 0 is no limit."`
+	MaxShare   string `name:"max-share" default:"5%" placeholder:"PERCENT" help:"Refuse when a larger share of the customers than this is found."`
+	Restart    bool   `name:"restart" help:"Begin anew instead of going on with a run that was broken off."`
+	ExitCode   bool   `name:"exit-code" help:"Exit 3 when something was found."`
+	JSON       bool   `name:"json" help:"Print one JSON object a line, the last one with the counts."`
+
+	Config config.Config `embed:""`
+}
+
+// Help is shown below the flags' list.
+func (*reconcileCommand) Help() string {
+	return `It finds the customers at Polar whose user is gone at the identity provider, because a webhook got lost. Customers without an external id, with another provider's, or younger than an hour are left alone. Nothing is deleted without --apply; with it a running server deletes them, with all guards, after asking the provider about each once more.
+
+It works on the database that DATABASE_URL names, beside a running server. Give it the server's environment.`
+}
+
+// exitError ends the program with a code of its own and says nothing.
+type exitError int
+
+// Error implements error.
+func (e exitError) Error() string { return "exit code " + strconv.Itoa(int(e)) }
+
+// exitFound is the exit code with --exit-code when something was found.
+const exitFound = exitError(3)
+
+// Run compares Polar's customers with the provider's users.
+func (c *reconcileCommand) Run(ctx context.Context, env *Env, loader *config.Loader) error {
+	limits, err := c.limits()
+	if err != nil {
+		return err
+	}
+	if err := loader.Load(&c.Config); err != nil {
+		return err
+	}
+	if c.Deliveries {
+		return c.deliveries(ctx, env)
+	}
+	if err := c.check(); err != nil {
+		return err
+	}
+	group := &deletionsCommand{Log: c.Config.Log}
+	found := 0
+	err = group.use(ctx, env, loader, func(d *desk) (err error) {
+		sweeper, closeAll, err := c.open(ctx, env, d.db)
+		if err != nil {
+			return err
+		}
+		defer closeAll()
+		counts, err := sweeper.Sweep(ctx, limits, func(ctx context.Context, found *reconcile.Found) error {
+			return c.finish(ctx, env, d, found)
+		})
+		found = counts.Orphans
+		return err
+	})
+	if err == nil && c.ExitCode && found > 0 {
+		return exitFound
+	}
+	return err
+}
+
+func (c *reconcileCommand) limits() (reconcile.Limits, error) {
+	const whole = 100
+	percent, err := strconv.ParseFloat(strings.TrimSuffix(c.MaxShare, "%"), 64)
+	if err != nil || !strings.HasSuffix(c.MaxShare, "%") || !(percent >= 0 && percent <= whole) {
+		return reconcile.Limits{}, usage("--max-share must be a percentage such as 5%% or 0.5%%")
+	}
+	if c.Max < 0 {
+		return reconcile.Limits{}, usage("--max must be 0 (no limit) or more")
+	}
+	if c.Deliveries && c.Provider != "auth0" {
+		return reconcile.Limits{}, usage("--deliveries needs --provider auth0: Clerk cannot be asked about deliveries")
+	}
+	return reconcile.Limits{Share: percent / whole, Max: c.Max, Restart: c.Restart}, nil
+}
+
+// check refuses what would not find or not confirm anything.
+func (c *reconcileCommand) check() error {
+	if err := c.Config.CheckReconcile(c.Provider); err != nil {
+		return err
+	}
+	switch {
+	case !c.Config.Polar.AccessToken.IsSet():
+		return errors.New("Polar cannot be asked: set POLAR_ACCESS_TOKEN")
+	case c.Apply && !c.Config.Directory.Confirm:
+		return errors.New("--apply needs the confirmation before each deletion: set CONFIRM to true, here and at the servers")
+	}
+	return nil
+}
+
+// open prepares a sweep that shares the servers' limiter.
+func (c *reconcileCommand) open(ctx context.Context, env *Env, db *database.DB) (sweeper *reconcile.Sweeper, closeAll func(), err error) {
+	sources, err := app.Directories(&c.Config, env.build(), time.Now)
+	if err != nil {
+		return nil, nil, err
+	}
+	base, err := url.Parse(c.Config.Polar.Endpoint())
+	if err != nil {
+		return nil, nil, errors.New("POLAR_BASE_URL is not an address")
+	}
+	limiter, err := slots.New(ctx, slots.Options{
+		DB: db.Main, ServerClock: db.Dialect == database.Postgres, Now: time.Now, Name: "polar", PerMinute: c.Config.Polar.RateLimit,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	client := polar.New(polar.Options{
+		BaseURL: base, Token: c.Config.Polar.AccessToken.Value, Timeout: c.Config.Polar.Timeout, UserAgent: "polar-bridge/" + env.Version, Now: time.Now,
+	})
+	return app.NewSweeper(app.SweeperOptions{
+		Config: &c.Config, DB: db, Polar: client, Slots: limiter, Source: sources[c.Provider], Now: time.Now, OnProgress: progress(env.Stderr),
+	}), client.CloseIdleConnections, nil
+}
+
+// progress shows on a terminal how far a sweep is, and nothing elsewhere.
+func progress(w io.Writer) func(reconcile.Progress) {
+	terminal, ok := w.(*os.File)
+	if !ok || !isatty.IsTerminal(terminal.Fd()) {
+		return nil
+	}
+	const width, whole = 30, 100
+	return func(p reconcile.Progress) {
+		what, total := "reading customers", max(p.Total, 1)
+		if p.Asking {
+			what = "asking about users"
+		}
+		full := min(width*p.Done/total, width)
+		fmt.Fprintf(w, "\r%-18s [%s%s] %3d%% %d of %d ", what, strings.Repeat("#", full), strings.Repeat(".", width-full), min(whole*p.Done/total, whole), p.Done, p.Total)
+		if p.Done >= p.Total {
+			fmt.Fprintln(w)
+		}
+	}
+}
+
+// summary is the last line for scripts.
+type summary struct {
+	Provider string           `json:"provider"`
+	Counts   reconcile.Counts `json:"counts"`
+	// Queued and Known are what --apply came to: put into the queue now, or
+	// there already.
+	Queued int `json:"queued"`
+	Known  int `json:"already_queued"`
+}
+
+// finish prints what was found and hands it to the queue if it is to.
+func (c *reconcileCommand) finish(ctx context.Context, env *Env, d *desk, found *reconcile.Found) error {
+	if err := c.print(ctx, env.Stdout, found); err != nil {
+		return err
+	}
+	var receipt event.Receipt
+	if c.Apply {
+		var err error
+		if receipt, err = found.Apply(ctx, d.Acceptor(c.Config.Work.DryRun)); err != nil {
+			return err
+		}
+	}
+	if c.JSON {
+		return printJSON(env.Stdout, summary{c.Provider, found.Counts, receipt.Accepted, receipt.Duplicates})
+	}
+	n := found.Counts
+	fmt.Fprintf(env.Stderr, "%s read: %d without an external id, %d with another id than %s's, %d younger than an hour, %d asked about.\n",
+		plural(n.Read, "customer"), n.WithoutID, n.Foreign, c.Provider, n.Young, n.Asked)
+	switch {
+	case n.Orphans == 0:
+		fmt.Fprintln(env.Stderr, "Each has a user.")
+	case !c.Apply:
+		fmt.Fprintf(env.Stderr, "%s without a user. Nothing was changed; --apply has them deleted.\n", plural(n.Orphans, "customer"))
+	default:
+		fmt.Fprintf(env.Stderr, "%s without a user: %d put into the queue, %d there already. See polar-bridge deletions list.\n",
+			plural(n.Orphans, "customer"), receipt.Accepted, receipt.Duplicates)
+	}
+	return nil
+}
+
+func (c *reconcileCommand) print(ctx context.Context, w io.Writer, found *reconcile.Found) error {
+	if c.JSON {
+		return found.Each(ctx, func(o reconcile.Orphan) error { return printJSON(w, o) })
+	}
+	checked := &checkedWriter{to: w}
+	table := tabwriter.NewWriter(checked, 0, 0, 2, ' ', 0)
+	rows := 0
+	err := found.Each(ctx, func(o reconcile.Orphan) error {
+		if rows%flushEvery == 0 {
+			if err := errors.Join(table.Flush(), checked.err); err != nil {
+				return err
+			}
+			fmt.Fprintln(table, "EXTERNAL ID\tPOLAR CUSTOMER\tTYPE\tCREATED\tACTIVE SUBSCRIPTIONS")
+		}
+		rows++
+		subscriptions := "unknown"
+		if o.ActiveSubscriptions != nil {
+			subscriptions = strconv.Itoa(*o.ActiveSubscriptions)
+		}
+		_, err := fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", strconv.Quote(o.ExternalID), visible(o.CustomerID), visible(o.Type), at(o.CreatedAt), subscriptions)
+		return err
+	})
+	return errors.Join(err, table.Flush(), checked.err)
+}
