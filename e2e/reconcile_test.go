@@ -1,0 +1,222 @@
+package e2e_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
+	"github.com/polar-bridge/polar-bridge/internal/directory/directorytest"
+	"github.com/polar-bridge/polar-bridge/polar/polartest"
+)
+
+// withClerk is a world whose Clerk can be asked.
+func withClerk(t *testing.T, database string, settings ...string) (*world, *directorytest.Clerk) {
+	t.Helper()
+	c := directorytest.StartClerk(t)
+	return newWorld(t, database, append([]string{
+		"CLERK_SECRET_KEY=" + directorytest.ClerkKey, "CLERK_API_URL=" + c.URL().String(),
+	}, settings...)...), c
+}
+
+// populate adds customers, of whom every so manyth has no user.
+func populate(w *world, c *directorytest.Clerk, customers, goneEach int) (living, gone []string) {
+	for i := range customers {
+		id := fmt.Sprintf("user_%05d", i)
+		w.polar.AddCustomer(polartest.Customer{ExternalID: id, CreatedAt: longAgo().Add(time.Duration(i) * time.Second), ActiveSubscriptions: 1})
+		if goneEach > 0 && i%goneEach == goneEach/2 {
+			gone = append(gone, id)
+			continue
+		}
+		c.AddUser(id)
+		living = append(living, id)
+	}
+	return living, gone
+}
+
+// killWhen starts the command and kills it as soon as that holds.
+func (w *world) killWhen(t *testing.T, holds func() bool, args ...string) {
+	t.Helper()
+	command := w.command(t, args...)
+	var output bytes.Buffer
+	command.Stdout, command.Stderr = &output, &output
+	require.NoError(t, command.Start())
+	require.Eventually(t, holds, time.Minute, time.Millisecond)
+	require.NoError(t, command.Process.Kill())
+	require.Error(t, command.Wait(), "it was killed in the middle: %s", &output)
+	require.Equal(t, -1, command.ProcessState.ExitCode(), output.String())
+}
+
+// reconcile runs the command until no killed one is in its way.
+func (w *world) reconcile(t *testing.T, args ...string) (stdout string) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		command := w.command(t, append([]string{"reconcile", "--provider", "clerk"}, args...)...)
+		var output, talk bytes.Buffer
+		command.Stdout, command.Stderr = &output, &talk
+		err := command.Run()
+		if strings.Contains(talk.String(), "another process is reconciling") {
+			return false
+		}
+		if exit := (*exec.ExitError)(nil); err != nil {
+			require.ErrorAs(t, err, &exit, "%s", &talk)
+			require.Equal(t, 3, exit.ExitCode(), "%s", &talk)
+		}
+		stdout = output.String()
+		return true
+	}, 2*time.Minute, 500*time.Millisecond)
+	return stdout
+}
+
+// found returns the external ids in the output for scripts.
+func found(t *testing.T, stdout string) (ids []string) {
+	t.Helper()
+	for line := range strings.Lines(stdout) {
+		var orphan struct {
+			ExternalID string `json:"external_id"`
+		}
+		require.NoError(t, json.Unmarshal([]byte(line), &orphan))
+		if orphan.ExternalID != "" {
+			ids = append(ids, orphan.ExternalID)
+		}
+	}
+	return ids
+}
+
+func TestReconcileFindsAndDeletesExactlyTheMissedOnesThrough429sAndKills(t *testing.T) {
+	t.Parallel()
+	w, c := withClerk(t, databasetest.SQLite(t))
+	living, gone := populate(w, c, 10000, 200)
+	require.Len(t, living, 9950)
+	require.Len(t, gone, 50)
+	limited := polartest.RateLimited(time.Second)
+	w.polar.SetFaultFunc(func(e polartest.Entry) polartest.Fault {
+		if e.Seq%37 == 0 {
+			return limited
+		}
+		return polartest.Fault{}
+	})
+	var asked atomic.Int64
+	c.SetFault(func(*http.Request) directorytest.Fault {
+		if asked.Add(1)%41 == 0 {
+			return directorytest.RateLimited(time.Second)
+		}
+		return directorytest.Fault{}
+	})
+	p := w.start(t)
+
+	w.killWhen(t, func() bool { return w.polar.CallsOf(polartest.OperationList) >= 40 }, "reconcile", "--provider", "clerk")
+	listed := w.polar.CallsOf(polartest.OperationList)
+	require.Equal(t, gone, found(t, w.reconcile(t, "--json", "--exit-code")))
+	require.Less(t, w.polar.CallsOf(polartest.OperationList)-listed, 80, "it went on where it was killed")
+	require.Zero(t, w.deletes(), "nothing is deleted without --apply")
+
+	states := w.polar.CallsOf(polartest.OperationState)
+	w.killWhen(t, func() bool { return w.polar.CallsOf(polartest.OperationState) >= states+20 }, "reconcile", "--provider", "clerk", "--apply")
+	require.Equal(t, gone, found(t, w.reconcile(t, "--apply", "--json")))
+	require.Eventually(t, func() bool { return w.committed() >= 5 }, 30*time.Second, time.Millisecond)
+	p.kill()
+	p = w.start(t)
+	w.waitDeleted(t, gone, time.Minute)
+	require.Empty(t, found(t, w.reconcile(t, "--apply", "--json")))
+	require.Equal(t, 50, w.committed())
+	require.Len(t, w.polar.Customers(), 9950)
+	for _, id := range living {
+		require.True(t, w.polar.Exists(id), id)
+	}
+	require.NotContains(t, p.output(), `"level":"error"`)
+}
+
+func TestABadProviderLeadsToNoDeletion(t *testing.T) {
+	t.Parallel()
+	another := func(c *directorytest.Clerk) {
+		for i := range 60 {
+			c.DeleteUser(fmt.Sprintf("user_%05d", i))
+			c.AddUser(fmt.Sprint("user_another", i))
+		}
+	}
+	always := func(f directorytest.Fault) func(*directorytest.Clerk) {
+		return func(c *directorytest.Clerk) { c.Always(f) }
+	}
+	for name, test := range map[string]struct {
+		spoil func(*directorytest.Clerk)
+		code  int
+	}{
+		"it fails":                    {always(directorytest.Status(http.StatusInternalServerError)), 1},
+		"the key is revoked":          {always(directorytest.Status(http.StatusUnauthorized)), 1},
+		"the route is another":        {always(directorytest.Status(http.StatusNotFound)), 1},
+		"the list is empty":           {always(directorytest.EmptyList()), 1},
+		"the JSON is another":         {always(directorytest.WrongJSON()), 1},
+		"the JSON is cut":             {always(directorytest.CutJSON()), 1},
+		"there is a page in between":  {always(directorytest.HTMLPage()), 1},
+		"others are listed":           {always(directorytest.ForeignList("user_1", "user_2")), 1},
+		"it is another instance":      {another, 1},
+		"half of the list is missing": {always(directorytest.CutList()), 0}, // each is asked about alone: nobody is gone
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, c := withClerk(t, databasetest.SQLite(t))
+			populate(w, c, 60, 0)
+			test.spoil(c)
+			w.bridge(t, 0, "migrate")
+			w.bridge(t, test.code, "reconcile", "--provider", "clerk", "--apply", "--max-share", "100%")
+			require.Contains(t, w.bridge(t, 0, "deletions", "list"), "No deletions.")
+			require.Zero(t, w.deletes())
+			require.Len(t, w.polar.Customers(), 60)
+		})
+	}
+}
+
+func TestAForgedDeletionOfALivingUserNeverReachesDELETE(t *testing.T) {
+	t.Parallel()
+	databasetest.EachURL(t, func(t *testing.T, database string) {
+		w, c := withClerk(t, database)
+		populate(w, c, 4, 0)
+		c.DeleteUser("user_00001")
+		p := w.start(t)
+		p.deliver(t, sign(t, "clerk", "msg_forged", "user_00000"), http.StatusAccepted)
+		p.deliver(t, sign(t, "clerk", "msg_true", "user_00001"), http.StatusAccepted)
+		w.waitDeleted(t, []string{"user_00001"}, 20*time.Second)
+		require.Eventually(t, func() bool { return slices.Contains(c.Calls(), "GET /v1/users/user_00000") }, 20*time.Second, 10*time.Millisecond)
+
+		c.Always(directorytest.Status(http.StatusInternalServerError))
+		c.DeleteUser("user_00002")
+		p.deliver(t, sign(t, "clerk", "msg_later", "user_00002"), http.StatusAccepted)
+		require.Eventually(t, func() bool { return strings.Contains(p.output(), `"reason":"directory_unavailable"`) }, 20*time.Second, 10*time.Millisecond, "%s", p.output())
+		require.Equal(t, 1, w.deletes())
+		c.SetFault(nil)
+		w.waitDeleted(t, []string{"user_00002"}, time.Minute)
+
+		require.Equal(t, 2, w.deletes())
+		require.True(t, w.polar.Exists("user_00000"))
+		require.Equal(t, "waiting", w.deletion(t, "user_00000", "waiting").State)
+	})
+}
+
+func TestServeReportsMissedDeletionsAndDeletesNobody(t *testing.T) {
+	t.Parallel()
+	w, c := withClerk(t, databasetest.SQLite(t), "RECONCILE_INTERVAL=1h")
+	populate(w, c, 120, 40)
+	p := w.start(t)
+	p.waitMetric(t, `polar_bridge_reconcile_orphans{provider="clerk"}`, 3, 20*time.Second)
+	require.InDelta(t, time.Now().Unix(), p.metric(t, `polar_bridge_reconcile_last_success_timestamp_seconds{provider="clerk"}`), 60)
+	require.InDelta(t, 3600, p.metric(t, `polar_bridge_reconcile_interval_seconds`), 0)
+	require.Contains(t, p.output(), `"msg":"customers reconciled","provider":"clerk","orphans":3,"read":120`)
+	require.Zero(t, p.terminate(t))
+	require.Contains(t, w.bridge(t, 0, "deletions", "list"), "No deletions.")
+	require.Zero(t, w.deletes())
+
+	calls := w.polar.CallsOf(polartest.OperationList)
+	p = w.start(t)
+	p.waitMetric(t, `polar_bridge_reconcile_orphans{provider="clerk"}`, 3, 20*time.Second)
+	require.Equal(t, calls, w.polar.CallsOf(polartest.OperationList), "it is not due yet")
+}
