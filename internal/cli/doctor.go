@@ -87,6 +87,7 @@ func (c *doctorCommand) Run(ctx context.Context, env *Env, loader *config.Loader
 	d.checkGuards()
 	d.checkDatabase(ctx)
 	d.checkPolar(ctx)
+	d.checkDirectories(ctx)
 	if err := d.print(c.JSON); err != nil {
 		return err
 	}
