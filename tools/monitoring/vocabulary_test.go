@@ -25,7 +25,7 @@ type vocabulary map[string]series
 func program(t *testing.T) vocabulary {
 	t.Helper()
 	registry := metrics.NewRegistry()
-	metrics.New(registry, metrics.Options{Providers: identity.Names(), Version: "v", Revision: "r", GoVersion: "g"})
+	metrics.New(registry, metrics.Options{Providers: identity.Names(), Reconciled: []string{"clerk", "auth0"}, Version: "v", Revision: "r", GoVersion: "g"})
 	words := vocabulary{
 		"up":                                   {},
 		"kubelet_volume_stats_available_bytes": {"persistentvolumeclaim": nil},
