@@ -46,7 +46,7 @@ build: ## Build the static binary bin/polar-bridge.
 
 .PHONY: test
 test: tools-test $(GOTESTSUM) ## Run all tests with the race detector, on SQLite and PostgreSQL.
-	CGO_ENABLED=1 $(GOTESTSUM) --format=pkgname --jsonfile=$(TEST_JSON) -- -race -shuffle=on ./...
+	CGO_ENABLED=1 $(GOTESTSUM) --format=pkgname --jsonfile=$(TEST_JSON) -- -race -shuffle=on -timeout=30m ./...
 
 .PHONY: lint
 lint: $(GOLANGCI_LINT) $(ACTIONLINT) ## Check style, import table, formatting and workflows.
