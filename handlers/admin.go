@@ -22,6 +22,9 @@ type AdminOptions struct {
 	// Ready says why webhooks should not be sent here; nil when they may be.
 	// It gives up when ctx ends.
 	Ready func(ctx context.Context) error
+	// Console is what is under /ui, nil for nothing. It authenticates and
+	// protects itself.
+	Console http.Handler
 	// Logger gets what goes wrong here.
 	Logger *zap.Logger
 }

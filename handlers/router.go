@@ -31,8 +31,7 @@ func New(o Options) http.Handler {
 	return e
 }
 
-// NewAdmin returns the admin listener's handler. The console will have its
-// place here, under /ui/.
+// NewAdmin returns the admin listener's handler.
 func NewAdmin(o AdminOptions) http.Handler {
 	e := newEcho(ipExtractor(nil))
 	e.Use(requestID, secureHeaders, recoverPanics(o.Logger))
@@ -41,6 +40,11 @@ func NewAdmin(o AdminOptions) http.Handler {
 	route(e, "/livez", livez(), http.MethodGet, http.MethodHead)
 	route(e, "/readyz", readyz(o.Ready), http.MethodGet, http.MethodHead)
 	route(e, "/healthz", readyz(o.Ready), http.MethodGet, http.MethodHead)
+	if o.Console != nil { // whatever the method: the console decides
+		console := echo.WrapHandler(o.Console)
+		e.Any("/ui", console)
+		e.Any("/ui/*", console)
+	}
 	return e
 }
 

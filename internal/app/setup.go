@@ -58,8 +58,12 @@ func (a *App) setup(ctx context.Context) error {
 		Providers: providers, Acceptor: a.queue, Metrics: a.metrics, Logger: a.log,
 		Now: a.options.Now, TrustedProxies: c.HTTP.TrustedProxies,
 	}), a.log)
+	view, err := a.console(ctx)
+	if err != nil {
+		return err
+	}
 	a.adminHTTP = handlers.NewServer(handlers.NewAdmin(handlers.AdminOptions{ //nolint:contextcheck // handlers have their requests' contexts
-		Gatherer: a.registry, Ready: a.ready, Logger: a.log,
+		Gatherer: a.registry, Ready: a.ready, Logger: a.log, Console: view,
 	}), a.log)
 	if a.public, err = a.listen(ctx, "webhook", c.HTTP.ListenAddr); err != nil {
 		return err
