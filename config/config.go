@@ -17,6 +17,7 @@ type Config struct {
 	Guards    Guards    `embed:"" group:"Guards"`
 	Database  Database  `embed:"" group:"Database"`
 	HTTP      HTTP      `embed:"" group:"HTTP"`
+	Notify    Notify    `embed:"" group:"Notifications"`
 	Log       Log       `embed:"" group:"Logs"`
 }
 
@@ -113,5 +114,5 @@ func (c *Config) Secrets() []*SecretSource {
 	for _, provider := range c.providers() {
 		all = append(all, provider.secrets()...)
 	}
-	return append(all, c.Directory.ClerkSecretKey, c.Directory.Auth0ClientSecret, c.HTTP.AdminPassword)
+	return append(all, c.Directory.ClerkSecretKey, c.Directory.Auth0ClientSecret, c.HTTP.AdminPassword, c.Notify.URL)
 }

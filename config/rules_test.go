@@ -130,6 +130,10 @@ func TestRules(t *testing.T) {
 		{"AUTH0_WEBHOOK_TOKEN", "Bearer " + goodToken, "AUTH0_WEBHOOK_TOKEN must be the token alone, without the word Bearer."},
 		{"ADMIN_PASSWORD", "passwörd, 12", ""},
 		{"ADMIN_PASSWORD", "passwörd 11", "ADMIN_PASSWORD must be at least 12 characters long."},
+		{"NOTIFY_URL", "https://hooks.example.com/services/a?b=c", ""},
+		{"NOTIFY_URL", "http://127.0.0.1:8080/x", ""},
+		{"NOTIFY_URL", "http://hooks.example.com/x", "NOTIFY_URL must begin with https://; http:// is allowed on loopback only."},
+		{"NOTIFY_URL", "https:///x", "NOTIFY_URL must be an absolute URL such as https://hooks.example.com/services/token."},
 		{"ADMIN_PASSWORD", "tab\tin password", "ADMIN_PASSWORD must be valid UTF-8 without control characters."},
 	})
 }
@@ -164,7 +168,7 @@ func TestAllProblemsAtOnce(t *testing.T) {
 		"ZITADEL_EVENT_TYPES", "x", "LOGTO_WEBHOOK_SECRET", "x", "KEYCLOAK_WEBHOOK_SECRET", "x",
 		"KINDE_ISSUER_URL", "x", "FUSIONAUTH_WEBHOOK_KEY", "x", "FUSIONAUTH_JWKS_URL", "x",
 		"EXTERNAL_ID_PATTERN", "(", "DATABASE_URL", "x", "AUTO_MIGRATE", "x", "LISTEN_ADDR", "x", "ADMIN_ADDR", "x",
-		"ADMIN_PASSWORD", "x", "TRUSTED_PROXIES", "x", "RETENTION", "x", "SHUTDOWN_DELAY", "x", "LOG_LEVEL", "x",
+		"ADMIN_PASSWORD", "x", "TRUSTED_PROXIES", "x", "RETENTION", "x", "SHUTDOWN_DELAY", "x", "NOTIFY_URL", "x", "LOG_LEVEL", "x",
 		"LOG_FORMAT", "x", "LOG_EXTERNAL_ID", "x", "DRY_RUN", "x",
 	)
 	_, err := w.parse(nil, forServe)

@@ -40,7 +40,7 @@ func (s serve) load(l *Loader) {
 }
 
 func (c *Config) load(l *Loader) {
-	for _, section := range []Section{&c.Polar, &c.Identity, &c.Directory, &c.Work, &c.Guards, &c.Database, &c.HTTP, &c.Log} {
+	for _, section := range []Section{&c.Polar, &c.Identity, &c.Directory, &c.Work, &c.Guards, &c.Database, &c.HTTP, &c.Notify, &c.Log} {
 		section.load(l)
 	}
 	confirmed := c.Directory.Confirm && c.Directory.AsksAuth0()

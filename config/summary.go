@@ -27,7 +27,7 @@ func (c *Config) Summary() []Entry {
 	for _, provider := range c.providers() {
 		sections = append(sections, provider)
 	}
-	for _, section := range append(sections, &c.Directory, &c.Work, &c.Guards, &c.Database, &c.HTTP, &c.Log) {
+	for _, section := range append(sections, &c.Directory, &c.Work, &c.Guards, &c.Database, &c.HTTP, &c.Notify, &c.Log) {
 		entries = append(entries, summarize(reflect.ValueOf(section).Elem())...)
 	}
 	return entries

@@ -14,7 +14,7 @@ func TestSummary(t *testing.T) {
 	t.Parallel()
 	w := with(
 		"POLAR_ACCESS_TOKEN", "marker-0123456789", "CLERK_WEBHOOK_SIGNING_SECRET", "whsec_bWFya2VyLW1hcmtlci1tYXJrZXI=",
-		"DATABASE_URL", "postgres://marker:marker@marker/marker", "ADMIN_PASSWORD", "marker-marker",
+		"DATABASE_URL", "postgres://marker:marker@marker/marker", "ADMIN_PASSWORD", "marker-marker", "NOTIFY_URL", "https://marker/marker",
 		"POLAR_ANONYMIZE", "false", "TRUSTED_PROXIES", "10.0.0.0/8,192.0.2.1", "EXTERNAL_ID_PATTERN", "^user_",
 	)
 	require.Equal(t, []config.Entry{
@@ -74,6 +74,7 @@ func TestSummary(t *testing.T) {
 		{"ADMIN_PASSWORD", "set"},
 		{"TRUSTED_PROXIES", "10.0.0.0/8,192.0.2.1/32"},
 		{"SHUTDOWN_DELAY", "0s"},
+		{"NOTIFY_URL", "set"},
 		{"LOG_LEVEL", "info"},
 		{"LOG_FORMAT", "json"},
 		{"LOG_EXTERNAL_ID", "plain"},

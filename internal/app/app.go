@@ -21,6 +21,7 @@ import (
 	"github.com/polar-bridge/polar-bridge/config"
 	"github.com/polar-bridge/polar-bridge/internal/confirm"
 	"github.com/polar-bridge/polar-bridge/internal/database"
+	"github.com/polar-bridge/polar-bridge/internal/notify"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
 	"github.com/polar-bridge/polar-bridge/internal/slots"
 	"github.com/polar-bridge/polar-bridge/metrics"
@@ -58,6 +59,8 @@ type App struct {
 
 	public, admin         net.Listener
 	publicHTTP, adminHTTP *http.Server
+
+	notifier *notify.Notifier // nil when nobody is told
 
 	started  bool // the queue runs and has to be stopped
 	draining atomic.Bool
@@ -97,6 +100,9 @@ func (a *App) Run(ctx context.Context) error {
 	group.Go(func() error { return serve(a.adminHTTP, a.admin) })
 	group.Go(func() error { a.observe(running); return nil })
 	group.Go(func() error { a.reconcile(running); return nil })
+	if a.notifier != nil {
+		group.Go(func() error { a.notifier.Run(running); return nil })
+	}
 	a.log.Info("ready", zap.Stringer("listen_addr", a.PublicAddr()), zap.Stringer("admin_addr", a.AdminAddr()))
 
 	<-running.Done() // told to stop, or a listener failed

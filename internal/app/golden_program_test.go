@@ -29,6 +29,7 @@ import (
 type program struct {
 	polar    *polartest.Server
 	url      string
+	admin    string // host and port
 	database string
 	clock    atomic.Pointer[time.Time]
 	keySet   atomic.Pointer[[]byte] // that the issuer publishes, nil while it is away
@@ -57,6 +58,7 @@ func startProgram(t *testing.T, variables []string) *program {
 		Config: load(t, settings), Logger: zap.NewNop(), Now: func() time.Time { return *p.clock.Load() },
 	})
 	require.NoError(t, err)
+	p.admin = service.AdminAddr().String()
 	p.url, p.registry = "http://"+service.PublicAddr().String(), service.Registry()
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)

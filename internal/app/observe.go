@@ -34,7 +34,8 @@ func (a *App) refresh(running context.Context) {
 		secret.Refresh()
 	}
 	census, err := a.queue.Census(ctx)
-	if err == nil {
+	counted := err == nil
+	if counted {
 		a.metrics.SetDeletions(census.Waiting, census.Held)
 		a.metrics.SetOldestWaiting(census.OldestWaiting)
 	}
@@ -42,6 +43,9 @@ func (a *App) refresh(running context.Context) {
 	paused, err := a.limiter.Paused(ctx)
 	if err == nil {
 		a.metrics.SetPolarPaused(paused)
+		if counted {
+			a.tell(ctx, census, paused)
+		}
 	}
 	a.logRefresh(running, err)
 	byOperator, err := a.queue.Paused(ctx)

@@ -50,6 +50,7 @@ func (a *App) setup(ctx context.Context) error {
 	if err := a.openQueue(ctx); err != nil {
 		return err
 	}
+	a.openNotifier()
 	providers, err := a.providers()
 	if err != nil {
 		return err

@@ -85,6 +85,7 @@ func (c *doctorCommand) Run(ctx context.Context, env *Env, loader *config.Loader
 	d.checkProviders()
 	d.checkChoices()
 	d.checkGuards()
+	d.checkNotify()
 	d.checkDatabase(ctx)
 	d.checkPolar(ctx)
 	d.checkDirectories(ctx)
