@@ -8,7 +8,7 @@ import (
 // Notify says who is told when somebody must look.
 type Notify struct {
 	// URL takes Slack-compatible messages. It is a secret: who knows it can post.
-	URL *SecretSource `kong:"-" secret:"NOTIFY_URL"`
+	URL *SecretSource `kong:"-" secret:"NOTIFY_URL" help:"Where messages for people go: the address of a Slack-compatible webhook. https, or http on loopback."`
 }
 
 func (n *Notify) load(l *Loader) { n.URL = l.secret("NOTIFY_URL", one(checkNotifyURL)) }
