@@ -28,7 +28,7 @@ const (
 func TestChaos(t *testing.T) {
 	t.Parallel()
 	seed := numberFrom(t, chaosSeedVariable, rand.Uint64N(1<<32))
-	rounds := int(numberFrom(t, chaosRoundsVariable, 20)) //nolint:gosec // a few hundred
+	rounds := int(numberFrom(t, chaosRoundsVariable, 20))
 	t.Logf("to repeat it: %s=%d %s=%d", chaosSeedVariable, seed, chaosRoundsVariable, rounds)
 	all := scenarios(t)
 	for i, s := range all {
