@@ -73,7 +73,7 @@ func (c *Config) CheckReconcile(provider string) error {
 	case provider == "clerk" && !c.Directory.AsksClerk():
 		return errors.New("Clerk cannot be asked: set CLERK_SECRET_KEY")
 	case provider == "clerk" && c.Clerk.IDField != clerkUserID:
-		return errors.New("Clerk's users cannot be compared with Polar's customers: CLERK_ID_FIELD is not id, and Clerk can only be asked about ids of its own")
+		return errors.New("Clerk's users cannot be compared with Polar's customers: CLERK_ID_FIELD is not id, and Clerk can only be asked about ids of its own") //nolint:staticcheck // a name begins it
 	case provider == "auth0" && !c.Directory.AsksAuth0():
 		return errors.New("Auth0 cannot be asked: set AUTH0_DOMAIN, AUTH0_CLIENT_ID and AUTH0_CLIENT_SECRET")
 	case provider == "auth0" && c.Auth0.IDField != auth0UserID:

@@ -105,8 +105,10 @@ func TestGaugesOfSharedStateSayHowToAggregate(t *testing.T) {
 	_, reg := newMetrics(t)
 	families, err := reg.Gather()
 	require.NoError(t, err)
-	shared := []string{"polar_bridge_deletions", "polar_bridge_oldest_waiting_timestamp_seconds", "polar_bridge_polar_paused",
-		"polar_bridge_reconcile_interval_seconds", "polar_bridge_reconcile_last_success_timestamp_seconds", "polar_bridge_reconcile_orphans"}
+	shared := []string{
+		"polar_bridge_deletions", "polar_bridge_oldest_waiting_timestamp_seconds", "polar_bridge_polar_paused",
+		"polar_bridge_reconcile_interval_seconds", "polar_bridge_reconcile_last_success_timestamp_seconds", "polar_bridge_reconcile_orphans",
+	}
 	for _, f := range families {
 		require.Equal(t, slices.Contains(shared, f.GetName()), strings.Contains(f.GetHelp(), "aggregate with max"), f.GetName())
 	}

@@ -49,8 +49,8 @@ type exitError int
 // Error implements error.
 func (e exitError) Error() string { return "exit code " + strconv.Itoa(int(e)) }
 
-// exitFound is the exit code with --exit-code when something was found.
-const exitFound = exitError(3)
+// errFound is the exit code with --exit-code when something was found.
+const errFound = exitError(3)
 
 // Run compares Polar's customers with the provider's users.
 func (c *reconcileCommand) Run(ctx context.Context, env *Env, loader *config.Loader) error {
@@ -82,7 +82,7 @@ func (c *reconcileCommand) Run(ctx context.Context, env *Env, loader *config.Loa
 		return err
 	})
 	if err == nil && c.ExitCode && found > 0 {
-		return exitFound
+		return errFound
 	}
 	return err
 }
@@ -109,7 +109,7 @@ func (c *reconcileCommand) check() error {
 	}
 	switch {
 	case !c.Config.Polar.AccessToken.IsSet():
-		return errors.New("Polar cannot be asked: set POLAR_ACCESS_TOKEN")
+		return errors.New("Polar cannot be asked: set POLAR_ACCESS_TOKEN") //nolint:staticcheck // a name begins it
 	case c.Apply && !c.Config.Directory.Confirm:
 		return errors.New("--apply needs the confirmation before each deletion: set CONFIRM to true, here and at the servers")
 	}

@@ -44,7 +44,7 @@ func (c *reconcileCommand) deliveries(ctx context.Context, env *Env) error {
 		return fmt.Errorf("%d of %d were not asked for again", len(failed)-again, len(failed))
 	}
 	if c.ExitCode && len(failed)+len(disabled) > 0 {
-		return exitFound
+		return errFound
 	}
 	return nil
 }

@@ -91,9 +91,9 @@ func (d *desk) leave(t *testing.T, name, state, scheduled, metadata string) int6
 	return id
 }
 
-func (d *desk) waiting(t *testing.T, name string) int64 {
+func (d *desk) waiting(t *testing.T) int64 {
 	t.Helper()
-	return d.leave(t, name, "retryable", "2099-01-01 00:00:00", "{}")
+	return d.leave(t, "e1", "retryable", "2099-01-01 00:00:00", "{}")
 }
 
 func (d *desk) held(t *testing.T, name string) int64 {
@@ -158,7 +158,7 @@ func TestWrongPasswordsWaitAndLockNobodyOut(t *testing.T) {
 func TestOtherSitesCanNeitherActNorFrame(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, d *desk) {
-		id := d.waiting(t, "e1")
+		id := d.waiting(t)
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/ui/api/jobs/cancel", strings.NewReader(fmt.Sprintf(`{"ids":["%d"]}`, id)))
 		r.SetBasicAuth("admin", password)
 		r.Header.Set("Sec-Fetch-Site", "cross-site")
@@ -179,9 +179,14 @@ func TestWhatIsNotKnownIsRefusedWithASentence(t *testing.T) {
 		id := d.held(t, "e1")
 		body := fmt.Sprintf(`{"ids":["%d"]}`, id)
 		for _, request := range [][2]string{
-			{http.MethodPost, "/ui/api/jobs/delete"}, {http.MethodDelete, fmt.Sprint("/ui/api/jobs/", id)},
-			{http.MethodPatch, "/ui/api/queues/deletions"}, {http.MethodPost, "/ui/api/workflows"}, {http.MethodGet, "/ui/api/workflows"},
-			{http.MethodPost, "/ui/%61pi/jobs/delete"}, {http.MethodPost, "/ui/"}, {"BREW", "/ui/api/jobs/delete"},
+			{http.MethodPost, "/ui/api/jobs/delete"},
+			{http.MethodDelete, fmt.Sprint("/ui/api/jobs/", id)},
+			{http.MethodPatch, "/ui/api/queues/deletions"},
+			{http.MethodPost, "/ui/api/workflows"},
+			{http.MethodGet, "/ui/api/workflows"},
+			{http.MethodPost, "/ui/%61pi/jobs/delete"},
+			{http.MethodPost, "/ui/"},
+			{"BREW", "/ui/api/jobs/delete"},
 			{http.MethodPut, "/ui/api/queues/other/pause"},
 		} {
 			w := d.ask(t, request[0], request[1], body)
@@ -196,7 +201,7 @@ func TestWhatIsNotKnownIsRefusedWithASentence(t *testing.T) {
 func TestRetryIsForWaitingDeletionsAndIsAllOrNothing(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, d *desk) {
-		waiting, held := d.waiting(t, "e1"), d.held(t, "e2")
+		waiting, held := d.waiting(t), d.held(t, "e2")
 		done := d.leave(t, "e3", "completed", "2026-01-01 00:00:00", "{}")
 		for _, other := range []int64{held, done} {
 			w := d.ask(t, http.MethodPost, "/ui/api/jobs/retry", fmt.Sprintf(`{"ids":["%d","%d"]}`, waiting, other))
@@ -220,7 +225,7 @@ func TestRetryIsForWaitingDeletionsAndIsAllOrNothing(t *testing.T) {
 func TestCancelStandsOnTheDeletionAndIsAllOrNothing(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, d *desk) {
-		waiting, held := d.waiting(t, "e1"), d.held(t, "e2")
+		waiting, held := d.waiting(t), d.held(t, "e2")
 		done := d.leave(t, "e3", "completed", "2026-01-01 00:00:00", "{}")
 		w := d.ask(t, http.MethodPost, "/ui/api/jobs/cancel", fmt.Sprintf(`{"ids":["%d","%d"]}`, waiting, done))
 		require.Equal(t, http.StatusConflict, w.Code)
@@ -276,7 +281,7 @@ func TestAJobShowsWhatHappened(t *testing.T) {
 func TestTheViewerOnlyReads(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, d *desk) {
-		id := d.waiting(t, "e1")
+		id := d.waiting(t)
 		viewer, err := d.db.OpenViewer()
 		require.NoError(t, err)
 		defer viewer.Close() //nolint:errcheck // only read
