@@ -53,7 +53,7 @@ type App struct {
 	db        *database.DB
 	polar     *polar.Client
 	limiter   *slots.Limiter
-	confirmer *confirm.Confirmer // nil when no provider is asked
+	confirmer *confirm.Confirmer
 	queue     *queue.Queue
 	sweepers  []sweeper
 

@@ -64,15 +64,17 @@ func openAPI(c *config.Config, build Build, now func() time.Time, address string
 	return rest.New(rest.Options{Base: base, Timeout: c.Directory.QuestionTimeout(), UserAgent: "polar-bridge/" + build.Version, Now: now})
 }
 
-// openConfirmer prepares to ask them before each deletion, if any is
-// to be asked.
+// openConfirmer prepares to ask them before each deletion. Without any it
+// still keeps back what only a comparison found.
 func (a *App) openConfirmer() error {
-	if !a.options.Config.Directory.Confirm {
-		return nil
+	var sources map[string]directory.Source
+	if a.options.Config.Directory.Confirm {
+		asked, err := Directories(a.options.Config, a.options.Build, a.options.Now)
+		if err != nil {
+			return err
+		}
+		sources = asked
 	}
-	sources, err := Directories(a.options.Config, a.options.Build, a.options.Now)
-	if err == nil && len(sources) > 0 {
-		a.confirmer = confirm.New(sources, a.options.Now)
-	}
-	return err
+	a.confirmer = confirm.New(sources, a.options.Now)
+	return nil
 }

@@ -18,15 +18,13 @@ func (a *App) deleter() *deletion.Deleter {
 		LookBeforeDelete: c.Guards.LookBeforeDelete,
 		HoldTeam:         c.Guards.HoldTeam,
 		HoldRecreated:    c.Guards.HoldRecreated,
+		Confirmer:        a.confirmer,
 	}
 	if c.Guards.MaxDeletionsPerHour > 0 {
 		o.Window = window.New(window.Options{
 			DB: a.db.Main, Server: a.db.Dialect == database.Postgres, Now: a.options.Now,
 			Limit: c.Guards.MaxDeletionsPerHour,
 		})
-	}
-	if a.confirmer != nil {
-		o.Confirmer = a.confirmer
 	}
 	return deletion.New(o)
 }

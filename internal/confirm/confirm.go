@@ -28,6 +28,7 @@ const (
 const (
 	reasonStillThere = "user_still_there"
 	reasonTooEarly   = "directory_lag"
+	reasonNotAsked   = "not_confirmed"
 )
 
 // Confirmer asks the directories.
@@ -37,7 +38,8 @@ type Confirmer struct {
 }
 
 // New returns a Confirmer that asks these sources, by the name of the route
-// that a deletion came by; deletions from elsewhere pass.
+// that a deletion came by. Webhooks from elsewhere pass; what only a comparison
+// found waits until its provider is among them.
 func New(sources map[string]directory.Source, now func() time.Time) *Confirmer {
 	return &Confirmer{sources: sources, now: now}
 }
@@ -49,7 +51,7 @@ func New(sources map[string]directory.Source, now func() time.Time) *Confirmer {
 func (c *Confirmer) Gone(ctx context.Context, a event.Attempt) error {
 	source, asked := c.sources[a.Provider]
 	if !asked {
-		return nil
+		return unasked(a)
 	}
 	if a.UserID == "" {
 		return fault.New(fault.Held, string(event.HoldUnusableID), "the event does not say which user it is about")
@@ -70,4 +72,13 @@ func (c *Confirmer) Gone(ctx context.Context, a event.Attempt) error {
 		return fault.New(fault.Paused, reasonStillThere, "the user still exists at the provider").After(min(lookAgain, lookFor-age))
 	}
 	return fault.New(fault.Held, string(event.HoldUserExists), "the user still exists at the provider: the event is forged, the user was linked to another, or is back")
+}
+
+// unasked is the verdict on a deletion whose provider is not asked here.
+func unasked(a event.Attempt) error {
+	if !a.Compared() {
+		return nil
+	}
+	return fault.New(fault.Unavailable, reasonNotAsked,
+		"no webhook told of this deletion, and this server cannot ask %s: give it the provider's API credentials, and leave CONFIRM on", a.Provider)
 }

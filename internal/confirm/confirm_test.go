@@ -137,3 +137,18 @@ func TestWhoCannotBeAskedAbout(t *testing.T) {
 	_, err = w.Apply(cancelled, attempt())
 	require.ErrorIs(t, err, context.Canceled)
 }
+
+func TestWhatOnlyAComparisonFoundWaitsWhereTheProviderCannotBeAsked(t *testing.T) {
+	t.Parallel()
+	unasking := confirm.New(nil, received)
+	webhook := attempt()
+	require.NoError(t, unasking.Gone(t.Context(), webhook), "a webhook is believed")
+	compared := attempt()
+	compared.EventID = event.ComparisonEventID("cus_1")
+	require.Equal(t, fault.Unavailable, fault.KindOf(unasking.Gone(t.Context(), compared)))
+
+	w := newWorld(t, 0)
+	_, err := w.Apply(t.Context(), compared)
+	require.NoError(t, err, "where it can be asked, it is")
+	require.False(t, w.polar.Exists("user_1"))
+}

@@ -7,6 +7,7 @@ package event
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -32,6 +33,18 @@ type Deletion struct {
 	// ReceivedAt is when the webhook arrived here.
 	ReceivedAt time.Time
 }
+
+// comparisonPrefix begins the ids of events that no provider sent.
+const comparisonPrefix = "reconcile:"
+
+// ComparisonEventID is the id of the event that a comparison with the
+// provider's users makes up for Polar's customer with that id: the same each
+// time, so that a repeat is recognised.
+func ComparisonEventID(customerID string) string { return comparisonPrefix + customerID }
+
+// Compared says that no webhook told of the deletion: it was concluded from a
+// comparison, and needs the provider's own word before it is carried out.
+func (d Deletion) Compared() bool { return strings.HasPrefix(d.EventID, comparisonPrefix) }
 
 // Delivery is what one authentic webhook request said.
 type Delivery struct {

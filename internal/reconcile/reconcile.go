@@ -283,7 +283,7 @@ func (f *Found) Apply(ctx context.Context, queue Acceptor) (event.Receipt, error
 // the user is gone: a customer made later belongs to somebody else.
 func (s *Sweeper) deletion(o Orphan) event.Deletion {
 	return event.Deletion{
-		Provider: s.options.Source.Provider, EventID: "reconcile:" + o.CustomerID,
+		Provider: s.options.Source.Provider, EventID: event.ComparisonEventID(o.CustomerID),
 		UserID: o.ExternalID, ExternalID: o.ExternalID, OccurredAt: o.goneAt, ReceivedAt: s.options.Now(),
 	}
 }
