@@ -200,10 +200,11 @@ func TestWhatWasApprovedIsDeletedAtTheRateLimit(t *testing.T) {
 			p.deliver(t, sign(t, "clerk", fmt.Sprint("msg_", i), id), http.StatusAccepted)
 		}
 		p.waitMetric(t, held("clerk", "mass_deletion"), customers-limit, time.Minute)
+		p.waitMetric(t, `polar_bridge_deletions{state="held"}`, customers-limit, time.Minute) // on disk, too
 		require.Equal(t, limit, w.committed())
 
 		before := w.polar.Calls()
-		approve(t, database, "delete_customer", "mass_deletion", customers-limit)
+		w.bridge(t, 0, "deletions", "approve", "--all", "--yes")
 		w.waitDeleted(t, ids, time.Minute)
 		calls := w.polar.Journal()[before:]
 		require.Len(t, calls, 2*(customers-limit), "each is looked at again")
@@ -235,7 +236,7 @@ func TestACustomerWhoComesBackAfterTheDeletionIsFound(t *testing.T) {
 		require.True(t, w.polar.Exists(ids[0]))
 		require.Equal(t, 2, w.deletes())
 
-		approve(t, database, "verify_customer", "resurrected", 1)
+		w.bridge(t, 0, "deletions", "approve", "--reason-of", "resurrected", "--yes")
 		p.waitMetric(t, `polar_bridge_deletions{state="held"}`, 0, 30*time.Second)
 		require.True(t, w.polar.Exists(ids[0]), "approving means: I have seen it")
 		require.Equal(t, 2, w.deletes())
