@@ -33,9 +33,6 @@ const (
 	StateCancelled State = "cancelled" // an operator did not want it
 )
 
-// States lists every State.
-func States() []State { return []State{StateWaiting, StateHeld, StateDone, StateCancelled} }
-
 // Record is everything that is known of one deletion. Times are UTC, and zero
 // when there is none. The JSON names are those of the log.
 type Record struct {
