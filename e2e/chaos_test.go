@@ -124,11 +124,16 @@ func (s *scenario) round(t *testing.T) {
 	t.Helper()
 	s.current++
 	var senders sync.WaitGroup
+	answered := make(chan struct{}, s.volley)
 	for range s.volley {
 		send := s.next(t)
-		senders.Go(func() { send(s.server) })
+		senders.Go(func() { send(s.server); answered <- struct{}{} })
 	}
 	if s.killEvery > 0 && s.current%s.killEvery == 0 {
+		// After so many answers, so that a slow machine is killed in the middle, too.
+		for range s.random.IntN(s.volley + 1) {
+			<-answered
+		}
 		<-time.After(time.Duration(s.random.Int64N(int64(30 * time.Millisecond))))
 		s.server.kill()
 		s.kills++
