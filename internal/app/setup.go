@@ -37,7 +37,7 @@ func (a *App) setup(ctx context.Context) error {
 		return err
 	}
 	limiter, err := slots.New(ctx, slots.Options{
-		DB: a.db.Main, ServerClock: a.db.Dialect == database.Postgres, Now: a.options.Now,
+		DB: a.db.Main, Reader: a.db.Reader, ServerClock: a.db.Dialect == database.Postgres, Now: a.options.Now,
 		Name: "polar", PerMinute: c.Polar.RateLimit,
 	})
 	if err != nil {

@@ -127,7 +127,7 @@ func (c *reconcileCommand) open(ctx context.Context, env *Env, db *database.DB) 
 		return nil, nil, errors.New("POLAR_BASE_URL is not an address")
 	}
 	limiter, err := slots.New(ctx, slots.Options{
-		DB: db.Main, ServerClock: db.Dialect == database.Postgres, Now: time.Now, Name: "polar", PerMinute: c.Config.Polar.RateLimit,
+		DB: db.Main, Reader: db.Reader, ServerClock: db.Dialect == database.Postgres, Now: time.Now, Name: "polar", PerMinute: c.Config.Polar.RateLimit,
 	})
 	if err != nil {
 		return nil, nil, err

@@ -16,8 +16,10 @@ const (
 	// empties it by itself at 4 MB, but not as long as one reader overlaps
 	// the next: then the log grows without end.
 	logLimit = 16 << 20
-	// readersGrace is how long writers wait for readers when the log is emptied.
-	readersGrace = 200 * time.Millisecond
+	// Writers wait for readers when the log is emptied: shortGrace at first, and
+	// twice as long after each time that this was not enough, up to longGrace.
+	shortGrace = 50 * time.Millisecond
+	longGrace  = 200 * time.Millisecond
 	// longReader is how long a reader that did not end in that time, such as a
 	// backup, is left alone.
 	longReader = 5 * time.Second
@@ -45,7 +47,7 @@ func (db *DB) keep(checked bool) (stop func()) {
 
 // boundLog empties the log when it has grown beyond logLimit.
 func (db *DB) boundLog(ctx context.Context) {
-	patience := 0
+	patience, grace := 0, shortGrace
 	every(ctx, lookEvery, func() {
 		if patience--; patience > 0 {
 			return
@@ -54,23 +56,32 @@ func (db *DB) boundLog(ctx context.Context) {
 		if err != nil || size < logLimit {
 			return
 		}
-		if emptied, err := db.emptyLog(ctx); err != nil || !emptied {
+		emptied, err := db.emptyLog(ctx, grace)
+		switch {
+		case err == nil && emptied:
+			grace = shortGrace
+		case grace < longGrace:
+			grace *= 2
+		default:
 			patience = int(longReader / lookEvery) // a longer log is no harm; the disk's space is watched
 		}
 	})
 }
 
-// emptyLog brings the log into the file and gives its space back. It takes its
-// turn among the writers, who wait for it.
-// https://www.sqlite.org/pragma.html#pragma_wal_checkpoint
-func (db *DB) emptyLog(ctx context.Context) (emptied bool, err error) {
+// emptyLog brings the log into the file and gives its space back. Most is brought
+// there beside the writers; for the rest it takes its turn among them, and they
+// wait. https://www.sqlite.org/pragma.html#pragma_wal_checkpoint
+func (db *DB) emptyLog(ctx context.Context, grace time.Duration) (emptied bool, err error) {
+	if _, err := db.Reader.ExecContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)"); err != nil {
+		return false, fmt.Errorf("shorten the log: %w", err)
+	}
 	conn, err := db.Main.Conn(ctx)
 	if err != nil {
 		return false, fmt.Errorf("empty the log: %w", err)
 	}
 	defer conn.Close() //nolint:errcheck // gives it back to the pool
 	defer func() { err = errors.Join(err, waitFor(context.WithoutCancel(ctx), conn, busyTimeout)) }()
-	if err := waitFor(ctx, conn, readersGrace); err != nil {
+	if err := waitFor(ctx, conn, grace); err != nil {
 		return false, err
 	}
 	var busy, frames, moved int

@@ -39,6 +39,7 @@ func openPostgres(ctx context.Context, url string) (*DB, error) {
 	main.SetConnMaxLifetime(connectionLifetime)
 	reader := stdlib.OpenDB(*config.ConnConfig.Copy())
 	reader.SetMaxOpenConns(readerConnections)
+	reader.SetMaxIdleConns(readerConnections)
 	reader.SetConnMaxLifetime(connectionLifetime)
 
 	// River takes its LISTEN connection out of this pool for good.

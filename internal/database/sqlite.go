@@ -28,8 +28,9 @@ const busyTimeout = 1500 * time.Millisecond
 // and we have in regular use.
 const preparedStatements = 64
 
-// readerConnections is how many readers may work beside the writer.
-const readerConnections = 2
+// readerConnections is how many readers may work beside the writer: two may
+// count a large table, and one is left for quick looks.
+const readerConnections = 3
 
 func openSQLite(ctx context.Context, path string) (*DB, error) {
 	if path == "" || strings.Contains(path, ":memory:") {
@@ -53,6 +54,7 @@ func openSQLite(ctx context.Context, path string) (*DB, error) {
 		return nil, errors.Join(fmt.Errorf("open SQLite file for reading: %w", err), main.Close())
 	}
 	reader.SetMaxOpenConns(readerConnections)
+	reader.SetMaxIdleConns(readerConnections)
 
 	db := &DB{Dialect: SQLite, Main: main, Reader: reader, path: path, newDriver: sqliteDriver(main)}
 	if err := db.checkDurable(ctx); err != nil {

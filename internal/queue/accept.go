@@ -93,7 +93,9 @@ func (q *Queue) commitLoop(ctx context.Context) {
 	for {
 		select {
 		case first := <-q.requests:
-			q.commit(context.WithoutCancel(ctx), q.gather(first))
+			batch := q.gather(first)
+			q.commit(context.WithoutCancel(ctx), batch)
+			q.crowd.saw(len(batch))
 		case <-ctx.Done():
 			return
 		}

@@ -9,15 +9,19 @@ import (
 	"go.uber.org/zap"
 )
 
-// clockEvery is how often deletions are looked for that a clock stepping back
-// has left in the future.
-const clockEvery = 15 * time.Second
+const (
+	// clockEvery is how often deletions are looked for that a clock stepping
+	// back has left in the future.
+	clockEvery = 15 * time.Second
+	// clockShare is how many times as long as a look took nobody looks again: it
+	// reads all that wait.
+	clockShare = 100
+)
 
 // followClock looks for them until ctx ends.
 func (q *Queue) followClock(ctx context.Context) {
-	ticker := time.NewTicker(clockEvery)
-	defer ticker.Stop()
 	for {
+		begin := q.options.Now()
 		moved, err := q.moveToPresent(ctx)
 		if moved > 0 {
 			q.options.Logger.Warn("the clock stepped back: waiting deletions moved with it", zap.Int64("deletions", moved))
@@ -25,9 +29,11 @@ func (q *Queue) followClock(ctx context.Context) {
 		if err != nil && ctx.Err() == nil {
 			q.options.Logger.Error("deletions left in the future by a clock not looked for", zap.Error(err))
 		}
+		again := time.NewTimer(max(clockEvery, clockShare*q.options.Now().Sub(begin)))
 		select {
-		case <-ticker.C:
+		case <-again.C:
 		case <-ctx.Done():
+			again.Stop()
 			return
 		}
 	}

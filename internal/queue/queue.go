@@ -78,6 +78,7 @@ type Queue struct {
 	client  *river.Client[*sql.Tx]
 
 	requests  chan *request
+	crowd     *crowd
 	committer sync.WaitGroup
 	stop      context.CancelFunc
 	stopping  <-chan struct{}
@@ -89,14 +90,14 @@ func New(o Options) (*Queue, error) {
 	if o.BatchSize == 0 {
 		o.BatchSize = defaultBatchSize
 	}
-	workers := river.NewWorkers()
-	river.AddWorker(workers, &worker[deletionArgs, *deletionArgs]{options: &o})
-	river.AddWorker(workers, &worker[dryRunArgs, *dryRunArgs]{options: &o, dryRun: true})
+	workers, crowd := river.NewWorkers(), &crowd{}
+	river.AddWorker(workers, &worker[deletionArgs, *deletionArgs]{options: &o, crowd: crowd})
+	river.AddWorker(workers, &worker[dryRunArgs, *dryRunArgs]{options: &o, crowd: crowd, dryRun: true})
 
 	if o.Verifier == nil {
 		o.VerifyAfter = 0
 	} else {
-		river.AddWorker(workers, &worker[verifyArgs, *verifyArgs]{options: &o, verify: true})
+		river.AddWorker(workers, &worker[verifyArgs, *verifyArgs]{options: &o, crowd: crowd, verify: true})
 	}
 
 	queues := map[string]river.QueueConfig{queueDryRun: {MaxWorkers: o.Workers}}
@@ -120,7 +121,7 @@ func New(o Options) (*Queue, error) {
 	if err != nil {
 		return nil, fmt.Errorf("prepare queue: %w", err)
 	}
-	return &Queue{options: o, client: client, requests: make(chan *request)}, nil
+	return &Queue{options: o, client: client, requests: make(chan *request), crowd: crowd}, nil
 }
 
 // Start begins to accept, to work and to count. It ends with Stop only, not

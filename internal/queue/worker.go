@@ -24,12 +24,14 @@ type worker[T river.JobArgs, P interface {
 	river.WorkerDefaults[T]
 
 	options *Options
+	crowd   *crowd
 	dryRun  bool
 	verify  bool
 }
 
 // Work implements river.Worker.
 func (w *worker[T, P]) Work(ctx context.Context, job *river.Job[T]) error {
+	w.crowd.letPass(ctx)
 	stored := P(&job.Args).arguments()
 	lost, anonymized := answerLost(job.JobRow)
 	r := run{

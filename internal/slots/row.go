@@ -63,7 +63,7 @@ func (l *Limiter) Spend(ctx context.Context) error {
 }
 
 func (l *Limiter) look(ctx context.Context) (state, error) {
-	return scan(l.db.QueryRowContext(ctx, l.sql.look, l.name, l.clock()))
+	return scan(l.reader.QueryRowContext(ctx, l.sql.look, l.name, l.clock()))
 }
 
 func scan(row *sql.Row) (state, error) {

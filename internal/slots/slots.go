@@ -47,8 +47,9 @@ const (
 
 // Options for New.
 type Options struct {
-	// DB holds the table polar_bridge_slots.
-	DB *sql.DB
+	// DB holds the table polar_bridge_slots; Reader is looked at where nothing
+	// is written, so that looking keeps no webhook waiting.
+	DB, Reader *sql.DB
 	// ServerClock takes the time from the database, so that replicas need not
 	// agree: set on Postgres. Otherwise the time is Now's.
 	ServerClock bool
@@ -62,7 +63,7 @@ type Options struct {
 
 // Limiter hands out slots.
 type Limiter struct {
-	db          *sql.DB
+	db, reader  *sql.DB
 	name        string
 	now         func() time.Time
 	serverClock bool
@@ -76,7 +77,7 @@ type Limiter struct {
 // New makes the limiter and its row.
 func New(ctx context.Context, o Options) (*Limiter, error) {
 	l := &Limiter{
-		db: o.DB, name: o.Name, now: o.Now, serverClock: o.ServerClock,
+		db: o.DB, reader: o.Reader, name: o.Name, now: o.Now, serverClock: o.ServerClock,
 		sql:  newStatements(o.ServerClock),
 		turn: make(chan struct{}, 1), closed: make(chan struct{}),
 	}

@@ -39,7 +39,7 @@ func impatient(t *testing.T) context.Context {
 
 func limiter(t *testing.T, db *database.DB, c *clock, perMinute int) *slots.Limiter {
 	t.Helper()
-	l, err := slots.New(t.Context(), slots.Options{DB: db.Main, Now: c.now, Name: "polar", PerMinute: perMinute})
+	l, err := slots.New(t.Context(), slots.Options{DB: db.Main, Reader: db.Reader, Now: c.now, Name: "polar", PerMinute: perMinute})
 	require.NoError(t, err)
 	return l
 }
@@ -288,7 +288,7 @@ func TestThePostgresClockIsTheServers(t *testing.T) {
 	t.Parallel()
 	db := databasetest.OpenMigrated(t, databasetest.Postgres(t))
 	l, err := slots.New(t.Context(), slots.Options{
-		DB: db.Main, ServerClock: true, Name: "polar", PerMinute: 600,
+		DB: db.Main, Reader: db.Reader, ServerClock: true, Name: "polar", PerMinute: 600,
 		Now: func() time.Time { t.Error("the process's clock was asked"); return time.Time{} },
 	})
 	require.NoError(t, err)

@@ -19,7 +19,7 @@ func TestAWorkerWaitsFiveSecondsAndIsToldWhenToComeAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		db := openInBubble(t)
-		l, err := slots.New(t.Context(), slots.Options{DB: db.Main, Now: time.Now, Name: "polar"})
+		l, err := slots.New(t.Context(), slots.Options{DB: db.Main, Reader: db.Reader, Now: time.Now, Name: "polar"})
 		require.NoError(t, err)
 		done, err := l.Take(t.Context(), 1)
 		require.NoError(t, err)
@@ -47,7 +47,7 @@ func TestAWorkerThatIsDueWithinItsPatienceGetsTheSlot(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		db := openInBubble(t)
-		l, err := slots.New(t.Context(), slots.Options{DB: db.Main, Now: time.Now, Name: "polar", PerMinute: 20})
+		l, err := slots.New(t.Context(), slots.Options{DB: db.Main, Reader: db.Reader, Now: time.Now, Name: "polar", PerMinute: 20})
 		require.NoError(t, err)
 		start := time.Now()
 		for range slots.Burst + 1 {
@@ -62,7 +62,7 @@ func TestClosingEndsAllWaiting(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		db := openInBubble(t)
-		l, err := slots.New(t.Context(), slots.Options{DB: db.Main, Now: time.Now, Name: "polar"})
+		l, err := slots.New(t.Context(), slots.Options{DB: db.Main, Reader: db.Reader, Now: time.Now, Name: "polar"})
 		require.NoError(t, err)
 		done, err := l.Take(t.Context(), 1)
 		require.NoError(t, err)
@@ -88,7 +88,7 @@ func TestWaitingEndsWithTheContextsOwnError(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		db := openInBubble(t)
-		l, err := slots.New(t.Context(), slots.Options{DB: db.Main, Now: time.Now, Name: "polar"})
+		l, err := slots.New(t.Context(), slots.Options{DB: db.Main, Reader: db.Reader, Now: time.Now, Name: "polar"})
 		require.NoError(t, err)
 		done, err := l.Take(t.Context(), 1)
 		require.NoError(t, err)
