@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -33,10 +34,12 @@ const (
 // key is the idempotency key.
 type key struct{ provider, eventID string }
 
-// request is one call of Accept on its way through the committer.
+// request is what one caller stores, on its way through the committer: the
+// deletions of a webhook, or a worker's job.
 type request struct {
 	ctx       context.Context //nolint:containedctx // tells the committer who still waits
 	deletions []event.Deletion
+	job       *river.InsertManyParams
 	done      chan result
 }
 
@@ -68,20 +71,35 @@ func (q *Queue) Accept(ctx context.Context, deletions []event.Deletion) (event.R
 func (q *Queue) acceptChunk(ctx context.Context, deletions []event.Deletion) (event.Receipt, error) {
 	ctx, cancel := context.WithTimeout(ctx, acceptTimeout)
 	defer cancel()
-	r := &request{ctx: ctx, deletions: deletions, done: make(chan result, 1)}
+	return q.store(&request{ctx: ctx, deletions: deletions, done: make(chan result, 1)})
+}
+
+// store returns once the request is on disk.
+func (q *Queue) store(r *request) (event.Receipt, error) {
 	select {
 	case q.requests <- r:
-	case <-ctx.Done():
-		return event.Receipt{}, notTaken(context.Cause(ctx))
+	case <-r.ctx.Done():
+		return event.Receipt{}, notTaken(context.Cause(r.ctx))
 	case <-q.stopping:
 		return event.Receipt{}, notTaken(errStopping)
 	}
 	select {
 	case done := <-r.done:
 		return done.receipt, done.err
-	case <-ctx.Done():
-		return event.Receipt{}, notTaken(context.Cause(ctx))
+	case <-r.ctx.Done():
+		return event.Receipt{}, notTaken(context.Cause(r.ctx))
 	}
+}
+
+// storeJob stores a worker's job, in one transaction with what comes at the same
+// time. While the program stops, when webhooks are not taken any more, the job
+// is stored for itself.
+func (q *Queue) storeJob(ctx context.Context, job river.InsertManyParams) error {
+	_, err := q.store(&request{ctx: ctx, job: &job, done: make(chan result, 1)})
+	if errors.Is(err, errStopping) {
+		_, err = q.client.Insert(ctx, job.Args, job.InsertOpts)
+	}
+	return err
 }
 
 func notTaken(err error) error {
@@ -93,26 +111,34 @@ func (q *Queue) commitLoop(ctx context.Context) {
 	for {
 		select {
 		case first := <-q.requests:
-			batch := q.gather(first)
+			batch, webhooks := q.gather(first)
 			q.commit(context.WithoutCancel(ctx), batch)
-			q.crowd.saw(len(batch))
+			q.crowd.saw(webhooks)
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-func (q *Queue) gather(first *request) []*request {
-	batch, deletions := []*request{first}, len(first.deletions)
-	for deletions < q.options.BatchSize {
+// gather returns the batch that begins with first, and how many webhooks are in it.
+func (q *Queue) gather(first *request) (batch []*request, webhooks int) {
+	jobs := 0
+	for next := first; ; {
+		batch = append(batch, next)
+		if jobs += len(next.deletions); next.job != nil {
+			jobs++
+		} else {
+			webhooks++
+		}
+		if jobs >= q.options.BatchSize {
+			return batch, webhooks
+		}
 		select {
-		case next := <-q.requests:
-			batch, deletions = append(batch, next), deletions+len(next.deletions)
+		case next = <-q.requests:
 		default:
-			return batch
+			return batch, webhooks
 		}
 	}
-	return batch
 }
 
 // commit stores a batch in one transaction and answers each request. When it
@@ -180,10 +206,14 @@ func begin(ctx context.Context, db *sql.DB) (*sql.Tx, error) {
 func (q *Queue) insert(ctx context.Context, tx *sql.Tx, batch []*request) (fresh map[key]bool, err error) {
 	defer func() { _ = tx.Rollback() }() // after a commit it does nothing
 	var deletions []event.Deletion
+	var jobs []river.InsertManyParams
 	for _, r := range batch {
 		deletions = append(deletions, r.deletions...)
+		if r.job != nil {
+			jobs = append(jobs, *r.job)
+		}
 	}
-	fresh, err = insertMany(ctx, q.client, tx, deletions, insertOptions{q.options.DryRun, q.options.Now()})
+	fresh, err = insertMany(ctx, q.client, tx, deletions, insertOptions{dryRun: q.options.DryRun, now: q.options.Now(), beside: jobs})
 	if err != nil {
 		return nil, err
 	}
@@ -193,10 +223,11 @@ func (q *Queue) insert(ctx context.Context, tx *sql.Tx, batch []*request) (fresh
 	return fresh, nil
 }
 
-// insertOptions say how deletions are stored.
+// insertOptions say how deletions are stored, and what beside them.
 type insertOptions struct {
 	dryRun bool
 	now    time.Time
+	beside []river.InsertManyParams
 }
 
 // insertMany stores the deletions in tx and returns which keys were new. A key
@@ -214,12 +245,12 @@ func insertMany(ctx context.Context, client *river.Client[*sql.Tx], tx *sql.Tx, 
 		keys = append(keys, k)
 		params = append(params, insertion(d, o.dryRun, o.now))
 	}
-	inserted, err := client.InsertManyTx(ctx, tx, params)
+	inserted, err := client.InsertManyTx(ctx, tx, append(params, o.beside...))
 	if err != nil {
 		return nil, fmt.Errorf("insert: %w", err)
 	}
-	for i, one := range inserted {
-		fresh[keys[i]] = !one.UniqueSkippedAsDuplicate
+	for i, k := range keys {
+		fresh[k] = !inserted[i].UniqueSkippedAsDuplicate
 	}
 	return fresh, nil
 }

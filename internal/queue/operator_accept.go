@@ -29,7 +29,7 @@ func (a Acceptor) Accept(ctx context.Context, deletions []event.Deletion) (event
 	for chunk := range slices.Chunk(deletions, acceptChunk) {
 		var fresh map[key]bool
 		err := a.operator.transact(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
-			fresh, err = insertMany(ctx, a.operator.client, tx, chunk, insertOptions{a.dryRun, a.operator.options.Now()})
+			fresh, err = insertMany(ctx, a.operator.client, tx, chunk, insertOptions{dryRun: a.dryRun, now: a.operator.options.Now()})
 			return err
 		})
 		if err != nil {

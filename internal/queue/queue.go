@@ -78,7 +78,7 @@ type Queue struct {
 	client  *river.Client[*sql.Tx]
 
 	requests  chan *request
-	crowd     *crowd
+	crowd     crowd
 	committer sync.WaitGroup
 	stop      context.CancelFunc
 	stopping  <-chan struct{}
@@ -90,14 +90,15 @@ func New(o Options) (*Queue, error) {
 	if o.BatchSize == 0 {
 		o.BatchSize = defaultBatchSize
 	}
-	workers, crowd := river.NewWorkers(), &crowd{}
-	river.AddWorker(workers, &worker[deletionArgs, *deletionArgs]{options: &o, crowd: crowd})
-	river.AddWorker(workers, &worker[dryRunArgs, *dryRunArgs]{options: &o, crowd: crowd, dryRun: true})
+	q := &Queue{options: o, requests: make(chan *request)}
+	workers := river.NewWorkers()
+	river.AddWorker(workers, &worker[deletionArgs, *deletionArgs]{queue: q})
+	river.AddWorker(workers, &worker[dryRunArgs, *dryRunArgs]{queue: q, dryRun: true})
 
 	if o.Verifier == nil {
-		o.VerifyAfter = 0
+		q.options.VerifyAfter = 0
 	} else {
-		river.AddWorker(workers, &worker[verifyArgs, *verifyArgs]{options: &o, crowd: crowd, verify: true})
+		river.AddWorker(workers, &worker[verifyArgs, *verifyArgs]{queue: q, verify: true})
 	}
 
 	queues := map[string]river.QueueConfig{queueDryRun: {MaxWorkers: o.Workers}}
@@ -121,7 +122,8 @@ func New(o Options) (*Queue, error) {
 	if err != nil {
 		return nil, fmt.Errorf("prepare queue: %w", err)
 	}
-	return &Queue{options: o, client: client, requests: make(chan *request), crowd: crowd}, nil
+	q.client = client
+	return q, nil
 }
 
 // Start begins to accept, to work and to count. It ends with Stop only, not

@@ -2,7 +2,6 @@ package queue
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"time"
@@ -36,10 +35,6 @@ func (r *run) verifyLater(ctx context.Context, customerID string) error {
 	if r.VerifyAfter <= 0 {
 		return nil
 	}
-	client, err := river.ClientFromContextSafely[*sql.Tx](ctx)
-	if err != nil {
-		return fmt.Errorf("store verification: %w", err)
-	}
 	// The deletion is done: that the program stops is no reason to forget it.
 	// But the time of an attempt is bounded for other reasons.
 	storing, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
@@ -50,11 +45,11 @@ func (r *run) verifyLater(ctx context.Context, customerID string) error {
 	}
 	later := *r.args
 	later.Version, later.DeletionID, later.CustomerID = argsVersion, r.job.ID, customerID
-	_, err = client.Insert(storing, verifyArgs(later), &river.InsertOpts{
+	err := r.queue.storeJob(storing, river.InsertManyParams{Args: verifyArgs(later), InsertOpts: &river.InsertOpts{
 		Queue: queueDeletions, Priority: verifyPriority, MaxAttempts: maxAttempts,
 		ScheduledAt: r.Now().Add(r.VerifyAfter),
 		UniqueOpts:  river.UniqueOpts{ByArgs: true, ByState: rivertype.JobStates()},
-	})
+	}})
 	if err != nil {
 		return fault.New(fault.Unavailable, fault.ReasonDatabase, "store verification: %w", err)
 	}

@@ -23,19 +23,18 @@ type worker[T river.JobArgs, P interface {
 }] struct {
 	river.WorkerDefaults[T]
 
-	options *Options
-	crowd   *crowd
-	dryRun  bool
-	verify  bool
+	queue  *Queue
+	dryRun bool
+	verify bool
 }
 
 // Work implements river.Worker.
 func (w *worker[T, P]) Work(ctx context.Context, job *river.Job[T]) error {
-	w.crowd.letPass(ctx)
+	w.queue.crowd.letPass(ctx)
 	stored := P(&job.Args).arguments()
 	lost, anonymized := answerLost(job.JobRow)
 	r := run{
-		Options: w.options, job: job.JobRow, args: stored, start: w.options.Now(),
+		Options: &w.queue.options, queue: w.queue, job: job.JobRow, args: stored, start: w.queue.options.Now(),
 		attempt: event.Attempt{
 			Deletion: stored.deletion(), ID: job.ID, Number: job.Attempt,
 			AnswerLost: lost, LostAnonymized: anonymized, DryRun: w.dryRun,
@@ -55,7 +54,7 @@ func (w *worker[T, P]) NextRetry(job *river.Job[T]) time.Time {
 	if at := P(&job.Args).arguments().retryAt; !at.IsZero() {
 		return at
 	}
-	return w.options.Now().Add(rescueDelay)
+	return w.queue.options.Now().Add(rescueDelay)
 }
 
 // rescueDelay keeps a rescued job just in the future: River distrusts the past.
@@ -74,6 +73,7 @@ func (p rescuePolicy) NextRetry(job *rivertype.JobRow) time.Time {
 type run struct {
 	*Options
 
+	queue   *Queue
 	job     *rivertype.JobRow
 	args    *args
 	start   time.Time
