@@ -103,6 +103,7 @@ image: ## Build the image and try it, with buildah and podman.
 .PHONY: bench
 bench: build tools-test ## Measure the program beside handlers in Node, on SQLite and PostgreSQL: see docs/performance.md.
 	npm ci --prefix bench/peer-node --no-audit --no-fund --loglevel=error
+	CGO_ENABLED=0 go build -trimpath -o $(BIN)/peer-go ./bench/peer-go
 	go run ./bench/loadtest $(BENCHFLAGS)
 
 .PHONY: ci

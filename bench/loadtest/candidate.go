@@ -58,8 +58,11 @@ func (o options) candidates(databases []database) ([]*candidate, error) {
 		}
 	}
 	if o.peers != "" {
-		add(o.peer("hono"))
-		add(o.peer("express"))
+		add(o.nodePeer("hono"))
+		add(o.nodePeer("express"))
+	}
+	if o.peerGo != "" {
+		add(peer("Go, bare", []string{o.peerGo}, o.dir))
 	}
 	return all, errors.Join(errs...)
 }
@@ -87,8 +90,8 @@ func (o options) service(d *database, guarded bool) (*candidate, error) {
 	}, err
 }
 
-// peer runs on the Node that the peers' lock file names.
-func (o options) peer(name string) (*candidate, error) {
+// nodePeer runs on the Node that the peers' lock file names.
+func (o options) nodePeer(name string) (*candidate, error) {
 	dir, err := filepath.Abs(o.peers)
 	if err != nil {
 		return nil, err
@@ -97,13 +100,18 @@ func (o options) peer(name string) (*candidate, error) {
 	if err != nil || len(node) == 0 {
 		return nil, fmt.Errorf("no Node in %s: run npm ci there, as make bench does", dir)
 	}
+	return peer(name, []string{node[0], name + ".mjs"}, dir)
+}
+
+// peer is a handler that stores nothing.
+func peer(name string, command []string, dir string) (*candidate, error) {
 	address, err := freeAddress()
 	if err != nil {
 		return nil, err
 	}
 	_, port, err := net.SplitHostPort(address)
 	return &candidate{
-		name: name, command: []string{node[0], name + ".mjs"}, dir: dir, webhooks: address, measured: make(samples),
+		name: name, command: command, dir: dir, webhooks: address, measured: make(samples),
 		env: []string{
 			"PORT=" + port, "NODE_ENV=production",
 			"POLAR_ACCESS_TOKEN=" + polarToken, "CLERK_WEBHOOK_SIGNING_SECRET=" + clerkKey,

@@ -22,11 +22,11 @@ import (
 
 // options say what is measured and for how long.
 type options struct {
-	binary, peers string
-	dir           string // for databases and logs
-	rounds        int
-	load, steady  time.Duration
-	backlog       int
+	binary, peers, peerGo string
+	dir                   string // for databases and logs
+	rounds                int
+	load, steady          time.Duration
+	backlog               int
 }
 
 func main() {
@@ -42,6 +42,7 @@ func run(ctx context.Context) (err error) {
 	var o options
 	flag.StringVar(&o.binary, "binary", "bin/polar-bridge", "the program to measure")
 	flag.StringVar(&o.peers, "peers", "bench/peer-node", "folder of the handlers to compare with, npm packages installed; empty for none")
+	flag.StringVar(&o.peerGo, "peer-go", "bin/peer-go", "the least that a handler in Go does; empty leaves it out")
 	flag.IntVar(&o.rounds, "rounds", 3, "how often each is measured, taking turns")
 	flag.DurationVar(&o.load, "load", 4*time.Second, "how long each is saturated")
 	flag.DurationVar(&o.steady, "steady", 5*time.Second, "how long each gets 100 events a second")
@@ -51,6 +52,11 @@ func run(ctx context.Context) (err error) {
 
 	if o.binary, err = filepath.Abs(o.binary); err != nil {
 		return err
+	}
+	if o.peerGo != "" {
+		if o.peerGo, err = filepath.Abs(o.peerGo); err != nil {
+			return err
+		}
 	}
 	if o.dir, err = os.MkdirTemp("", "polar-bridge-loadtest-"); err != nil {
 		return err

@@ -11,7 +11,7 @@ import (
 
 const (
 	// perSecond is more events than any candidate takes in a second.
-	perSecond = 15_000
+	perSecond = 30_000
 	// warmUp is how many events come before those that are measured.
 	warmUp = 1000
 	// starts, singles and probes are how often the quick things are measured.

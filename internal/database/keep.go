@@ -17,7 +17,8 @@ const (
 	// the next: then the log grows without end.
 	logLimit = 16 << 20
 	// Writers wait for readers when the log is emptied: shortGrace at first, and
-	// twice as long after each time that this was not enough, up to longGrace.
+	// twice as long after each time that this was not enough, up to longGrace, until
+	// the log stays short.
 	shortGrace = 50 * time.Millisecond
 	longGrace  = 200 * time.Millisecond
 	// longReader is how long a reader that did not end in that time, such as a
@@ -54,12 +55,12 @@ func (db *DB) boundLog(ctx context.Context) {
 		}
 		size, err := fileSize(db.path + "-wal")
 		if err != nil || size < logLimit {
+			grace = shortGrace
 			return
 		}
 		emptied, err := db.emptyLog(ctx, grace)
 		switch {
 		case err == nil && emptied:
-			grace = shortGrace
 		case grace < longGrace:
 			grace *= 2
 		default:
