@@ -12,10 +12,11 @@ import (
 const (
 	// lookEvery is how often the log's size is looked at.
 	lookEvery = time.Second
-	// logLimit is the size from which the log is emptied by force. SQLite
-	// empties it by itself at 4 MB, but not as long as one reader overlaps
-	// the next: then the log grows without end.
-	logLimit = 16 << 20
+	// logLimit is the size from which the log is emptied by force. SQLite empties
+	// it by itself at 4 MB, but not as long as one reader overlaps the next: then
+	// the log grows without end. Counting a million rows lets it grow to half of
+	// this, and SQLite catches up.
+	logLimit = 32 << 20
 	// Writers wait for readers when the log is emptied: shortGrace at first, and
 	// twice as long after each time that this was not enough, up to longGrace, until
 	// the log stays short.
