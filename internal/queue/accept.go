@@ -112,8 +112,9 @@ func (q *Queue) commitLoop(ctx context.Context) {
 		select {
 		case first := <-q.requests:
 			batch, webhooks := q.gather(first)
+			passed := q.crowd.comes(webhooks)
 			q.commit(context.WithoutCancel(ctx), batch)
-			q.crowd.saw(webhooks)
+			passed()
 		case <-ctx.Done():
 			return
 		}

@@ -10,7 +10,7 @@ const (
 	// crowded is how many webhooks shared one transaction when there are more
 	// than the disk takes one by one.
 	crowded = 8
-	// crowdGone is after how long without so many the crowd is over.
+	// crowdGone is how long after such a transaction the next one is waited for.
 	crowdGone = 5 * time.Millisecond
 	// courtesy is how long an attempt lets webhooks go first, at most: under any
 	// load each worker begins four attempts a second, more than Polar permits all
@@ -23,22 +23,27 @@ const (
 type crowd struct {
 	mutex sync.Mutex
 	gone  chan struct{} // closed when the crowd is over, nil when there is none
-	timer *time.Timer
+	timer *time.Timer   // runs between two transactions
 }
 
-// saw notes how many webhooks shared a transaction.
-func (c *crowd) saw(webhooks int) {
+// comes begins a transaction that so many webhooks share; passed must be called
+// at its end.
+func (c *crowd) comes(webhooks int) (passed func()) {
 	if webhooks < crowded {
-		return
+		return func() {}
 	}
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
-	if c.gone != nil {
-		c.timer.Reset(crowdGone)
-		return
+	if c.gone == nil {
+		c.gone = make(chan struct{})
+	} else {
+		c.timer.Stop()
 	}
-	c.gone = make(chan struct{})
-	c.timer = time.AfterFunc(crowdGone, c.disperse)
+	return func() {
+		c.mutex.Lock()
+		defer c.mutex.Unlock()
+		c.timer = time.AfterFunc(crowdGone, c.disperse)
+	}
 }
 
 func (c *crowd) disperse() {

@@ -23,7 +23,9 @@ func TestWorkWaitsForNobodyWithoutACrowd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &queue.Crowd{}
 		require.Zero(t, waited(t.Context(), c))
-		c.Saw(queue.Crowded - 1)
+		passed := c.Comes(queue.Crowded - 1)
+		require.Zero(t, waited(t.Context(), c))
+		passed()
 		require.Zero(t, waited(t.Context(), c))
 	})
 }
@@ -32,12 +34,14 @@ func TestWorkWaitsUntilTheCrowdIsGone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := &queue.Crowd{}
-		c.Saw(queue.Crowded)
+		c.Comes(queue.Crowded)()
 		<-time.After(queue.CrowdGone - time.Millisecond)
-		c.Saw(queue.Crowded) // it goes on
-		require.Equal(t, queue.CrowdGone, waited(t.Context(), c))
+		passed := c.Comes(queue.Crowded) // it goes on
+		const slow = 20 * queue.CrowdGone
+		time.AfterFunc(slow, passed)
+		require.Equal(t, slow+queue.CrowdGone, waited(t.Context(), c), "a slow disk does not disperse it")
 		require.Zero(t, waited(t.Context(), c), "and nobody waits any more")
-		c.Saw(queue.Crowded)
+		c.Comes(queue.Crowded)()
 		require.Equal(t, queue.CrowdGone, waited(t.Context(), c), "until the next one")
 	})
 }
@@ -48,13 +52,13 @@ func TestWorkGoesOnUnderAnEndlessCrowd(t *testing.T) {
 		c := &queue.Crowd{}
 		comes := time.NewTicker(queue.CrowdGone / 2)
 		defer comes.Stop()
-		c.Saw(queue.Crowded)
+		c.Comes(queue.Crowded)()
 		enough := make(chan time.Duration)
 		go func() { enough <- waited(t.Context(), c) }()
 		for {
 			select {
 			case <-comes.C:
-				c.Saw(queue.Crowded)
+				c.Comes(queue.Crowded)()
 			case took := <-enough:
 				require.Equal(t, queue.Courtesy, took)
 				return
@@ -67,7 +71,7 @@ func TestACrowdKeepsNoAttemptThatIsInterrupted(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := &queue.Crowd{}
-		c.Saw(queue.Crowded)
+		c.Comes(queue.Crowded)()
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		require.Zero(t, waited(ctx, c))

@@ -12,8 +12,8 @@ const (
 // Crowd is the crowd of webhooks before the disk.
 type Crowd struct{ crowd }
 
-// Saw notes how many webhooks shared a transaction.
-func (c *Crowd) Saw(webhooks int) { c.saw(webhooks) }
+// Comes begins a transaction that so many webhooks share.
+func (c *Crowd) Comes(webhooks int) (passed func()) { return c.comes(webhooks) }
 
 // LetPass lets webhooks go first.
 func (c *Crowd) LetPass(ctx context.Context) { c.letPass(ctx) }
