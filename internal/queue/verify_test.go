@@ -275,3 +275,29 @@ func TestAPanicInAVerificationIsAFailureLikeAnyOther(t *testing.T) {
 	h.waitJob(t, "verify_customer", "completed")
 	require.Equal(t, "panic", h.line(t, "verification retried")["reason"])
 }
+
+func TestAnAttemptThatEndsWhileTheProgramStopsStoresItsVerification(t *testing.T) {
+	t.Parallel()
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		stopping := make(chan struct{})
+		h := prepare(t, db, func(ctx context.Context, a event.Attempt) (event.Result, error) {
+			<-stopping
+			return deletedAda(ctx, a)
+		}, verifying(&verifier{verify: gone}, time.Hour))
+		require.NoError(t, h.Start(t.Context()))
+		h.accept(t, deletion("e1", "u1"))
+		h.applier.wait(t, 1)
+		// It goes on once webhooks are not taken any more.
+		go func() {
+			defer close(stopping)
+			for {
+				if _, err := h.Accept(t.Context(), []event.Deletion{deletion("e1", "u1")}); err != nil {
+					return
+				}
+			}
+		}()
+		h.stop(t)
+		h.waitJob(t, "delete_customer", "completed")
+		h.waitJob(t, "verify_customer", "scheduled")
+	})
+}
