@@ -83,6 +83,8 @@ func (m *Metrics) registerState(reg prometheus.Registerer, o Options) {
 		[]string{labelReason})
 	m.databaseSize = f.NewGauge(gauge("database_size_bytes",
 		"Size of the SQLite database; 0 with Postgres."))
+	m.databaseWhole = f.NewGauge(gauge("database_whole",
+		"1 when the last check has read the whole SQLite database and found no damage, 0 until the first is done; 0 with Postgres."))
 
 	build := gauge("build_info", "Always 1; the labels describe the running build.")
 	build.ConstLabels = prometheus.Labels{"version": o.Version, "revision": o.Revision, "goversion": o.GoVersion}

@@ -47,6 +47,7 @@ type Metrics struct {
 	oldestWaiting prometheus.Gauge
 	paused        *prometheus.GaugeVec
 	databaseSize  prometheus.Gauge
+	databaseWhole prometheus.Gauge
 
 	reconciled        []string
 	reconcileOrphans  *prometheus.GaugeVec
@@ -176,6 +177,15 @@ func (m *Metrics) setPaused(reason string, paused bool) {
 
 // SetDatabaseSize states the size of the SQLite database.
 func (m *Metrics) SetDatabaseSize(bytes int64) { m.databaseSize.Set(float64(bytes)) }
+
+// SetDatabaseWhole states whether the last check of the SQLite database has read
+// all of it and found no damage.
+func (m *Metrics) SetDatabaseWhole(whole bool) {
+	m.databaseWhole.Set(0)
+	if whole {
+		m.databaseWhole.Set(1)
+	}
+}
 
 func (m *Metrics) provider(name string) string { return oneOf(m.providers, name, ProviderNone) }
 

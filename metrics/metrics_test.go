@@ -81,6 +81,7 @@ func TestNamesAndLabels(t *testing.T) {
 	require.Equal(t, []string{
 		"gauge polar_bridge_build_info{goversion,revision,version}",
 		"gauge polar_bridge_database_size_bytes{}",
+		"gauge polar_bridge_database_whole{}",
 		"counter polar_bridge_deletion_attempts_total{provider,result}",
 		"histogram polar_bridge_deletion_delay_seconds{provider}",
 		"gauge polar_bridge_deletions{state}",
@@ -123,6 +124,7 @@ func TestKnownSeriesExistFromTheStart(t *testing.T) {
 	want := []string{
 		`polar_bridge_webhooks_total{outcome="not_found",provider="none"}`,
 		`polar_bridge_database_size_bytes{}`,
+		`polar_bridge_database_whole{}`,
 		`polar_bridge_oldest_waiting_timestamp_seconds{}`,
 		`polar_bridge_polar_slot_wait_seconds{}`,
 		`polar_bridge_deletions{state="waiting"}`,

@@ -99,6 +99,16 @@ func TestVerbs(t *testing.T) {
 			map[string]float64{`polar_bridge_polar_slot_wait_seconds{}`: 1, `polar_bridge_database_size_bytes{}`: 4096},
 		},
 		{
+			"database whole",
+			func(m *metrics.Metrics) { m.SetDatabaseWhole(false); m.SetDatabaseWhole(true) },
+			map[string]float64{`polar_bridge_database_whole{}`: 1},
+		},
+		{
+			"database damaged",
+			func(m *metrics.Metrics) { m.SetDatabaseWhole(true); m.SetDatabaseWhole(false) },
+			map[string]float64{},
+		},
+		{
 			"deletions now",
 			func(m *metrics.Metrics) {
 				m.SetDeletions(5, 2)

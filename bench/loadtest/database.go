@@ -22,6 +22,9 @@ type database struct {
 	url func(ctx context.Context, o options) (url string, drop func() error, err error)
 }
 
+// sqliteName is the name of the database that is a file.
+const sqliteName = "SQLite"
+
 func sqliteURL(_ context.Context, o options) (string, func() error, error) {
 	dir, err := os.MkdirTemp(o.dir, "sqlite-")
 	return "sqlite:" + filepath.Join(dir, "bench.db"), func() error { return os.RemoveAll(dir) }, err

@@ -63,7 +63,7 @@ func run(ctx context.Context) (err error) {
 	}
 	defer os.RemoveAll(o.dir) //nolint:errcheck // a temporary folder
 
-	databases := []database{{name: "SQLite", url: sqliteURL}}
+	databases := []database{{name: sqliteName, url: sqliteURL}}
 	if *withPostgres {
 		// A server that forgets nothing: the tests' own does not sync.
 		server, stop, err := databasetest.StartPostgres()

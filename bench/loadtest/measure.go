@@ -18,6 +18,8 @@ const (
 	starts  = 9
 	singles = 41
 	probes  = 41
+	// checkTimeout bounds the wait for the check of a large file.
+	checkTimeout = 2 * time.Minute
 	// settle is how long a process is left alone before it counts as idle, and
 	// idle how long it is then watched.
 	settle = 2 * time.Second
@@ -259,6 +261,9 @@ func (c *candidate) underBacklog(ctx context.Context, o options, m metric) error
 				return err
 			}
 		}
+		if err := r.settled(ctx); err != nil {
+			return err
+		}
 		answered, during, err := saturate(ctx, r.webhooks, requests, o.load)
 		if err != nil {
 			return err
@@ -271,6 +276,14 @@ func (c *candidate) underBacklog(ctx context.Context, o options, m metric) error
 		c.measured.add(backlogRSS, memory)
 		return err
 	})
+}
+
+// settled waits until the work of the start is over.
+func (r running) settled(ctx context.Context) error {
+	if r.database.name != sqliteName {
+		return nil
+	}
+	return r.waitForCheck(ctx, "http://"+r.admin+"/metrics")
 }
 
 // probe measures the slowest of some requests to the operator's listener, while

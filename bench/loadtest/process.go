@@ -53,25 +53,50 @@ func (c *candidate) start(ctx context.Context, o options, polar string) (*proces
 	}
 }
 
+// waitForCheck waits until the program has checked the whole SQLite file, which
+// it does once after its start and then once a day, on a core of its own.
+func (p *process) waitForCheck(ctx context.Context, metrics string) error {
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	for {
+		body, _, err := p.read(ctx, metrics)
+		if err != nil {
+			return fmt.Errorf("wait for the check of the file: %w", err)
+		}
+		if strings.Contains(body, "\npolar_bridge_database_whole 1\n") {
+			return nil
+		}
+		if err := pause(ctx, settle/4); err != nil {
+			return fmt.Errorf("wait for the check of the file: %w", err)
+		}
+	}
+}
+
 // get returns how long a GET took that was answered without an error of the server's.
 func (p *process) get(ctx context.Context, url string) (time.Duration, error) {
+	_, took, err := p.read(ctx, url)
+	return took, err
+}
+
+func (p *process) read(ctx context.Context, url string) (body string, took time.Duration, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
-		return 0, err
+		return "", 0, err
 	}
 	begin := time.Now()
 	response, err := p.client.Do(request)
 	if err != nil {
-		return 0, err
+		return "", 0, err
 	}
 	defer response.Body.Close() //nolint:errcheck // only read
-	if _, err := io.Copy(io.Discard, response.Body); err != nil {
-		return 0, err
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		return "", 0, err
 	}
 	if response.StatusCode >= http.StatusInternalServerError {
-		return 0, fmt.Errorf("%s: %s", url, response.Status)
+		return "", 0, fmt.Errorf("%s: %s", url, response.Status)
 	}
-	return time.Since(begin), nil
+	return string(text), time.Since(begin), nil
 }
 
 func (p *process) stop() error {

@@ -11,16 +11,25 @@ import (
 // scrape, so that counting a large table never delays one.
 const observeEvery = 5 * time.Second
 
+// While counting takes long, it rests observeShare times as long, but at most
+// observeAtMost, Prometheus' usual interval.
+const (
+	observeShare  = 20
+	observeAtMost = 15 * time.Second
+)
+
 // observe refreshes the gauges of shared state, and notices rotated secrets,
 // until ctx ends.
 func (a *App) observe(ctx context.Context) {
-	ticker := time.NewTicker(observeEvery)
-	defer ticker.Stop()
 	for {
+		begin := a.options.Now()
 		a.refresh(ctx)
+		took := a.options.Now().Sub(begin)
+		again := time.NewTimer(max(observeEvery-took, min(observeShare*took, observeAtMost)))
 		select {
-		case <-ticker.C:
+		case <-again.C:
 		case <-ctx.Done():
+			again.Stop()
 			return
 		}
 	}
@@ -56,6 +65,7 @@ func (a *App) refresh(running context.Context) {
 	size, err := a.db.Size()
 	if err == nil {
 		a.metrics.SetDatabaseSize(size)
+		a.metrics.SetDatabaseWhole(a.db.Whole())
 	}
 	a.logRefresh(running, err)
 }

@@ -39,11 +39,17 @@ func (db *DB) Check(ctx context.Context) error {
 		return nil
 	}
 	err := db.integrityCheck(ctx)
+	db.whole.Store(err == nil)
 	if errors.Is(err, ErrDamaged) {
 		db.damage.Store(&err)
 	}
 	return err
 }
+
+// Whole reports whether the last Check has read the whole SQLite file and found
+// no damage: not yet while the first one runs beside the work, and never on
+// Postgres.
+func (db *DB) Whole() bool { return db.whole.Load() }
 
 // integrityCheck walks all tables and indexes and compares them: a flipped bit
 // in an index leaves its structure whole and hides rows. Its connection is its

@@ -43,6 +43,7 @@ type DB struct {
 	listener  *pgxpool.Pool // Postgres' notifications, nil on SQLite
 	newDriver func() riverdriver.Driver[*sql.Tx]
 	damage    atomic.Pointer[error] // what Check found
+	whole     atomic.Bool           // whether the last Check found nothing
 }
 
 // Open opens the database that url names, `sqlite:PATH` or `postgres://…`. A

@@ -86,6 +86,34 @@ func TestTheLogIsBoundedUnderConstantLoadWithReaders(t *testing.T) {
 	require.Less(t, time.Duration(slowest.Load()), 2*time.Second, "a webhook waits no longer")
 }
 
+func TestTheLogIsBroughtIntoTheFileBesideTheWritersWhoThenBeginItAnew(t *testing.T) {
+	t.Parallel()
+	db := databasetest.OpenMigrated(t, databasetest.SQLite(t))
+	release, err := db.Lock()
+	require.NoError(t, err)
+	defer func() { require.NoError(t, release()) }()
+	write := func(bytes int) {
+		_, err := db.Main.ExecContext(t.Context(), "INSERT INTO polar_bridge_settings (name, value) VALUES (hex(randomblob(16)), zeroblob($1))", bytes)
+		require.NoError(t, err)
+	}
+	log := func() (pages, moved int) {
+		var busy int
+		require.NoError(t, db.Reader.QueryRowContext(t.Context(), "PRAGMA wal_checkpoint(NOOP)").Scan(&busy, &pages, &moved))
+		return pages, moved
+	}
+
+	const long = 1500 // pages of 4 KiB, more than SQLite leaves in its log by default
+	write(long * 4096)
+	require.Eventually(t, func() bool {
+		pages, moved := log()
+		return pages > long && moved == pages
+	}, time.Minute, 10*time.Millisecond, "nobody brings the log into the file")
+
+	write(1)
+	pages, _ := log()
+	require.Less(t, pages, long)
+}
+
 func TestDamageAtRunTimeTurnsReadinessRed(t *testing.T) {
 	t.Parallel()
 	url := databasetest.SQLite(t)
@@ -97,6 +125,7 @@ func TestDamageAtRunTimeTurnsReadinessRed(t *testing.T) {
 	_, err = db.Main.ExecContext(t.Context(), "PRAGMA wal_checkpoint(TRUNCATE)")
 	require.NoError(t, err)
 	require.NoError(t, db.Check(t.Context()))
+	require.True(t, db.Whole())
 
 	file, err := os.OpenFile(strings.TrimPrefix(url, "sqlite:"), os.O_WRONLY, 0)
 	require.NoError(t, err)
@@ -107,6 +136,7 @@ func TestDamageAtRunTimeTurnsReadinessRed(t *testing.T) {
 	require.NoError(t, file.Close())
 
 	require.ErrorIs(t, db.Check(t.Context()), database.ErrDamaged)
+	require.False(t, db.Whole())
 	require.ErrorIs(t, db.Ping(t.Context()), database.ErrDamaged)
 	_, err = db.Size()
 	require.ErrorIs(t, err, database.ErrDamaged)

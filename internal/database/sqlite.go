@@ -29,8 +29,9 @@ const busyTimeout = 1500 * time.Millisecond
 const preparedStatements = 64
 
 // readerConnections is how many readers may work beside the writer: two may
-// count a large table, and one is left for quick looks.
-const readerConnections = 3
+// count a large table, one brings the log into the file, and one is left for
+// quick looks.
+const readerConnections = 4
 
 func openSQLite(ctx context.Context, path string) (*DB, error) {
 	if path == "" || strings.Contains(path, ":memory:") {
@@ -42,7 +43,7 @@ func openSQLite(ctx context.Context, path string) (*DB, error) {
 	if err := createPrivate(path); err != nil {
 		return nil, fmt.Errorf("create SQLite file: %w", err)
 	}
-	main, err := openCached(sqliteDSN(path, "_txlock=immediate"))
+	main, err := openCached(sqliteDSN(path, fmt.Sprintf("_txlock=immediate&_pragma=wal_autocheckpoint(%d)", logLimit)))
 	if err != nil {
 		return nil, fmt.Errorf("open SQLite file: %w", err)
 	}

@@ -8,6 +8,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
+	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
 )
 
@@ -76,4 +78,15 @@ func TestACrowdKeepsNoAttemptThatIsInterrupted(t *testing.T) {
 		cancel()
 		require.Zero(t, waited(ctx, c))
 	})
+}
+
+func TestAnAttemptLetsTheCrowdGoFirst(t *testing.T) {
+	t.Parallel()
+	h := start(t, databasetest.OpenMigrated(t, databasetest.SQLite(t)), deleted)
+	queue.CrowdComes(h.Queue, queue.Crowded) // and does not pass
+	begin := time.Now()
+	_, err := h.Accept(t.Context(), []event.Deletion{deletion("msg_1", "user_1")})
+	require.NoError(t, err)
+	h.applier.wait(t, 1)
+	require.GreaterOrEqual(t, time.Since(begin), queue.Courtesy)
 }

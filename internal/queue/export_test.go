@@ -17,3 +17,6 @@ func (c *Crowd) Comes(webhooks int) (passed func()) { return c.comes(webhooks) }
 
 // LetPass lets webhooks go first.
 func (c *Crowd) LetPass(ctx context.Context) { c.letPass(ctx) }
+
+// CrowdComes begins such a transaction before a queue's own disk.
+func CrowdComes(q *Queue, webhooks int) (passed func()) { return q.crowd.comes(webhooks) }
