@@ -38,7 +38,9 @@ func (db *DB) Check(ctx context.Context) error {
 	if db.Dialect != SQLite {
 		return nil
 	}
+	db.checking.Store(true)
 	err := db.integrityCheck(ctx)
+	db.checking.Store(false)
 	db.whole.Store(err == nil)
 	if errors.Is(err, ErrDamaged) {
 		db.damage.Store(&err)

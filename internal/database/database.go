@@ -44,6 +44,7 @@ type DB struct {
 	newDriver func() riverdriver.Driver[*sql.Tx]
 	damage    atomic.Pointer[error] // what Check found
 	whole     atomic.Bool           // whether the last Check found nothing
+	checking  atomic.Bool           // whether one reads the file now
 }
 
 // Open opens the database that url names, `sqlite:PATH` or `postgres://…`. A

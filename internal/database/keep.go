@@ -69,7 +69,7 @@ func (db *DB) boundLog(ctx context.Context) {
 		case <-look.C:
 			_ = db.shortenLog(ctx) // it comes again, and the disk's space is watched
 		case <-force.C:
-			if patience--; patience > 0 {
+			if patience--; patience > 0 || db.checking.Load() { // the check reads for longer than writers would wait
 				continue
 			}
 			short, err := db.emptyLog(ctx, grace)
