@@ -14,10 +14,11 @@ type candidate struct {
 	command  []string
 	env      []string
 	dir      string
-	database *database // nil for those that store nothing
-	webhooks string    // address of the listener
-	admin    string    // address of the operator's listener, "" without one
-	guarded  bool      // looks at the customer before it deletes, and again afterwards
+	database *database  // nil for those that store nothing
+	webhooks string     // address of the listener
+	admin    string     // address of the operator's listener, "" without one
+	guarded  bool       // looks at the customer before it deletes, and again afterwards
+	baseline *candidate // the other build of the same, nil without one
 
 	measured samples
 }
@@ -54,8 +55,17 @@ func (o options) candidates(databases []database) ([]*candidate, error) {
 	add := func(c *candidate, err error) { all, errs = append(all, c), append(errs, err) }
 	for _, guarded := range []bool{false, true} {
 		for i := range databases {
-			add(o.service(&databases[i], guarded))
+			current, err := o.service(o.binary, &databases[i], guarded)
+			add(current, err)
+			if o.baseline != "" {
+				current.baseline, err = o.service(o.baseline, &databases[i], guarded)
+				current.baseline.name += ", baseline"
+				add(current.baseline, err)
+			}
 		}
+	}
+	if o.baseline != "" { // only the two builds are of interest
+		return all, errors.Join(errs...)
 	}
 	if o.peers != "" {
 		add(o.nodePeer("hono"))
@@ -70,7 +80,7 @@ func (o options) candidates(databases []database) ([]*candidate, error) {
 // service is the program with its limits lifted. Guarded it does what it does by
 // default: it looks at a customer before it deletes, one more call to Polar for
 // each event, and stores that it will look again an hour later.
-func (o options) service(d *database, guarded bool) (*candidate, error) {
+func (o options) service(binary string, d *database, guarded bool) (*candidate, error) {
 	webhooks, err := freeAddress()
 	if err != nil {
 		return nil, err
@@ -81,7 +91,7 @@ func (o options) service(d *database, guarded bool) (*candidate, error) {
 		name, guards = d.name+", guards", nil
 	}
 	return &candidate{
-		name: name, command: []string{o.binary, "serve"}, dir: o.dir, database: d,
+		name: name, command: []string{binary, "serve"}, dir: o.dir, database: d,
 		webhooks: webhooks, admin: admin, guarded: guarded, measured: make(samples),
 		env: append(guards,
 			"LISTEN_ADDR="+webhooks, "ADMIN_ADDR="+admin, "POLAR_ACCESS_TOKEN="+polarToken,

@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -22,11 +23,12 @@ import (
 
 // options say what is measured and for how long.
 type options struct {
-	binary, peers, peerGo string
-	dir                   string // for databases and logs
-	rounds                int
-	load, steady          time.Duration
-	backlog               int
+	binary, baseline, peers, peerGo string
+
+	dir          string // for databases and logs
+	rounds       int
+	load, steady time.Duration
+	backlog      int
 }
 
 func main() {
@@ -41,6 +43,7 @@ func main() {
 func run(ctx context.Context) (err error) {
 	var o options
 	flag.StringVar(&o.binary, "binary", "bin/polar-bridge", "the program to measure")
+	flag.StringVar(&o.baseline, "baseline", "", "another build of the program: the two take turns, nothing else is measured, and the ratios are printed")
 	flag.StringVar(&o.peers, "peers", "bench/peer-node", "folder of the handlers to compare with, npm packages installed; empty for none")
 	flag.StringVar(&o.peerGo, "peer-go", "bin/peer-go", "the least that a handler in Go does; empty leaves it out")
 	flag.IntVar(&o.rounds, "rounds", 3, "how often each is measured, taking turns")
@@ -50,11 +53,11 @@ func run(ctx context.Context) (err error) {
 	withPostgres := flag.Bool("postgres", true, "measure on Postgres too, on a server of its own")
 	flag.Parse()
 
-	if o.binary, err = filepath.Abs(o.binary); err != nil {
-		return err
-	}
-	if o.peerGo != "" {
-		if o.peerGo, err = filepath.Abs(o.peerGo); err != nil {
+	for _, path := range []*string{&o.binary, &o.baseline, &o.peerGo} {
+		if *path == "" {
+			continue
+		}
+		if *path, err = filepath.Abs(*path); err != nil {
 			return err
 		}
 	}
@@ -83,7 +86,7 @@ func measureAll(ctx context.Context, o options, databases []database) error {
 		return err
 	}
 	for round := range o.rounds {
-		for _, c := range candidates {
+		for _, c := range turn(candidates, round) {
 			fmt.Fprintf(os.Stderr, "round %d of %d: %s\n", round+1, o.rounds, c.name)
 			if err := c.measureLoad(ctx, o); err != nil {
 				return fmt.Errorf("%s: %w", c.name, err)
@@ -108,6 +111,21 @@ func measureAll(ctx context.Context, o options, databases []database) error {
 	}
 	printMachine(os.Stdout, o)
 	printTable(os.Stdout, candidates)
+	if o.baseline != "" {
+		printComparison(os.Stdout, candidates)
+		return nil
+	}
 	printGoals(os.Stdout, candidates)
 	return nil
+}
+
+// turn is the order of one round. Every other round is the other way round, so
+// that no candidate always comes after the same one.
+func turn(candidates []*candidate, round int) []*candidate {
+	if round%2 == 0 {
+		return candidates
+	}
+	reversed := slices.Clone(candidates)
+	slices.Reverse(reversed)
+	return reversed
 }
