@@ -187,8 +187,8 @@ func (s *scenario) post(t *testing.T, p *process, i int, d delivery) {
 func (s *scenario) settle(t *testing.T, within time.Duration) {
 	t.Helper()
 	end := time.Now().Add(within)
-	all := jobs(t, s.world.database)
-	for ; waiting(all) > 0 && time.Now().Before(end); all = jobs(t, s.world.database) {
+	all := s.world.jobs(t)
+	for ; waiting(all) > 0 && time.Now().Before(end); all = s.world.jobs(t) {
 		<-time.After(250 * time.Millisecond)
 	}
 	s.waiting = waiting(all)
@@ -201,7 +201,7 @@ func (s *scenario) settle(t *testing.T, within time.Duration) {
 	}
 	for i, id := range s.ids {
 		j, known := stored[fmt.Sprint("msg_", i)]
-		if s.acknowledged[i] && !known || j.state == "completed" && s.world.polar.Exists(id) {
+		if s.acknowledged[i] && !known || j.state == "done" && s.world.polar.Exists(id) {
 			s.lost++
 		}
 		times := s.world.polar.Deleted(id)

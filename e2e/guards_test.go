@@ -2,9 +2,9 @@ package e2e_test
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -17,39 +17,11 @@ import (
 	"github.com/polar-bridge/polar-bridge/polar/polartest"
 )
 
-// sharedHandle opens the database beside the program, whichever it is.
-func sharedHandle(t *testing.T, database string) *sql.DB {
+// approve lets the held deletion of the customer pass, as soon as it is held: the
+// log and the metric may be a little earlier.
+func (w *world) approve(t *testing.T, externalID string) {
 	t.Helper()
-	if strings.HasPrefix(database, "sqlite:") {
-		return handle(t, sqliteFile(database))
-	}
-	db, err := sql.Open("pgx", database)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, db.Close()) })
-	return db
-}
-
-// approve does to so many held jobs of a kind what an operator's command does,
-// as soon as they stand there: the log and the metric may be a little earlier.
-func approve(t *testing.T, database, kind, reason string, want int) {
-	t.Helper()
-	db, approved := sharedHandle(t, database), 0
-	statement := `UPDATE river_job SET state = 'available', scheduled_at = datetime('now', 'subsec'),
-		metadata = jsonb_patch(metadata, '{"hold_reason":null,"approved":["` + reason + `"]}')
-		WHERE kind = '` + kind + `' AND state = 'scheduled' AND metadata ->> '$.hold_reason' = '` + reason + `'`
-	if !strings.HasPrefix(database, "sqlite:") {
-		statement = `UPDATE river_job SET state = 'available', scheduled_at = now(),
-			metadata = (metadata - 'hold_reason') || '{"approved":["` + reason + `"]}'
-			WHERE kind = '` + kind + `' AND state = 'scheduled' AND metadata ->> 'hold_reason' = '` + reason + `'`
-	}
-	require.Eventually(t, func() bool {
-		result, err := db.ExecContext(t.Context(), statement)
-		require.NoError(t, err)
-		rows, err := result.RowsAffected()
-		require.NoError(t, err)
-		approved += int(rows)
-		return approved == want
-	}, 10*time.Second, 20*time.Millisecond)
+	w.bridge(t, 0, "deletions", "approve", strconv.FormatInt(w.deletion(t, externalID, "held").ID, 10))
 }
 
 // committed is how many customers Polar has deleted.
@@ -89,7 +61,7 @@ func TestAReplayedDeletionOfARecreatedCustomerNeverReachesDELETE(t *testing.T) {
 		require.True(t, w.polar.Exists("user_1"))
 		require.Contains(t, p.output(), `"reason":"recreated"`)
 
-		approve(t, database, "delete_customer", "recreated", 1)
+		w.approve(t, "user_1")
 		w.waitDeleted(t, []string{"user_1"}, 20*time.Second)
 	})
 }
@@ -102,7 +74,7 @@ func TestATeamsCustomerIsHeldUntilSomebodyApproves(t *testing.T) {
 	p.deliver(t, sign(t, "auth0", "evt_1", "user_1"), http.StatusAccepted)
 	p.waitMetric(t, held("auth0", "team"), 1, 20*time.Second)
 	require.Zero(t, w.deletes())
-	approve(t, w.database, "delete_customer", "team", 1)
+	w.approve(t, "user_1")
 	w.waitDeleted(t, []string{"user_1"}, 20*time.Second)
 }
 
@@ -268,16 +240,8 @@ func TestAGracePeriodIsWaitedForAndLeavesTimeToCancel(t *testing.T) {
 	for i, id := range ids {
 		p.deliver(t, sign(t, "clerk", fmt.Sprint("msg_", i), id), http.StatusAccepted)
 	}
-	db := handle(t, sqliteFile(w.database))
-	var cancelled int64
-	require.Eventually(t, func() bool {
-		result, err := db.ExecContext(t.Context(), `UPDATE river_job SET state = 'cancelled', finalized_at = datetime('now', 'subsec')
-			WHERE args ->> '$.event_id' = 'msg_1' AND state IN ('scheduled', 'available')`)
-		require.NoError(t, err)
-		cancelled, err = result.RowsAffected()
-		require.NoError(t, err)
-		return cancelled == 1
-	}, 4*time.Second, 50*time.Millisecond)
+	unwanted := strconv.FormatInt(w.deletion(t, ids[1], "waiting").ID, 10)
+	w.bridge(t, 0, "deletions", "cancel", unwanted, "--reason", "the user has changed their mind")
 	w.waitDeleted(t, ids[:1], 30*time.Second)
 	calls := w.polar.Journal()
 	require.GreaterOrEqual(t, calls[0].Time.Sub(began), 6*time.Second-50*time.Millisecond)
