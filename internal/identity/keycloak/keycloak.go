@@ -69,6 +69,7 @@ type envelope struct {
 	RealmName     string         `json:"realmName"`
 	ResourceType  string         `json:"resourceType"`
 	OperationType string         `json:"operationType"`
+	ResourcePath  jsontext.Value `json:"resourcePath"`
 	Error         jsontext.Value `json:"error"`
 	Details       jsontext.Value `json:"details"`
 }
@@ -91,9 +92,11 @@ func (p *Provider) Receive(h http.Header, body []byte) (event.Delivery, error) {
 		return provider.Ignored(eventID, event.IgnoreOtherType), nil
 	case p.realm != "" && e.RealmName != p.realm:
 		return provider.Ignored(eventID, event.IgnoreOtherInstance), nil
+	case e.Type == byAdmin && e.subject() == partOfUser:
+		return provider.Ignored(eventID, event.IgnoreOtherType), nil
 	}
-	if at == idAdmin {
-		id = id.Agreed(payload.Find(e.Details, "/userId"))
+	if e.Type == byAdmin {
+		id = e.agreed(id)
 	}
 	return provider.One(p.Deletion(eventID, id, e.Time)), nil
 }
@@ -110,7 +113,7 @@ func whereID(body []byte) jsontext.Pointer {
 // deleted says whether a user was deleted and no error stood in the way; the
 // names of users' own failures end in _ERROR and so differ.
 func (e envelope) deleted() bool {
-	if none := len(e.Error) == 0 || e.Error.Kind() == jsontext.KindNull || string(e.Error) == `""`; !none {
+	if !absent(e.Error) {
 		return false
 	}
 	return e.Type == byUser || e.Type == byAdmin &&

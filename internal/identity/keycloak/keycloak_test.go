@@ -92,6 +92,57 @@ func TestWhichIDIsTaken(t *testing.T) {
 	}
 }
 
+// An admin who removes a part of a user causes an event of the same type.
+func TestWhatTheResourcePathIsAbout(t *testing.T) {
+	t.Parallel()
+	const event = `"uid":"u","type":"admin.USER-DELETE","resourceType":"USER","operationType":"DELETE","authDetails":{"userId":"actor"}`
+	for name, members := range map[string]string{
+		"a link to a sign-in provider":           `"resourcePath":"users/a/federated-identity/google","resourceId":"google","details":{}`,
+		"a link, in versions without resourceId": `"resourcePath":"users/a/federated-identity/google","details":{}`,
+		"a link that names the user in details":  `"resourcePath":"users/a/federated-identity/google","details":{"userId":"a"}`,
+		"a link whose alias is the user's id":    `"resourcePath":"users/a/federated-identity/a","resourceId":"a"`,
+		"a verifiable credential":                `"resourcePath":"users/a/vc/credentials/card","resourceId":"card"`,
+		"a part with a slash around it":          `"resourcePath":"/users/a/consents/app/","resourceId":"app"`,
+		"a part of a SCIM user":                  `"resourcePath":"scim/v2/Users/a/emails","resourceId":"emails"`,
+		"a user who is called users":             `"resourcePath":"users/users/consents/app","resourceId":"app"`,
+	} {
+		t.Run(name+" is ignored", func(t *testing.T) {
+			t.Parallel()
+			require.Empty(t, deliver(t, `{`+event+`,`+members+`}`).Deletions)
+		})
+	}
+	for name, members := range map[string]string{
+		"a user":              `"resourcePath":"users/a","resourceId":"a"`,
+		"a user between /":    `"resourcePath":"/users/a/","resourceId":"a"`,
+		"a SCIM user":         `"resourcePath":"scim/v2/Users/a","resourceId":"a"`,
+		"a user of no path":   `"resourceId":"a"`,
+		"a user of null":      `"resourcePath":null,"resourceId":"a"`,
+		"a user of no text":   `"resourcePath":"","resourceId":"a"`,
+		"a user in details":   `"resourcePath":"users/a","details":{"userId":"a"}`,
+		"a user called users": `"resourcePath":"users/users","resourceId":"users"`,
+	} {
+		t.Run(name+" is deleted", func(t *testing.T) {
+			t.Parallel()
+			require.Contains(t, []string{"a", "users"}, receive(t, `{`+event+`,`+members+`}`).ExternalID)
+		})
+	}
+	for name, members := range map[string]string{
+		"another user than resourceId": `"resourcePath":"users/b","resourceId":"a"`,
+		"nothing that is known":        `"resourcePath":"organizations/o/members/a","resourceId":"a"`,
+		"users of something else":      `"resourcePath":"blocked/users/a","resourceId":"a"`,
+		"all users":                    `"resourcePath":"users","resourceId":"a"`,
+		"a number":                     `"resourcePath":5,"resourceId":"a"`,
+		"a user, without the id":       `"resourcePath":"users/a"`,
+	} {
+		t.Run(name+" is held", func(t *testing.T) {
+			t.Parallel()
+			d := receive(t, `{`+event+`,`+members+`}`)
+			require.Empty(t, d.ExternalID)
+			require.NotEmpty(t, d.UnusableID)
+		})
+	}
+}
+
 func TestAnEventWithoutAUIDIsKnownByItsBody(t *testing.T) {
 	t.Parallel()
 	for _, uid := range []string{`null`, `5`, `""`} {
@@ -182,9 +233,19 @@ func malformed() []identitytest.Case {
 // receive returns the only deletion in an authentic body.
 func receive(t *testing.T, body string) event.Deletion {
 	t.Helper()
+	d := deliver(t, body)
+	require.Len(t, d.Deletions, 1)
+	return d.Deletions[0]
+}
+
+// deliver returns what an authentic body says.
+func deliver(t *testing.T, body string) event.Delivery {
+	t.Helper()
 	p, err := keycloak.New(provider.Settings{Secrets: func() []string { return []string{secret} }})
 	require.NoError(t, err)
 	h, err := sig.PlainHMACHeader(header, secret, []byte(body))
 	require.NoError(t, err)
-	return identitytest.Only(t, p, h, []byte(body))
+	d, err := p.Receive(h, []byte(body))
+	require.NoError(t, err)
+	return d
 }

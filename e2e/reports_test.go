@@ -1,0 +1,91 @@
+package e2e_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/polar-bridge/polar-bridge/internal/identity"
+	"github.com/polar-bridge/polar-bridge/polar/polartest"
+)
+
+// What becomes of a delivery.
+const (
+	isDeleted = "deleted"
+	isHeld    = "held"
+	isIgnored = "ignored"
+	isRefused = "malformed" // 400
+)
+
+// reported is a delivery as somebody described it in public or as a provider's
+// source makes it, and the right outcome. In body, GONE is an id of a customer;
+// LIVES and ALIAS are those of two others, who must stay.
+type reported struct {
+	provider, name, body, outcome string
+}
+
+// What a provider has been seen to send becomes what it means, in the real
+// program, one process for each provider.
+func TestReportedDeliveries(t *testing.T) {
+	t.Parallel()
+	cases := map[string][]reported{}
+	for _, r := range reportedDeliveries() {
+		cases[r.provider] = append(cases[r.provider], r)
+	}
+	for _, e := range identity.Entries() {
+		reports := cases[e.Name]
+		if len(reports) == 0 {
+			continue
+		}
+		t.Run(e.Name, func(t *testing.T) {
+			t.Parallel()
+			playReports(t, e, reports)
+		})
+	}
+}
+
+func playReports(t *testing.T, e identity.Entry, reports []reported) {
+	t.Helper()
+	s := senderOf(t, e)
+	w := newProviderWorld(t, e, s)
+	for _, id := range []string{"LIVES", "ALIAS"} {
+		w.polar.AddCustomer(polartest.Customer{ExternalID: id, CreatedAt: longAgo()})
+	}
+	var leave []string
+	for _, r := range reports {
+		w.polar.AddCustomer(polartest.Customer{ExternalID: r.user(), CreatedAt: longAgo()})
+		if r.outcome == isDeleted {
+			leave = append(leave, r.user())
+		}
+	}
+	p := w.start(t)
+	outcomes := map[string]int{}
+	for _, r := range reports {
+		header, body := s.sign(t, s.secret, time.Now(), []byte(strings.ReplaceAll(r.body, "GONE", r.user())))
+		status, answer := p.post(t.Context(), http.DefaultClient, delivery{e.Name, header, body})
+		require.Equal(t, r.outcome == isRefused, status == http.StatusBadRequest, "%s: %d %s", r.name, status, answer)
+		require.Contains(t, []int{http.StatusOK, http.StatusAccepted, http.StatusBadRequest}, status, "%s: %s", r.name, answer)
+		outcomes[r.outcome]++
+	}
+	w.waitDeleted(t, leave, 30*time.Second)
+	for outcome, n := range map[string]int{
+		"accepted": outcomes[isDeleted] + outcomes[isHeld], "ignored": outcomes[isIgnored], "malformed": outcomes[isRefused], "duplicate": 0,
+	} {
+		p.waitMetric(t, fmt.Sprintf(`polar_bridge_webhooks_total{outcome=%q,provider=%q}`, outcome, e.Name), float64(n), 10*time.Second)
+	}
+	p.waitMetric(t, fmt.Sprintf(`polar_bridge_deletions_held_total{provider=%q,reason="unusable_id"}`, e.Name), float64(outcomes[isHeld]), 10*time.Second)
+	require.Equal(t, len(leave), w.deletes(), "%+v", w.polar.Journal())
+	for _, id := range []string{"LIVES", "ALIAS"} {
+		require.True(t, w.polar.Exists(id), id)
+	}
+	for _, r := range reports {
+		require.Equal(t, r.outcome != isDeleted, w.polar.Exists(r.user()), r.name)
+	}
+}
+
+// user is an id of this case's own.
+func (r reported) user() string { return "user: " + strings.ReplaceAll(r.name, "/", " ") }
