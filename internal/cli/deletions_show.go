@@ -58,7 +58,7 @@ func describe(r queue.Record) [][2]string {
 	add("event id", visible(r.EventID))
 	add("user id", visible(r.UserID))
 	add("external id", shownID(r))
-	add("occurred", at(r.OccurredAt))
+	add("occurred", occurred(r))
 	add("received", at(r.ReceivedAt))
 	add("next try", at(r.NextTryAt))
 	add("held since", at(r.HeldAt))
@@ -94,6 +94,15 @@ func describe(r queue.Record) [][2]string {
 		add("action", text)
 	}
 	return lines
+}
+
+// occurred says when it happened, or that nobody knows: then a customer who is
+// found is held as recreated.
+func occurred(r queue.Record) string {
+	if r.OccurredAt.IsZero() {
+		return "unknown: the event has a time that cannot be read"
+	}
+	return at(r.OccurredAt)
 }
 
 // number is "" when it is not known.

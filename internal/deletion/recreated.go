@@ -14,14 +14,23 @@ import (
 // guard; who signs up and deletes the account within a few seconds is a test.
 const clocksDiffer = 5 * time.Second
 
-var errRecreated = errors.New("the customer was created after the user was deleted")
+var (
+	errRecreated = errors.New("the customer was created after the user was deleted")
+	errUntimed   = errors.New("the event's time cannot be read, so the customer may have been created after the user was deleted")
+)
 
 // recreated holds the deletion of a customer who did not exist yet when the
 // event happened: a late or replayed event must not end a new subscription.
+// When nobody knows when it happened, every customer may be such a one.
 func (d *Deleter) recreated(_ context.Context, a event.Attempt, seen sighting) error {
-	older := !seen.customer.CreatedAt.After(a.OccurredAt.Add(clocksDiffer))
-	if !d.options.HoldRecreated || !seen.found() || older || a.Approves(event.HoldRecreated) {
+	if !d.options.HoldRecreated || !seen.found() || a.Approves(event.HoldRecreated) {
 		return nil
 	}
-	return held(event.HoldRecreated, errRecreated)
+	switch {
+	case a.OccurredAt.IsZero():
+		return held(event.HoldRecreated, errUntimed)
+	case seen.customer.CreatedAt.After(a.OccurredAt.Add(clocksDiffer)):
+		return held(event.HoldRecreated, errRecreated)
+	}
+	return nil
 }

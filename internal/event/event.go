@@ -28,7 +28,8 @@ type Deletion struct {
 	// UnusableID is set when the event is authentic but its id cannot name a
 	// customer: the offending value, quoted and cut by QuoteID.
 	UnusableID string
-	// OccurredAt is when the provider says it happened, bounded by Occurred.
+	// OccurredAt is when the provider says it happened, see Occurred; ReceivedAt
+	// when it says nothing about it, and zero when nobody can tell what it says.
 	OccurredAt time.Time
 	// ReceivedAt is when the webhook arrived here.
 	ReceivedAt time.Time

@@ -2,30 +2,25 @@ package event
 
 import "time"
 
-// How far a provider's clock is believed: further away the arrival counts.
-const (
-	maxPast   = 35 * 24 * time.Hour
-	maxFuture = 5 * time.Minute
-)
+// maxFuture is how far ahead of ours a provider's clock is believed.
+const maxFuture = 5 * time.Minute
 
-// millisecondsFrom is the number from which a UNIX time is in milliseconds:
-// as seconds it would lie in the year 5138.
-const millisecondsFrom = 100_000_000_000
+// firstYear is before any deletion that a provider can tell of: a time that lies
+// earlier is an empty value or one in another unit.
+const firstYear = 2015
 
-// Occurred returns claimed when it lies between 35 days before and 5 minutes
-// after received, else received.
-func Occurred(claimed, received time.Time) time.Time {
-	if claimed.Before(received.Add(-maxPast)) || claimed.After(received.Add(maxFuture)) {
-		return received
+// Occurred returns when a provider says that something happened, however long
+// ago: Svix keeps messages for 90 days and signs them anew when it resends them.
+// More than 5 minutes after received counts as received. ok is false when claimed
+// lies before 2015 and so says nothing.
+//
+// https://docs.svix.com/retention
+func Occurred(claimed, received time.Time) (at time.Time, ok bool) {
+	if claimed.UTC().Year() < firstYear {
+		return time.Time{}, false
 	}
-	return claimed
-}
-
-// UnixTime reads a UNIX time in seconds or milliseconds, told apart by size.
-// Clerk's documentation and samples show both.
-func UnixTime(n int64) time.Time {
-	if n >= millisecondsFrom || n <= -millisecondsFrom {
-		return time.UnixMilli(n)
+	if claimed.After(received.Add(maxFuture)) {
+		return received, true
 	}
-	return time.Unix(n, 0)
+	return claimed.UTC(), true
 }

@@ -80,7 +80,8 @@ type envelope struct {
 // may be an integer, and previous_object, which is not the user that went.
 type data struct {
 	Object struct {
-		UserID jsontext.Value `json:"user_id"`
+		UserID    jsontext.Value `json:"user_id"`
+		DeletedAt jsontext.Value `json:"deleted_at"`
 	} `json:"object"`
 }
 
@@ -107,7 +108,7 @@ func (p *Provider) Receive(h http.Header, body []byte) (event.Delivery, error) {
 	if err := payload.Member(e.Data, &user); err != nil {
 		return event.Delivery{}, err
 	}
-	d := p.Deletion(eventID, id, e.Time)
+	d := p.Deletion(eventID, id, e.Time, user.Object.DeletedAt)
 	if p.idField != idUser {
 		if id.Absent() {
 			return provider.Ignored(eventID, event.IgnoreNoExternalID), nil

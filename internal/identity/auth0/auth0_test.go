@@ -80,6 +80,19 @@ func TestArrayElementsInMetadata(t *testing.T) {
 	require.Equal(t, "b", d.ExternalID)
 }
 
+// The event's time and the user's deletion say the same; either may be missing.
+func TestTheDeletedUserTellsTheTimeToo(t *testing.T) {
+	t.Parallel()
+	for _, event := range []string{
+		`{"type":"user.deleted","data":{"object":{"user_id":"a","deleted_at":"2026-08-01T09:30:00Z"}}}`,
+		`{"type":"user.deleted","time":null,"data":{"object":{"user_id":"a","deleted_at":"2026-08-01T09:30:00Z"}}}`,
+		`{"type":"user.deleted","time":"2026-08-01T09:30:00Z","data":{"object":{"user_id":"a","deleted_at":{}}}}`,
+		`{"type":"user.deleted","time":"2026-08-01T09:31:00Z","data":{"object":{"user_id":"a","deleted_at":"2026-08-01T09:30:00Z"}}}`,
+	} {
+		require.Equal(t, time.Date(2026, 8, 1, 9, 30, 0, 0, time.UTC), receive(t, "", event).OccurredAt, event)
+	}
+}
+
 func TestEventIDs(t *testing.T) {
 	t.Parallel()
 	const rest = `"type":"user.deleted","data":{"object":{"user_id":"a"}}}`

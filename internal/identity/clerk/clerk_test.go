@@ -112,28 +112,3 @@ func TestUserIDIsKeptBesideTheExternalID(t *testing.T) {
 		require.Equal(t, want, d.UserID)
 	}
 }
-
-func TestTimestampOfAnyForm(t *testing.T) {
-	t.Parallel()
-	now := time.Now().UTC().Truncate(time.Second)
-	tests := map[string]time.Time{
-		now.Format(`"2006-01-02T15:04:05Z"`):                              now,
-		now.In(time.FixedZone("", 7200)).Format(`"` + time.RFC3339 + `"`): now,
-		`"yesterday"`:          {},
-		`1.5`:                  {},
-		`1e9`:                  {},
-		`1661861640`:           {}, // too long ago
-		`-1`:                   {},
-		`99999999999999999999`: {},
-		`{}`:                   {},
-		`null`:                 {},
-		now.Add(-time.Hour).Format(`"` + time.RFC3339 + `"`): now.Add(-time.Hour),
-	}
-	for raw, want := range tests {
-		d := receive(t, "", `{"type":"user.deleted","timestamp":`+raw+`,"data":{"object":"user","deleted":true,"id":"a"}}`)
-		if want.IsZero() {
-			want = d.ReceivedAt
-		}
-		require.Equal(t, want, d.OccurredAt, raw)
-	}
-}

@@ -67,10 +67,11 @@ func (p *Provider) Acknowledge(event.Receipt) (status int, body []byte) { return
 
 // claims are those of an event. The header webhook-id is not signed and not read.
 type claims struct {
-	Type      string         `json:"type"`
-	EventID   string         `json:"event_id"`
-	Timestamp jsontext.Value `json:"timestamp"`
-	Data      jsontext.Value `json:"data"`
+	Type           string         `json:"type"`
+	EventID        string         `json:"event_id"`
+	EventTimestamp jsontext.Value `json:"event_timestamp"` // in newer documentation
+	Timestamp      jsontext.Value `json:"timestamp"`
+	Data           jsontext.Value `json:"data"`
 
 	// What access and ID tokens have and events have not.
 	Subject         jsontext.Value `json:"sub"`
@@ -116,5 +117,5 @@ func (p *Provider) Receive(h http.Header, body []byte) (event.Delivery, error) {
 	if err := payload.Member(c.Data, new(data)); err != nil {
 		return event.Delivery{}, err
 	}
-	return provider.One(p.Deletion(eventID, id, c.Timestamp)), nil
+	return provider.One(p.Deletion(eventID, id, c.EventTimestamp, c.Timestamp)), nil
 }

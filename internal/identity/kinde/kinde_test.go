@@ -87,6 +87,22 @@ func TestTheEventIDIsTheClaim(t *testing.T) {
 	require.Equal(t, "kp_1", d.Deletions[0].UserID)
 }
 
+// Newer documentation has event_timestamp beside timestamp, which may be that of
+// the message.
+func TestTheTimeIsThatOfTheEvent(t *testing.T) {
+	t.Parallel()
+	all := newIssuers(t)
+	for _, changes := range []map[string]any{
+		{"event_timestamp": "2026-08-01T19:30:00.5+10:00", "timestamp": "2026-11-01T09:30:00Z"},
+		{"event_timestamp": "2026-08-01T19:30:00.5+10:00", "timestamp": nil},
+		{"event_timestamp": "?", "timestamp": "2026-08-01T19:30:00.5+10:00"},
+	} {
+		d, err := receive(t, all, claims(t, changes))
+		require.NoError(t, err)
+		require.Equal(t, time.Date(2026, 8, 1, 9, 30, 0, 500_000_000, time.UTC), d.Deletions[0].OccurredAt, "%v", changes)
+	}
+}
+
 func TestMediaTypeMayHaveParametersAndNothingElse(t *testing.T) {
 	t.Parallel()
 	p, err := newIssuers(t).open(provider.Settings{Secrets: func() []string { return []string{issuer} }})

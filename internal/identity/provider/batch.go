@@ -37,7 +37,7 @@ func (b *Batch) Unreadable(raw jsontext.Value, shown string) error {
 	if b.unreadable++; b.unreadable > maxUnreadable {
 		return b.Broken()
 	}
-	b.Add(b.endpoint.Deletion(payload.EventID("", raw), payload.Nobody(shown), nil))
+	b.Add(b.endpoint.Deletion(payload.EventID("", raw), payload.Nobody(shown)))
 	return nil
 }
 

@@ -35,15 +35,15 @@ func (e Endpoint) MaxBody() int64 { return e.maxBody }
 func (e Endpoint) CheckHeader(h http.Header) error { return e.checkHeader(h) }
 
 // Deletion returns the deletion of the user with the id, which arrives now. The
-// id is Polar's external id as well. occurred is the provider's time, nil when
-// it tells none.
-func (e Endpoint) Deletion(eventID string, id payload.ID, occurred jsontext.Value) event.Deletion {
+// id is Polar's external id as well. occurred are the members in which the
+// provider says when it happened; a nil one is absent.
+func (e Endpoint) Deletion(eventID string, id payload.ID, occurred ...jsontext.Value) event.Deletion {
 	received := e.now().UTC()
 	return id.Into(event.Deletion{
 		Provider:   e.name,
 		EventID:    eventID,
 		UserID:     id.Usable(),
-		OccurredAt: payload.Occurred(occurred, received),
+		OccurredAt: payload.Occurred(received, occurred...),
 		ReceivedAt: received,
 	})
 }

@@ -69,5 +69,5 @@ func (p *Provider) Receive(h http.Header, body []byte) (event.Delivery, error) {
 	if c.Type != "DELETE" || c.Schema != "auth" || c.Table != "users" {
 		return provider.Ignored(eventID, event.IgnoreOtherType), nil
 	}
-	return provider.One(p.Deletion(eventID, id, nil)), nil
+	return provider.One(p.Deletion(eventID, id)), nil
 }
