@@ -70,13 +70,14 @@ const (
 	HoldMassDeletion  = "mass_deletion"
 	HoldUserExists    = "user_exists"
 	HoldResurrected   = "resurrected"
+	HoldConflict      = "conflict"
 )
 
 // HoldReasons lists why a deletion may be held.
 func HoldReasons() []string {
 	return []string{
 		HoldUnusableID, HoldUnaddressable, HoldRejected, HoldUnexpected, HoldExhausted,
-		HoldTeam, HoldRecreated, HoldMassDeletion, HoldUserExists, HoldResurrected,
+		HoldTeam, HoldRecreated, HoldMassDeletion, HoldUserExists, HoldResurrected, HoldConflict,
 	}
 }
 

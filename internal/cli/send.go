@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -23,7 +25,7 @@ type sendCommand struct {
 	Provider   string `arg:"" optional:"" help:"Whose webhook to send: clerk, auth0 or any other that --list shows."`
 	List       bool   `name:"list" help:"List the providers and the setting with the secret of each."`
 	URL        string `name:"url" default:"http://127.0.0.1:8080" placeholder:"URL" help:"The server's address, without /webhooks. Anything but loopback needs --yes."`
-	ExternalID string `name:"external-id" placeholder:"ID" help:"Whose deletion to send. By default polar-bridge-test- and a random text; any other needs --yes, because its customer will be deleted."`
+	ExternalID string `name:"external-id" placeholder:"ID" help:"Whose deletion to send. By default polar-bridge-test- and a digest of the event's id; any other needs --yes, because its customer will be deleted."`
 	EventID    string `name:"event-id" placeholder:"ID" help:"The event's id; by default a random one. Send one twice to see the repeat recognised."`
 	Yes        bool   `name:"yes" help:"Really send it."`
 	JSON       bool   `name:"json" help:"Print JSON."`
@@ -66,11 +68,11 @@ func (c *sendCommand) Run(ctx context.Context, env *Env, loader *config.Loader) 
 	if err := c.consent(); err != nil {
 		return err
 	}
-	if c.ExternalID == "" {
-		c.ExternalID = testPrefix + strings.ToLower(rand.Text())
-	}
 	if c.EventID == "" {
 		c.EventID = "evt_" + rand.Text()
+	}
+	if c.ExternalID == "" {
+		c.ExternalID = testUser(c.EventID)
 	}
 	key, stop, err := signingKey(ctx, entry, settings)
 	if err != nil {
@@ -90,6 +92,14 @@ func (c *sendCommand) Run(ctx context.Context, env *Env, loader *config.Loader) 
 		return err
 	}
 	return c.print(env, s)
+}
+
+// testUser is whom an event is about by default: the same one when the event is
+// sent again, else it would be no repeat.
+func testUser(eventID string) string {
+	const enough = 12
+	digest := sha256.Sum256([]byte(eventID))
+	return testPrefix + hex.EncodeToString(digest[:enough])
 }
 
 // first returns the first of the types that the server takes, "" for the usual one.

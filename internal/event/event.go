@@ -185,12 +185,13 @@ const (
 	HoldMassDeletion  HoldReason = "mass_deletion" // more were deleted within an hour than is usual
 	HoldUserExists    HoldReason = "user_exists"   // the identity provider says that the user still exists
 	HoldResurrected   HoldReason = "resurrected"   // a customer with the same id was found after the deletion
+	HoldConflict      HoldReason = "conflict"      // a repeat of the event names another user
 )
 
 // HoldReasons lists every HoldReason.
 func HoldReasons() []HoldReason {
 	return []HoldReason{
 		HoldUnusableID, HoldUnaddressable, HoldRejected, HoldUnexpected, HoldExhausted,
-		HoldTeam, HoldRecreated, HoldMassDeletion, HoldUserExists, HoldResurrected,
+		HoldTeam, HoldRecreated, HoldMassDeletion, HoldUserExists, HoldResurrected, HoldConflict,
 	}
 }

@@ -31,9 +31,6 @@ const (
 	acceptChunk = 100
 )
 
-// key is the idempotency key.
-type key struct{ provider, eventID string }
-
 // request is what one caller stores, on its way through the committer: the
 // deletions of a webhook, or a worker's job.
 type request struct {
@@ -155,9 +152,9 @@ func (q *Queue) commitWithin(ctx context.Context, batch []*request) {
 		return
 	}
 	tx, err := begin(ctx, q.options.DB)
-	var fresh map[key]bool
+	var known ledger
 	if err == nil {
-		fresh, err = q.insert(ctx, tx, batch)
+		known, err = q.insert(ctx, tx, batch)
 	}
 	if err != nil && len(batch) > 1 && ctx.Err() == nil {
 		middle := len(batch) / 2
@@ -170,7 +167,7 @@ func (q *Queue) commitWithin(ctx context.Context, batch []*request) {
 			r.done <- result{err: notTaken(err)}
 			continue
 		}
-		r.done <- result{receipt: q.receipt(r.deletions, fresh)}
+		r.done <- result{receipt: q.receipt(r.deletions, known)}
 	}
 }
 
@@ -203,8 +200,8 @@ func begin(ctx context.Context, db *sql.DB) (*sql.Tx, error) {
 	}
 }
 
-// insert stores the batch in tx and returns which keys were new.
-func (q *Queue) insert(ctx context.Context, tx *sql.Tx, batch []*request) (fresh map[key]bool, err error) {
+// insert stores the batch in tx and returns what was new.
+func (q *Queue) insert(ctx context.Context, tx *sql.Tx, batch []*request) (known ledger, err error) {
 	defer func() { _ = tx.Rollback() }() // after a commit it does nothing
 	var deletions []event.Deletion
 	var jobs []river.InsertManyParams
@@ -214,14 +211,14 @@ func (q *Queue) insert(ctx context.Context, tx *sql.Tx, batch []*request) (fresh
 			jobs = append(jobs, *r.job)
 		}
 	}
-	fresh, err = insertMany(ctx, q.client, tx, deletions, insertOptions{dryRun: q.options.DryRun, now: q.options.Now(), beside: jobs})
+	known, err = insertMany(ctx, q.client, tx, deletions, insertOptions{dryRun: q.options.DryRun, now: q.options.Now(), beside: jobs})
 	if err != nil {
-		return nil, err
+		return ledger{}, err
 	}
 	if err := tx.Commit(); err != nil {
-		return nil, fmt.Errorf("commit: %w", err)
+		return ledger{}, fmt.Errorf("commit: %w", err)
 	}
-	return fresh, nil
+	return known, nil
 }
 
 // insertOptions say how deletions are stored, and what beside them.
@@ -231,47 +228,63 @@ type insertOptions struct {
 	beside []river.InsertManyParams
 }
 
-// insertMany stores the deletions in tx and returns which keys were new. A key
-// that stands twice goes in once: one statement may not meet itself.
-func insertMany(ctx context.Context, client *river.Client[*sql.Tx], tx *sql.Tx, deletions []event.Deletion, o insertOptions) (map[key]bool, error) {
-	fresh := map[key]bool{}
-	var keys []key
+// insertMany stores the deletions in tx and returns what was new. A repeat goes
+// in once, because one statement may not meet itself; those that name another
+// user than the first go in with a second statement, which only they cost.
+func insertMany(ctx context.Context, client *river.Client[*sql.Tx], tx *sql.Tx, deletions []event.Deletion, o insertOptions) (ledger, error) {
+	known := newLedger(len(deletions))
+	var firsts []key
 	var params []river.InsertManyParams
 	for _, d := range deletions {
-		k := key{d.Provider, d.EventID}
-		if _, seen := fresh[k]; seen {
-			continue
+		if k, first := known.first(d); first {
+			firsts = append(firsts, k)
+			params = append(params, insertion(d, "", o.dryRun, o.now))
 		}
-		fresh[k] = false
-		keys = append(keys, k)
-		params = append(params, insertion(d, o.dryRun, o.now))
 	}
 	inserted, err := client.InsertManyTx(ctx, tx, append(params, o.beside...))
 	if err != nil {
-		return nil, fmt.Errorf("insert: %w", err)
+		return ledger{}, fmt.Errorf("insert: %w", err)
 	}
-	for i, k := range keys {
-		fresh[k] = !inserted[i].UniqueSkippedAsDuplicate
+	for i, k := range firsts {
+		if inserted[i].UniqueSkippedAsDuplicate {
+			known.stored(k, inserted[i].Job)
+		}
 	}
-	return fresh, nil
+	var conflicts []key
+	params = nil
+	for _, d := range deletions {
+		if k, first := known.conflict(d); first {
+			conflicts = append(conflicts, k)
+			params = append(params, insertion(d, k.variant, o.dryRun, o.now))
+		}
+	}
+	if len(conflicts) == 0 {
+		return known, nil
+	}
+	inserted, err = client.InsertManyTx(ctx, tx, params)
+	if err != nil {
+		return ledger{}, fmt.Errorf("insert conflicting repeats: %w", err)
+	}
+	for i, k := range conflicts {
+		known.fresh[k] = !inserted[i].UniqueSkippedAsDuplicate
+	}
+	return known, nil
 }
 
-// receipt counts one request's deletions. The first request with a key claims
-// it, so that a repeat in the same batch is a duplicate.
-func (q *Queue) receipt(deletions []event.Deletion, fresh map[key]bool) event.Receipt {
+// receipt counts one request's deletions.
+func (q *Queue) receipt(deletions []event.Deletion, known ledger) event.Receipt {
 	var r event.Receipt
 	for _, d := range deletions {
-		k := key{d.Provider, d.EventID}
-		if !fresh[k] {
+		reason, fresh := known.claim(d)
+		if !fresh {
 			r.Duplicates++
 			continue
 		}
-		fresh[k] = false
 		r.Accepted++
-		if d.UnusableID != "" {
+		if reason != "" {
 			r.Held++
-			q.options.Metrics.DeletionHeld(d.Provider, string(event.HoldUnusableID))
-			q.options.Logger.Error("deletion held", append(q.options.fields(d), zap.String("reason", string(event.HoldUnusableID)))...)
+			q.options.Metrics.DeletionHeld(d.Provider, string(reason))
+			q.options.Logger.Error("deletion held", append(q.options.fields(d), zap.String("reason", string(reason)))...)
 		}
 	}
 	return r

@@ -232,3 +232,65 @@ func TestNothingToStoreIsStoredAtOnce(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, receipt)
 }
+
+func TestConflictingRepeats(t *testing.T) {
+	t.Parallel()
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		h, d := start(t, db, deleted), operator(t, db)
+		h.accept(t, deletion("e1", "u1"), unusable("e2"))
+		h.waitState(t, "e1", "completed")
+
+		t.Run("the same user once more is a duplicate, also when the id is unusable", func(t *testing.T) { //nolint:paralleltest // one step after the other
+			receipt, err := h.Accept(t.Context(), []event.Deletion{deletion("e1", "u1"), unusable("e2")})
+			require.NoError(t, err)
+			require.Equal(t, event.Receipt{Duplicates: 2}, receipt)
+		})
+		t.Run("a repeat whose id names nobody is held for that", func(t *testing.T) { //nolint:paralleltest // one step after the other
+			receipt, err := h.Accept(t.Context(), []event.Deletion{unusable("e1")})
+			require.NoError(t, err)
+			require.Equal(t, event.Receipt{Accepted: 1, Held: 1}, receipt)
+			found := 0
+			for r, err := range d.List(t.Context(), queue.Filter{State: queue.StateHeld, Reason: event.HoldUnusableID}) {
+				require.NoError(t, err)
+				require.Equal(t, unusable("").UnusableID, r.UnusableID)
+				found++
+			}
+			require.Equal(t, 2, found)
+		})
+		t.Run("an operator's command tells them apart as well", func(t *testing.T) { //nolint:paralleltest // one step after the other
+			accept := d.Acceptor(false).Accept
+			receipt, err := accept(t.Context(), []event.Deletion{deletion("e1", "u1"), deletion("e1", "u2"), deletion("e1", "u2")})
+			require.NoError(t, err)
+			require.Equal(t, event.Receipt{Accepted: 1, Held: 1, Duplicates: 2}, receipt)
+		})
+		t.Run("whom a forgotten event named is not known, so its repeats are duplicates", func(t *testing.T) {
+			n, err := d.Forget(t.Context(), "u1")
+			require.NoError(t, err)
+			require.Equal(t, 1, n)
+			receipt, err := h.Accept(t.Context(), []event.Deletion{deletion("e1", "u1")})
+			require.NoError(t, err)
+			require.Equal(t, event.Receipt{Duplicates: 1}, receipt)
+		})
+		attempts, _ := h.applier.seen()
+		require.Len(t, attempts, 1, "nothing held was tried")
+	})
+}
+
+func TestAnApprovedConflict(t *testing.T) {
+	t.Parallel()
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		v := &verifier{verify: gone}
+		h, d := start(t, db, deletedAda, verifying(v, time.Millisecond)), operator(t, db)
+		h.accept(t, deletion("e1", "u1"), deletion("e1", "u2"))
+		held := d.list(t, queue.Filter{State: queue.StateHeld})
+		require.Len(t, held, 1)
+		require.NoError(t, d.Approve(t.Context(), held[0].ID))
+
+		t.Run("is carried out and verified for itself", func(t *testing.T) {
+			attempts := h.applier.wait(t, 2)
+			require.ElementsMatch(t, []string{"u1", "u2"}, []string{attempts[0].ExternalID, attempts[1].ExternalID})
+			attempts = v.wait(t, 2)
+			require.ElementsMatch(t, []string{"u1", "u2"}, []string{attempts[0].ExternalID, attempts[1].ExternalID})
+		})
+	})
+}

@@ -30,10 +30,14 @@ const reasonNewerArgs = "newer_version"
 // given up by its age, never by its count.
 const maxAttempts = 32767
 
-// args are a stored deletion. Provider and EventID are the idempotency key.
+// args are a stored deletion. Provider, EventID and Variant are the idempotency
+// key.
 type args struct {
-	Provider   string    `json:"provider"              river:"unique"`
-	EventID    string    `json:"event_id"              river:"unique"`
+	Provider string `json:"provider" river:"unique"`
+	EventID  string `json:"event_id" river:"unique"`
+	// Variant is a digest of the user, of a repeat that names another one than
+	// the first of its event did. River leaves an absent member out of the key.
+	Variant    string    `json:"variant,omitempty" river:"unique"`
 	UserID     string    `json:"user_id,omitempty"`
 	ExternalID string    `json:"external_id,omitempty"`
 	UnusableID string    `json:"unusable_id,omitempty"`
@@ -83,11 +87,11 @@ func (a *args) deletion() event.Deletion {
 	}
 }
 
-// insertion turns a deletion into the parameters of its job. One whose id is
-// unusable is stored as held from the first moment on.
-func insertion(d event.Deletion, dryRun bool, now time.Time) river.InsertManyParams {
+// insertion turns a deletion into the parameters of its job. One that a human
+// has to decide about is stored as held from the first moment on.
+func insertion(d event.Deletion, variant string, dryRun bool, now time.Time) river.InsertManyParams {
 	stored := args{
-		Provider: d.Provider, EventID: d.EventID,
+		Provider: d.Provider, EventID: d.EventID, Variant: variant,
 		UserID: d.UserID, ExternalID: d.ExternalID, UnusableID: d.UnusableID,
 		OccurredAt: d.OccurredAt.UTC(), ReceivedAt: d.ReceivedAt.UTC(), Version: argsVersion,
 	}
@@ -96,9 +100,9 @@ func insertion(d event.Deletion, dryRun bool, now time.Time) river.InsertManyPar
 		MaxAttempts: maxAttempts,
 		UniqueOpts:  river.UniqueOpts{ByArgs: true, ByState: rivertype.JobStates()},
 	}
-	if d.UnusableID != "" {
+	if reason := heldFromTheStart(d, variant); reason != "" {
 		options.ScheduledAt = now.Add(heldFor)
-		options.Metadata = heldMetadata(event.HoldUnusableID, now)
+		options.Metadata = heldMetadata(reason, now)
 	}
 	if dryRun {
 		options.Queue = queueDryRun

@@ -51,7 +51,12 @@ func (o *Operator) Retry(ctx context.Context, id int64) error {
 		case j.finished():
 			return 0, Action{}, refused(id, "it is %s, and a finished deletion is never tried again", j.stateInWords())
 		case j.held():
-			return changeWaiting, Action{Action: "retry", Reason: release(m)}, nil
+			reason := release(m)
+			if reason == string(event.HoldConflict) {
+				return 0, Action{}, refused(id, "it is held as %s: its event had named another user before, and no guard can find out which of them left; "+
+					"approve it, which makes it an event of its own, or cancel it", reason)
+			}
+			return changeWaiting, Action{Action: "retry", Reason: reason}, nil
 		case j.state == string(rivertype.JobStateAvailable):
 			return changeNote, Action{Action: "retry"}, nil // due already
 		}

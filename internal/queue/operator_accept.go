@@ -27,22 +27,24 @@ func (o *Operator) Acceptor(dryRun bool) Acceptor { return Acceptor{o, dryRun} }
 func (a Acceptor) Accept(ctx context.Context, deletions []event.Deletion) (event.Receipt, error) {
 	var total event.Receipt
 	for chunk := range slices.Chunk(deletions, acceptChunk) {
-		var fresh map[key]bool
+		var known ledger
 		err := a.operator.transact(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
-			fresh, err = insertMany(ctx, a.operator.client, tx, chunk, insertOptions{dryRun: a.dryRun, now: a.operator.options.Now()})
+			known, err = insertMany(ctx, a.operator.client, tx, chunk, insertOptions{dryRun: a.dryRun, now: a.operator.options.Now()})
 			return err
 		})
 		if err != nil {
 			return total, notTaken(err)
 		}
 		for _, d := range chunk {
-			k := key{d.Provider, d.EventID}
-			if !fresh[k] {
+			reason, fresh := known.claim(d)
+			if !fresh {
 				total.Duplicates++
 				continue
 			}
-			fresh[k] = false // a repeat in the same call is a duplicate
 			total.Accepted++
+			if reason != "" {
+				total.Held++
+			}
 			a.log(d)
 		}
 	}

@@ -86,8 +86,9 @@ func (r *run) work(ctx context.Context) error {
 		// none does, it ends in front of a human as any other failure.
 		return r.retry(ctx, event.Result{}, r.newerVersion())
 	}
-	if r.attempt.UnusableID != "" {
-		return r.hold(ctx, event.Result{}, event.HoldUnusableID)
+	// River's console may have sent on its way what nobody has decided about.
+	if reason := heldFromTheStart(r.attempt.Deletion, r.args.Variant); reason != "" && (!Approvable(reason) || !r.attempt.Approves(reason)) {
+		return r.hold(ctx, event.Result{}, reason)
 	}
 	result, err := r.apply(ctx)
 	if result.AnswerLost {

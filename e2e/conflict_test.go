@@ -1,0 +1,108 @@
+package e2e_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
+)
+
+// An event's id is the sender's word for "the same once more". Two users under
+// one id are a mistake, or somebody's who has the secret: which of them left, a
+// human must find out.
+func TestConflictingRepeats(t *testing.T) {
+	t.Parallel()
+	databasetest.EachURL(t, func(t *testing.T, database string) {
+		w := newWorld(t, database)
+		w.addCustomers(4)
+		p := w.start(t)
+
+		t.Run("a repeat that names another user is held, and so is nobody's customer lost", func(t *testing.T) {
+			p.deliver(t, sign(t, "clerk", "msg_1", "user_0000"), http.StatusAccepted)
+			w.waitDeleted(t, []string{"user_0000"}, 20*time.Second)
+			require.JSONEq(t, `{"status":"accepted","accepted":1,"duplicates":0,"ignored":0}`,
+				p.deliver(t, sign(t, "clerk", "msg_1", "user_0001"), http.StatusAccepted))
+			require.Equal(t, "conflict", w.deletion(t, "user_0001", "held").HoldReason)
+			p.waitMetric(t, `polar_bridge_deletions_held_total{provider="clerk",reason="conflict"}`, 1, 10*time.Second)
+			require.Contains(t, p.output(), `"reason":"conflict"`)
+		})
+		t.Run("repeats of either are duplicates", func(t *testing.T) {
+			for _, user := range []string{"user_0000", "user_0001"} {
+				require.Contains(t, p.deliver(t, sign(t, "clerk", "msg_1", user), http.StatusOK), `"duplicates":1`)
+			}
+			require.Contains(t, p.deliver(t, sign(t, "clerk", "msg_1", "user_0002"), http.StatusAccepted), `"accepted":1`, "a third user")
+			require.Equal(t, "conflict", w.deletion(t, "user_0002", "held").HoldReason)
+		})
+		t.Run("retry is refused, approve makes it an event of its own", func(t *testing.T) {
+			id := strconv.FormatInt(w.deletion(t, "user_0001", "held").ID, 10)
+			w.bridge(t, 1, "deletions", "retry", id)
+			require.Equal(t, 1, w.deletes())
+			w.bridge(t, 0, "deletions", "approve", id)
+			w.waitDeleted(t, []string{"user_0000", "user_0001"}, 20*time.Second)
+			w.deletion(t, "user_0001", "done")
+			require.Contains(t, p.deliver(t, sign(t, "clerk", "msg_1", "user_0001"), http.StatusOK), `"duplicates":1`)
+		})
+		require.True(t, w.polar.Exists("user_0002"))
+		require.Equal(t, 2, w.deletes())
+	})
+}
+
+func TestConflictsWithinOneRequest(t *testing.T) {
+	t.Parallel()
+	databasetest.EachURL(t, func(t *testing.T, database string) {
+		w := newWorld(t, database)
+		w.addCustomers(3)
+		p := w.start(t)
+		entry := `{"log_id":"log_1","data":{"type":"sdu","user_id":%q,"date":"2026-11-03T03:25:28.923Z"}}` + "\n"
+		var batch strings.Builder
+		for _, user := range []string{"user_0000", "user_0001", "user_0000", "user_0001"} {
+			fmt.Fprintf(&batch, entry, user)
+		}
+		d := delivery{"auth0-logs", http.Header{"Authorization": {logsToken}}, []byte(batch.String())}
+		require.JSONEq(t, `{"status":"accepted","accepted":2,"duplicates":2,"ignored":0}`, p.deliver(t, d, http.StatusAccepted))
+		w.waitDeleted(t, []string{"user_0000"}, 20*time.Second)
+		require.Equal(t, "conflict", w.deletion(t, "user_0001", "held").HoldReason)
+		require.JSONEq(t, `{"status":"duplicate","accepted":0,"duplicates":4,"ignored":0}`, p.deliver(t, d, http.StatusOK))
+		require.Equal(t, 1, w.deletes())
+	})
+}
+
+func TestConflictsAtTheSameMoment(t *testing.T) {
+	t.Parallel()
+	databasetest.EachURL(t, func(t *testing.T, database string) {
+		const users, copies = 8, 3
+		w := newWorld(t, database)
+		w.addCustomers(users)
+		p := w.start(t)
+		var mutex sync.Mutex
+		var senders sync.WaitGroup
+		var total struct{ Accepted, Duplicates int }
+		for i := range users * copies {
+			d := sign(t, "clerk", "msg_1", fmt.Sprintf("user_%04d", i%users))
+			senders.Go(func() {
+				status, text := p.post(t.Context(), http.DefaultClient, d)
+				var answer struct{ Accepted, Duplicates int }
+				if err := json.Unmarshal([]byte(text), &answer); err != nil || status >= http.StatusMultipleChoices {
+					t.Errorf("%d %s", status, text)
+				}
+				mutex.Lock()
+				defer mutex.Unlock()
+				total.Accepted += answer.Accepted
+				total.Duplicates += answer.Duplicates
+			})
+		}
+		senders.Wait()
+		require.Equal(t, users, total.Accepted, "each user once")
+		require.Equal(t, users*(copies-1), total.Duplicates)
+		p.waitMetric(t, `polar_bridge_deletions{state="held"}`, users-1, 20*time.Second)
+		require.Eventually(t, func() bool { return w.deletes() == 1 }, 20*time.Second, 20*time.Millisecond)
+	})
+}
