@@ -21,16 +21,7 @@ type Standard struct {
 }
 
 // Types returns the types in EventTypes, none when nothing was loaded.
-func (s *Standard) Types() []string {
-	if s.EventTypes == "" {
-		return nil
-	}
-	types := strings.Split(s.EventTypes, ",")
-	for i := range types {
-		types[i] = strings.TrimSpace(types[i])
-	}
-	return types
-}
+func (s *Standard) Types() []string { return list(s.EventTypes) }
 
 func (s *Standard) load(l *Loader) {
 	s.WebhookSecret = l.secret("STANDARD_WEBHOOK_SECRET", several(checkStandardKey))

@@ -11,16 +11,7 @@ type ZITADEL struct {
 }
 
 // Types returns the names in EventTypes, none when nothing was loaded.
-func (z *ZITADEL) Types() []string {
-	if z.EventTypes == "" {
-		return nil
-	}
-	types := strings.Split(z.EventTypes, ",")
-	for i := range types {
-		types[i] = strings.TrimSpace(types[i])
-	}
-	return types
-}
+func (z *ZITADEL) Types() []string { return list(z.EventTypes) }
 
 func (z *ZITADEL) load(l *Loader) {
 	z.WebhookSecret = l.secret("ZITADEL_WEBHOOK_SECRET", several(checkTextKey))

@@ -66,7 +66,7 @@ func (o *observer) finish(c echo.Context, rec *record, start time.Time) {
 		o.metrics.Events(rec.provider, metrics.EventAccepted, rec.receipt.Accepted-rec.receipt.Held)
 		o.metrics.Events(rec.provider, metrics.EventHeld, rec.receipt.Held)
 		o.metrics.Events(rec.provider, metrics.EventDuplicate, rec.receipt.Duplicates)
-		o.metrics.Events(rec.provider, metrics.EventIgnored, rec.delivery.Ignored)
+		o.metrics.Events(rec.provider, rec.ignoredAs(), rec.delivery.Ignored)
 	}
 	if o.sampledOut(rec, end) {
 		return

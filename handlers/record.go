@@ -68,6 +68,14 @@ func (r *record) foreign() bool {
 	return r.delivery.Ignored > 0 && r.delivery.IgnoreReason == event.IgnoreOtherInstance
 }
 
+// ignoredAs is what ignored events are counted as: somebody else's are news.
+func (r *record) ignoredAs() string {
+	if r.foreign() {
+		return metrics.EventOtherInstance
+	}
+	return metrics.EventIgnored
+}
+
 // strange says that this may have come from anybody, as often as they like:
 // it was refused before it could be authenticated.
 func (r *record) strange() bool {

@@ -38,11 +38,14 @@ const (
 	EventDuplicate = "duplicate"
 	EventIgnored   = "ignored"
 	EventHeld      = "held"
+	// EventOtherInstance is an ignored one of an instance, stream or realm that
+	// the settings leave out.
+	EventOtherInstance = "other_instance"
 )
 
 // EventOutcomes lists what may become of an event.
 func EventOutcomes() []string {
-	return []string{EventAccepted, EventDuplicate, EventIgnored, EventHeld}
+	return []string{EventAccepted, EventDuplicate, EventIgnored, EventHeld, EventOtherInstance}
 }
 
 // How a deletion ended.

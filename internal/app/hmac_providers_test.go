@@ -27,7 +27,7 @@ func TestSettingsOfProvidersWithATextKey(t *testing.T) {
 		"workos":   {IDField: "id", DirectorySync: true},
 		"zitadel":  {EventTypes: []string{"user.removed", "user.gone"}},
 		"logto":    {},
-		"keycloak": {Source: "shop"},
+		"keycloak": {Sources: []string{"shop"}},
 	} {
 		got := enabled[name]
 		require.Equal(t, []string{secret}, got.Secrets(), name)

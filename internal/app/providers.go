@@ -12,9 +12,9 @@ import (
 // providers, by route name, for those whose secret is set.
 func ProviderSettings(c *config.Identity, now func() time.Time) map[string]identity.Settings {
 	enabled := map[string]identity.Settings{}
-	add := func(name string, secret *config.SecretSource, idField, source string) {
+	add := func(name string, secret *config.SecretSource, idField string, sources ...string) {
 		if secret.IsSet() {
-			enabled[name] = identity.Settings{Secrets: secret.Values, Now: now, IDField: idField, Source: source}
+			enabled[name] = identity.Settings{Secrets: secret.Values, Now: now, IDField: idField, Sources: sources}
 		}
 	}
 	change := func(name string, set func(*identity.Settings)) {
@@ -23,21 +23,21 @@ func ProviderSettings(c *config.Identity, now func() time.Time) map[string]ident
 			enabled[name] = s
 		}
 	}
-	add("clerk", c.Clerk.SigningSecret, c.Clerk.IDField, c.Clerk.InstanceID)
-	add("auth0", c.Auth0.WebhookToken, c.Auth0.IDField, c.Auth0.StreamID)
-	add("auth0-logs", c.Auth0.LogsToken, "", "")
-	add("workos", c.WorkOS.WebhookSecret, c.WorkOS.IDField, "")
+	add("clerk", c.Clerk.SigningSecret, c.Clerk.IDField, c.Clerk.Instances()...)
+	add("auth0", c.Auth0.WebhookToken, c.Auth0.IDField, c.Auth0.Streams()...)
+	add("auth0-logs", c.Auth0.LogsToken, "")
+	add("workos", c.WorkOS.WebhookSecret, c.WorkOS.IDField)
 	change("workos", func(s *identity.Settings) { s.DirectorySync = c.WorkOS.DirectorySync })
-	add("zitadel", c.ZITADEL.WebhookSecret, "", "")
+	add("zitadel", c.ZITADEL.WebhookSecret, "")
 	change("zitadel", func(s *identity.Settings) { s.EventTypes = c.ZITADEL.Types() })
-	add("logto", c.Logto.WebhookSecret, "", "")
-	add("keycloak", c.Keycloak.WebhookSecret, "", c.Keycloak.Realm)
-	add("standard", c.Standard.WebhookSecret, c.Standard.IDField, "")
+	add("logto", c.Logto.WebhookSecret, "")
+	add("keycloak", c.Keycloak.WebhookSecret, "", c.Keycloak.Realms()...)
+	add("standard", c.Standard.WebhookSecret, c.Standard.IDField)
 	change("standard", func(s *identity.Settings) { s.EventTypes, s.TypeField = c.Standard.Types(), c.Standard.TypeField })
-	add("stytch", c.Stytch.WebhookSecret, "", "")
-	add("okta", c.Okta.WebhookToken, "", "")
-	add("supabase", c.Supabase.WebhookToken, "", "")
-	add("fusionauth", c.FusionAuth.WebhookKey, "", "")
+	add("stytch", c.Stytch.WebhookSecret, "")
+	add("okta", c.Okta.WebhookToken, "")
+	add("supabase", c.Supabase.WebhookToken, "")
+	add("fusionauth", c.FusionAuth.WebhookKey, "")
 	published := func(name, address string) {
 		if address != "" {
 			enabled[name] = identity.Settings{Secrets: func() []string { return []string{address} }, Now: now, PublicKeys: true}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"text/tabwriter"
 	"time"
@@ -55,7 +56,7 @@ func (c *reconcileCommand) failedDeliveries(ctx context.Context, env *Env, api *
 	disabled = map[string]bool{}
 	looked := 0
 	for _, stream := range streams {
-		if only := c.Config.Auth0.StreamID; only != "" && stream.ID != only {
+		if only := c.Config.Auth0.Streams(); len(only) > 0 && !slices.Contains(only, stream.ID) {
 			continue
 		}
 		looked++

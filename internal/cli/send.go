@@ -80,7 +80,7 @@ func (c *sendCommand) Run(ctx context.Context, env *Env, loader *config.Loader) 
 	}
 	defer stop()
 	header, body, err := entry.Sample(key, identity.Sample{
-		ExternalID: c.ExternalID, EventID: c.EventID, Time: time.Now(), IDField: settings.IDField, Source: settings.Source,
+		ExternalID: c.ExternalID, EventID: c.EventID, Time: time.Now(), IDField: settings.IDField, Source: first(settings.Sources),
 		EventType: first(settings.EventTypes), TypeField: settings.TypeField,
 	})
 	if err != nil {
@@ -102,7 +102,7 @@ func testUser(eventID string) string {
 	return testPrefix + hex.EncodeToString(digest[:enough])
 }
 
-// first returns the first of the types that the server takes, "" for the usual one.
+// first returns the first of what the server takes, "" for the usual one.
 func first(types []string) string {
 	if len(types) == 0 {
 		return ""

@@ -46,12 +46,11 @@ type Provider struct {
 	provider.Endpoint
 
 	idField jsontext.Pointer
-	stream  string
 }
 
 // New returns the provider. IDField is a JSON pointer, by default
-// /data/object/user_id, else below /data/object/app_metadata/; Source is a
-// stream's id, "est_…".
+// /data/object/user_id, else below /data/object/app_metadata/; Sources
+// are ids of streams, "est_…".
 func New(s provider.Settings) (*Provider, error) {
 	idField := jsontext.Pointer(cmp.Or(s.IDField, idUser))
 	below := strings.HasPrefix(s.IDField, idMetadata) && len(s.IDField) > len(idMetadata)
@@ -62,7 +61,7 @@ func New(s provider.Settings) (*Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Provider{provider.NewEndpoint(name, s, provider.MaxEvent, token.CheckHeader), idField, s.Source}, nil
+	return &Provider{provider.NewEndpoint(name, s, provider.MaxEvent, token.CheckHeader), idField}, nil
 }
 
 // envelope is the CloudEvent. specversion is not read: Auth0's documentation
@@ -101,7 +100,7 @@ func (p *Provider) Receive(h http.Header, body []byte) (event.Delivery, error) {
 		return provider.Ignored(eventID, event.IgnoreOtherType), nil
 	case e.Purpose == "test":
 		return provider.Ignored(eventID, event.IgnoreTestEvent), nil
-	case p.stream != "" && e.Stream != p.stream:
+	case p.Elsewhere(e.Stream):
 		return provider.Ignored(eventID, event.IgnoreOtherInstance), nil
 	}
 	var user data

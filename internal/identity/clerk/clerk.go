@@ -39,11 +39,10 @@ type Provider struct {
 
 	signature *sig.Svix
 	idField   string
-	instance  string
 }
 
 // New returns the provider. IDField is "id" (the default) or "external_id",
-// Source an instance id, "ins_…".
+// Sources are instance ids, "ins_…".
 func New(s provider.Settings) (*Provider, error) {
 	idField, err := s.ChosenID("CLERK_ID_FIELD")
 	if err != nil {
@@ -55,7 +54,7 @@ func New(s provider.Settings) (*Provider, error) {
 		return nil, err
 	}
 	common := provider.NewEndpoint(name, s, provider.MaxEvent, signature.CheckHeader)
-	return &Provider{common, signature, idField, s.Source}, nil
+	return &Provider{common, signature, idField}, nil
 }
 
 // envelope leaves out what other types of events carry in other forms.
@@ -95,7 +94,7 @@ func (p *Provider) Receive(h http.Header, body []byte) (event.Delivery, error) {
 	switch {
 	case user.Object != "user" || !user.Deleted:
 		return provider.Ignored(eventID, event.IgnoreOtherType), nil
-	case p.instance != "" && e.InstanceID != p.instance:
+	case p.Elsewhere(e.InstanceID):
 		return provider.Ignored(eventID, event.IgnoreOtherInstance), nil
 	case p.idField == provider.IDExternal && id.Absent():
 		return provider.Ignored(eventID, event.IgnoreNoExternalID), nil

@@ -100,12 +100,15 @@ const (
 func now() time.Time { return time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC) }
 
 func (h Harness) settings(secrets ...string) provider.Settings {
-	return provider.Settings{
+	settings := provider.Settings{
 		Secrets: func() []string { return secrets },
 		Now:     now,
 		IDField: h.IDField,
-		Source:  h.Source,
 	}
+	if h.Source != "" {
+		settings.Sources = []string{"another", h.Source}
+	}
+	return settings
 }
 
 func (h Harness) provider(t testing.TB, secrets ...string) provider.Provider {

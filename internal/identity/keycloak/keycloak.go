@@ -49,17 +49,16 @@ type Provider struct {
 	provider.Endpoint
 
 	signature *sig.PlainHMAC
-	realm     string
 }
 
-// New returns the provider. Source is a realm's name.
+// New returns the provider. Sources are names of realms.
 func New(s provider.Settings) (*Provider, error) {
 	signature, err := sig.NewPlainHMAC(secretEnv, s.Secrets, header)
 	if err != nil {
 		return nil, err
 	}
 	common := provider.NewEndpoint(name, s, provider.MaxEvent, signature.CheckHeader)
-	return &Provider{common, signature, s.Source}, nil
+	return &Provider{common, signature}, nil
 }
 
 type envelope struct {
@@ -90,7 +89,7 @@ func (p *Provider) Receive(h http.Header, body []byte) (event.Delivery, error) {
 	switch {
 	case !e.deleted():
 		return provider.Ignored(eventID, event.IgnoreOtherType), nil
-	case p.realm != "" && e.RealmName != p.realm:
+	case p.Elsewhere(e.RealmName):
 		return provider.Ignored(eventID, event.IgnoreOtherInstance), nil
 	case e.Type == byAdmin && e.subject() == partOfUser:
 		return provider.Ignored(eventID, event.IgnoreOtherType), nil

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -17,12 +18,13 @@ type Endpoint struct {
 	maxBody     int64
 	checkHeader func(http.Header) error
 	now         func() time.Time
+	sources     []string
 }
 
 // NewEndpoint returns the common part of a provider whose bodies have at most
 // maxBody bytes. checkHeader judges what can be judged before the body is read.
 func NewEndpoint(name string, s Settings, maxBody int64, checkHeader func(http.Header) error) Endpoint {
-	return Endpoint{name: name, maxBody: maxBody, checkHeader: checkHeader, now: s.Clock()}
+	return Endpoint{name: name, maxBody: maxBody, checkHeader: checkHeader, now: s.Clock(), sources: s.Sources}
 }
 
 // Name returns the route's name.
@@ -33,6 +35,11 @@ func (e Endpoint) MaxBody() int64 { return e.maxBody }
 
 // CheckHeader judges what can be judged before the body is read.
 func (e Endpoint) CheckHeader(h http.Header) error { return e.checkHeader(h) }
+
+// Elsewhere says whether a source is none of those whose events count.
+func (e Endpoint) Elsewhere(source string) bool {
+	return len(e.sources) > 0 && !slices.Contains(e.sources, source)
+}
 
 // Deletion returns the deletion of the user with the id, which arrives now. The
 // id is Polar's external id as well. occurred are the members in which the

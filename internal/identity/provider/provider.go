@@ -45,8 +45,9 @@ type Settings struct {
 	// IDField says which id of the event is Polar's external id; empty for
 	// the provider's default.
 	IDField string
-	// Source is the instance or stream whose events count; empty for all.
-	Source string
+	// Sources are the instances, streams or realms whose events count; empty
+	// for all.
+	Sources []string
 	// EventTypes are the types that mean a user's deletion; empty for the
 	// provider's own.
 	EventTypes []string
