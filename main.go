@@ -35,7 +35,15 @@ func run() int {
 	}
 	return cli.Run(ctx, cli.Env{
 		Args: os.Args[1:], Getenv: os.Getenv, ReadFile: os.ReadFile,
-		Stdin: stdin, Stdout: os.Stdout, Stderr: os.Stderr,
+		Reread: hangups,
+		Stdin:  stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		Version: version, Revision: revision,
 	})
+}
+
+// hangups returns what tells a server, by convention, to read its files again.
+func hangups() (signals <-chan os.Signal, stop func()) {
+	received := make(chan os.Signal, 1)
+	signal.Notify(received, syscall.SIGHUP)
+	return received, func() { signal.Stop(received) }
 }

@@ -27,8 +27,8 @@ type Auth0 struct {
 }
 
 func (a *Auth0) load(l *Loader) {
-	a.WebhookToken = l.secret("AUTH0_WEBHOOK_TOKEN", several(checkToken))
-	a.LogsToken = l.secret("AUTH0_LOGS_TOKEN", several(checkHeaderValue))
+	a.WebhookToken = l.webhookSecret("AUTH0_WEBHOOK_TOKEN", lines)
+	a.LogsToken = l.webhookSecret("AUTH0_LOGS_TOKEN", lines)
 	below, found := strings.CutPrefix(a.IDField, auth0AppMetadata)
 	l.require(a.IDField == auth0UserID || found && pointer(below), "AUTH0_ID_FIELD",
 		"must be "+auth0UserID+" or a JSON pointer below "+auth0AppMetadata)

@@ -16,7 +16,7 @@ type Clerk struct {
 }
 
 func (c *Clerk) load(l *Loader) {
-	c.SigningSecret = l.secret("CLERK_WEBHOOK_SIGNING_SECRET", several(checkKey))
+	c.SigningSecret = l.webhookSecret("CLERK_WEBHOOK_SIGNING_SECRET", listed)
 	l.oneOf("CLERK_ID_FIELD", c.IDField, clerkUserID, "external_id")
 	l.requireEach("CLERK_INSTANCE_ID", c.InstanceID, regexp.MustCompile(`^ins_[0-9A-Za-z]+$`),
 		"must be ids of Clerk instances such as ins_2g7np7Hrk0SN6kj5EDMLDaKNL0S, separated by commas")

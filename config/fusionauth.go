@@ -1,11 +1,5 @@
 package config
 
-import (
-	"errors"
-	"slices"
-	"strings"
-)
-
 // FusionAuth is the provider FusionAuth, which signs either with a secret or with
 // keys that it publishes.
 type FusionAuth struct {
@@ -15,11 +9,8 @@ type FusionAuth struct {
 	JWKSURL string `name:"fusionauth-jwks-url" env:"FUSIONAUTH_JWKS_URL" type:"setting" placeholder:"URL" help:"Take FusionAuth's webhooks, signed with the keys of this address, such as https://auth.example.com/.well-known/jwks.json: https, or http on loopback. Not with an HMAC key."`
 }
 
-// errKeyNoSecret follows the setting's name.
-var errKeyNoSecret = errors.New("must be the HMAC secret, not an address or a key of a pair")
-
 func (f *FusionAuth) load(l *Loader) {
-	f.WebhookKey = l.secret("FUSIONAUTH_WEBHOOK_KEY", several(checkHMACSecret))
+	f.WebhookKey = l.webhookSecret("FUSIONAUTH_WEBHOOK_KEY", lines)
 	if f.JWKSURL == "" {
 		return
 	}
@@ -34,13 +25,3 @@ func (f *FusionAuth) enabledBy() []string {
 func (f *FusionAuth) enabled() bool { return f.WebhookKey.IsSet() || f.JWKSURL != "" }
 
 func (f *FusionAuth) secrets() []*SecretSource { return []*SecretSource{f.WebhookKey} }
-
-// checkHMACSecret is checkTextKey without what everybody knows.
-func checkHMACSecret(value string) error {
-	if slices.ContainsFunc([]string{"https://", "http://", "-----BEGIN", "{", "ssh-"}, func(prefix string) bool {
-		return strings.HasPrefix(value, prefix)
-	}) {
-		return errKeyNoSecret
-	}
-	return checkTextKey(value)
-}

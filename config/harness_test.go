@@ -6,12 +6,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/alecthomas/kong"
 	"github.com/stretchr/testify/require"
 
 	"github.com/polar-bridge/polar-bridge/config"
+	"github.com/polar-bridge/polar-bridge/internal/identity"
 )
 
 // Secrets that meet the rules.
@@ -21,28 +21,25 @@ const (
 	otherKey  = "whsec_ZmVkY2JhOTg3NjU0MzIxMGZlZGNiYTk4"
 )
 
-// world is an environment with files and a clock that tests move.
+// world is an environment with files.
 type world struct {
 	vars map[string]string
 
 	mu    sync.Mutex
 	files map[string]string
-	now   time.Time
-	reads int
 }
 
 func (w *world) env() config.Env {
 	return config.Env{
-		Getenv:   func(name string) string { return w.vars[name] },
-		ReadFile: w.readFile,
-		Now:      w.clock,
+		Getenv:      func(name string) string { return w.vars[name] },
+		ReadFile:    w.readFile,
+		CheckSecret: identity.CheckSecret,
 	}
 }
 
 func (w *world) readFile(path string) ([]byte, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.reads++
 	content, ok := w.files[path]
 	if !ok {
 		return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
@@ -50,22 +47,16 @@ func (w *world) readFile(path string) ([]byte, error) {
 	return []byte(content), nil
 }
 
-func (w *world) clock() time.Time {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.now
-}
-
-func (w *world) step(d time.Duration) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.now = w.now.Add(d)
-}
-
 func (w *world) write(path, content string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.files[path] = content
+}
+
+func (w *world) remove(path string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.files, path)
 }
 
 // parse reads a command line in the world; sections picks what to load.
@@ -89,7 +80,7 @@ func forServe(c *config.Config) []config.Section { return []config.Section{confi
 
 // with returns a world of pairs NAME, value.
 func with(pairs ...string) *world {
-	w := &world{vars: map[string]string{}, files: map[string]string{}, now: time.Unix(1_800_000_000, 0)}
+	w := &world{vars: map[string]string{}, files: map[string]string{}}
 	for i := 0; i < len(pairs); i += 2 {
 		w.vars[pairs[i]] = pairs[i+1]
 	}

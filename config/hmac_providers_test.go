@@ -63,11 +63,36 @@ func TestZITADELEventTypes(t *testing.T) {
 
 func TestATextKeyEnablesItsProvider(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"WORKOS_WEBHOOK_SECRET", "ZITADEL_WEBHOOK_SECRET", "LOGTO_WEBHOOK_SECRET", "KEYCLOAK_WEBHOOK_SECRET"} {
-		_, err := with("POLAR_ACCESS_TOKEN", goodToken, name, textKey).parse(nil, forServe)
+	for name, tooShort := range map[string]bool{
 		// The comma makes two keys of it, of which the second is short.
-		require.Equal(t, []string{name + " must hold a key of at least 16 bytes."}, problems(t, err))
+		"WORKOS_WEBHOOK_SECRET": true, "ZITADEL_WEBHOOK_SECRET": true, "LOGTO_WEBHOOK_SECRET": true,
+		// Operators choose these, commas and all.
+		"KEYCLOAK_WEBHOOK_SECRET": false, "FUSIONAUTH_WEBHOOK_KEY": false,
+	} {
+		_, err := with("POLAR_ACCESS_TOKEN", goodToken, name, textKey).parse(nil, forServe)
+		if tooShort {
+			require.Equal(t, []string{name + " must hold a key of at least 16 bytes."}, problems(t, err))
+		} else {
+			require.NoError(t, err)
+		}
 		_, err = with("POLAR_ACCESS_TOKEN", goodToken, name, strings.ReplaceAll(textKey, ",", "")).parse(nil, forServe)
 		require.NoError(t, err)
+	}
+}
+
+func TestACommaBelongsToASecretThatOperatorsChoose(t *testing.T) {
+	t.Parallel()
+	const first, second = "w4Nw^Zl*zHCDX&&L7Q!16", "KkxA$0fiM9xS26Rabcd"
+	for _, name := range []string{
+		"OKTA_WEBHOOK_TOKEN", "AUTH0_WEBHOOK_TOKEN", "AUTH0_LOGS_TOKEN", "SUPABASE_WEBHOOK_TOKEN", "KEYCLOAK_WEBHOOK_SECRET", "FUSIONAUTH_WEBHOOK_KEY",
+	} {
+		for text, want := range map[string][]string{
+			first + "," + second:       {first + "," + second},
+			first + "\r\n" + second:    {first, second},
+			first + ", \n\n " + second: {first + ",", second},
+		} {
+			c := load(t, with(name, text, "AUTH0_LOGS_UNCONFIRMED", "true"))
+			require.Equal(t, want, secretOf(t, c, name).Values(), name)
+		}
 	}
 }

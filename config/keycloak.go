@@ -11,7 +11,7 @@ type Keycloak struct {
 }
 
 func (k *Keycloak) load(l *Loader) {
-	k.WebhookSecret = l.secret("KEYCLOAK_WEBHOOK_SECRET", several(checkTextKey))
+	k.WebhookSecret = l.webhookSecret("KEYCLOAK_WEBHOOK_SECRET", lines)
 	// What a realm's name may not hold, a comma among it:
 	// https://github.com/keycloak/keycloak/blob/main/services/src/main/java/org/keycloak/utils/ReservedCharValidator.java
 	l.requireEach("KEYCLOAK_REALM", k.Realm, regexp.MustCompile(`^[^:/?#@!$&()*+,;=\[\]\\[:cntrl:]]+$`),

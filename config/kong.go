@@ -3,7 +3,6 @@ package config
 import (
 	"reflect"
 	"strings"
-	"time"
 
 	"github.com/alecthomas/kong"
 )
@@ -27,7 +26,6 @@ func Default() (*Config, error) {
 	nothing := Env{
 		Getenv:   func(string) string { return "" },
 		ReadFile: func(string) ([]byte, error) { return nil, errFileUnknown },
-		Now:      func() time.Time { return time.Time{} },
 	}
 	loader, c := NewLoader(nothing), &Config{}
 	parser, err := kong.New(c, append(loader.Options(), kong.NoDefaultHelp())...)

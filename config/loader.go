@@ -3,7 +3,6 @@ package config
 import (
 	"slices"
 	"strings"
-	"time"
 )
 
 // Env is the world that settings come from.
@@ -12,8 +11,10 @@ type Env struct {
 	Getenv func(string) string
 	// ReadFile reads a secret's file.
 	ReadFile func(string) ([]byte, error)
-	// Now is the clock that paces the reading again.
-	Now func() time.Time
+	// CheckSecret reports why a value cannot serve as the secret of a webhook that
+	// the setting holds: what the identity provider's own parser says of it. The
+	// error follows the setting's name and never shows the value.
+	CheckSecret func(setting, value string) error
 }
 
 // Loader reads settings through kong and collects what is wrong with them. It
@@ -101,17 +102,22 @@ func (l *Loader) lookup(name string) (text string, read func() ([]byte, error)) 
 // secret loads a secret that may change.
 func (l *Loader) secret(name string, parse func(string) ([]string, error)) *SecretSource {
 	text, read := l.lookup(name)
-	s := &SecretSource{name: name, parse: parse, read: read, now: l.env.Now}
+	s := &SecretSource{name: name, parse: parse, read: read}
 	var err error
-	switch {
-	case read != nil:
-		s.checked = l.env.Now()
-		s.values, err = parseFile(read, parse)
-	case text != "":
-		s.values, err = parse(text)
+	if read != nil {
+		text, err = readText(read)
+	}
+	if err == nil && text != "" {
+		err = s.take(text)
 	}
 	if err != nil {
 		l.problem(name, err.Error())
 	}
 	return s
+}
+
+// webhookSecret loads a secret of an identity provider, of which several are
+// valid at a time so that it can be rotated.
+func (l *Loader) webhookSecret(name string, split func(string) []string) *SecretSource {
+	return l.secret(name, several(split, func(value string) error { return l.env.CheckSecret(name, value) }))
 }

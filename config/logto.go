@@ -7,7 +7,7 @@ type Logto struct {
 }
 
 func (g *Logto) load(l *Loader) {
-	g.WebhookSecret = l.secret("LOGTO_WEBHOOK_SECRET", several(checkTextKey))
+	g.WebhookSecret = l.webhookSecret("LOGTO_WEBHOOK_SECRET", listed)
 }
 
 func (g *Logto) enabledBy() []string { return []string{"LOGTO_WEBHOOK_SECRET"} }

@@ -7,7 +7,7 @@ type Okta struct {
 }
 
 func (o *Okta) load(l *Loader) {
-	o.WebhookToken = l.secret("OKTA_WEBHOOK_TOKEN", several(checkHeaderValue))
+	o.WebhookToken = l.webhookSecret("OKTA_WEBHOOK_TOKEN", lines)
 }
 
 func (o *Okta) enabledBy() []string { return []string{"OKTA_WEBHOOK_TOKEN"} }

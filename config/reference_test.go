@@ -20,7 +20,11 @@ const referenceHead = `# Settings
 
 Every setting is an environment variable; what is no secret has a flag of ` + "`polar-bridge serve`" + ` too, and the flag wins. A secret has no flag:
 set ` + "`NAME`" + `, or ` + "`NAME_FILE`" + ` with the name of a file that holds it (both is an error, a newline at the end does not count). Such a file is
-read again when it changes. Webhook secrets may be several, separated by commas or one a line, and all of them are valid: that is how one rotates.
+read every second, and at once on SIGHUP; a new content takes effect when two looks found the same, which the log says (` + "`secret rotated`" + `), and one that
+cannot be used leaves the old one in force (` + "`secret not usable`" + `). Webhook secrets may be several, one a line, and all of them are valid: that is how
+one rotates. Those of Clerk, WorkOS, ZITADEL, Logto, Stytch and Standard Webhooks may be separated by commas as well; in a secret that you choose yourself
+(Auth0, Keycloak, Okta, Supabase, FusionAuth) a comma belongs to the secret. A secret of Standard Webhooks (Clerk's and Stytch's are such) is taken with or
+without ` + "`whsec_`, `v1,whsec_`" + ` and its padding.
 Without ` + "`LISTEN_ADDR`" + `, the port that ` + "`PORT`" + ` names is listened on.
 
 Wrong settings stop the start, all of them are named at once, and ` + "`polar-bridge doctor`" + ` says what to do.

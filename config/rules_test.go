@@ -19,7 +19,7 @@ func TestRules(t *testing.T) {
 		timeoutText  = "POLAR_TIMEOUT must be more than 0s and at most 12s."
 		proxiesText  = "TRUSTED_PROXIES must be networks such as 10.0.0.0/8 or addresses, separated by commas."
 		keyText      = "CLERK_WEBHOOK_SIGNING_SECRET must hold a key of at least 16 bytes."
-		keyCodeText  = "CLERK_WEBHOOK_SIGNING_SECRET must be base64 after whsec_, as the provider's console shows it."
+		keyCodeText  = "CLERK_WEBHOOK_SIGNING_SECRET must be base64, with or without whsec_ before it, as the provider's console shows it."
 		tokenText    = "POLAR_ACCESS_TOKEN must consist of visible ASCII characters without spaces."
 	)
 	checkRules(t, []rule{
@@ -122,6 +122,11 @@ func TestRules(t *testing.T) {
 		{"CLERK_WEBHOOK_SIGNING_SECRET", "whsec_MDEyMzQ1Njc4OWFiY2RlZg==", ""},
 		{"CLERK_WEBHOOK_SIGNING_SECRET", "MDEyMzQ1Njc4OWFiY2RlZg==", ""},
 		{"CLERK_WEBHOOK_SIGNING_SECRET", goodKey + ", " + otherKey, ""},
+		{"CLERK_WEBHOOK_SIGNING_SECRET", "whsec_MDEyMzQ1Njc4OWFiY2RlZg", ""},
+		{"CLERK_WEBHOOK_SIGNING_SECRET", "MDEyMzQ1Njc4OWFiY2RlZg=", ""},
+		{"CLERK_WEBHOOK_SIGNING_SECRET", "v1," + goodKey, ""},
+		{"CLERK_WEBHOOK_SIGNING_SECRET", "v1," + goodKey + ",v1," + otherKey, ""},
+		{"CLERK_WEBHOOK_SIGNING_SECRET", "v1,", keyText},
 		{"CLERK_WEBHOOK_SIGNING_SECRET", "whsec_MDEyMzQ1Njc4OWFiY2Rl", keyText},
 		{"CLERK_WEBHOOK_SIGNING_SECRET", "whsec_", keyText},
 		{"CLERK_WEBHOOK_SIGNING_SECRET", goodKey + ",whsec_", keyText},
@@ -142,10 +147,13 @@ func TestAuth0LogsTokenIsAWholeHeader(t *testing.T) {
 	t.Parallel()
 	tests := map[string]string{
 		"Bearer " + goodToken:      "",
-		"Bearer 012345678":         "AUTH0_LOGS_TOKEN must be at least 16 characters long.",
+		"Bearer 012345678":         "AUTH0_LOGS_TOKEN must be at least 16 characters long, not counting the scheme's word (such as Basic) before it.",
+		"0123456789":               "AUTH0_LOGS_TOKEN must be at least 16 characters long.",
+		"correct horse battery st": "", // a word of many, not a scheme's
+		goodToken + " x":           "",
 		"Bearer  " + goodToken:     "AUTH0_LOGS_TOKEN must consist of visible ASCII characters and single spaces.",
 		"Bearer \x7f" + goodToken:  "AUTH0_LOGS_TOKEN must consist of visible ASCII characters and single spaces.",
-		"a,Bearer " + goodToken:    "AUTH0_LOGS_TOKEN must be at least 16 characters long.",
+		"a,Bearer " + goodToken:    "",
 		goodToken + "\n" + goodKey: "",
 	}
 	for value, want := range tests {

@@ -4,38 +4,37 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"slices"
 	"strings"
 	"sync"
-	"time"
+	"sync/atomic"
 )
 
-// rereadAfter is how long what was read from a secret's file counts as fresh.
-const rereadAfter = time.Second
-
-// SecretSource holds the current values of one secret. When they come from a
-// file, the file is read again on use, at most once a second, so a rotated
-// secret takes effect without a restart, symlink swaps included. A new content
-// that is unusable leaves the old values in force. It is safe for concurrent
-// use and prints itself redacted.
+// SecretSource holds the values of one secret that are valid now. When they come
+// from a file, whoever watches it calls Look, and a rotated secret takes effect
+// without a restart, symlink swaps included. It is safe for concurrent use and
+// prints itself redacted.
 type SecretSource struct {
 	name  string
 	parse func(string) ([]string, error)
 	read  func() ([]byte, error) // nil when the values cannot change
-	now   func() time.Time
 
-	mu      sync.Mutex
-	values  []string
-	checked time.Time
-	reading bool // somebody reads the file now
-	report  func(error)
-	problem string // what was reported last, "" when the file was fine
+	values atomic.Pointer[[]string]
+
+	looking sync.Mutex // held while one looks at the file
+	taken   string     // the text that values were made of
+	seen    observed   // what the last look found
+	said    observed   // what was complained of, none when the file was fine since
 }
+
+// observed is what a look at a file finds: its text, or why there is none.
+type observed struct{ text, problem string }
 
 // Static returns a source whose values never change, for a program that makes
 // its own settings: the demo and tests. It checks nothing.
 func Static(name string, values ...string) *SecretSource {
-	return &SecretSource{name: name, values: values}
+	s := &SecretSource{name: name}
+	s.values.Store(&values)
+	return s
 }
 
 // Name returns the setting's name.
@@ -54,25 +53,68 @@ func (s *SecretSource) Value() string {
 	return values[0]
 }
 
-// Values returns all values that are valid now. The caller may keep the slice.
+// Values returns all values that are valid now, which the caller must not change.
 func (s *SecretSource) Values() []string {
-	s.refresh(false)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Clone(s.values)
+	if values := s.values.Load(); values != nil {
+		return *values
+	}
+	return nil
 }
 
-// Refresh reads the file now, whenever it was read last. Call it now and then,
-// so that an unusable file is noticed before the next webhook.
-func (s *SecretSource) Refresh() { s.refresh(true) }
+// Watched says whether the values come from a file and may change.
+func (s *SecretSource) Watched() bool { return s.read != nil }
 
-// OnProblem sets who is told, once, about a file whose new content is unusable;
-// the error has the setting's name and nothing of the content. Being told again
-// takes another problem, or a recovery in between.
-func (s *SecretSource) OnProblem(report func(error)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.report = report
+// Look reads the file once and says whether new values are valid from now on.
+// What the file holds is judged when two looks in a row found the same, so that
+// one that is half written is neither taken nor complained of. What cannot be
+// used leaves the old values in force and is an error, once: being told again
+// takes another problem, or a recovery in between. The error has the setting's
+// name and nothing of the content.
+func (s *SecretSource) Look() (changed bool, err error) {
+	if s.read == nil {
+		return false, nil
+	}
+	s.looking.Lock()
+	defer s.looking.Unlock()
+	now := s.observe()
+	settled := now == s.seen
+	s.seen = now
+	switch {
+	case now.problem == "" && now.text == s.taken:
+		s.said = observed{}
+		return false, nil
+	case !settled || now == s.said:
+		return false, nil
+	}
+	problem := errors.New(now.problem)
+	if now.problem == "" {
+		problem = s.take(now.text)
+	}
+	if problem == nil {
+		s.said = observed{}
+		return true, nil
+	}
+	s.said = now
+	return false, fmt.Errorf("%s %w; the old value stays in force", s.name, problem)
+}
+
+func (s *SecretSource) observe() observed {
+	text, err := readText(s.read)
+	if err != nil {
+		return observed{problem: err.Error()}
+	}
+	return observed{text: text}
+}
+
+// take makes a text's values valid, or says why it has none that are.
+func (s *SecretSource) take(text string) error {
+	values, err := s.parse(text)
+	if err != nil {
+		return err
+	}
+	s.taken = text
+	s.values.Store(&values)
+	return nil
 }
 
 // String implements fmt.Stringer.
@@ -87,63 +129,23 @@ func (*SecretSource) Format(state fmt.State, _ rune) { writeRedacted(state) }
 // MarshalText implements encoding.TextMarshaler.
 func (*SecretSource) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
-// refresh reads the file when that is due. Only one caller reads at a time and
-// none waits for it, so that a file system that hangs stops no webhook.
-func (s *SecretSource) refresh(force bool) {
-	if s.read == nil || !s.claim(force) {
-		return
-	}
-	values, err := parseFile(s.read, s.parse)
-	if report, problem := s.store(values, err); report != nil {
-		report(fmt.Errorf("%s %w; the old value stays in force", s.name, problem))
-	}
-}
-
-// claim reports whether it is time to read and makes everybody else wait for
-// the next time.
-func (s *SecretSource) claim(force bool) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	now := s.now()
-	if age := now.Sub(s.checked); s.reading || !force && age >= 0 && age < rereadAfter {
-		return false
-	}
-	s.checked, s.reading = now, true
-	return true
-}
-
-// store takes over what was read, or returns who has to be told why not.
-func (s *SecretSource) store(values []string, err error) (func(error), error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.reading = false
-	if err == nil {
-		s.values, s.problem = values, ""
-		return nil, nil
-	}
-	if s.problem == err.Error() || s.report == nil {
-		return nil, nil
-	}
-	s.problem = err.Error()
-	return s.report, err
-}
-
 // What can be wrong with a secret's file. The texts follow the setting's name.
 var (
 	errFileEmpty   = errors.New("comes from a file that is empty")
 	errFileUnknown = errors.New("unknown error")
 )
 
-func parseFile(read func() ([]byte, error), parse func(string) ([]string, error)) ([]string, error) {
+// readText returns a file's text without the line breaks at its end.
+func readText(read func() ([]byte, error)) (string, error) {
 	content, err := read()
 	if err != nil {
-		return nil, fmt.Errorf("comes from a file that cannot be read (%w)", withoutPath(err))
+		return "", fmt.Errorf("comes from a file that cannot be read (%w)", withoutPath(err))
 	}
 	text := strings.TrimRight(string(content), "\r\n")
 	if strings.TrimSpace(text) == "" {
-		return nil, errFileEmpty
+		return "", errFileEmpty
 	}
-	return parse(text)
+	return text, nil
 }
 
 // withoutPath drops the path from a file system's error: an operator may have

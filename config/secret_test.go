@@ -1,14 +1,15 @@
 package config_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -95,29 +96,61 @@ func TestUnknownReadErrorShowsNothing(t *testing.T) {
 	require.ErrorContains(t, err, "ADMIN_PASSWORD comes from a file that cannot be read (unknown error).")
 }
 
-func TestChangedFileIsReadAgainOnceASecond(t *testing.T) {
+// lookTwice is what a watcher does until a content that stays is judged.
+func lookTwice(source *config.SecretSource) (changed bool, err error) {
+	first, err1 := source.Look()
+	second, err2 := source.Look()
+	return first || second, errors.Join(err1, err2)
+}
+
+func TestARotatedFile(t *testing.T) {
 	t.Parallel()
-	w := with("CLERK_WEBHOOK_SIGNING_SECRET_FILE", "/run/keys")
-	w.write("/run/keys", goodKey)
-	source := load(t, w).Clerk.SigningSecret
-
-	w.write("/run/keys", goodKey+"\n"+otherKey)
-	w.step(999 * time.Millisecond)
-	require.Equal(t, []string{goodKey}, source.Values(), "still fresh")
-	w.step(time.Millisecond)
-	require.Equal(t, []string{goodKey, otherKey}, source.Values())
-
-	before := w.reads
-	for range 100 {
-		source.Values()
+	begin := func(t *testing.T) (*world, *config.SecretSource) {
+		t.Helper()
+		w := with("CLERK_WEBHOOK_SIGNING_SECRET_FILE", "/run/keys")
+		w.write("/run/keys", goodKey)
+		return w, load(t, w).Clerk.SigningSecret
 	}
-	require.Equal(t, before, w.reads)
-	w.write("/run/keys", otherKey)
-	source.Refresh()
-	require.Equal(t, otherKey, source.Value())
-	w.write("/run/keys", goodKey)
-	w.step(-time.Hour)
-	require.Equal(t, goodKey, source.Value(), "a clock that was set back stops nothing")
+	t.Run("is taken when two looks found the same", func(t *testing.T) {
+		t.Parallel()
+		w, source := begin(t)
+		w.write("/run/keys", goodKey+"\n"+otherKey)
+		changed, err := source.Look()
+		require.NoError(t, err)
+		require.False(t, changed)
+		require.Equal(t, []string{goodKey}, source.Values())
+		changed, err = source.Look()
+		require.NoError(t, err)
+		require.True(t, changed)
+		require.Equal(t, []string{goodKey, otherKey}, source.Values())
+	})
+	t.Run("is not taken while it is being written", func(t *testing.T) {
+		t.Parallel()
+		w, source := begin(t)
+		for _, half := range []string{"", otherKey[:30], otherKey[:36]} { // the last two would be keys
+			w.write("/run/keys", half)
+			changed, err := source.Look()
+			require.NoError(t, err)
+			require.False(t, changed)
+			require.Equal(t, []string{goodKey}, source.Values())
+		}
+		w.write("/run/keys", otherKey)
+		changed, err := lookTwice(source)
+		require.NoError(t, err)
+		require.True(t, changed)
+		require.Equal(t, []string{otherKey}, source.Values())
+	})
+	t.Run("is not complained of when it is gone for a moment", func(t *testing.T) {
+		t.Parallel()
+		w, source := begin(t)
+		w.remove("/run/keys")
+		_, err := source.Look()
+		require.NoError(t, err)
+		w.write("/run/keys", otherKey)
+		changed, err := lookTwice(source)
+		require.NoError(t, err)
+		require.True(t, changed)
+	})
 }
 
 func TestUnusableNewValueKeepsTheOldOne(t *testing.T) {
@@ -126,12 +159,14 @@ func TestUnusableNewValueKeepsTheOldOne(t *testing.T) {
 	w.write("/run/token", goodToken)
 	source := load(t, w).Polar.AccessToken
 	var reports []string
-	source.OnProblem(func(err error) { reports = append(reports, err.Error()) })
 
 	poll := func(content string) {
 		w.write("/run/token", content)
 		for range 3 {
-			w.step(time.Second)
+			if changed, err := source.Look(); err != nil {
+				require.False(t, changed)
+				reports = append(reports, err.Error())
+			}
 			require.Equal(t, goodToken, source.Value())
 		}
 	}
@@ -144,6 +179,52 @@ func TestUnusableNewValueKeepsTheOldOne(t *testing.T) {
 	poll("\n")
 	require.Equal(t, "POLAR_ACCESS_TOKEN comes from a file that is empty; the old value stays in force", reports[2])
 	require.NotContains(t, strings.Join(reports, ""), "marker")
+}
+
+// TestEveryWebhookSecretIsRotatedByItsProvidersRules has a value for each that
+// looks like a secret and is none to its provider.
+func TestEveryWebhookSecretIsRotatedByItsProvidersRules(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ name, good, bad string }{
+		{"CLERK_WEBHOOK_SIGNING_SECRET", goodKey, publicKey},
+		{"STYTCH_WEBHOOK_SECRET", goodKey, publicKey},
+		{"STANDARD_WEBHOOK_SECRET", goodKey, "whpk_" + base64.StdEncoding.EncodeToString(append([]byte{1}, make([]byte, 31)...))},
+		{"STANDARD_WEBHOOK_SECRET", publicKey, "whsk_" + strings.TrimPrefix(publicKey, "whpk_")},
+		{"WORKOS_WEBHOOK_SECRET", goodToken, goodToken + "\u200b"},
+		{"ZITADEL_WEBHOOK_SECRET", goodToken, goodToken + "\u200b"},
+		{"LOGTO_WEBHOOK_SECRET", goodToken, goodToken + "\u200b"},
+		{"KEYCLOAK_WEBHOOK_SECRET", goodToken, goodToken + "\u200b"},
+		{"FUSIONAUTH_WEBHOOK_KEY", goodToken, "https://auth.example.com/.well-known/jwks.json"},
+		{"AUTH0_WEBHOOK_TOKEN", goodToken, "Bearer " + goodToken},
+		{"AUTH0_LOGS_TOKEN", goodToken, "Basic dXNlcjpwYXNz"},
+		{"OKTA_WEBHOOK_TOKEN", goodToken, "Basic dXNlcjpwYXNz"},
+		{"SUPABASE_WEBHOOK_TOKEN", goodToken, "Bearer " + goodToken},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			w := with(tt.name+"_FILE", "/run/secret", "AUTH0_LOGS_UNCONFIRMED", "true")
+			w.write("/run/secret", tt.good)
+			source := secretOf(t, load(t, w), tt.name)
+			w.write("/run/secret", tt.bad)
+			changed, err := lookTwice(source)
+			require.ErrorContains(t, err, tt.name+" must ")
+			require.ErrorContains(t, err, "; the old value stays in force")
+			require.False(t, changed)
+			require.Equal(t, []string{tt.good}, source.Values())
+		})
+	}
+}
+
+func secretOf(t *testing.T, c *config.Config, name string) *config.SecretSource {
+	t.Helper()
+	for _, secret := range c.Secrets() {
+		if secret.Name() == name {
+			return secret
+		}
+	}
+	require.Fail(t, "no such secret", name)
+	return nil
 }
 
 func TestSymlinkSwap(t *testing.T) {
@@ -168,7 +249,9 @@ func TestSymlinkSwap(t *testing.T) {
 
 	require.NoError(t, os.Symlink("..2", filepath.Join(dir, "..tmp")))
 	require.NoError(t, os.Rename(filepath.Join(dir, "..tmp"), filepath.Join(dir, "..data")))
-	w.step(time.Second)
+	changed, err := lookTwice(a.WebhookToken)
+	require.NoError(t, err)
+	require.True(t, changed)
 	require.Equal(t, goodToken+"-new", a.WebhookToken.Value())
 }
 
@@ -177,22 +260,22 @@ func TestSecretSourceIsSafeForConcurrentUse(t *testing.T) {
 	w := with("CLERK_WEBHOOK_SIGNING_SECRET_FILE", "/run/keys")
 	w.write("/run/keys", goodKey)
 	source := load(t, w).Clerk.SigningSecret
-	source.OnProblem(func(error) {})
 	var group sync.WaitGroup
 	for i := range 8 {
 		group.Go(func() {
 			for range 200 {
 				if i == 0 {
-					w.step(time.Second)
+					w.write("/run/keys", otherKey)
 				}
-				values := source.Values()
-				values[0] = "the caller's own"
-				source.Refresh()
+				_, err := source.Look()
+				if err != nil || len(source.Values()) != 1 {
+					t.Error("a value got lost")
+				}
 			}
 		})
 	}
 	group.Wait()
-	require.Equal(t, goodKey, source.Value())
+	require.Equal(t, otherKey, source.Value())
 }
 
 func TestReadingHoldsNobodyUp(t *testing.T) {
@@ -210,14 +293,13 @@ func TestReadingHoldsNobodyUp(t *testing.T) {
 	h := config.HTTP{ListenAddr: ":1", AdminAddr: ":2"}
 	require.NoError(t, config.NewLoader(env).Load(&h))
 	hang = true
-	w.step(time.Second)
-	done := make(chan struct{})
+	done := make(chan error)
 	go func() {
-		defer close(done)
-		h.AdminPassword.Refresh()
+		_, err := h.AdminPassword.Look()
+		done <- err
 	}()
 	<-entered
 	require.Equal(t, "correct horse battery", h.AdminPassword.Value(), "the old value, at once")
 	close(release)
-	<-done
+	require.NoError(t, <-done)
 }

@@ -74,15 +74,15 @@ func (d *Database) load(l *Loader) {
 		d.URL = defaultDatabaseURL
 		return
 	}
-	values, err := []string{text}, error(nil)
 	if read != nil {
-		values, err = parseFile(read, one(func(string) error { return nil }))
+		var err error
+		if text, err = readText(read); err != nil {
+			l.problem("DATABASE_URL", err.Error())
+			return
+		}
+		l.require(!strings.ContainsAny(text, "\r\n"), "DATABASE_URL", errSeveral.Error())
 	}
-	if err != nil {
-		l.problem("DATABASE_URL", err.Error())
-		return
-	}
-	d.URL = Secret(strings.TrimSpace(values[0]))
+	d.URL = Secret(strings.TrimSpace(text))
 	l.require(databaseURL(d.URL.Reveal()), "DATABASE_URL", "must be sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME")
 }
 

@@ -1,12 +1,6 @@
 package config
 
-import (
-	"bytes"
-	"crypto/ed25519"
-	"encoding/base64"
-	"errors"
-	"strings"
-)
+import "strings"
 
 // Standard is any sender of Standard Webhooks.
 type Standard struct {
@@ -24,7 +18,7 @@ type Standard struct {
 func (s *Standard) Types() []string { return list(s.EventTypes) }
 
 func (s *Standard) load(l *Loader) {
-	s.WebhookSecret = l.secret("STANDARD_WEBHOOK_SECRET", several(checkStandardKey))
+	s.WebhookSecret = l.webhookSecret("STANDARD_WEBHOOK_SECRET", listed)
 	for _, name := range s.Types() {
 		l.require(name != "" && visible(name), "STANDARD_EVENT_TYPES", "must be event types such as user.deleted, separated by commas")
 	}
@@ -47,30 +41,3 @@ func wholePointer(text string) bool {
 
 // within reports whether a pointer is another one or points inside of its value.
 func within(text, outer string) bool { return strings.HasPrefix(text+"/", outer+"/") }
-
-// Why a key of Standard Webhooks is refused.
-var (
-	errKeyPrivate = errors.New("must be the sender's public key, whpk_…, and never its private key, whsk_…")
-	errKeyPublic  = errors.New("must hold 32 bytes in base64 after whpk_")
-	errKeyZero    = errors.New("must not be a placeholder: anybody can sign for a public key of zeros")
-)
-
-// checkStandardKey is the rule for the keys of Standard Webhooks of either kind.
-func checkStandardKey(value string) error {
-	if strings.HasPrefix(value, "whsk_") {
-		return errKeyPrivate
-	}
-	encoded, found := strings.CutPrefix(value, "whpk_")
-	if !found {
-		return checkKey(value)
-	}
-	key, err := base64.StdEncoding.DecodeString(encoded)
-	if err != nil || len(key) != ed25519.PublicKeySize {
-		return errKeyPublic
-	}
-	// The verifier refuses all keys of that kind; this is the one that people paste.
-	if bytes.Count(key, []byte{0}) == len(key) {
-		return errKeyZero
-	}
-	return nil
-}

@@ -7,7 +7,7 @@ type Stytch struct {
 }
 
 func (s *Stytch) load(l *Loader) {
-	s.WebhookSecret = l.secret("STYTCH_WEBHOOK_SECRET", several(checkKey))
+	s.WebhookSecret = l.webhookSecret("STYTCH_WEBHOOK_SECRET", listed)
 }
 
 func (s *Stytch) enabledBy() []string { return []string{"STYTCH_WEBHOOK_SECRET"} }

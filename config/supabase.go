@@ -7,7 +7,7 @@ type Supabase struct {
 }
 
 func (s *Supabase) load(l *Loader) {
-	s.WebhookToken = l.secret("SUPABASE_WEBHOOK_TOKEN", several(checkToken))
+	s.WebhookToken = l.webhookSecret("SUPABASE_WEBHOOK_TOKEN", lines)
 }
 
 func (s *Supabase) enabledBy() []string { return []string{"SUPABASE_WEBHOOK_TOKEN"} }

@@ -11,7 +11,7 @@ type WorkOS struct {
 }
 
 func (w *WorkOS) load(l *Loader) {
-	w.WebhookSecret = l.secret("WORKOS_WEBHOOK_SECRET", several(checkTextKey))
+	w.WebhookSecret = l.webhookSecret("WORKOS_WEBHOOK_SECRET", listed)
 	l.oneOf("WORKOS_ID_FIELD", w.IDField, "id", "external_id")
 	l.require(!w.DirectorySync || w.IDField != "external_id", "WORKOS_DIRECTORY_SYNC",
 		"needs WORKOS_ID_FIELD=id, because directory users have no external id")

@@ -14,7 +14,7 @@ type ZITADEL struct {
 func (z *ZITADEL) Types() []string { return list(z.EventTypes) }
 
 func (z *ZITADEL) load(l *Loader) {
-	z.WebhookSecret = l.secret("ZITADEL_WEBHOOK_SECRET", several(checkTextKey))
+	z.WebhookSecret = l.webhookSecret("ZITADEL_WEBHOOK_SECRET", listed)
 	for _, name := range z.Types() {
 		l.require(zitadelEvent(name), "ZITADEL_EVENT_TYPES",
 			"must be names of user events such as user.removed, separated by commas")

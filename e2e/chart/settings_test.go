@@ -6,13 +6,13 @@ import (
 	"io/fs"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/alecthomas/kong"
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/polar-bridge/polar-bridge/config"
+	"github.com/polar-bridge/polar-bridge/internal/identity"
 )
 
 // Settings of the program that deliberately have no place in the chart.
@@ -73,7 +73,7 @@ func (s setup) settings(t *testing.T) *config.Config {
 			}
 			return []byte(secretContent(setting)), nil
 		},
-		Now: func() time.Time { return time.Unix(1_800_000_000, 0) },
+		CheckSecret: identity.CheckSecret,
 	}), &config.Config{}
 	parser, err := kong.New(c, append(loader.Options(), kong.NoDefaultHelp())...)
 	require.NoError(t, err)

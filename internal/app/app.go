@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"sync/atomic"
 	"time"
 
@@ -41,6 +42,8 @@ type Options struct {
 	Build  Build
 	// BatchSize is queue.Options.BatchSize; 0 is the default.
 	BatchSize int
+	// Reread makes the files of secrets be read at once; nil never does.
+	Reread <-chan os.Signal
 }
 
 // App is the running service.
@@ -100,6 +103,10 @@ func (a *App) Run(ctx context.Context) error {
 	group.Go(func() error { return serve(a.adminHTTP, a.admin) })
 	group.Go(func() error { a.observe(running); return nil })
 	group.Go(func() error { a.reconcile(running); return nil })
+	group.Go(func() error {
+		WatchSecrets(running, a.options.Config.Secrets(), a.options.Reread, a.log)
+		return nil
+	})
 	if a.notifier != nil {
 		group.Go(func() error { a.notifier.Run(running); return nil })
 	}

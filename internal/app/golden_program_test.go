@@ -21,6 +21,7 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
+	"github.com/polar-bridge/polar-bridge/internal/identity"
 	"github.com/polar-bridge/polar-bridge/polar/polartest"
 )
 
@@ -89,7 +90,7 @@ func load(t *testing.T, settings map[string]string) *config.Config {
 		ReadFile: func(string) ([]byte, error) {
 			return nil, fault.New(fault.Malformed, fault.ReasonBadJSON, "there are no files")
 		},
-		Now: time.Now,
+		CheckSecret: identity.CheckSecret,
 	})
 	c := &config.Config{}
 	parser, err := kong.New(c, append(loader.Options(), kong.NoDefaultHelp())...)

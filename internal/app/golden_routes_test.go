@@ -142,7 +142,7 @@ func goldenRoutes() []goldenRoute {
 		},
 		{
 			route: "fusionauth", folder: "fusionauth/testdata", signer: byJose,
-			variables: []string{"FUSIONAUTH_WEBHOOK_KEY=golden_0123456789abcdef0123456789abcdef,other_fedcba9876543210fedcba9876543210"},
+			variables: []string{"FUSIONAUTH_WEBHOOK_KEY=golden_0123456789abcdef0123456789abcdef\nother_fedcba9876543210fedcba9876543210"},
 			genuine:   map[string]string{"hs256": "00000000-0000-0001-0000-000000000000", "before-the-commit": "00000000-0000-0001-0000-000000000000"},
 			cases: goldenCases{
 				tampered: "tampered", wrongKey: "unknown-key", stale: noTime, otherType: "user-updated",
@@ -180,7 +180,7 @@ func goldenRoutes() []goldenRoute {
 		},
 		{
 			route: "keycloak", folder: "keycloak/testdata", signer: byOurOwn,
-			variables: []string{"KEYCLOAK_WEBHOOK_SECRET=golden-secret-0123456789abcdef,other-secret-fedcba9876543210"},
+			variables: []string{"KEYCLOAK_WEBHOOK_SECRET=golden-secret-0123456789abcdef\nother-secret-fedcba9876543210"},
 			genuine: map[string]string{
 				"admin-deleted-a-user": "2f1d4f9a-2d53-4f0e-8c1d-3f3a1c7f9b21", "user-deleted-themselves": "7d9c0e1f-6a5b-4c3d-9e8f-1a2b3c4d5e6f",
 			},

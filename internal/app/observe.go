@@ -18,8 +18,7 @@ const (
 	observeAtMost = 15 * time.Second
 )
 
-// observe refreshes the gauges of shared state, and notices rotated secrets,
-// until ctx ends.
+// observe refreshes the gauges of shared state until ctx ends.
 func (a *App) observe(ctx context.Context) {
 	for {
 		begin := a.options.Now()
@@ -39,9 +38,6 @@ func (a *App) refresh(running context.Context) {
 	// A database that hangs must not hide that it does.
 	ctx, cancel := context.WithTimeout(running, observeEvery)
 	defer cancel()
-	for _, secret := range a.options.Config.Secrets() {
-		secret.Refresh()
-	}
 	census, err := a.queue.Census(ctx)
 	counted := err == nil
 	if counted {

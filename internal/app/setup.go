@@ -23,7 +23,6 @@ import (
 func (a *App) setup(ctx context.Context) error {
 	c := a.options.Config
 	a.logSettings()
-	a.watchSecrets()
 
 	if err := a.openDatabase(ctx); err != nil {
 		return err
@@ -87,15 +86,6 @@ func (a *App) logSettings() {
 		a.log.Warn("DRY_RUN is on: no customer is deleted at Polar")
 	}
 	a.logBlindGuards()
-}
-
-// watchSecrets logs when a rotated secret cannot be used.
-func (a *App) watchSecrets() {
-	for _, secret := range a.options.Config.Secrets() {
-		secret.OnProblem(func(err error) {
-			a.log.Error("secret not usable", zap.String("setting", secret.Name()), zap.Error(err))
-		})
-	}
 }
 
 func (a *App) openDatabase(ctx context.Context) error {

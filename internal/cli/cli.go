@@ -10,15 +10,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"runtime"
 	"runtime/debug"
 	"strings"
-	"time"
 
 	"github.com/alecthomas/kong"
 
 	"github.com/polar-bridge/polar-bridge/config"
 	"github.com/polar-bridge/polar-bridge/internal/app"
+	"github.com/polar-bridge/polar-bridge/internal/identity"
 )
 
 // Exit codes.
@@ -39,6 +40,10 @@ type Env struct {
 	Stdout, Stderr io.Writer
 	// Stdin is where people answer questions; nil when that is no terminal.
 	Stdin io.Reader
+	// Reread returns the signals that ask to read the files of secrets again, and
+	// what ends their coming; nil when there are none. Until it is called they do
+	// what they do to any program.
+	Reread func() (signals <-chan os.Signal, stop func())
 	// Version and Revision say what was built; Revision "unknown" is looked up.
 	Version, Revision string
 }
@@ -66,7 +71,7 @@ func usage(format string, args ...any) error { return usageError{fmt.Errorf(form
 
 // Run runs the command that env.Args names and returns the exit code.
 func Run(ctx context.Context, env Env) int {
-	loader := config.NewLoader(config.Env{Getenv: env.Getenv, ReadFile: env.ReadFile, Now: time.Now})
+	loader := config.NewLoader(config.Env{Getenv: env.Getenv, ReadFile: env.ReadFile, CheckSecret: identity.CheckSecret})
 	exited := -1
 	parser, err := kong.New(&commands{}, append(loader.Options(),
 		kong.Name("polar-bridge"),

@@ -75,6 +75,11 @@ func (c *reconcileCommand) Run(ctx context.Context, env *Env, loader *config.Loa
 			return err
 		}
 		defer closeAll()
+		stopWatching, err := c.watchSecrets(ctx, env)
+		if err != nil {
+			return err
+		}
+		defer stopWatching()
 		counts, err := sweeper.Sweep(ctx, limits, func(ctx context.Context, found *reconcile.Found) error {
 			return c.finish(ctx, env, d, found)
 		})
@@ -85,6 +90,21 @@ func (c *reconcileCommand) Run(ctx context.Context, env *Env, loader *config.Loa
 		return errFound
 	}
 	return err
+}
+
+// watchSecrets takes rotated secrets over as serve does: a sweep may take hours.
+func (c *reconcileCommand) watchSecrets(ctx context.Context, env *Env) (stop func(), err error) {
+	logger, err := app.NewLogger(c.Config.Log, env.Stderr)
+	if err != nil {
+		return nil, err
+	}
+	watching, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		app.WatchSecrets(watching, c.Config.Secrets(), nil, logger)
+	}()
+	return func() { cancel(); <-done }, nil
 }
 
 func (c *reconcileCommand) limits() (reconcile.Limits, error) {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"os"
 	"time"
 
 	"github.com/polar-bridge/polar-bridge/config"
@@ -33,8 +34,18 @@ func (*serveCommand) Help() string {
   DATABASE_URL                  sqlite:PATH or postgres://... (sqlite:polar-bridge.db)`
 }
 
+// reread is Reread, or nothing.
+func (e *Env) reread() (signals <-chan os.Signal, stop func()) {
+	if e.Reread == nil {
+		return nil, func() {}
+	}
+	return e.Reread()
+}
+
 // Run serves until it is told to stop.
 func (c *serveCommand) Run(ctx context.Context, env *Env, loader *config.Loader) error {
+	reread, stop := env.reread() // first: the signal must not end a server that is starting
+	defer stop()
 	if err := loader.Load(config.ForServe(&c.Config)); err != nil {
 		return err
 	}
@@ -42,7 +53,7 @@ func (c *serveCommand) Run(ctx context.Context, env *Env, loader *config.Loader)
 	if err != nil {
 		return err
 	}
-	service, err := app.New(ctx, app.Options{Config: &c.Config, Logger: logger, Now: time.Now, Build: env.build()})
+	service, err := app.New(ctx, app.Options{Config: &c.Config, Logger: logger, Now: time.Now, Build: env.build(), Reread: reread})
 	if err != nil {
 		return err
 	}

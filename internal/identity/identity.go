@@ -21,6 +21,7 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/identity/logto"
 	"github.com/polar-bridge/polar-bridge/internal/identity/okta"
 	"github.com/polar-bridge/polar-bridge/internal/identity/provider"
+	"github.com/polar-bridge/polar-bridge/internal/identity/sig"
 	"github.com/polar-bridge/polar-bridge/internal/identity/standard"
 	"github.com/polar-bridge/polar-bridge/internal/identity/stytch"
 	"github.com/polar-bridge/polar-bridge/internal/identity/supabase"
@@ -48,6 +49,23 @@ type Entry struct {
 	New func(Settings) (Provider, error)
 	// Sample returns headers and body of a delivery that is signed with secret.
 	Sample func(secret string, s Sample) (http.Header, []byte, error)
+}
+
+// CheckSecret reports why a value cannot serve as the secret that the setting
+// holds, by the parser of the provider whose setting it is. The error follows the
+// setting's name and never shows the value.
+func CheckSecret(setting, value string) error {
+	for _, e := range Entries() {
+		if e.SecretEnv != setting {
+			continue
+		}
+		err := e.CheckSecret(value)
+		if refused, ok := errors.AsType[*sig.SecretError](err); ok {
+			return refused.Err
+		}
+		return err
+	}
+	return errors.New("is no secret of an identity provider")
 }
 
 // CheckSecret reports why a value cannot serve as the provider's secret. The

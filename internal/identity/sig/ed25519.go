@@ -2,7 +2,6 @@ package sig
 
 import (
 	"crypto/ed25519"
-	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -52,8 +51,7 @@ func StandardHeader(set HeaderSet, secret, id string, at time.Time, body []byte)
 func standardKey(secret string) (svixKey, error) {
 	switch {
 	case strings.HasPrefix(secret, privatePrefix):
-		return nil, errors.New("signing secret is a private key (" + privatePrefix + "), which only the sender may have; " +
-			"configure its public key, " + publicPrefix + "…")
+		return nil, errors.New("must be the sender's public key, " + publicPrefix + "…, and never its private key, " + privatePrefix + "…")
 	case strings.HasPrefix(secret, publicPrefix):
 		return parsePublicKey(strings.TrimPrefix(secret, publicPrefix))
 	}
@@ -65,15 +63,12 @@ type publicKey ed25519.PublicKey
 
 func parsePublicKey(encoded string) (svixKey, error) {
 	// The decoder skips line breaks, see SvixKey.
-	key, err := base64.StdEncoding.DecodeString(encoded)
-	if err != nil || strings.ContainsAny(encoded, "\r\n") {
-		return nil, errors.New("public key is not base64 after its prefix " + publicPrefix)
-	}
-	if len(key) != ed25519.PublicKeySize {
-		return nil, fmt.Errorf("public key has %d bytes, not %d", len(key), ed25519.PublicKeySize)
+	key, err := decodeKey(encoded)
+	if err != nil || strings.ContainsAny(encoded, "\r\n") || len(key) != ed25519.PublicKeySize {
+		return nil, fmt.Errorf("must hold %d bytes in base64 after %s", ed25519.PublicKeySize, publicPrefix)
 	}
 	if lowOrder(key) {
-		return nil, errors.New("public key is a placeholder: anybody can sign for it")
+		return nil, errors.New("must not be a placeholder: anybody can sign for this public key")
 	}
 	return publicKey(key), nil
 }

@@ -129,15 +129,15 @@ func TestTheNumberOfEd25519SignaturesIsBounded(t *testing.T) {
 func TestPublicKeysThatAreRefused(t *testing.T) {
 	t.Parallel()
 	tests := map[string]string{
-		svixPrivate:                             "SECRET: signing secret is a private key (whsk_), which only the sender may have; configure its public key, whpk_…",
-		"whsk_":                                 "SECRET: signing secret is a private key (whsk_), which only the sender may have; configure its public key, whpk_…",
-		"whpk_":                                 "SECRET: public key has 0 bytes, not 32",
-		"whpk_AAAA":                             "SECRET: public key has 3 bytes, not 32",
-		"whpk_%%%%":                             "SECRET: public key is not base64 after its prefix whpk_",
-		svixPublic + "\n":                       "SECRET: public key is not base64 after its prefix whpk_",
-		"whpk_" + svixPublic:                    "SECRET: public key is not base64 after its prefix whpk_",
-		"WHPK_" + svixPublic[5:]:                "SECRET: signing secret is not base64 after its optional prefix whsec_",
-		"whpk_" + strings.Repeat("A", 43) + "=": "SECRET: public key is a placeholder: anybody can sign for it",
+		svixPrivate:                             "SECRET must be the sender's public key, whpk_…, and never its private key, whsk_…",
+		"whsk_":                                 "SECRET must be the sender's public key, whpk_…, and never its private key, whsk_…",
+		"whpk_":                                 "SECRET must hold 32 bytes in base64 after whpk_",
+		"whpk_AAAA":                             "SECRET must hold 32 bytes in base64 after whpk_",
+		"whpk_%%%%":                             "SECRET must hold 32 bytes in base64 after whpk_",
+		svixPublic + "\n":                       "SECRET must hold 32 bytes in base64 after whpk_",
+		"whpk_" + svixPublic:                    "SECRET must hold 32 bytes in base64 after whpk_",
+		"WHPK_" + svixPublic[5:]:                "SECRET must be base64, with or without whsec_ before it, as the provider's console shows it",
+		"whpk_" + strings.Repeat("A", 43) + "=": "SECRET must not be a placeholder: anybody can sign for this public key",
 	}
 	for value, want := range tests {
 		_, err := sig.NewStandard("SECRET", func() []string { return []string{value} }, time.Now, sig.StandardHeaders())

@@ -72,13 +72,13 @@ func TestOwnComputationOnlyForHMACs(t *testing.T) {
 func TestTextKeysThatAreRefused(t *testing.T) {
 	t.Parallel()
 	for value, want := range map[string]string{
-		"":                       "SECRET: secret has 0 bytes, at least 16 are needed",
-		"0123456789abcde":        "SECRET: secret has 15 bytes, at least 16 are needed",
-		" 0123456789abcdef":      "SECRET: secret has white space around it",
-		"0123456789abcdef\n":     "SECRET: secret has white space around it",
-		"0123456789abcdef\u200b": "SECRET: secret has a character that does not print",
-		"0123456789\x00abcdef":   "SECRET: secret has a character that does not print",
-		"0123456789\xffabcdef":   "SECRET: secret has a character that does not print",
+		"":                       "SECRET must hold a key of at least 16 bytes",
+		"0123456789abcde":        "SECRET must hold a key of at least 16 bytes",
+		" 0123456789abcdef":      "SECRET must have no white space around it",
+		"0123456789abcdef\n":     "SECRET must have no white space around it",
+		"0123456789abcdef\u200b": "SECRET must consist of characters that print",
+		"0123456789\x00abcdef":   "SECRET must consist of characters that print",
+		"0123456789\xffabcdef":   "SECRET must consist of characters that print",
 	} {
 		_, err := sig.NewPlainHMAC("SECRET", values(value), "X-Signature")
 		require.EqualError(t, err, want)

@@ -38,11 +38,8 @@ func parseHMACSource(secret string) (jwtSource, error) {
 // a key as long as the digest; senders do not, so the bound is this program's own.
 func checkHMACSecret(secret string) error {
 	public := func(prefix string) bool { return strings.HasPrefix(secret, prefix) }
-	switch {
-	case slices.ContainsFunc([]string{"https://", "http://"}, public):
-		return errors.New("signing key is an address, which is no secret")
-	case slices.ContainsFunc([]string{"-----BEGIN", "{", "ssh-"}, public):
-		return errors.New("signing key is not an HMAC secret but one of a key pair")
+	if slices.ContainsFunc([]string{"https://", "http://", "-----BEGIN", "{", "ssh-"}, public) {
+		return errors.New("must be the HMAC secret, not an address or a key of a pair")
 	}
 	_, err := TextKey(secret)
 	return err

@@ -121,12 +121,12 @@ func TestAnHMACWithThePublicKeyIsNoSignature(t *testing.T) {
 func TestHMACKeysThatAreRefused(t *testing.T) {
 	t.Parallel()
 	for value, want := range map[string]string{
-		"":                             "KEY: secret has 0 bytes, at least 16 are needed",
-		"0123456789abcde":              "KEY: secret has 15 bytes, at least 16 are needed",
-		"https://auth.example.com":     "KEY: signing key is an address, which is no secret",
-		"-----BEGIN PUBLIC KEY-----":   "KEY: signing key is not an HMAC secret but one of a key pair",
-		`{"kty":"oct","k":"AAAAAAAA"}`: "KEY: signing key is not an HMAC secret but one of a key pair",
-		" 0123456789abcdef":            "KEY: secret has white space around it",
+		"":                             "KEY must hold a key of at least 16 bytes",
+		"0123456789abcde":              "KEY must hold a key of at least 16 bytes",
+		"https://auth.example.com":     "KEY must be the HMAC secret, not an address or a key of a pair",
+		"-----BEGIN PUBLIC KEY-----":   "KEY must be the HMAC secret, not an address or a key of a pair",
+		`{"kty":"oct","k":"AAAAAAAA"}`: "KEY must be the HMAC secret, not an address or a key of a pair",
+		" 0123456789abcdef":            "KEY must have no white space around it",
 	} {
 		_, err := sig.NewHMACJWT("KEY", func() []string { return []string{value} }, 100)
 		require.EqualError(t, err, want)

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"net/http"
 	"strings"
 	"unicode"
@@ -73,16 +72,16 @@ func PlainHMACHeader(header, secret string, body []byte) (http.Header, error) {
 }
 
 // TextKey returns the key of a secret that is used as it stands, in UTF-8. What
-// a paste may have added without anybody seeing it is refused. Errors never
-// show the secret.
+// a paste may have added without anybody seeing it is refused. Errors follow a
+// setting's name and never show the secret.
 func TextKey(secret string) ([]byte, error) {
 	switch {
 	case len(secret) < minKey:
-		return nil, fmt.Errorf("secret has %d bytes, at least %d are needed", len(secret), minKey)
+		return nil, errKeyLength
 	case secret != strings.TrimSpace(secret):
-		return nil, errors.New("secret has white space around it")
+		return nil, errors.New("must have no white space around it")
 	case !utf8.ValidString(secret) || strings.ContainsFunc(secret, func(r rune) bool { return !unicode.IsPrint(r) }):
-		return nil, errors.New("secret has a character that does not print")
+		return nil, errors.New("must consist of characters that print")
 	}
 	return []byte(secret), nil
 }

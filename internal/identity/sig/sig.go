@@ -21,6 +21,20 @@ import (
 // raw text. All of them are accepted, so that a secret can be rotated.
 type Secrets func() []string
 
+// SecretError says why a configured value cannot be a secret.
+type SecretError struct {
+	// Setting is the name of the setting.
+	Setting string
+	// Err follows the setting's name: "must be …". It never shows the value.
+	Err error
+}
+
+// Error implements error.
+func (e *SecretError) Error() string { return e.Setting + " " + e.Err.Error() }
+
+// Unwrap lets errors.Is see through.
+func (e *SecretError) Unwrap() error { return e.Err }
+
 // keyring turns the configured values into keys and remembers the result until
 // the values change.
 type keyring[K any] struct {
@@ -47,7 +61,7 @@ func newKeyring[K any](env string, source Secrets, parse func(string) (K, error)
 	var problems []error
 	for _, value := range values {
 		if _, err := parse(value); err != nil {
-			problems = append(problems, fmt.Errorf("%s: %w", env, err))
+			problems = append(problems, &SecretError{Setting: env, Err: err})
 		}
 	}
 	if len(problems) > 0 {

@@ -112,7 +112,7 @@ func TestADotInTheIDCannotShiftTheTimestamp(t *testing.T) {
 func TestSecretsThatAreRefused(t *testing.T) {
 	t.Parallel()
 	for _, value := range []string{
-		"", "whsec_", "whsec_AAAAAAAAAAAAAAAAAAAA", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS", "whsec_%%%%", "WHSEC_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+		"", "whsec_", "whsec_AAAAAAAAAAAAAAAAAAAA", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaL", "whsec_%%%%", "WHSEC_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
 		"whsec_whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n",
 	} {
 		_, err := sig.SvixKey(value)
@@ -125,27 +125,36 @@ func TestSecretsThatAreRefused(t *testing.T) {
 	_, err = sig.NewSvix("SECRET", nil, time.Now, sig.SvixHeaders())
 	require.EqualError(t, err, "SECRET is required")
 	_, err = sig.NewSvix("SECRET", func() []string { return []string{"whsec_AAAA", "x y z"} }, time.Now, sig.SvixHeaders())
-	require.EqualError(t, err, "SECRET: signing secret has 3 bytes, at least 16 are needed\n"+
-		"SECRET: signing secret is not base64 after its optional prefix whsec_")
+	require.EqualError(t, err, "SECRET must hold a key of at least 16 bytes\n"+
+		"SECRET must be base64, with or without whsec_ before it, as the provider's console shows it")
+}
+
+func TestAKeyIsTheSameWithoutItsPadding(t *testing.T) {
+	t.Parallel()
+	for _, value := range []string{"whsec_MDEyMzQ1Njc4OWFiY2RlZg==", "whsec_MDEyMzQ1Njc4OWFiY2RlZg", "MDEyMzQ1Njc4OWFiY2RlZg="} {
+		key, err := sig.SvixKey(value)
+		require.NoError(t, err)
+		require.Equal(t, "0123456789abcdef", string(key))
+	}
 }
 
 func TestTokens(t *testing.T) {
 	t.Parallel()
 	const token = "0123456789abcdef"
-	v, err := sig.NewToken("TOKEN", func() []string { return []string{"another token of 25 chars", token} }, sig.Bearer())
+	v, err := sig.NewToken("TOKEN", func() []string { return []string{"another-token-of-25-chars", token} }, sig.Bearer())
 	require.NoError(t, err)
 	require.NoError(t, v.CheckHeader(http.Header{"Authorization": {"Bearer " + token}}))
-	require.NoError(t, v.CheckHeader(http.Header{"Authorization": {"Bearer another token of 25 chars"}}))
+	require.NoError(t, v.CheckHeader(http.Header{"Authorization": {"Bearer another-token-of-25-chars"}}))
 	for _, value := range []string{"", token, "bearer " + token, "Bearer", "Bearer ", "Bearer 0123456789abcde"} {
 		require.Equal(t, fault.ReasonBadToken, fault.ReasonOf(v.CheckHeader(http.Header{"Authorization": {value}})), value)
 	}
-	_, err = sig.NewToken("TOKEN", func() []string { return []string{"!\"#$%&'()*+,-./:;<=>?@[]^_`{|} ~"} }, sig.Bearer())
+	_, err = sig.NewToken("TOKEN", func() []string { return []string{"!\"#$%&'()*+,-./:;<=>?@[]^_`{|}~"} }, sig.Bearer())
 	require.NoError(t, err, "all that prints")
 	for value, want := range map[string]string{
-		"0123456789abcde":     "TOKEN: token has 15 characters, at least 16 are needed",
-		" 0123456789abcdef":   "TOKEN: token has white space around it, which no header can carry",
-		"Bearer 0123456789":   `TOKEN: token must be given without its scheme "Bearer"`,
-		"0123456789abcde\x7f": "TOKEN: token has a character other than printable ASCII",
+		"0123456789abcde":     "TOKEN must be at least 16 characters long",
+		" 0123456789abcdef":   "TOKEN must consist of visible ASCII characters without spaces",
+		"Bearer 0123456789":   "TOKEN must be the token alone, without the word Bearer",
+		"0123456789abcde\x7f": "TOKEN must consist of visible ASCII characters without spaces",
 	} {
 		_, err := sig.NewToken("TOKEN", func() []string { return []string{value} }, sig.Bearer())
 		require.EqualError(t, err, want)

@@ -84,22 +84,35 @@ func (s *Svix) CheckHeader(h http.Header) error {
 	return err
 }
 
-// SvixKey decodes a secret, with or without its prefix. Errors never show it.
+// SvixKey decodes a secret, with or without its prefix and its padding: consoles
+// show either. Errors follow a setting's name and never show the secret.
+// https://github.com/standard-webhooks/standard-webhooks/pull/265
 func SvixKey(secret string) ([]byte, error) {
 	encoded := strings.TrimPrefix(secret, svixPrefix)
 	// The decoder skips line breaks; a secret that holds one was pasted wrongly.
 	if strings.ContainsAny(encoded, "\r\n") {
-		return nil, errors.New("signing secret has a line break in it")
+		return nil, errSeveralLines
 	}
-	key, err := base64.StdEncoding.DecodeString(encoded)
+	key, err := decodeKey(encoded)
 	if err != nil {
-		return nil, errors.New("signing secret is not base64 after its optional prefix " + svixPrefix)
+		return nil, errors.New("must be base64, with or without " + svixPrefix + " before it, as the provider's console shows it")
 	}
 	if len(key) < minKey {
-		return nil, fmt.Errorf("signing secret has %d bytes, at least %d are needed", len(key), minKey)
+		return nil, errKeyLength
 	}
 	return key, nil
 }
+
+// decodeKey decodes base64 whether it is padded or not.
+func decodeKey(encoded string) ([]byte, error) {
+	return base64.RawStdEncoding.DecodeString(strings.TrimRight(encoded, "="))
+}
+
+// What keys of several schemes are refused for. The texts follow a setting's name.
+var (
+	errSeveralLines = errors.New("must be one value on one line")
+	errKeyLength    = fmt.Errorf("must hold a key of at least %d bytes", minKey)
+)
 
 // symmetricKey verifies version v1.
 type symmetricKey []byte

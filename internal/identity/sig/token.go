@@ -82,20 +82,46 @@ func (f TokenForm) SignHeader(token string) (http.Header, error) {
 	return h, nil
 }
 
-// digest checks a configured token and returns its digest. Errors never show it.
+// digest checks a configured token and returns its digest.
 func (f TokenForm) digest(token string) ([sha256.Size]byte, error) {
-	switch {
-	case len(token) < minToken:
-		return [sha256.Size]byte{}, fmt.Errorf("token has %d characters, at least %d are needed", len(token), minToken)
-	case token != strings.TrimSpace(token):
-		return [sha256.Size]byte{}, errors.New("token has white space around it, which no header can carry")
-	case f.Prefix != "" && strings.HasPrefix(token, f.Prefix):
-		return [sha256.Size]byte{}, fmt.Errorf("token must be given without its scheme %q", strings.TrimSpace(f.Prefix))
-	}
-	for i := range len(token) {
-		if c := token[i]; c < ' ' || c > '~' {
-			return [sha256.Size]byte{}, errors.New("token has a character other than printable ASCII")
-		}
+	if err := f.check(token); err != nil {
+		return [sha256.Size]byte{}, err
 	}
 	return sha256.Sum256([]byte(token)), nil
+}
+
+// check reports why a header cannot carry the token, or why it is too short. A
+// scheme's word before it, which everybody knows, does not make it longer. Errors
+// follow a setting's name and never show the token.
+func (f TokenForm) check(token string) error {
+	word, rest, found := strings.Cut(token, " ")
+	if !found || !schemeWord(word) {
+		word, rest = "", token
+	}
+	verbatim := f.Prefix == ""
+	switch {
+	case !verbatim && strings.EqualFold(word+" ", f.Prefix):
+		return errors.New("must be the token alone, without the word " + strings.TrimSpace(f.Prefix))
+	case !verbatim && (found || !printable(token)):
+		return errors.New("must consist of visible ASCII characters without spaces")
+	case !printable(token) || token != strings.Join(strings.Fields(token), " "):
+		return errors.New("must consist of visible ASCII characters and single spaces")
+	case len(rest) >= minToken:
+		return nil
+	case word != "":
+		return fmt.Errorf("must be at least %d characters long, not counting the scheme's word (such as Basic) before it", minToken)
+	}
+	return fmt.Errorf("must be at least %d characters long", minToken)
+}
+
+// schemeWord says whether a value's first word is the name of a scheme such as
+// Basic rather than a part of the token: a few letters.
+func schemeWord(word string) bool {
+	return len(word) < minToken && !strings.ContainsFunc(word, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && r != '-'
+	})
+}
+
+func printable(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' })
 }

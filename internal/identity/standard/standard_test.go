@@ -116,12 +116,12 @@ func TestFieldsDeepInsideAndWithEscapes(t *testing.T) {
 func TestSettingsThatAreRefused(t *testing.T) {
 	t.Parallel()
 	for want, settings := range map[string]provider.Settings{
-		"STANDARD_EVENT_TYPES must not have an empty type in it":        {EventTypes: []string{"user.deleted", ""}},
-		"STANDARD_TYPE_FIELD must be a JSON pointer such as /type":      {TypeField: "type"},
-		"STANDARD_ID_FIELD must be a JSON pointer such as /data/id":     {IDField: "/data/~2"},
-		"STANDARD_ID_FIELD must not overlap with STANDARD_TYPE_FIELD":   {IDField: "/type"},
-		"STANDARD_WEBHOOK_SECRET is required":                           {},
-		"STANDARD_WEBHOOK_SECRET: public key is a placeholder: anybody": {Secrets: values("whpk_" + strings.Repeat("A", 43) + "=")},
+		"STANDARD_EVENT_TYPES must not have an empty type in it":      {EventTypes: []string{"user.deleted", ""}},
+		"STANDARD_TYPE_FIELD must be a JSON pointer such as /type":    {TypeField: "type"},
+		"STANDARD_ID_FIELD must be a JSON pointer such as /data/id":   {IDField: "/data/~2"},
+		"STANDARD_ID_FIELD must not overlap with STANDARD_TYPE_FIELD": {IDField: "/type"},
+		"STANDARD_WEBHOOK_SECRET is required":                         {},
+		"STANDARD_WEBHOOK_SECRET must not be a placeholder: anybody":  {Secrets: values("whpk_" + strings.Repeat("A", 43) + "=")},
 	} {
 		_, err := standard.New(settings)
 		require.ErrorContains(t, err, want)
