@@ -66,6 +66,9 @@ func TestOktaVerifiesItsHookBeforeItSendsAnything(t *testing.T) {
 	status, body := ask("okta", challenge)
 	require.Equal(t, 200, status)
 	require.JSONEq(t, `{"verification":"Me_rShK8JHsTnbyYrWXCEoMGbM"}`, body)
+	status, slashed := ask("okta/", challenge)
+	require.Equal(t, 200, status)
+	require.Equal(t, body, slashed)
 	for _, token := range [][]string{nil, {""}, {otherToken}} {
 		status, body = ask("okta", http.Header{"Authorization": token, "X-Okta-Verification-Challenge": {"Me_rShK8JHsTnbyYrWXCEoMGbM"}})
 		require.Equal(t, 401, status)

@@ -26,6 +26,7 @@ func New(o Options) http.Handler {
 		// only looks like a provider's path.
 		handler, methods := orChallenge(p, webhook(p, o.Acceptor, bodies))
 		route(e, "/webhooks/"+p.Name(), handler, methods...)
+		route(e, "/webhooks/"+p.Name()+"/", handler, methods...) // a common slip in consoles
 	}
 	route(e, "/livez", unobserved(livez()), http.MethodGet, http.MethodHead)
 	return e

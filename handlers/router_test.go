@@ -15,7 +15,7 @@ import (
 func TestUnknownRoutes(t *testing.T) {
 	t.Parallel()
 	paths := []string{
-		"/", "/webhooks", "/webhooks/", "/webhooks/auth0", "/webhooks/auth0-log", "/webhooks/cler", "/webhooks/clerk/",
+		"/", "/webhooks", "/webhooks/", "/webhooks/auth0", "/webhooks/auth0-log", "/webhooks/cler", "/webhooks/clerk//",
 		"/webhooks/clerk/x", "/webhooks/Clerk", "/Webhooks/clerk", "/webhooks/%63lerk", "/webhooks%2Fclerk",
 		"/webhooks/clerk%2F", "//webhooks/clerk", "/webhooks//clerk", "/webhooks/./clerk", "/x/../webhooks/clerk",
 		"/webhooks/clerk;a=b", "/webhooks/:provider", "/metrics", "/readyz", "/livez/", "/ui/",
@@ -32,6 +32,17 @@ func TestUnknownRoutes(t *testing.T) {
 		require.Equal(t, "none", line["provider"])
 		require.Equal(t, "not_found", line["outcome"])
 	}
+}
+
+func TestASlashAtTheEndIsTheSameRoute(t *testing.T) {
+	t.Parallel()
+	e := newEdge(t)
+	got := send(t, e.serve(t), http.MethodPost, "/webhooks/clerk/", strings.NewReader(`{}`))
+	require.Equal(t, 202, got.status)
+	require.Equal(t, "clerk", e.line(t)["provider"])
+	got = send(t, e.serve(t), http.MethodPut, "/webhooks/clerk/", http.NoBody)
+	require.Equal(t, 405, got.status)
+	require.Equal(t, "POST", got.header.Get("Allow"))
 }
 
 func TestQueryDoesNotMatter(t *testing.T) {

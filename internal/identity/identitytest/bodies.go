@@ -113,7 +113,7 @@ func Fuzz(f *testing.F, h Harness) {
 // more than the genuine one.
 func FuzzUnsigned(f *testing.F, h Harness) {
 	header, body := h.good(f, h.Secret, now())
-	names := append(h.headers(), "", "")[:3]
+	names := append(h.headers(), "", "", "")[:3]
 	f.Add(header.Get(names[0]), header.Get(names[1]), header.Get(names[2]), body)
 	f.Add("", "", "", []byte(nil))
 	f.Add(header.Get(names[0])+" ", "+"+header.Get(names[1]), "v1, "+header.Get(names[2]), append([]byte(" "), body...))
@@ -130,6 +130,9 @@ func FuzzUnsigned(f *testing.F, h Harness) {
 		}
 		if h.Scheme != nil {
 			h.Scheme.genuine(t, header, values)
+			if h.Scheme.Wrap != nil { // white space is no part of a token
+				changed = bytes.Trim(changed, " \t\r\n")
+			}
 			require.Equal(t, body, changed)
 			return
 		}
@@ -139,7 +142,7 @@ func FuzzUnsigned(f *testing.F, h Harness) {
 		}
 		require.Equal(t, header.Get(h.Svix.ID), first)
 		require.Equal(t, header.Get(h.Svix.Timestamp), second)
-		require.Contains(t, strings.Split(third, " "), header.Get(h.Svix.Signature))
+		require.Contains(t, strings.FieldsFunc(third, func(r rune) bool { return r == ' ' || r == ',' }), strings.TrimPrefix(header.Get(h.Svix.Signature), "v1,"))
 		require.Equal(t, body, changed)
 	})
 }

@@ -13,7 +13,7 @@ import (
 
 // Scheme describes a signature over the body that is not Svix's.
 type Scheme struct {
-	// Headers are those that authenticate.
+	// Headers are those that authenticate, none when the body does.
 	Headers []string
 	// Sign returns headers that authenticate the body.
 	Sign func(secret string, at time.Time, body []byte) (http.Header, error)
@@ -105,7 +105,12 @@ func (h Harness) mutations(t *testing.T, header http.Header, body []byte) {
 		refused(body[:i])
 		refused(append(body[:i:i], body[i+1:]...))
 	}
-	for _, more := range []string{"\n", "=", ".", " ", "A"} {
+	for _, space := range []string{"\n", "\r\n", " ", "\t"} {
+		h.accepted(t, p, header, append(bytes.Clone(body), space...))
+		h.accepted(t, p, header, append([]byte(space), body...))
+		refused(append(append(bytes.Clone(body[:len(body)/2]), space...), body[len(body)/2:]...))
+	}
+	for _, more := range []string{"=", ".", "A", "\v", "\x00", "\u00a0"} {
 		refused(append(bytes.Clone(body), more...))
 		refused(append([]byte(more), body...))
 	}

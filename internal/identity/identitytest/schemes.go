@@ -33,21 +33,41 @@ func (h Harness) svix(t *testing.T) {
 		h.refused(t, p, header, nil, fault.ReasonBadSignature)
 	})
 	t.Run("the form", func(t *testing.T) { h.svixForm(t, header, body) })
-	t.Run("two header sets at once", func(t *testing.T) {
-		t.Parallel()
-		for _, other := range []sig.HeaderSet{sig.SvixHeaders(), sig.StandardHeaders()} {
-			if other == *h.Svix {
-				continue
-			}
-			both := header.Clone()
-			both.Set(other.ID, header.Get(h.Svix.ID))
-			h.refused(t, p, both, body, fault.ReasonBadHeader)
-			both.Set(other.Timestamp, header.Get(h.Svix.Timestamp))
-			both.Set(other.Signature, header.Get(h.Svix.Signature))
-			h.refused(t, p, both, body, fault.ReasonBadHeader)
-		}
-	})
+	t.Run("headers of another set beside it", func(t *testing.T) { h.svixSets(t, header, body) })
 	t.Run("the signature list", func(t *testing.T) { h.svixSignatures(t, header, body) })
+}
+
+// svixSets requires that another set neither helps nor harms, whatever it says,
+// and that the id is never its.
+func (h Harness) svixSets(t *testing.T, header http.Header, body []byte) {
+	t.Parallel()
+	p := h.provider(t, h.Secret)
+	for _, other := range []sig.HeaderSet{sig.SvixHeaders(), sig.StandardHeaders()} {
+		if other == *h.Svix {
+			continue
+		}
+		wrong, _ := h.good(t, h.Other, now())
+		for _, theirs := range []map[string]string{
+			{other.ID: "foreign"},
+			{other.Signature: "nonsense", other.Timestamp: "soon"},
+			{other.ID: "foreign", other.Timestamp: header.Get(h.Svix.Timestamp), other.Signature: header.Get(h.Svix.Signature)},
+			{other.ID: header.Get(h.Svix.ID), other.Timestamp: "1", other.Signature: wrong.Get(h.Svix.Signature)},
+		} {
+			both := header.Clone()
+			for name, value := range theirs {
+				both.Set(name, value)
+			}
+			require.Equal(t, eventID, h.accepted(t, p, both, body).Deletions[0].EventID)
+			for _, name := range []string{h.Svix.ID, h.Svix.Timestamp, h.Svix.Signature} {
+				torn := both.Clone()
+				torn.Del(name)
+				_, err := p.Receive(torn, body)
+				require.Equal(t, fault.Unauthenticated, fault.KindOf(err))
+			}
+			both.Set(h.Svix.Signature, wrong.Get(h.Svix.Signature))
+			h.refused(t, p, both, body, fault.ReasonBadSignature)
+		}
+	}
 }
 
 // svixForm checks id and timestamp, which have one form and one window only.
@@ -114,7 +134,15 @@ func (h Harness) svixSignatures(t *testing.T, header http.Header, body []byte) {
 		{"no padding", strings.TrimRight(good, "="), fault.ReasonBadSignature},
 		{"a shorter MAC", "v1," + mac[:40], fault.ReasonBadSignature},
 		{"an empty MAC", "v1,", fault.ReasonBadSignature},
-		{"commas as separators", wrong + "," + good, fault.ReasonBadSignature},
+		{"a comma and a blank, the right one first", good + ", " + wrong, ""},
+		{"a comma and a blank, the right one last", wrong + ", " + good, ""},
+		{"a comma and a blank, after unknown versions", "v1a,AAAA, v2,BBBB, " + good + ", " + wrong, ""},
+		{"commas only", wrong + "," + good, ""},
+		{"blanks and commas around it", " , " + good + " ,, ", ""},
+		{"64 signatures with commas", strings.Repeat(wrong+",", 63) + good, ""},
+		{"65 signatures with commas", strings.Repeat(wrong+", ", 64) + good, fault.ReasonBadHeader},
+		{"a version without a signature", "v1", fault.ReasonBadSignature},
+		{"the signature before the version", mac + ",v1", fault.ReasonBadSignature},
 		{"tabs as separators", wrong + "\t" + good, fault.ReasonBadSignature},
 		{"blanks only", "   ", fault.ReasonBadSignature},
 	}

@@ -79,12 +79,10 @@ func harness(tb testing.TB) identitytest.Harness {
 			"http://127.0.0.1.marker.com", "http://localhost.marker.com", "https://[::1%25marker",
 		},
 		Scheme: &identitytest.Scheme{
-			Headers: []string{"Content-Type"},
 			Sign: func(string, time.Time, []byte) (http.Header, error) {
 				return http.Header{"Content-Type": {"application/jwt"}}, nil
 			},
 			Wrap: all.sign,
-			Same: func(string, string) bool { return true }, // it authenticates nothing
 		},
 		IDMember: "id",
 		Body: func(members string) []byte {

@@ -29,7 +29,7 @@ func Sample(privateKey string, s provider.Sample) (http.Header, []byte, error) {
 	}
 	token, err := sig.SignJWT(privateKey, claims)
 	h := http.Header{}
-	h.Set("Content-Type", mediaType)
+	h.Set("Content-Type", "application/jwt")
 	h.Set("Webhook-Id", "whr_"+s.EventID)
 	return h, []byte(token), err
 }

@@ -2,7 +2,6 @@ package sig
 
 import (
 	"encoding/base64"
-	"mime"
 	"net/http"
 	"slices"
 	"strings"
@@ -92,19 +91,6 @@ func (j *JWT) CheckHeader(h http.Header, name string) error {
 	}
 	_, err = j.parse(token)
 	return err
-}
-
-// CheckMediaType reports why the request's one Content-Type is not the wanted
-// one, or nil. Parameters are allowed.
-func CheckMediaType(h http.Header, want string) error {
-	value, err := single(h, "Content-Type")
-	if err != nil {
-		return err
-	}
-	if got, _, err := mime.ParseMediaType(value); err != nil || got != want {
-		return refuse(fault.ReasonBadHeader, "header Content-Type is not %s", want)
-	}
-	return nil
 }
 
 // parsedJWT is a token that nothing is known about yet.

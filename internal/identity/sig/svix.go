@@ -65,13 +65,15 @@ func newSvix(env string, secrets Secrets, parse func(string) (svixKey, error), n
 // carries a signature by any of the keys. The id belongs to the header set that
 // was verified, so it may serve as the idempotency key.
 func (s *Svix) Verify(h http.Header, body []byte) (id string, err error) {
-	m, err := s.parse(h)
+	claims, err := s.parse(h)
 	if err != nil {
 		return "", err
 	}
-	for _, key := range s.keys.current() {
-		if key.matches(m, body) {
-			return m.id, nil
+	for _, m := range claims {
+		for _, key := range s.keys.current() {
+			if key.matches(m, body) {
+				return m.id, nil
+			}
 		}
 	}
 	return "", refuse(fault.ReasonBadSignature, "no signature matches")
@@ -133,7 +135,7 @@ func (k symmetricKey) matches(m signed, body []byte) bool {
 // SvixSign returns the signature of a delivery, "v1,…".
 func SvixSign(key []byte, id string, at time.Time, body []byte) string {
 	mac := svixMAC(key, id, strconv.FormatInt(at.Unix(), 10), body)
-	return svixVersion + base64.StdEncoding.EncodeToString(mac)
+	return svixVersion + "," + base64.StdEncoding.EncodeToString(mac)
 }
 
 // SvixHeader returns the headers of a delivery that is signed with secret.

@@ -21,7 +21,7 @@ const (
 
 // svixVersion marks a symmetric signature; others are skipped, as the spec
 // demands.
-const svixVersion = "v1,"
+const svixVersion = "v1"
 
 // HeaderSet names the three headers of one brand of the scheme.
 type HeaderSet struct {
@@ -63,14 +63,37 @@ type signed struct {
 	ed25519   [][]byte // of version v1a
 }
 
-// parse reads the one header set that is there and checks its form and age.
-func (s *Svix) parse(h http.Header) (signed, error) {
-	set, err := s.pick(h)
-	if err != nil {
-		return signed{}, err
+// parse returns what the header sets claim that are accepted and sound, at least
+// one. Headers of other sets are nobody's business, and a gateway that signs anew
+// may leave the sender's set beside its own. The error is that of the first set.
+func (s *Svix) parse(h http.Header) ([]signed, error) {
+	var claims []signed
+	var first error
+	for _, set := range s.sets {
+		if !set.in(h) {
+			continue
+		}
+		m, err := s.parseSet(h, set)
+		if err == nil {
+			claims = append(claims, m)
+		} else if first == nil {
+			first = err
+		}
 	}
+	switch {
+	case len(claims) > 0:
+		return claims, nil
+	case first != nil:
+		return nil, first
+	}
+	return nil, refuse(fault.ReasonMissingHeader, "header %s is missing", s.sets[0].ID)
+}
+
+// parseSet reads one header set and checks its form and age.
+func (s *Svix) parseSet(h http.Header, set HeaderSet) (signed, error) {
 	var value [3]string
 	for i, name := range set.names() {
+		var err error
 		if value[i], err = single(h, name); err != nil {
 			return signed{}, err
 		}
@@ -83,21 +106,6 @@ func (s *Svix) parse(h http.Header) (signed, error) {
 		return signed{}, err
 	}
 	return s.parseSignatures(m, set.Signature, value[2])
-}
-
-// pick finds the accepted set among the known ones. Two at once are refused:
-// a reader that falls back from one to the other could be made to take the id
-// of the set that nobody verified.
-func (s *Svix) pick(h http.Header) (HeaderSet, error) {
-	if SvixHeaders().in(h) && StandardHeaders().in(h) {
-		return HeaderSet{}, refuse(fault.ReasonBadHeader, "two sets of signature headers")
-	}
-	for _, set := range s.sets {
-		if set.in(h) {
-			return set, nil
-		}
-	}
-	return HeaderSet{}, refuse(fault.ReasonMissingHeader, "header %s is missing", s.sets[0].ID)
 }
 
 // checkID refuses dots because the signed text is "id.timestamp.body": with one
@@ -133,19 +141,22 @@ func (s *Svix) checkAge(name, timestamp string) error {
 	return nil
 }
 
-// parseSignatures adds the decoded signatures of the versions that are taken.
+// parseSignatures adds the decoded signatures of the versions that are taken. A
+// version and a signature stand in turn, with a comma between them. The list is
+// separated by blanks, but senders use ", " as well, and the official libraries
+// take it.
 func (s *Svix) parseSignatures(m signed, name, header string) (signed, error) {
 	if len(header) > maxSvixSignature {
 		return signed{}, refuse(fault.ReasonBadHeader, "header %s has %d bytes", name, len(header))
 	}
-	entries := strings.Split(header, " ")
-	if len(entries) > maxSvixSignatures {
+	words := strings.FieldsFunc(header, func(r rune) bool { return r == ' ' || r == ',' })
+	if len(words) > 2*maxSvixSignatures {
 		return signed{}, refuse(fault.ReasonBadHeader, "header %s has more than %d signatures", name, maxSvixSignatures)
 	}
-	m.macs = decodeSignatures(entries, svixVersion, sha256.Size)
+	m.macs = decodeSignatures(words, svixVersion, sha256.Size)
 	if s.asymmetric {
 		var err error
-		if m.ed25519, err = parseEd25519(name, entries); err != nil {
+		if m.ed25519, err = parseEd25519(name, words); err != nil {
 			return signed{}, err
 		}
 	}
@@ -155,16 +166,15 @@ func (s *Svix) parseSignatures(m signed, name, header string) (signed, error) {
 	return m, nil
 }
 
-// decodeSignatures returns the entries of one version. Those that do not decode
-// cannot match and are left out, like unknown versions.
-func decodeSignatures(entries []string, version string, size int) [][]byte {
+// decodeSignatures returns what stands behind the version. What does not decode
+// cannot match and is left out, like unknown versions.
+func decodeSignatures(words []string, version string, size int) [][]byte {
 	var signatures [][]byte
-	for _, entry := range entries {
-		encoded, ok := strings.CutPrefix(entry, version)
-		if !ok {
+	for i, word := range words {
+		if word != version || i+1 == len(words) {
 			continue
 		}
-		if signature, err := base64.StdEncoding.Strict().DecodeString(encoded); err == nil && len(signature) == size {
+		if signature, err := base64.StdEncoding.Strict().DecodeString(words[i+1]); err == nil && len(signature) == size {
 			signatures = append(signatures, signature)
 		}
 	}

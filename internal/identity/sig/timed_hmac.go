@@ -28,7 +28,7 @@ type TimedForm struct {
 	// Header is the name of the header.
 	Header string
 	// Separator stands between the entries that we sign. Readers take a comma
-	// with or without a space behind it.
+	// with or without blanks behind it.
 	Separator string
 	// Unit is what the time counts: time.Second or time.Millisecond.
 	Unit time.Duration
@@ -119,7 +119,7 @@ func (t *TimedHMAC) parse(h http.Header) (timed, error) {
 }
 
 // scan takes the header apart. It wants one time and skips signatures that do
-// not decode, which cannot match, and names that it does not know.
+// not decode, which cannot match, and whatever else it does not know.
 func (t *TimedHMAC) scan(value string) (timed, error) {
 	name, entries := t.form.Header, strings.Split(value, ",")
 	if len(value) > maxTimedHeader || len(entries) > maxTimedEntries {
@@ -128,10 +128,7 @@ func (t *TimedHMAC) scan(value string) (timed, error) {
 	var m timed
 	times := 0
 	for _, entry := range entries {
-		key, text, ok := strings.Cut(strings.TrimPrefix(entry, " "), "=")
-		if !ok {
-			return timed{}, refuse(fault.ReasonBadHeader, "header %s has an entry without =", name)
-		}
+		key, text, _ := strings.Cut(strings.TrimLeft(entry, " \t"), "=")
 		switch key {
 		case timedTime:
 			m.time = text

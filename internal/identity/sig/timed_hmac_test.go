@@ -36,10 +36,11 @@ func TestTheTimedHMACHasOneForm(t *testing.T) {
 		{"an empty time before the right one", "t=," + now + ",v1=" + good, fault.ReasonBadHeader},
 		{"an empty time behind the right one", now + ",t=,v1=" + good, fault.ReasonBadHeader},
 		{"no time", "v1=" + good, fault.ReasonBadHeader},
-		{"an entry without a name", now + "," + good, fault.ReasonBadHeader},
-		{"a comma at the end", now + ",v1=" + good + ",", fault.ReasonBadHeader},
-		{"two blanks", now + ",  v1=" + good, fault.ReasonBadSignature},
-		{"a tab", now + ",\tv1=" + good, fault.ReasonBadSignature},
+		{"an entry without a name", now + "," + good, fault.ReasonBadSignature},
+		{"a word beside the right one", now + ",signed,v1=" + good, ""},
+		{"a comma at the end", now + ",v1=" + good + ",", ""},
+		{"two blanks", now + ",  v1=" + good, ""},
+		{"a tab", now + ",\tv1=" + good, ""},
 		{"semicolons", now + ";v1=" + good, fault.ReasonBadHeader},
 		{"upper-case names", "T=1800000000,V1=" + good, fault.ReasonBadHeader},
 		{"only other versions", now + ",v0=" + good + ",v2=" + good, fault.ReasonBadSignature},
@@ -123,8 +124,8 @@ func FuzzTimedHMAC(f *testing.F) {
 			return
 		}
 		require.Equal(t, body, changed)
-		entries := strings.Split(strings.ReplaceAll(strings.ToLower(value), ", ", ","), ",")
-		require.True(t, slices.Contains(entries, "v1="+good) || slices.Contains(entries, " v1="+good))
+		entries := strings.Split(strings.ToLower(value), ",")
+		require.True(t, slices.ContainsFunc(entries, func(e string) bool { return strings.TrimLeft(e, " \t") == "v1="+good }))
 		require.Contains(t, value, "t=1800000000")
 	})
 }

@@ -1,0 +1,118 @@
+package e2e_test
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/polar-bridge/polar-bridge/internal/identity"
+	"github.com/polar-bridge/polar-bridge/polar/polartest"
+)
+
+// change is what may happen to a genuine delivery on its way without making it
+// less genuine.
+type change struct {
+	name   string
+	change func(t *testing.T, s signingSide, e identity.Entry, d delivery) delivery
+}
+
+// Nothing but the signature, the time and the size decides whether a delivery is
+// genuine. Each provider gets its deletion in every form that proves as much.
+func TestWhatProvesNothingRefusesNothing(t *testing.T) {
+	t.Parallel()
+	for _, e := range identity.Entries() {
+		t.Run(e.Name, func(t *testing.T) {
+			t.Parallel()
+			s := senderOf(t, e)
+			w := newProviderWorld(t, e, s)
+			w.polar.AddCustomer(polartest.Customer{ExternalID: living, CreatedAt: longAgo()})
+			p := w.start(t)
+			var leave, lost []string
+			for i, c := range changesFor(e, s.deliver(t, e, s.secret, gone, time.Now())) {
+				id := fmt.Sprintf("%s_%d", gone, i)
+				w.polar.AddCustomer(polartest.Customer{ExternalID: id, CreatedAt: longAgo()})
+				leave = append(leave, id)
+				d := c.change(t, s, e, s.deliver(t, e, s.secret, id, time.Now()))
+				status, answer := p.post(t.Context(), http.DefaultClient, d)
+				if status != http.StatusOK && status != http.StatusAccepted {
+					lost = append(lost, fmt.Sprint(c.name, ": ", status, " ", answer))
+				}
+			}
+			require.Empty(t, lost)
+			w.waitDeleted(t, leave, 30*time.Second)
+			require.Equal(t, len(leave), w.deletes(), "%+v", w.polar.Journal())
+			require.True(t, w.polar.Exists(living))
+		})
+	}
+}
+
+func changesFor(e identity.Entry, sample delivery) []change {
+	changes := []change{
+		{"a slash at the end of the path", headers(func(d *delivery) { d.provider += "/" })},
+		{"another Content-Type", headers(func(d *delivery) { d.header.Set("Content-Type", "text/plain") })},
+		{"no Content-Type", headers(func(d *delivery) { d.header["Content-Type"] = nil })},
+		{"a Content-Type that is none", headers(func(d *delivery) { d.header.Set("Content-Type", ";") })},
+		{"headers of gateways", headers(func(d *delivery) {
+			d.header.Set("X-Hookdeck-Signature", "AAAA")
+			d.header.Set("X-Forwarded-For", "192.0.2.1, 192.0.2.2")
+			d.header.Set("Traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+		})},
+		{"a foreign webhook-id", headers(func(d *delivery) {
+			if d.header.Get("Webhook-Id") == "" {
+				d.header.Set("Webhook-Id", "of_a_gateway")
+			}
+		})},
+	}
+	if sample.header.Get("Svix-Signature") != "" || sample.header.Get("Webhook-Signature") != "" {
+		changes = append(changes, svixChanges()...)
+	}
+	if sample.header.Get("Authorization") == "" && e.Name == "kinde" {
+		for name, space := range map[string]string{"a newline": "\n", "CR and LF": "\r\n", "a blank": " "} {
+			changes = append(changes, change{name + " behind the token", headers(func(d *delivery) { d.body = append(bytes.Clone(d.body), space...) })})
+		}
+	}
+	return changes
+}
+
+// svixChanges are of the list of signatures and of the other set's headers.
+func svixChanges() []change {
+	const theirs = "v1,MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
+	list := func(form string) func(t *testing.T, s signingSide, e identity.Entry, d delivery) delivery {
+		return headers(func(d *delivery) {
+			for _, name := range []string{"Svix-Signature", "Webhook-Signature"} {
+				if own := d.header.Get(name); own != "" {
+					d.header.Set(name, strings.NewReplacer("OWN", own, "THEIRS", theirs).Replace(form))
+				}
+			}
+		})
+	}
+	return []change{
+		{"a comma and a blank, the own first", list("OWN, THEIRS")},
+		{"a comma and a blank, the own last", list("THEIRS, OWN")},
+		{"a comma only", list("THEIRS,OWN")},
+		{"two blanks", list("THEIRS  OWN")},
+		{"other versions", list("v1a,AAAA v2,BBBB OWN")},
+		{"a complete foreign set", headers(func(d *delivery) {
+			from, to := "Webhook-", "Svix-"
+			if d.header.Get("Svix-Id") != "" {
+				from, to = to, from
+			}
+			d.header.Set(to+"Id", "of_a_gateway")
+			d.header.Set(to+"Timestamp", d.header.Get(from+"Timestamp"))
+			d.header.Set(to+"Signature", theirs)
+		})},
+	}
+}
+
+func headers(change func(d *delivery)) func(t *testing.T, s signingSide, e identity.Entry, d delivery) delivery {
+	return func(_ *testing.T, _ signingSide, _ identity.Entry, d delivery) delivery {
+		d.header = d.header.Clone()
+		change(&d)
+		return d
+	}
+}
