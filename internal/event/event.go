@@ -81,6 +81,11 @@ type Receipt struct {
 	Duplicates int
 }
 
+// Plus counts both together.
+func (r Receipt) Plus(other Receipt) Receipt {
+	return Receipt{Accepted: r.Accepted + other.Accepted, Held: r.Held + other.Held, Duplicates: r.Duplicates + other.Duplicates}
+}
+
 // Customer is what a look at Polar found. The zero value is nobody.
 type Customer struct {
 	// ID is Polar's own id.

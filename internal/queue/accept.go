@@ -45,22 +45,33 @@ type result struct {
 	err     error
 }
 
+func (r result) plus(other result) result {
+	return result{r.receipt.Plus(other.receipt), errors.Join(r.err, other.err)}
+}
+
+// errRefused says that the database answers and does not take this one.
+var errRefused = errors.New("the database refuses it")
+
 // Accept stores the deletions and returns once they are on disk. Repeats are
 // recognised by provider and event id. Concurrent calls share one transaction,
 // so that one sync of the disk serves them all.
 //
 // Error: fault.Unavailable when the database does not take them within two
-// seconds. Some may be stored all the same; a repeat is then a duplicate.
+// seconds, or refuses one of them. The others are stored all the same; a repeat is
+// then a duplicate.
 func (q *Queue) Accept(ctx context.Context, deletions []event.Deletion) (event.Receipt, error) {
 	var total event.Receipt
+	var refused error
 	for chunk := range slices.Chunk(deletions, acceptChunk) {
 		receipt, err := q.acceptChunk(ctx, chunk)
-		if err != nil {
-			return event.Receipt{}, err
+		if err != nil && !errors.Is(err, errRefused) {
+			return event.Receipt{}, err // the next ones would wait as long
 		}
-		total.Accepted += receipt.Accepted
-		total.Held += receipt.Held
-		total.Duplicates += receipt.Duplicates
+		refused = errors.Join(refused, err)
+		total = total.Plus(receipt)
+	}
+	if refused != nil {
+		return event.Receipt{}, notTaken(refused)
 	}
 	return total, nil
 }
@@ -139,8 +150,9 @@ func (q *Queue) gather(first *request) (batch []*request, webhooks int) {
 	}
 }
 
-// commit stores a batch in one transaction and answers each request. When it
-// cannot, it tries the halves, so that one unstorable row fails alone.
+// commit stores a batch in one transaction and answers each request. When the
+// database refuses it, the halves are tried, down to single deletions, so that one
+// that cannot be stored fails alone.
 func (q *Queue) commit(ctx context.Context, batch []*request) {
 	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
 	defer cancel()
@@ -151,24 +163,33 @@ func (q *Queue) commitWithin(ctx context.Context, batch []*request) {
 	if len(batch) == 0 {
 		return
 	}
-	tx, err := begin(ctx, q.options.DB)
-	var known ledger
-	if err == nil {
-		known, err = q.insert(ctx, tx, batch)
-	}
-	if err != nil && len(batch) > 1 && ctx.Err() == nil {
+	known, err := q.insert(ctx, batch)
+	switch first := batch[0]; {
+	case err == nil:
+		for _, r := range batch {
+			r.done <- result{receipt: q.receipt(r.deletions, known)}
+		}
+	case ctx.Err() != nil:
+		for _, r := range batch {
+			r.done <- result{err: notTaken(err)}
+		}
+	case len(batch) > 1:
 		middle := len(batch) / 2
 		q.commitWithin(ctx, batch[:middle])
 		q.commitWithin(ctx, batch[middle:])
-		return
+	case len(first.deletions) > 1:
+		middle := len(first.deletions) / 2
+		first.done <- q.commitAlone(ctx, first.deletions[:middle]).plus(q.commitAlone(ctx, first.deletions[middle:]))
+	default:
+		first.done <- result{err: notTaken(fmt.Errorf("%w: %w", errRefused, err))}
 	}
-	for _, r := range batch {
-		if err != nil {
-			r.done <- result{err: notTaken(err)}
-			continue
-		}
-		r.done <- result{receipt: q.receipt(r.deletions, known)}
-	}
+}
+
+// commitAlone stores some of a request's deletions in a transaction of their own.
+func (q *Queue) commitAlone(ctx context.Context, deletions []event.Deletion) result {
+	part := &request{ctx: ctx, deletions: deletions, done: make(chan result, 1)}
+	q.commitWithin(ctx, []*request{part})
+	return <-part.done
 }
 
 // stillWaiting leaves out those who were told 503 already.
@@ -200,8 +221,12 @@ func begin(ctx context.Context, db *sql.DB) (*sql.Tx, error) {
 	}
 }
 
-// insert stores the batch in tx and returns what was new.
-func (q *Queue) insert(ctx context.Context, tx *sql.Tx, batch []*request) (known ledger, err error) {
+// insert stores the batch in one transaction and returns what was new.
+func (q *Queue) insert(ctx context.Context, batch []*request) (known ledger, err error) {
+	tx, err := begin(ctx, q.options.DB)
+	if err != nil {
+		return ledger{}, err
+	}
 	defer func() { _ = tx.Rollback() }() // after a commit it does nothing
 	var deletions []event.Deletion
 	var jobs []river.InsertManyParams

@@ -159,6 +159,47 @@ func TestOneUnstorableDeletionFailsAlone(t *testing.T) {
 	}
 }
 
+func TestOneUnstorableDeletionOfARequestFailsAlone(t *testing.T) {
+	t.Parallel()
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		allow := refuse(t, db, "NEW.args ->> 'event_id' = 'e137'")
+		h := start(t, db, deleted)
+		const many = 250 // the bad one is in the second of three chunks
+		deletions := make([]event.Deletion, many)
+		for i := range deletions {
+			deletions[i] = deletion(fmt.Sprint("e", i), fmt.Sprint("u", i))
+		}
+		require.Eventually(t, func() bool {
+			_, err := h.Accept(t.Context(), deletions)
+			require.Equal(t, fault.Unavailable, fault.KindOf(err), "the sender must send it again")
+			done, _ := h.applier.seen()
+			return len(done) == many-1
+		}, 30*time.Second, 10*time.Millisecond)
+		allow()
+		receipt, err := h.Accept(t.Context(), deletions)
+		require.NoError(t, err)
+		require.Equal(t, event.Receipt{Accepted: 1, Duplicates: many - 1}, receipt)
+	})
+}
+
+// refuse makes the database refuse new jobs of which the condition holds, until
+// allow is called.
+func refuse(t *testing.T, db *database.DB, condition string) (allow func()) {
+	t.Helper()
+	create, drop := `CREATE TRIGGER refuse BEFORE INSERT ON river_job WHEN `+condition+` BEGIN SELECT raise(ABORT, 'full'); END`, `DROP TRIGGER refuse`
+	if db.Dialect == database.Postgres {
+		create = `CREATE FUNCTION refuse() RETURNS trigger AS 'BEGIN RAISE EXCEPTION ''full''; END' LANGUAGE plpgsql;
+			CREATE TRIGGER refuse BEFORE INSERT ON river_job FOR EACH ROW WHEN (` + condition + `) EXECUTE FUNCTION refuse()`
+		drop = `DROP TRIGGER refuse ON river_job`
+	}
+	_, err := db.Main.ExecContext(t.Context(), create)
+	require.NoError(t, err)
+	return func() {
+		_, err := db.Main.ExecContext(t.Context(), drop)
+		require.NoError(t, err)
+	}
+}
+
 func waitsForLock(t *testing.T, url string) bool {
 	t.Helper()
 	db, err := database.Open(t.Context(), url)

@@ -128,20 +128,11 @@ func TestAVerificationIsStoredBeforeItsDeletionIsFinished(t *testing.T) {
 func TestADeletionWhoseVerificationCannotBeStoredIsRepeatedAsLost(t *testing.T) {
 	t.Parallel()
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
-		refuse := `CREATE TRIGGER refuse BEFORE INSERT ON river_job WHEN NEW.kind = 'verify_customer' BEGIN SELECT raise(ABORT, 'full'); END`
-		drop := `DROP TRIGGER refuse`
-		if db.Dialect == database.Postgres {
-			refuse = `CREATE FUNCTION refuse() RETURNS trigger AS 'BEGIN RAISE EXCEPTION ''full''; END' LANGUAGE plpgsql;
-				CREATE TRIGGER refuse BEFORE INSERT ON river_job FOR EACH ROW WHEN (NEW.kind = 'verify_customer') EXECUTE FUNCTION refuse()`
-			drop = `DROP TRIGGER refuse ON river_job`
-		}
-		_, err := db.Main.ExecContext(t.Context(), refuse)
-		require.NoError(t, err)
+		allow := refuse(t, db, "NEW.kind = 'verify_customer'")
 		h := start(t, db, deletedAda, verifying(&verifier{verify: gone}, time.Hour))
 		h.accept(t, deletion("e1", "u1"))
 		require.Equal(t, "database", h.line(t, "deletion retried")["reason"])
-		_, err = db.Main.ExecContext(t.Context(), drop)
-		require.NoError(t, err)
+		allow()
 		attempts := h.applier.wait(t, 2)
 		require.True(t, attempts[1].AnswerLost)
 		require.Equal(t, "c-ada", attempts[1].Seen.ID)
