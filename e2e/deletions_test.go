@@ -40,10 +40,17 @@ func (w *world) bridge(t *testing.T, code int, args ...string) string {
 // command is the binary with the world's settings.
 func (w *world) command(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
-	command := exec.CommandContext(t.Context(), os.Getenv(binaryVariable), args...)
+	return w.prepare(t, exec.CommandContext(t.Context(), os.Getenv(binaryVariable), args...))
+}
+
+func (w *world) prepare(t *testing.T, command *exec.Cmd) *exec.Cmd {
+	t.Helper()
 	command.Dir = t.TempDir()
 	for name, value := range w.settings {
 		command.Env = append(command.Env, name+"="+value)
+	}
+	if w.confined != nil {
+		w.confined(command)
 	}
 	return command
 }

@@ -149,3 +149,14 @@ func TestAStartOnAFullDiskSaysWhatIsWrong(t *testing.T) {
 	w.start(t)
 	w.waitDeleted(t, ids, time.Minute)
 }
+
+// A list that is longer than what SQLite keeps in memory needs a temporary file.
+func TestADoctorAndAStartWriteATemporaryFileToKnowThatTheyCan(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "sqlite:"+filepath.Join(smallDisk(t, 2), "polar-bridge.db"))
+	require.Regexp(t, "fault +database temporary files .*SQLite cannot write temporary files in ", w.bridge(t, 1, "doctor"))
+	p := w.launch(t, "serve")
+	<-p.exited
+	require.Equal(t, 1, p.command.ProcessState.ExitCode(), p.output())
+	require.Contains(t, p.output(), "SQLite cannot write temporary files in ")
+}

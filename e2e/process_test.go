@@ -65,6 +65,8 @@ type world struct {
 	polar    *polartest.Server
 	database string
 	settings map[string]string
+	confined func(*exec.Cmd) // set by confine
+	data     string          // a confined world's /data
 }
 
 func newWorld(t *testing.T, database string, settings ...string) *world {
@@ -110,11 +112,8 @@ func (w *world) start(t *testing.T) *process {
 // launch starts the binary and waits for its ready line or its exit.
 func (w *world) launch(t *testing.T, args ...string) *process {
 	t.Helper()
-	p := &process{command: exec.Command(os.Getenv(binaryVariable), args...), exited: make(chan struct{})}
-	p.command.Dir = t.TempDir()
-	for name, value := range w.settings {
-		p.command.Env = append(p.command.Env, name+"="+value)
-	}
+	// Its end is the test's: a context would end before the test's last words.
+	p := &process{command: w.prepare(t, exec.Command(os.Getenv(binaryVariable), args...)), exited: make(chan struct{})}
 	output, err := p.command.StdoutPipe()
 	require.NoError(t, err)
 	p.command.Stderr = p.command.Stdout

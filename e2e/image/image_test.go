@@ -24,6 +24,7 @@ import (
 const (
 	polarToken = "polar_oat_0123456789abcdef"
 	clerkKey   = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3"
+	logsToken  = "0123456789abcdef-auth0-logs"
 )
 
 // podman runs a command of podman and returns what it printed.
@@ -81,17 +82,17 @@ func newVolume(t *testing.T) string {
 	return name
 }
 
-// start runs serve as a cluster would: nothing to write to but the volume, no
-// capability, little memory.
+// start runs serve as a cluster would: nothing to write to but the volume, no /tmp
+// either, which podman would add, no capability, little memory.
 func start(t *testing.T, volume string, args ...string) container {
 	t.Helper()
 	c := container{polar: polartest.Start(t, polartest.Options{Token: polarToken}), name: "polar-bridge-test-" + freePort(t)}
 	c.listen, c.admin = "127.0.0.1:"+freePort(t), "127.0.0.1:"+freePort(t)
 	c.webhooks = "http://" + c.listen
 	run := []string{
-		"run", "--detach", "--name", c.name, "--network=host", "--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--memory=256m", "--volume=" + volume + ":/data",
+		"run", "--detach", "--name", c.name, "--network=host", "--read-only", "--read-only-tmpfs=false", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--memory=256m", "--volume=" + volume + ":/data",
 		"--env=POLAR_ACCESS_TOKEN=" + polarToken, "--env=POLAR_BASE_URL=" + c.polar.URL().String(), "--env=POLAR_ANONYMIZE=true",
-		"--env=CLERK_WEBHOOK_SIGNING_SECRET=" + clerkKey, "--env=LISTEN_ADDR=" + c.listen, "--env=ADMIN_ADDR=" + c.admin,
+		"--env=CLERK_WEBHOOK_SIGNING_SECRET=" + clerkKey, "--env=AUTH0_LOGS_TOKEN=" + logsToken, "--env=AUTH0_LOGS_UNCONFIRMED=true", "--env=LISTEN_ADDR=" + c.listen, "--env=ADMIN_ADDR=" + c.admin,
 	}
 	podman(t, append(append(run, args...), image(t, "IMAGE"))...)
 	t.Cleanup(func() { podman(t, "rm", "--force", "--time=0", c.name) })

@@ -137,6 +137,14 @@ func (d *doctor) judgeFile(file database.File) {
 	default:
 		d.add(room, doctorOK, free+".", "")
 	}
+	const temporary = "database temporary files"
+	switch {
+	case file.Unwritable != nil: // said already
+	case file.Temporary != nil:
+		d.add(temporary, doctorFault, fmt.Sprintf("%q.", file.Temporary.Error()), "Make the folder of the SQLite file writable for the user who runs serve, and make room there.")
+	default:
+		d.add(temporary, doctorOK, "SQLite can write them beside the file.", "")
+	}
 	const mode = "database file mode"
 	switch {
 	case !file.Exists && file.Mode == 0:

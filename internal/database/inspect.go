@@ -48,6 +48,9 @@ type File struct {
 	// Unwritable is why this user cannot write the file or its folder, nil
 	// when that is possible.
 	Unwritable error
+	// Temporary is why SQLite cannot write temporary files in the file's folder,
+	// nil when it can, or when that could not be tried.
+	Temporary error
 	// Free is how many bytes are left on the file system, and FreeKnown
 	// whether that could be found out.
 	Free      uint64
@@ -73,7 +76,7 @@ func inspectSQLite(ctx context.Context, path string) (seen Inspection, err error
 	if path == "" || strings.Contains(path, ":memory:") {
 		return seen, errMemory
 	}
-	file, err := inspectFile(path)
+	file, err := inspectFile(ctx, path)
 	if seen.File = &file; err != nil || !file.Exists {
 		return seen, err
 	}

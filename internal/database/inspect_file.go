@@ -1,6 +1,7 @@
 package database
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,8 +13,11 @@ import (
 var errMemory = errors.New("SQLite needs a file, for example sqlite:polar-bridge.db: what is only in memory is lost")
 
 // inspectFile looks at the file and its folder. It makes nothing.
-func inspectFile(path string) (File, error) {
+func inspectFile(ctx context.Context, path string) (File, error) {
 	file, folder := File{Path: path}, filepath.Dir(path)
+	if linked, err := filepath.EvalSymlinks(path); err == nil {
+		folder = filepath.Dir(linked)
+	}
 	place, err := os.Stat(folder)
 	if err != nil {
 		return file, fmt.Errorf("look at the folder of the SQLite file: %w", err)
@@ -25,6 +29,8 @@ func inspectFile(path string) (File, error) {
 	// SQLite makes its log beside the file, so the folder must be writable too.
 	if err := writableFolder(folder); err != nil {
 		file.Unwritable = fmt.Errorf("folder %s: %w", folder, err)
+	} else {
+		file.Temporary = writeTemporaryFile(ctx, folder)
 	}
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -43,6 +43,11 @@ func openSQLite(ctx context.Context, path string) (*DB, error) {
 	if err := createPrivate(path); err != nil {
 		return nil, fmt.Errorf("create SQLite file: %w", err)
 	}
+	// A link to the file is the file: what SQLite makes lies beside the latter.
+	path, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return nil, fmt.Errorf("find SQLite file: %w", err)
+	}
 	main, err := openCached(sqliteDSN(path, fmt.Sprintf("_txlock=immediate&_pragma=wal_autocheckpoint(%d)", logLimit)))
 	if err != nil {
 		return nil, fmt.Errorf("open SQLite file: %w", err)
@@ -80,7 +85,8 @@ func openCached(dsn string) (*sql.DB, error) {
 func sqliteDSN(path, extra string) string {
 	return "file:" + (&url.URL{Path: path}).EscapedPath() +
 		fmt.Sprintf("?_pragma=busy_timeout(%d)", busyTimeout.Milliseconds()) + "&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)" +
-		"&_pragma=foreign_keys(1)&_pragma=journal_size_limit(67108864)&" + extra
+		"&_pragma=foreign_keys(1)&_pragma=journal_size_limit(67108864)" +
+		"&_pragma=" + url.QueryEscape(temporaryFilesIn(filepath.Dir(path))) + "&" + extra
 }
 
 // checkDurable refuses a file system on which the pragmas did not take.
@@ -108,18 +114,16 @@ func (db *DB) Lock() (release func() error, err error) {
 	if db.Dialect != SQLite {
 		return func() error { return nil }, nil
 	}
-	// A link to the file is the file.
-	file, err := filepath.EvalSymlinks(db.path)
-	if err != nil {
-		return nil, fmt.Errorf("lock SQLite file: %w", err)
-	}
-	lock := flock.New(file+".lock", flock.SetPermissions(0o600))
+	lock := flock.New(db.path+".lock", flock.SetPermissions(0o600))
 	ok, err := lock.TryLock()
 	if err != nil {
 		return nil, fmt.Errorf("lock SQLite file: %w", err)
 	}
 	if !ok {
 		return nil, ErrLocked
+	}
+	if err := writeTemporaryFile(context.Background(), filepath.Dir(db.path)); err != nil {
+		return nil, errors.Join(err, db.healthy(), lock.Unlock())
 	}
 	checked, err := db.checkForStart(context.Background())
 	if err != nil {

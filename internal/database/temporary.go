@@ -1,0 +1,38 @@
+package database
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+)
+
+// temporaryFilesIn makes a folder the first one where SQLite puts its temporary
+// files: what a statement of many rows needs to undo it, and what a long sort
+// does not keep in memory. It is the database's own, the only one that is surely
+// there: a read-only container has no /tmp. They have no name there and end with
+// the process. SQLite keeps one folder for the whole process.
+// https://www.sqlite.org/tempfiles.html#temporary_file_storage_locations
+func temporaryFilesIn(folder string) (pragma string) {
+	return "temp_store_directory('" + strings.ReplaceAll(folder, "'", "''") + "')"
+}
+
+// writeTemporaryFile returns why SQLite cannot write temporary files in the
+// folder: what it sorts is more than it keeps in memory, 2 MB.
+func writeTemporaryFile(ctx context.Context, folder string) (err error) {
+	sorter, err := sql.Open("sqlite", "file::memory:?_pragma="+url.QueryEscape(temporaryFilesIn(folder)))
+	if err != nil {
+		return fmt.Errorf("write a temporary file: %w", err)
+	}
+	defer func() { err = errors.Join(err, sorter.Close()) }()
+	const tooMuch = `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 320)
+		SELECT length(b) FROM (SELECT randomblob(8000) AS b FROM n) ORDER BY b`
+	var length int
+	if err := sorter.QueryRowContext(ctx, tooMuch).Scan(&length); err != nil {
+		return fmt.Errorf("SQLite cannot write temporary files in %s, as large batches and long lists need: "+
+			"make the folder writable for the user who runs serve, and leave some megabytes free: %w", folder, err)
+	}
+	return nil
+}
