@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os/user"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"github.com/polar-bridge/polar-bridge/config"
 	"github.com/polar-bridge/polar-bridge/internal/app"
 	"github.com/polar-bridge/polar-bridge/internal/database"
+	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
 )
 
@@ -141,6 +143,20 @@ func (e *Env) confirm(yes bool, question string) error {
 		return errors.New("nothing was done")
 	}
 	return nil
+}
+
+// holdReason reads a word of a closed set: one that is none of it would find
+// nothing, which looks like good news. "" is any reason.
+func holdReason(flag, word string) (event.HoldReason, error) {
+	reason := event.HoldReason(word)
+	if word == "" || slices.Contains(event.HoldReasons(), reason) {
+		return reason, nil
+	}
+	var all []string
+	for _, r := range event.HoldReasons() {
+		all = append(all, string(r))
+	}
+	return "", usage("%s: nothing is ever held as %q; choose one of %s", flag, word, strings.Join(all, ", "))
 }
 
 // checkReason refuses what would not be one readable line.

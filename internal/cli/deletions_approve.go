@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/polar-bridge/polar-bridge/config"
 	"github.com/polar-bridge/polar-bridge/internal/event"
@@ -51,33 +50,31 @@ func (c *approveCommand) check() error {
 	if ways != 1 {
 		return usage("say what to approve: either ids, or --reason-of, or --all")
 	}
-	if c.ReasonOf != "" && !queue.Approvable(event.HoldReason(c.ReasonOf)) {
+	reason, err := holdReason("--reason-of", c.ReasonOf)
+	if err != nil {
+		return err
+	}
+	if reason != "" && !queue.Approvable(reason) {
 		return usage("what is held as %s cannot be approved: find and delete the customer in Polar's dashboard, then cancel the deletion", c.ReasonOf)
 	}
 	return nil
 }
 
-// many approves in bulk what is held at the moment of the confirmation.
+// many approves in bulk exactly what was held when the question was asked: what
+// is held while somebody reads it was not part of it.
 func (c *approveCommand) many(ctx context.Context, env *Env, d *desk) error {
-	reason := event.HoldReason(c.ReasonOf)
-	stats, err := d.Stats(ctx)
+	held, err := d.Approvables(ctx, event.HoldReason(c.ReasonOf))
 	if err != nil {
 		return err
 	}
-	held := 0
-	for why, n := range stats.Held {
-		if queue.Approvable(why) && (reason == "" || why == reason) {
-			held += n
-		}
-	}
-	if held == 0 {
+	if len(held) == 0 {
 		fmt.Fprintln(env.Stderr, "Nothing is held that this could approve.")
 		return c.report(env, 0)
 	}
-	if err := env.confirm(c.Yes, fmt.Sprintf("Approve %s; their customers will be deleted at Polar for good", plural(held, "deletion"))); err != nil {
+	if err := env.confirm(c.Yes, fmt.Sprintf("Approve %s; their customers will be deleted at Polar for good", plural(len(held), "deletion"))); err != nil {
 		return err
 	}
-	approved, err := d.ApproveHeld(ctx, reason, time.Now())
+	approved, err := d.ApproveHeld(ctx, held)
 	if err != nil {
 		return fmt.Errorf("approved %s, then: %w", plural(approved, "deletion"), err)
 	}

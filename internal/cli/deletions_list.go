@@ -31,13 +31,17 @@ func (c *listCommand) Run(ctx context.Context, env *Env, loader *config.Loader, 
 	if c.Limit < 0 {
 		return usage("--limit must be 0 or more")
 	}
+	reason, err := holdReason("--reason", c.Reason)
+	if err != nil {
+		return err
+	}
 	if c.ExternalID != "" {
 		if err := event.CheckExternalID(c.ExternalID); err != nil {
 			return usage("--external-id: no deletion can have it: %w", err)
 		}
 	}
 	filter := queue.Filter{
-		State: queue.State(c.State), Since: from, ExternalID: c.ExternalID, Reason: event.HoldReason(c.Reason), Limit: c.Limit,
+		State: queue.State(c.State), Since: from, ExternalID: c.ExternalID, Reason: reason, Limit: c.Limit,
 	}
 	return group.use(ctx, env, loader, func(d *desk) error {
 		if c.Limit > 0 {

@@ -44,6 +44,52 @@ func TestInBulkAPersonIsAskedOnATerminal(t *testing.T) {
 	require.Contains(t, got.stderr, `"by":"cli:alice"`)
 }
 
+// readerFunc is somebody who does something before they answer.
+type readerFunc func(p []byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+func TestWhatIsHeldWhileSomebodyReadsTheQuestion(t *testing.T) {
+	t.Parallel()
+	const hold = `INSERT INTO river_job (args, kind, queue, state, scheduled_at, metadata, unique_key, unique_states)
+		SELECT jsonb('{"provider":"clerk","event_id":"' || $1 || value || '","external_id":"user_' || $1 || value || '","version":1}'), 'delete_customer', 'deletions',
+		'scheduled', '2226-01-01 00:00:00', jsonb('{"hold_reason":"mass_deletion","held_at":"2026-11-01T12:00:00Z"}'), randomblob(32), 255
+		FROM json_each('[1,2,3]')`
+	for _, choice := range []string{"--all", "--reason-of=mass_deletion"} {
+		t.Run("is not approved by "+choice, func(t *testing.T) {
+			t.Parallel()
+			url := databasetest.SQLite(t)
+			db := databasetest.OpenMigrated(t, url)
+			_, err := db.Main.ExecContext(t.Context(), hold, "before")
+			require.NoError(t, err)
+			var stdout, stderr bytes.Buffer
+			answer := strings.NewReader("yes\n")
+			code := cli.Run(t.Context(), cli.Env{
+				Args: []string{"deletions", "approve", choice}, ReadFile: os.ReadFile,
+				Getenv: func(name string) string { return map[string]string{"DATABASE_URL": url}[name] },
+				Stdin: readerFunc(func(p []byte) (int, error) {
+					if answer.Len() == answerLength {
+						if _, err := db.Main.ExecContext(t.Context(), hold, "after"); err != nil {
+							return 0, err
+						}
+					}
+					return answer.Read(p)
+				}),
+				Stdout: &stdout, Stderr: &stderr,
+			})
+			require.Zero(t, code, stderr.String())
+			require.Contains(t, stderr.String(), "Approve 3 deletions;")
+			require.Equal(t, "3 deletions approved\n", stdout.String())
+			var held int
+			require.NoError(t, db.Main.QueryRowContext(t.Context(), "SELECT count(*) FROM river_job WHERE metadata->>'$.hold_reason' IS NOT NULL AND args->>'$.event_id' LIKE 'after%'").Scan(&held))
+			require.Equal(t, 3, held)
+		})
+	}
+}
+
+// answerLength is the length of "yes" and a line break.
+const answerLength = 4
+
 func TestSinceIsADurationADateOrATime(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)

@@ -2,7 +2,9 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/polar-bridge/polar-bridge/config"
@@ -15,23 +17,16 @@ type serveCommand struct {
 
 // Help is shown below the flags' list.
 func (*serveCommand) Help() string {
-	return `Secrets have no flag. Set the variable, or NAME_FILE with the name of a file that holds it:
-
-  POLAR_ACCESS_TOKEN            organization access token of Polar, scope customers:write (required)
-  CLERK_WEBHOOK_SIGNING_SECRET  enables /webhooks/clerk
-  AUTH0_WEBHOOK_TOKEN           enables /webhooks/auth0 (Event Streams)
-  AUTH0_LOGS_TOKEN              enables /webhooks/auth0-logs (Log Streams)
-  WORKOS_WEBHOOK_SECRET         enables /webhooks/workos
-  ZITADEL_WEBHOOK_SECRET        enables /webhooks/zitadel (Actions v2)
-  LOGTO_WEBHOOK_SECRET          enables /webhooks/logto
-  KEYCLOAK_WEBHOOK_SECRET       enables /webhooks/keycloak (Phase Two's keycloak-events)
-  STANDARD_WEBHOOK_SECRET       enables /webhooks/standard (any sender of Standard Webhooks)
-  STYTCH_WEBHOOK_SECRET         enables /webhooks/stytch
-  OKTA_WEBHOOK_TOKEN            enables /webhooks/okta (event hooks)
-  SUPABASE_WEBHOOK_TOKEN        enables /webhooks/supabase (Database Webhooks)
-  CLERK_SECRET_KEY              asks Clerk before each deletion (Backend API)
-  AUTH0_CLIENT_SECRET           asks Auth0 before each deletion, with AUTH0_DOMAIN and AUTH0_CLIENT_ID
-  DATABASE_URL                  sqlite:PATH or postgres://... (sqlite:polar-bridge.db)`
+	var text strings.Builder
+	text.WriteString("Secrets have no flag. Set the variable, or NAME_FILE with the name of a file that holds it:\n")
+	longest := 0
+	for _, secret := range config.SecretHelp() {
+		longest = max(longest, len(secret.Name))
+	}
+	for _, secret := range config.SecretHelp() {
+		fmt.Fprintf(&text, "\n  %-*s  %s", longest, secret.Name, secret.Value)
+	}
+	return text.String()
 }
 
 // reread is Reread, or nothing.

@@ -59,7 +59,8 @@ func TestAnOperatorIsToldThatTheTablesAreGone(t *testing.T) {
 		}
 		_, found := d.Find(t.Context(), 1)
 		_, stats := d.Stats(t.Context())
-		_, approved := d.ApproveHeld(t.Context(), "", time.Now())
+		_, chosen := d.Approvables(t.Context(), "")
+		_, approved := d.ApproveHeld(t.Context(), []queue.Held{{ID: 1}})
 		_, cancelled := d.Cancel(t.Context(), 1, "why")
 		_, paused := d.Pause(t.Context())
 		_, resumed := d.Resume(t.Context())
@@ -67,7 +68,7 @@ func TestAnOperatorIsToldThatTheTablesAreGone(t *testing.T) {
 		_, forgotten := d.Forget(t.Context(), "u1")
 		_, counted := h.HeldByReason(t.Context())
 		failures := map[string]error{
-			"find": found, "stats": stats, "approve held": approved, "cancel": cancelled, "pause": paused, "resume": resumed,
+			"find": found, "stats": stats, "what can be approved": chosen, "approve held": approved, "cancel": cancelled, "pause": paused, "resume": resumed,
 			"paused": pause, "forget": forgotten, "held by reason": counted,
 			"retry": d.Retry(t.Context(), 1), "approve": d.Approve(t.Context(), 1),
 		}
@@ -77,7 +78,7 @@ func TestAnOperatorIsToldThatTheTablesAreGone(t *testing.T) {
 		for _, err := range d.Finished(t.Context(), time.Time{}) {
 			failures["finished"] = err
 		}
-		require.Len(t, failures, 13)
+		require.Len(t, failures, 14)
 		for what, err := range failures {
 			require.Error(t, err, what)
 		}

@@ -76,39 +76,6 @@ func (o *Operator) Approve(ctx context.Context, id int64) error {
 	return err
 }
 
-// ApproveHeld approves what is held for the reason, or for any when it is "",
-// since until or longer; what cannot be approved is left alone. It works in
-// batches, each of which stands whatever happens afterwards, and returns how
-// many were approved.
-func (o *Operator) ApproveHeld(ctx context.Context, reason event.HoldReason, until time.Time) (approved int, err error) {
-	for ids, err := range o.ids(ctx, selection{where: StateHeld.in()}) {
-		if err != nil {
-			return approved, err
-		}
-		for some := range slices.Chunk(ids, approvedAtOnce) {
-			began := time.Now() //nolint:forbidigo // only paces the batches
-			n, err := o.act(ctx, some, func(j *job, m document) (change, Action, error) {
-				var why event.HoldReason
-				var since time.Time
-				m.read(keyHoldReason, &why)
-				m.read(keyHeldAt, &since)
-				if !j.held() || since.After(until) || reason != "" && why != reason || !Approvable(why) {
-					return changeNothing, Action{}, nil
-				}
-				return approve(j, m)
-			})
-			approved += n
-			if err != nil {
-				return approved, err
-			}
-			if err := rest(ctx, max(time.Since(began), shortestTurn)); err != nil { //nolint:forbidigo // only paces the batches
-				return approved, err
-			}
-		}
-	}
-	return approved, nil
-}
-
 // Approvable says whether there is a request that could be let through. The
 // other reasons say that none can name the customer.
 func Approvable(reason event.HoldReason) bool {

@@ -2,6 +2,7 @@ package queue_test
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -39,24 +40,34 @@ func TestManyAreApprovedByTheirReasonAndWhatIsHeldLaterIsNot(t *testing.T) {
 		fill(t, db, many, "mass_deletion")
 		fill(t, db, 3, "team")
 		d := operator(t, db)
-		n, err := d.ApproveHeld(t.Context(), "mass_deletion", time.Date(2026, 10, 1, 0, 0, 0, 0, time.UTC))
+		chosen, err := d.Approvables(t.Context(), "mass_deletion")
 		require.NoError(t, err)
-		require.Zero(t, n, "they were held after the confirmation")
+		require.Len(t, chosen, many)
+		fill(t, db, 2, "recreated") // after the question
+		again := slices.Clone(chosen)
+		for i := range again {
+			again[i].Since = again[i].Since.Add(-time.Second) // released, and held anew
+		}
+		n, err := d.ApproveHeld(t.Context(), again)
+		require.NoError(t, err)
+		require.Zero(t, n)
 
-		n, err = d.ApproveHeld(t.Context(), "mass_deletion", time.Now())
+		n, err = d.ApproveHeld(t.Context(), chosen)
 		require.NoError(t, err)
 		require.Equal(t, many, n)
-		require.Len(t, d.list(t, queue.Filter{State: queue.StateHeld}), 3)
+		require.Len(t, d.list(t, queue.Filter{State: queue.StateHeld}), 5)
 		require.Len(t, d.list(t, queue.Filter{State: queue.StateHeld, Reason: "team"}), 3)
 		waiting := d.list(t, queue.Filter{State: queue.StateWaiting})
 		require.Len(t, waiting, many)
 		require.Equal(t, []event.HoldReason{"mass_deletion"}, waiting[0].Approved)
 		require.Contains(t, operatorMetadata(t, db, waiting[0].ID), `"other"`, "what others keep there stays")
 
-		n, err = d.ApproveHeld(t.Context(), "", time.Now())
+		all, err := d.Approvables(t.Context(), "")
 		require.NoError(t, err)
-		require.Equal(t, 3, n)
-		require.Len(t, d.logs.FilterMessage("operator action").All(), many+3)
+		n, err = d.ApproveHeld(t.Context(), all)
+		require.NoError(t, err)
+		require.Equal(t, 5, n)
+		require.Len(t, d.logs.FilterMessage("operator action").All(), many+5)
 	})
 }
 
