@@ -25,7 +25,7 @@ func TestConflictingRepeats(t *testing.T) {
 		w.addCustomers(4)
 		p := w.start(t)
 
-		t.Run("a repeat that names another user is held, and so is nobody's customer lost", func(t *testing.T) {
+		t.Run("a repeat that names another user is held, and so is nobody's customer lost", func(t *testing.T) { //nolint:paralleltest // one step after the other
 			p.deliver(t, sign(t, "clerk", "msg_1", "user_0000"), http.StatusAccepted)
 			w.waitDeleted(t, []string{"user_0000"}, 20*time.Second)
 			require.JSONEq(t, `{"status":"accepted","accepted":1,"duplicates":0,"ignored":0}`,
@@ -34,14 +34,14 @@ func TestConflictingRepeats(t *testing.T) {
 			p.waitMetric(t, `polar_bridge_deletions_held_total{provider="clerk",reason="conflict"}`, 1, 10*time.Second)
 			require.Contains(t, p.output(), `"reason":"conflict"`)
 		})
-		t.Run("repeats of either are duplicates", func(t *testing.T) {
+		t.Run("repeats of either are duplicates", func(t *testing.T) { //nolint:paralleltest // one step after the other
 			for _, user := range []string{"user_0000", "user_0001"} {
 				require.Contains(t, p.deliver(t, sign(t, "clerk", "msg_1", user), http.StatusOK), `"duplicates":1`)
 			}
 			require.Contains(t, p.deliver(t, sign(t, "clerk", "msg_1", "user_0002"), http.StatusAccepted), `"accepted":1`, "a third user")
 			require.Equal(t, "conflict", w.deletion(t, "user_0002", "held").HoldReason)
 		})
-		t.Run("retry is refused, approve makes it an event of its own", func(t *testing.T) {
+		t.Run("retry is refused, approve makes it an event of its own", func(t *testing.T) { //nolint:paralleltest // one step after the other
 			id := strconv.FormatInt(w.deletion(t, "user_0001", "held").ID, 10)
 			w.bridge(t, 1, "deletions", "retry", id)
 			require.Equal(t, 1, w.deletes())

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/semaphore"
 
@@ -29,34 +30,66 @@ func checkRequest(r *http.Request, limit int64) error {
 	return nil
 }
 
-// readBody reads all of a metered body.
-func readBody(m *meter) ([]byte, error) {
-	body, err := m.bodies.readAll(m)
+// maxUnknownBody is the largest body, in bytes, of a sender who is not known
+// before it has arrived.
+const maxUnknownBody = 64 << 10
+
+// maxUnknownBodies is how many of them may be in flight, as many as there may
+// be connections: over HTTP/2 each of those has several requests.
+const maxUnknownBodies = maxConnections
+
+// bodies are what all requests share that are being read. What strangers can
+// hold is bounded by number and size, and the newest always gets in: whoever
+// keeps bodies back must not shut out those who send theirs at once. What known
+// senders send is bounded by bytes, which strangers cannot use up.
+type bodies struct {
+	unknown *inFlight
+	budget  *semaphore.Weighted
+	free    sync.Pool // of *[otherPiece]byte
+}
+
+// read reads the body of a request. release gives back what it takes; it is
+// never nil.
+func (b *bodies) read(w http.ResponseWriter, r *http.Request, limit int64) (body []byte, release func(), err error) {
+	src := http.MaxBytesReader(w, r.Body, limit)
+	if limit > maxUnknownBody {
+		m := &meter{src: src, budget: b.budget}
+		body, err = b.readAll(m)
+		return body, m.release, refusedBody(err)
+	}
+	place := b.unknown.enter(func() {
+		_ = http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0)) // fails only in tests without a connection
+	})
+	release = func() { b.unknown.leave(place) }
+	body, err = b.readAll(src)
+	if err != nil && b.unknown.interrupted(place) {
+		return nil, release, errTooManyBodies()
+	}
+	return body, release, refusedBody(err)
+}
+
+func errTooManyBodies() error {
+	return fault.New(fault.Unavailable, fault.ReasonOverload, "too many bodies in flight")
+}
+
+// refusedBody says what is wrong with a body that could not be read.
+func refusedBody(err error) error {
 	if err == nil {
-		return body, nil
+		return nil
 	}
 	if _, ok := errors.AsType[*fault.Error](err); ok {
-		return nil, err
+		return err
 	}
 	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return nil, fault.New(fault.TooLarge, fault.ReasonBodyTooLarge, "read body: %w", tooLarge)
+		return fault.New(fault.TooLarge, fault.ReasonBodyTooLarge, "read body: %w", tooLarge)
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		// Whose fault that is nobody knows: a sender that never repeats a 4xx
 		// must not lose the event.
-		return nil, fault.New(fault.Unavailable, fault.ReasonBodyRead, "read body: %w", err)
+		return fault.New(fault.Unavailable, fault.ReasonBodyRead, "read body: %w", err)
 	}
 	// It broke off: there is nobody left to read the answer.
-	return nil, fault.New(fault.Malformed, fault.ReasonBodyRead, "read body: %w", err)
-}
-
-// budget is what all bodies in flight share: a bound on their bytes, and the
-// pieces that they are read into. What a refused body leaves is used again at
-// once instead of lying about until the next garbage collection.
-type budget struct {
-	*semaphore.Weighted
-
-	free sync.Pool // of *[otherPiece]byte
+	return fault.New(fault.Malformed, fault.ReasonBodyRead, "read body: %w", err)
 }
 
 // The pieces in which a body is read. Most fit into the first one.
@@ -66,9 +99,10 @@ const (
 )
 
 // readAll is io.ReadAll without the copy that it makes at an error, too: when
-// slow bodies ran out of time together, that doubled them. What it returns is
-// the caller's own.
-func (b *budget) readAll(r io.Reader) ([]byte, error) {
+// slow bodies ran out of time together, that doubled them. What a refused body
+// leaves is used again at once instead of lying about until the next garbage
+// collection. What it returns is the caller's own.
+func (b *bodies) readAll(r io.Reader) ([]byte, error) {
 	var lent []*[otherPiece]byte
 	defer func() {
 		for _, piece := range lent {
@@ -97,13 +131,13 @@ func (b *budget) readAll(r io.Reader) ([]byte, error) {
 	}
 }
 
-// meter charges what is read to the budget that all bodies in flight share. It
-// counts bytes that arrived, not those announced: else a few idle connections
-// that announce much could shut out everybody. It never waits, so bodies that
-// are half read cannot wait for one another.
+// meter charges what is read to the budget that all large bodies in flight
+// share. It counts bytes that arrived, not those announced: else a few idle
+// connections that announce much could shut out everybody. It never waits, so
+// bodies that are half read cannot wait for one another.
 type meter struct {
 	src    io.Reader
-	bodies *budget
+	budget *semaphore.Weighted
 	held   int64
 }
 
@@ -111,8 +145,8 @@ type meter struct {
 func (m *meter) Read(p []byte) (int, error) {
 	n, err := m.src.Read(p)
 	if n > 0 {
-		if !m.bodies.TryAcquire(int64(n)) {
-			return 0, fault.New(fault.Unavailable, fault.ReasonOverload, "too many bodies in flight")
+		if !m.budget.TryAcquire(int64(n)) {
+			return 0, errTooManyBodies()
 		}
 		m.held += int64(n)
 	}
@@ -121,6 +155,6 @@ func (m *meter) Read(p []byte) (int, error) {
 
 // release gives back what was charged.
 func (m *meter) release() {
-	m.bodies.Release(m.held)
+	m.budget.Release(m.held)
 	m.held = 0
 }

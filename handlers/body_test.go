@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -228,6 +229,76 @@ func TestTooManyBodiesInFlight(t *testing.T) {
 	require.Equal(t, 202, status)
 	require.Equal(t, 202, small().status, "the budget was given back")
 }
+
+// slowBody is a body of which the end never comes.
+type slowBody struct {
+	io.Reader
+
+	end func(error) error
+}
+
+func newSlowBody(begin string) *slowBody {
+	r, w := io.Pipe()
+	return &slowBody{io.MultiReader(strings.NewReader(begin), r), w.CloseWithError}
+}
+
+// deadlined is the writer of a connection whose body is slow.
+type deadlined struct {
+	*httptest.ResponseRecorder
+
+	body *slowBody
+}
+
+func (d deadlined) SetReadDeadline(time.Time) error { return d.body.end(os.ErrDeadlineExceeded) }
+
+func TestBodiesOfUnknownSenders(t *testing.T) { //nolint:tparallel // its steps come one after the other
+	t.Parallel()
+	const most = 1024
+	e := newEdge(t)
+	e.provider.limit = 64 << 10
+	h := e.handler()
+	var slow [most + 2]deadlined
+	var answered [most + 2]chan struct{}
+	begin := func(i int) {
+		slow[i], answered[i] = deadlined{httptest.NewRecorder(), newSlowBody("{")}, make(chan struct{})
+		reading := make(chan struct{})
+		slow[i].body.Reader = io.MultiReader(readerFunc(func([]byte) (int, error) { close(reading); return 0, io.EOF }), slow[i].body.Reader)
+		r := request(t, slow[i].body)
+		go func() {
+			defer close(answered[i])
+			h.ServeHTTP(slow[i], r)
+		}()
+		<-reading
+	}
+	for i := range most {
+		begin(i)
+	}
+	t.Run("let the newest in, and the oldest makes room", func(t *testing.T) { //nolint:paralleltest // one step after the other
+		begin(most)
+		<-answered[0]
+		require.Equal(t, 503, slow[0].Code)
+		require.Equal(t, refusal("unavailable"), slow[0].Body.String())
+		require.Equal(t, "overload", e.line(t)["reason"])
+		require.Equal(t, 202, serveOnce(h, request(t, strings.NewReader("{}"))).Code)
+		<-answered[1]
+	})
+	t.Run("leave their place when they end", func(t *testing.T) { //nolint:paralleltest // one step after the other
+		require.NoError(t, slow[2].body.end(io.EOF))
+		<-answered[2]
+		require.Equal(t, 202, slow[2].Code)
+		begin(most + 1)
+		require.Equal(t, 202, serveOnce(h, request(t, strings.NewReader("{}"))).Code)
+	})
+	for i := 3; i < most+2; i++ {
+		_ = slow[i].body.end(io.EOF) // never fails
+		<-answered[i]
+	}
+	require.Equal(t, 202, slow[most+1].Code)
+}
+
+type readerFunc func(p []byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
 // A connection that announces much and sends nothing takes nothing from others.
 func TestAnnouncedBytesAreNotCharged(t *testing.T) {

@@ -5,7 +5,6 @@ import (
 	"net"
 	"net/http"
 	"sync"
-	"time"
 
 	"go.uber.org/zap"
 )
@@ -15,9 +14,6 @@ import (
 // the file descriptors that the database and the calls to Polar need as well.
 const maxConnections = 1024
 
-// requestTime is longer than genuine requests usually take.
-const requestTime = time.Second
-
 // connections keeps a server below a number of open connections. The newest
 // always gets in; the one that nobody will miss makes room. Letting newcomers
 // wait instead, as netutil.LimitListener does, would let whoever fills the
@@ -25,7 +21,6 @@ const requestTime = time.Second
 type connections struct {
 	limit int
 	log   *zap.Logger
-	now   func() time.Time
 
 	mu     sync.Mutex
 	places map[net.Conn]place
@@ -34,22 +29,14 @@ type connections struct {
 	resting, active *list.List
 }
 
-// place is where a connection stands. The element's value is an *occupant.
+// place is where a connection stands. The element's value is the connection.
 type place struct {
 	list    *list.List
 	element *list.Element
 }
 
-type occupant struct {
-	conn  net.Conn
-	since time.Time
-}
-
-func newConnections(limit int, log *zap.Logger, now func() time.Time) *connections {
-	return &connections{
-		limit: limit, log: log, now: now,
-		places: make(map[net.Conn]place), resting: list.New(), active: list.New(),
-	}
+func newConnections(limit int, log *zap.Logger) *connections {
+	return &connections{limit: limit, log: log, places: make(map[net.Conn]place), resting: list.New(), active: list.New()}
 }
 
 // note is the server's ConnState hook. The server calls it before it serves a
@@ -88,28 +75,21 @@ func (c *connections) update(conn net.Conn, state http.ConnState) net.Conn {
 	return victim
 }
 
-// dispensable is the longest quiet connection. One with a request counts as
-// quiet only after requestTime: before that, a flood of idle connections would
-// break genuine requests off, and afterwards slow requests would keep
-// newcomers out that had no time to speak yet.
+// dispensable is the longest quiet connection of the kind that there are more of,
+// because that is the strangers' kind: a flood of idle connections breaks no
+// request off, and a flood of requests that never end breaks nobody off who has
+// had no time to speak yet.
 func (c *connections) dispensable() net.Conn {
-	resting, active := first(c.resting), first(c.active)
-	if resting == nil || active != nil && active.since.Add(requestTime).Before(resting.since) {
-		return active.conn
+	most := c.resting
+	if c.active.Len() > most.Len() {
+		most = c.active
 	}
-	return resting.conn
-}
-
-func first(l *list.List) *occupant {
-	if l.Len() == 0 {
-		return nil
-	}
-	o, _ := l.Front().Value.(*occupant)
-	return o
+	conn, _ := most.Front().Value.(net.Conn)
+	return conn
 }
 
 func (c *connections) put(conn net.Conn, to *list.List) {
-	c.places[conn] = place{to, to.PushBack(&occupant{conn, c.now()})}
+	c.places[conn] = place{to, to.PushBack(conn)}
 }
 
 // forget reports whether the connection was known.

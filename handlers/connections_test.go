@@ -107,6 +107,20 @@ func TestSlowRequestsKeepNobodyOut(t *testing.T) {
 	})
 }
 
+func TestAFloodOfRequestsThatNeverEndBreaksNobodyOff(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		server, _ := crowd(t, zap.NewNop(), http.StateActive)
+		quiet, asking := arrive(t, server), arrive(t, server)
+		server.ConnState(asking, http.StateActive)
+		for range 500 { // all within a moment
+			server.ConnState(arrive(t, server), http.StateActive)
+		}
+		require.False(t, quiet.closed, "it had no time to speak yet")
+		require.False(t, asking.closed)
+	})
+}
+
 func TestConnectionsThatEndedDoNotCount(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -22,7 +22,8 @@ import (
 type Provider interface {
 	// Name is the route's last segment and the metric label.
 	Name() string
-	// MaxBody is the largest body that is read, in bytes.
+	// MaxBody is the largest body that is read, in bytes. It is over 64 KiB only
+	// when CheckHeader authenticates the sender.
 	MaxBody() int64
 	// CheckHeader refuses what can be refused before the body is read.
 	CheckHeader(h http.Header) error
@@ -61,7 +62,7 @@ type Options struct {
 	// TrustedProxies are believed in what X-Forwarded-For says; nobody is
 	// when it is empty.
 	TrustedProxies []netip.Prefix
-	// BodyBudget bounds the bytes of all bodies in flight together; 0 means
-	// 64 MiB.
+	// BodyBudget bounds the bytes of all bodies over 64 KiB that are in flight
+	// together; 0 means 64 MiB.
 	BodyBudget int64
 }

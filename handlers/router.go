@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// defaultBodyBudget is what all bodies in flight may take together.
+// defaultBodyBudget is what all large bodies in flight may take together.
 const defaultBodyBudget = 64 << 20
 
 // New returns the public listener's handler. A provider that is not among the
@@ -20,7 +20,7 @@ func New(o Options) http.Handler {
 	e := newEcho(ipExtractor(o.TrustedProxies))
 	e.Use(requestID, secureHeaders, observe(newObserver(o)), recoverPanics(o.Logger))
 
-	bodies := &budget{Weighted: semaphore.NewWeighted(o.BodyBudget)}
+	bodies := &bodies{unknown: newInFlight(maxUnknownBodies), budget: semaphore.NewWeighted(o.BodyBudget)}
 	for _, p := range o.Providers {
 		// One static route each: a route with a parameter would match what
 		// only looks like a provider's path.

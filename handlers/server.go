@@ -43,7 +43,7 @@ func NewServer(h http.Handler, log *zap.Logger) *http.Server {
 	sampled := log.WithOptions(zap.WrapCore(func(core zapcore.Core) zapcore.Core {
 		return zapcore.NewSamplerWithOptions(core, serverLogTick, serverLogFirst, serverLogEvery)
 	}))
-	server.ConnState = newConnections(maxConnections, sampled, time.Now).note //nolint:forbidigo // ages of connections need the real clock
+	server.ConnState = newConnections(maxConnections, sampled).note
 	// It fails only for a level that does not exist.
 	if std, err := zap.NewStdLogAt(sampled, zapcore.WarnLevel); err == nil {
 		server.ErrorLog = std

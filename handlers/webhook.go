@@ -20,7 +20,7 @@ import (
 const acceptTimeout = 10 * time.Second
 
 // webhook takes one provider's requests: authenticate, store, answer.
-func webhook(p Provider, a Acceptor, bodies *budget) echo.HandlerFunc {
+func webhook(p Provider, a Acceptor, bodies *bodies) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		rec := recordOf(c)
 		rec.provider = p.Name()
@@ -40,7 +40,7 @@ func webhook(p Provider, a Acceptor, bodies *budget) echo.HandlerFunc {
 }
 
 // receive reads the body only when nothing before it gives a reason not to.
-func receive(c echo.Context, p Provider, bodies *budget) (event.Delivery, error) {
+func receive(c echo.Context, p Provider, bodies *bodies) (event.Delivery, error) {
 	r := c.Request()
 	if err := checkRequest(r, p.MaxBody()); err != nil {
 		return event.Delivery{}, err
@@ -50,9 +50,8 @@ func receive(c echo.Context, p Provider, bodies *budget) (event.Delivery, error)
 	}
 	// The reader wants net/http's own writer, to close the connection of
 	// somebody who sends too much.
-	m := &meter{src: http.MaxBytesReader(c.Response().Writer, r.Body, p.MaxBody()), bodies: bodies}
-	defer m.release()
-	body, err := readBody(m)
+	body, release, err := bodies.read(c.Response().Writer, r, p.MaxBody())
+	defer release()
 	if err != nil {
 		return event.Delivery{}, err
 	}

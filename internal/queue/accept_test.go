@@ -304,7 +304,7 @@ func TestConflictingRepeats(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, event.Receipt{Accepted: 1, Held: 1, Duplicates: 2}, receipt)
 		})
-		t.Run("whom a forgotten event named is not known, so its repeats are duplicates", func(t *testing.T) {
+		t.Run("whom a forgotten event named is not known, so its repeats are duplicates", func(t *testing.T) { //nolint:paralleltest // one step after the other
 			n, err := d.Forget(t.Context(), "u1")
 			require.NoError(t, err)
 			require.Equal(t, 1, n)

@@ -21,6 +21,15 @@ func (h Harness) setUp(t *testing.T) {
 		require.NotEmpty(t, h.Info.Title)
 		require.Contains(t, h.Info.Docs, "https://")
 	})
+	t.Run("lets strangers send little", func(t *testing.T) {
+		t.Parallel()
+		p := h.provider(t, h.Secret)
+		if p.MaxBody() <= provider.MaxEvent {
+			return
+		}
+		forged, _ := h.good(t, h.Other, time.Now())
+		require.Equal(t, fault.Unauthenticated, fault.KindOf(p.CheckHeader(forged)), "large bodies are for known senders")
+	})
 	t.Run("needs a secret", func(t *testing.T) {
 		t.Parallel()
 		for _, settings := range []provider.Settings{{}, h.settings(), h.settings("")} {

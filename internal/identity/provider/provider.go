@@ -16,8 +16,12 @@ import (
 
 // Limits of bodies, in bytes.
 const (
-	MaxEvent = 1 << 20 // a single event
-	MaxBatch = 8 << 20 // a batch of log entries
+	// MaxEvent is for a single event. A deletion has less than 2 KB, and this is
+	// what anybody may send before a signature over the body can be judged.
+	MaxEvent = 64 << 10
+	// MaxBatch is for a batch of log entries. It is only for providers whose
+	// header alone says whether the sender is known.
+	MaxBatch = 8 << 20
 )
 
 // Provider authenticates and reads the webhook deliveries of one identity
