@@ -100,7 +100,7 @@ func TestAReadOnlyContainerWithoutATemporaryFolderTakesEverything(t *testing.T) 
 		all += provider.Waiting
 	}
 	require.Equal(t, rows, all)
-	require.NotContains(t, p.output(), "6410")
+	require.NotContains(t, p.output(), "(6410)")
 }
 
 func TestADoctorInAReadOnlyContainerSaysThatTemporaryFilesCanBeWritten(t *testing.T) {

@@ -127,7 +127,7 @@ func (a *App) openQueue(ctx context.Context) error {
 	c := a.options.Config
 	deleter := a.deleter()
 	a.queue, err = queue.New(queue.Options{
-		Driver: a.db.Driver(), DB: a.db.Main, Reader: a.db.Reader,
+		Driver: a.db.Driver(), DB: a.db.Main, Reader: a.db.Reader, InPlace: a.db.InPlace,
 		Applier: deleter, Verifier: deleter, GracePeriod: c.Guards.GracePeriod, VerifyAfter: c.Guards.VerifyAfter,
 		Metrics: a.metrics, Logger: a.log, LogID: queue.LogID(c.Log.ExternalID, key), Now: a.options.Now,
 		Workers: c.Polar.Concurrency, BatchSize: a.options.BatchSize, Retention: c.Work.Retention, DryRun: c.Work.DryRun,

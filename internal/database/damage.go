@@ -94,7 +94,13 @@ func (db *DB) healthy() error {
 	if db.Dialect != SQLite {
 		return nil
 	}
+	if err := db.InPlace(); err != nil {
+		return err
+	}
 	folder := filepath.Dir(db.path)
+	if err := writableFolder(folder); err != nil {
+		return fmt.Errorf("the folder of the database cannot be written: %s: %w", folder, err)
+	}
 	if free, known := freeSpace(folder); known && free < reserve {
 		return fmt.Errorf("the disk of the database is full: %d bytes are free in %s", free, folder)
 	}

@@ -40,6 +40,8 @@ type DB struct {
 	Reader *sql.DB
 
 	path      string        // SQLite's file, "" on Postgres
+	open      []openFile    // set by Lock
+	release   func() error  // ends what Lock began but the lock, nil before
 	listener  *pgxpool.Pool // Postgres' notifications, nil on SQLite
 	newDriver func() riverdriver.Driver[*sql.Tx]
 	damage    atomic.Pointer[error] // what Check found
@@ -64,7 +66,7 @@ func Open(ctx context.Context, url string) (*DB, error) {
 func (db *DB) Driver() riverdriver.Driver[*sql.Tx] { return db.newDriver() }
 
 // Ping reports whether the database answers and, on SQLite, whether it can take
-// more: its disk is not full and Check has found no damage.
+// more: its files are in place, its disk is not full and Check has found no damage.
 func (db *DB) Ping(ctx context.Context) error {
 	var one int
 	if err := db.Main.QueryRowContext(ctx, "SELECT 1").Scan(&one); err != nil {
@@ -75,21 +77,28 @@ func (db *DB) Ping(ctx context.Context) error {
 
 // Close closes all handles.
 func (db *DB) Close() error {
+	var cared error
+	if db.release != nil {
+		cared = db.release()
+	}
 	if db.listener != nil {
 		db.listener.Close()
 	}
-	return errors.Join(db.Reader.Close(), db.Main.Close())
+	return errors.Join(cared, db.Reader.Close(), db.Main.Close())
 }
 
 // Size returns how many bytes the SQLite file and its log occupy, and 0 on
-// Postgres, which has its own exporters. It fails once Check has found damage,
-// so that whoever watches the size hears of it.
+// Postgres, which has its own exporters. It fails once Check has found damage or
+// the files are not in place, so that whoever watches the size hears of it.
 func (db *DB) Size() (int64, error) {
 	if db.Dialect != SQLite {
 		return 0, nil
 	}
 	if err := db.damage.Load(); err != nil {
 		return 0, *err
+	}
+	if err := db.InPlace(); err != nil {
+		return 0, err
 	}
 	var total int64
 	for _, suffix := range []string{"", "-wal"} {

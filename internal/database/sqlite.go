@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -122,17 +123,33 @@ func (db *DB) Lock() (release func() error, err error) {
 	if !ok {
 		return nil, ErrLocked
 	}
-	if err := writeTemporaryFile(context.Background(), filepath.Dir(db.path)); err != nil {
-		return nil, errors.Join(err, db.healthy(), lock.Unlock())
-	}
-	checked, err := db.checkForStart(context.Background())
+	stop, err := db.takeCare()
 	if err != nil {
 		return nil, errors.Join(err, lock.Unlock())
 	}
-	stop := db.keep(checked)
+	db.release = sync.OnceValue(stop)
+	return func() error { return errors.Join(db.release(), lock.Unlock()) }, nil
+}
+
+// takeCare checks the file as far as a start may take, and looks after it until
+// stop is called.
+func (db *DB) takeCare() (stop func() error, err error) {
+	ctx := context.Background()
+	if err := writeTemporaryFile(ctx, filepath.Dir(db.path)); err != nil {
+		return nil, errors.Join(err, db.healthy())
+	}
+	checked, err := db.checkForStart(ctx)
+	if err != nil {
+		return nil, err
+	}
+	release, err := db.rememberPlace(ctx)
+	if err != nil {
+		return nil, err
+	}
+	stopKeeping := db.keep(checked)
 	return func() error {
-		stop()
-		return lock.Unlock()
+		stopKeeping()
+		return release()
 	}, nil
 }
 

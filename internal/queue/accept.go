@@ -169,7 +169,7 @@ func (q *Queue) commitWithin(ctx context.Context, batch []*request) {
 		for _, r := range batch {
 			r.done <- result{receipt: q.receipt(r.deletions, known)}
 		}
-	case ctx.Err() != nil:
+	case ctx.Err() != nil, q.inPlace() != nil:
 		for _, r := range batch {
 			r.done <- result{err: notTaken(err)}
 		}
@@ -243,7 +243,14 @@ func (q *Queue) insert(ctx context.Context, batch []*request) (known ledger, err
 	if err := tx.Commit(); err != nil {
 		return ledger{}, fmt.Errorf("commit: %w", err)
 	}
-	return known, nil
+	return known, q.inPlace()
+}
+
+func (q *Queue) inPlace() error {
+	if q.options.InPlace == nil {
+		return nil
+	}
+	return q.options.InPlace()
 }
 
 // insertOptions say how deletions are stored, and what beside them.

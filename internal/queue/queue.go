@@ -48,7 +48,10 @@ type Options struct {
 	// Driver is River's driver over DB; DB writes, Reader counts.
 	Driver     riverdriver.Driver[*sql.Tx]
 	DB, Reader *sql.DB
-	Applier    Applier
+	// InPlace returns why what was committed is not where the next start finds it.
+	// It is asked before a deletion counts as stored; nil is always.
+	InPlace func() error
+	Applier Applier
 	// Verifier looks after deletions; nil leaves verifications alone.
 	Verifier Verifier
 	Metrics  *metrics.Metrics
