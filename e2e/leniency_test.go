@@ -68,6 +68,13 @@ func changesFor(e identity.Entry, sample delivery) []change {
 			}
 		})},
 	}
+	for name, member := range map[string]string{
+		"half a character in a user agent": `"user_agent":"Mozilla \ud800"`,
+		"a name that stands twice":         `"user_agent":{"a":1,"a":2},"note":1,"note":2`,
+		"text that is not UTF-8":           "\"user_agent\":\"Mozilla \xff\"",
+	} {
+		changes = append(changes, change{name, odd(member)})
+	}
 	if sample.header.Get("Svix-Signature") != "" || sample.header.Get("Webhook-Signature") != "" {
 		changes = append(changes, svixChanges()...)
 	}
@@ -106,6 +113,17 @@ func svixChanges() []change {
 			d.header.Set(to+"Timestamp", d.header.Get(from+"Timestamp"))
 			d.header.Set(to+"Signature", theirs)
 		})},
+	}
+}
+
+// odd puts members that nobody reads into the event and into all that stands in it.
+func odd(member string) func(t *testing.T, s signingSide, e identity.Entry, d delivery) delivery {
+	return func(t *testing.T, s signingSide, e identity.Entry, d delivery) delivery {
+		t.Helper()
+		event := string(s.plain(t, d.body))
+		event = strings.ReplaceAll(strings.ReplaceAll(event, "{", "{"+member+","), ",}", "}")
+		header, body := s.sign(t, s.secret, time.Now(), []byte(event))
+		return delivery{e.Name, header, body}
 	}
 }
 

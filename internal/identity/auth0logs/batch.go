@@ -3,7 +3,6 @@ package auth0logs
 import (
 	"cmp"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/polar-bridge/polar-bridge/internal/fault"
@@ -34,39 +33,27 @@ type entryData struct {
 	UserID jsontext.Value `json:"user_id"`
 }
 
-// add judges one entry and says whether it is one. Those that are strict JSON
-// count; the others are held for a human unless they certainly are of another
-// type, because text that strangers choose, such as a user agent, stands in
-// entries of other types.
+// add judges one entry and says whether it is one. One that cannot be read is held
+// for a human.
 func (p *Provider) add(b *provider.Batch, raw jsontext.Value) (isEntry bool, err error) {
 	var e entry
 	id, err := payload.DecodeAround(raw, "/data/user_id", &e)
 	if fault.ReasonOf(err) == fault.ReasonBadType {
-		b.Ignore() // strict JSON, but not an object: no entry at all
+		b.Ignore() // not an object: no entry at all
 		return false, nil
 	}
-	if err != nil {
-		e = entry{}
-		if err := json.Unmarshal(raw, &e, jsontext.AllowInvalidUTF8(true)); err != nil {
-			return false, b.Unreadable(raw, unreadableEntry)
-		}
-		id = payload.NewID(data(e).UserID).Doubtful()
+	var d entryData
+	if err == nil {
+		err = payload.Member(e.Data, &d)
 	}
-	d := data(e)
-	if payload.Text(d.Type) != userDeleted {
+	switch {
+	case fault.ReasonOf(err) == fault.ReasonBadType, err == nil && payload.Text(d.Type) != userDeleted:
 		b.Ignore()
 		return true, nil
+	case err != nil:
+		return false, b.Unreadable(raw, unreadableEntry)
 	}
 	logID := cmp.Or(payload.Text(e.LogID), payload.Text(d.LogID))
 	b.Add(p.Deletion(payload.EventID(logID, raw), id, d.Date))
 	return true, nil
-}
-
-// data returns the entry's data, empty if it is not an object.
-func data(e entry) entryData {
-	var d entryData
-	if err := json.Unmarshal(e.Data, &d, jsontext.AllowInvalidUTF8(true)); err != nil {
-		return entryData{}
-	}
-	return d
 }

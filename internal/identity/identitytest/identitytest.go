@@ -80,6 +80,7 @@ func Run(t *testing.T, h Harness) {
 	t.Run("rotation", h.rotation)
 	t.Run("ids", h.ids)
 	t.Run("bodies", h.bodies)
+	t.Run("odd JSON", h.odd)
 	if h.Svix != nil {
 		t.Run("svix", h.svix)
 	}

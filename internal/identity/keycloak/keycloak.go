@@ -95,7 +95,9 @@ func (p *Provider) Receive(h http.Header, body []byte) (event.Delivery, error) {
 		return provider.Ignored(eventID, event.IgnoreOtherType), nil
 	}
 	if e.Type == byAdmin {
-		id = e.agreed(id)
+		if id, err = e.agreed(id); err != nil {
+			return event.Delivery{}, err
+		}
 	}
 	return provider.One(p.Deletion(eventID, id, e.Time)), nil
 }
@@ -103,7 +105,8 @@ func (p *Provider) Receive(h http.Header, body []byte) (event.Delivery, error) {
 // whereID depends on the type. resourceId is missing from older versions of the
 // extension, which have the id of a user's resource in details.
 func whereID(body []byte) jsontext.Pointer {
-	if payload.Text(payload.Find(body, "/type")) == byUser {
+	// A type that stands twice is an error when the whole is decoded.
+	if raw, err := payload.Find(body, "/type"); err == nil && payload.Text(raw) == byUser {
 		return idSelf
 	}
 	return payload.Either(body, idAdmin, idAdminDetails)

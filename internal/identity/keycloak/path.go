@@ -41,16 +41,17 @@ func (e envelope) subject() subject {
 
 // agreed returns the id if nothing else in an admin's event names somebody else
 // or something that is no user, else one that a human has to look at.
-func (e envelope) agreed(id payload.ID) payload.ID {
-	if e.subject() == unknownSubject {
-		return id.Doubtful()
+func (e envelope) agreed(id payload.ID) (payload.ID, error) {
+	other, err := payload.Find(e.Details, "/userId")
+	if err != nil {
+		return payload.ID{}, err
 	}
-	id = id.Agreed(payload.Find(e.Details, "/userId"))
+	id = id.Agreed(other)
 	segments := e.segments()
-	if last := segments[len(segments)-1]; last != "" && last != id.Usable() {
-		return id.Doubtful()
+	if last := segments[len(segments)-1]; e.subject() == unknownSubject || last != "" && last != id.Usable() {
+		id = id.Doubtful()
 	}
-	return id
+	return id, nil
 }
 
 // segments returns those of the path, one empty segment when there is none.

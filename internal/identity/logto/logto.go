@@ -91,6 +91,10 @@ func (p *Provider) Receive(h http.Header, body []byte) (event.Delivery, error) {
 	case e.Path == testPath:
 		return provider.Ignored(eventID, event.IgnoreTestEvent), nil
 	}
-	id = id.Agreed(payload.Find(e.Data, "/id"))
+	other, err := payload.Find(e.Data, "/id")
+	if err != nil {
+		return event.Delivery{}, err
+	}
+	id = id.Agreed(other)
 	return provider.One(p.Deletion(eventID, id, e.CreatedAt)), nil
 }

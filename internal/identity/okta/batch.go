@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/fault"
 	"github.com/polar-bridge/polar-bridge/internal/identity/payload"
 	"github.com/polar-bridge/polar-bridge/internal/identity/provider"
 )
@@ -31,15 +31,14 @@ type logEvent struct {
 	Target    jsontext.Value `json:"target"`
 }
 
-// add judges one event. One that is not strict JSON is held for a human unless
-// it certainly is of another type.
+// add judges one event. One that cannot be read is held for a human.
 func (p *Provider) add(b *provider.Batch, raw jsontext.Value) error {
 	var e logEvent
-	if err := json.Unmarshal(raw, &e, jsontext.AllowInvalidUTF8(true)); err != nil {
-		if !raw.IsValid() {
+	if err := payload.Decode(raw, &e); err != nil {
+		if fault.ReasonOf(err) != fault.ReasonBadType {
 			return b.Unreadable(raw, unreadableEvent)
 		}
-		b.Ignore() // strict JSON, but not an object: no event at all
+		b.Ignore() // not an object: no event at all
 		return nil
 	}
 	result, told := e.result()
@@ -48,7 +47,7 @@ func (p *Provider) add(b *provider.Batch, raw jsontext.Value) error {
 		return nil
 	}
 	id := e.user()
-	if !told || !raw.IsValid() {
+	if !told {
 		id = id.Doubtful()
 	}
 	b.Add(p.Deletion(payload.EventID(payload.Text(e.UUID), raw), id, e.Published))
@@ -61,7 +60,7 @@ func (e logEvent) result() (result string, told bool) {
 	var outcome struct {
 		Result jsontext.Value `json:"result"`
 	}
-	if err := json.Unmarshal(e.Outcome, &outcome, jsontext.AllowInvalidUTF8(true)); err != nil {
+	if err := payload.Member(e.Outcome, &outcome); err != nil {
 		return "", false
 	}
 	result = payload.Text(outcome.Result)
@@ -73,16 +72,16 @@ func (e logEvent) result() (result string, told bool) {
 // several is for a human: Okta does not say that this happens, nor which of them
 // would be the one that went.
 func (e logEvent) user() payload.ID {
-	var targets []struct {
-		Type jsontext.Value `json:"type"`
-		ID   jsontext.Value `json:"id"`
-	}
-	if err := json.Unmarshal(e.Target, &targets, jsontext.AllowInvalidUTF8(true)); err != nil {
-		return payload.NewID(nil)
-	}
 	var id payload.ID
 	var shown []string
-	for _, target := range targets {
+	for raw, err := range payload.Elements(e.Target) {
+		var target struct {
+			Type jsontext.Value `json:"type"`
+			ID   jsontext.Value `json:"id"`
+		}
+		if err != nil || payload.Member(raw, &target) != nil {
+			return payload.NewID(nil)
+		}
 		if payload.Text(target.Type) == "User" {
 			id = payload.NewID(target.ID)
 			shown = append(shown, id.Usable())

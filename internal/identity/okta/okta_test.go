@@ -113,7 +113,7 @@ func TestEachEventIsJudgedAlone(t *testing.T) {
 		strings.Replace(good, `"u0"`, `"u7","uuid":"u8"`, 1),
 		strings.Replace(numbered(9, good), `"a"`, `"z"`, 1),
 	))
-	require.Equal(t, `a ["a\xff"] ["a"] [(unreadable event)] z`+strings.Repeat(" ignored", 7), judged(d))
+	require.Equal(t, `a ["a\xff"] a [(unreadable event)] z`+strings.Repeat(" ignored", 7), judged(d))
 	require.Equal(t, event.IgnoreOtherType, d.IgnoreReason)
 	var ids []string
 	for _, one := range d.Deletions {
@@ -149,7 +149,7 @@ func TestTooManyUnreadableEventsAreABrokenRequest(t *testing.T) {
 	t.Parallel()
 	broken := make([]string, 101)
 	for i := range broken {
-		broken[i] = `{"a":1,"a":2}`
+		broken[i] = `{"uuid":1,"uuid":2}`
 	}
 	require.Len(t, receive(t, events(broken[:100]...)).Deletions, 100)
 	p := newProvider(t)

@@ -1,7 +1,9 @@
-// Package payload reads the JSON of authenticated bodies, strictly: exactly one
-// value, no name twice, names matched by case, valid UTF-8, no member of
-// another type than documented. encoding/json does none of this and decodes
-// {"id":"a","ID":"b"} to b.
+// Package payload reads the JSON of authenticated bodies, strictly where it
+// decides something: exactly one value, no name twice, names matched by case,
+// valid UTF-8, no member of another type than documented. encoding/json does none
+// of this and decodes {"id":"a","ID":"b"} to b. What stands in members that nobody
+// reads decides nothing: senders pass on texts that strangers chose, such as a
+// user agent with half a character, and a deletion must not be lost to one.
 //
 // It must not know any provider or signature.
 package payload
@@ -11,6 +13,7 @@ import (
 	"errors"
 	"io"
 	"iter"
+	"reflect"
 	"slices"
 
 	"github.com/go-json-experiment/json"
@@ -19,16 +22,33 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/fault"
 )
 
-// Decode reads a body that has to be one JSON object. Members that into does
-// not name are ignored, but have to be strict JSON as well.
+// Decode reads a body that has to be one JSON object. The members that into, a
+// pointer to a struct, names are strict; the contents of those that it takes raw
+// are for whoever reads them. Others may hold a name twice or invalid UTF-8.
 func Decode(body []byte, into any) error {
+	_, err := decode(body, into)
+	return err
+}
+
+// decode says as well whether all of the body is strict. Nearly every body is,
+// and only for the others it is looked at once more, member by member.
+func decode(body []byte, into any) (strict bool, err error) {
 	if kind := jsontext.Value(body).Kind(); kind != jsontext.KindBeginObject && kind != jsontext.KindInvalid {
 		if !jsontext.Value(body).IsValid() {
-			return malformed(fault.ReasonBadJSON, "body is not strict JSON")
+			return false, malformed(fault.ReasonBadJSON, "body is not strict JSON")
 		}
-		return malformed(fault.ReasonBadType, "a JSON %s stands where an object is documented", kind)
+		return false, malformed(fault.ReasonBadType, "a JSON %s stands where an object is documented", kind)
 	}
-	return classify(json.Unmarshal(body, into))
+	err = json.Unmarshal(body, into)
+	if _, odd := errors.AsType[*jsontext.SyntacticError](err); !odd || !IsOne(body) {
+		return err == nil, classify(err)
+	}
+	target := reflect.ValueOf(into).Elem()
+	target.SetZero()
+	if err := checkMembers(body, target.Type()); err != nil {
+		return false, err
+	}
+	return false, classify(json.Unmarshal(body, into, jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true)))
 }
 
 // Member reads a member that is an object. One that is absent or null leaves
@@ -40,26 +60,30 @@ func Member(raw jsontext.Value, into any) error {
 	return Decode(raw, into)
 }
 
-// DecodeAround is Decode, but for the value at the pointer: that one may hold
-// invalid UTF-8, because an authentic deletion with an unusable id must be held
-// and not refused. Within into, the value is null.
+// DecodeAround is Decode, and returns the id at the pointer. That may be anything,
+// because an authentic deletion with an unusable id must be held and not refused,
+// but the names on the way to it stand once.
 func DecodeAround(body []byte, at jsontext.Pointer, into any) (ID, error) {
-	raw, rest, err := Cut(body, at)
+	strict, err := decode(body, into)
 	if err != nil {
 		return ID{}, err
 	}
-	// Names twice or nesting too deep are not an id but a broken body.
-	if raw != nil && !raw.IsValid(jsontext.AllowInvalidUTF8(true)) {
-		return ID{}, malformed(fault.ReasonBadJSON, "the id's value is not strict JSON")
+	locate := locateOnly
+	if strict {
+		locate = locateFirst
 	}
-	return ID{raw: raw}, Decode(rest, into)
+	start, end, err := locate(body, at)
+	if err != nil || end == 0 {
+		return ID{}, classify(err)
+	}
+	return ID{raw: body[start:end:end]}, nil
 }
 
 // Cut returns the raw value at the pointer, nil when there is none, and the
-// body with null in its place. It is as lenient as Elements and checks the body
-// up to that value only; decode the rest to know that it is strict.
+// body with null in its place. A name on the way that stands twice is an error;
+// whatever else is odd shows when the rest is decoded.
 func Cut(body []byte, at jsontext.Pointer) (raw jsontext.Value, rest []byte, err error) {
-	start, end, err := locate(body, at)
+	start, end, err := locateOnly(body, at)
 	if err != nil {
 		return nil, nil, classify(err)
 	}
@@ -69,20 +93,25 @@ func Cut(body []byte, at jsontext.Pointer) (raw jsontext.Value, rest []byte, err
 	return body[start:end:end], slices.Concat(body[:start], []byte("null"), body[end:]), nil
 }
 
-// Find returns the raw value at the pointer, nil when there is none or the way
-// to it cannot be read: that is reported when the whole body is decoded.
-func Find(body []byte, at jsontext.Pointer) jsontext.Value {
-	raw, _, err := Cut(body, at)
-	if err != nil {
-		return nil
+// Find returns the raw value at the pointer, nil when there is none. A name on the
+// way that stands twice is an error.
+func Find(body []byte, at jsontext.Pointer) (jsontext.Value, error) {
+	start, end, err := locateOnly(body, at)
+	if err != nil || end == 0 {
+		return nil, classify(err)
 	}
-	return raw
+	return body[start:end:end], nil
 }
 
 // Either returns the first pointer or, if an id stands at the second only, the
-// second.
+// second. One whose value cannot be told is returned too, so that reading it says
+// why.
 func Either(body []byte, first, second jsontext.Pointer) jsontext.Pointer {
-	if NewID(Find(body, first)).Absent() && Find(body, second) != nil {
+	raw, err := Find(body, first)
+	if err != nil || !NewID(raw).Absent() {
+		return first
+	}
+	if raw, err = Find(body, second); err != nil || raw != nil {
 		return second
 	}
 	return first
@@ -136,6 +165,9 @@ func classify(err error) error {
 	}
 	if wrong, ok := errors.AsType[*json.SemanticError](err); ok {
 		return malformed(fault.ReasonBadType, "JSON %s of the wrong type at byte %d", wrong.JSONKind, wrong.ByteOffset)
+	}
+	if _, ok := errors.AsType[*fault.Error](err); ok {
+		return err
 	}
 	if syntax, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
 		if errors.Is(err, jsontext.ErrDuplicateName) {

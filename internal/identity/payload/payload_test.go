@@ -1,6 +1,8 @@
 package payload_test
 
 import (
+	"bytes"
+	stdjson "encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +18,9 @@ import (
 type document struct {
 	Type string         `json:"type"`
 	Raw  jsontext.Value `json:"raw"`
+	In   struct {
+		A string `json:"a"`
+	} `json:"in"`
 }
 
 func TestDecodeIsStrict(t *testing.T) {
@@ -24,23 +29,29 @@ func TestDecodeIsStrict(t *testing.T) {
 	require.NoError(t, payload.Decode([]byte(` {"type":"a","TYPE":"b","Raw":1,"more":[{}]} `), &got))
 	require.Equal(t, document{Type: "a"}, got)
 	for body, reason := range map[string]string{
-		``:                           fault.ReasonBadJSON,
-		` `:                          fault.ReasonBadJSON,
-		`{`:                          fault.ReasonBadJSON,
-		`{}{}`:                       fault.ReasonBadJSON,
-		`{} x`:                       fault.ReasonBadJSON,
-		`{"a":1,"a":1}`:              fault.ReasonBadJSON,
-		`{"raw":{"a":1,"\u0061":1}}`: fault.ReasonBadJSON,
-		"{\"a\":\"\xff\"}":           fault.ReasonBadJSON,
-		`{"a":"\udc00"}`:             fault.ReasonBadJSON,
-		`{"a":01}`:                   fault.ReasonBadJSON,
-		`{"a":NaN}`:                  fault.ReasonBadJSON,
-		`[1`:                         fault.ReasonBadJSON,
-		`[]`:                         fault.ReasonBadType,
-		`null`:                       fault.ReasonBadType,
-		`5`:                          fault.ReasonBadType,
-		`{"type":5}`:                 fault.ReasonBadType,
-		`{"type":{}}`:                fault.ReasonBadType,
+		``:                              fault.ReasonBadJSON,
+		` `:                             fault.ReasonBadJSON,
+		`{`:                             fault.ReasonBadJSON,
+		`{}{}`:                          fault.ReasonBadJSON,
+		`{} x`:                          fault.ReasonBadJSON,
+		`{"type":"a","type":"a"}`:       fault.ReasonBadJSON,
+		`{"type":"a","\u0074ype":"a"}`:  fault.ReasonBadJSON,
+		`{"type":"a","type":null}`:      fault.ReasonBadJSON,
+		`{"raw":1,"raw":1}`:             fault.ReasonBadJSON,
+		`{"in":{"a":"","a":""}}`:        fault.ReasonBadJSON,
+		`{"in":{},"in":{"a":""}}`:       fault.ReasonBadJSON,
+		"{\"type\":\"\xff\"}":           fault.ReasonBadJSON,
+		`{"type":"\udc00"}`:             fault.ReasonBadJSON,
+		"{\"type\":\"a\",\"x\":\"\xff}": fault.ReasonBadJSON,
+		`{"x":1,"x":1,"type":5}`:        fault.ReasonBadType,
+		`{"a":01}`:                      fault.ReasonBadJSON,
+		`{"a":NaN}`:                     fault.ReasonBadJSON,
+		`[1`:                            fault.ReasonBadJSON,
+		`[]`:                            fault.ReasonBadType,
+		`null`:                          fault.ReasonBadType,
+		`5`:                             fault.ReasonBadType,
+		`{"type":5}`:                    fault.ReasonBadType,
+		`{"type":{}}`:                   fault.ReasonBadType,
 	} {
 		err := payload.Decode([]byte(body), &document{})
 		require.Equal(t, fault.Malformed, fault.KindOf(err), body)
@@ -48,10 +59,25 @@ func TestDecodeIsStrict(t *testing.T) {
 	}
 }
 
+func TestWhatNobodyReadsMayBeOdd(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]document{
+		"{\"x\":1,\"x\":2,\"type\":\"a\",\"y\":\"\xff\"}":      {Type: "a"},
+		`{"type":"a","TYPE":"b","Type":"c","x":"\ud800"}`:      {Type: "a"},
+		`{"raw":{"a":1,"a":2}}`:                                {Raw: jsontext.Value(`{"a":1,"a":2}`)},
+		`{"in":{"A":"b","b":{"c":1,"c":1}},"type":"a"}`:        {Type: "a"},
+		"{\"\xff\":1,\"\xff\":1,\"\\ud800\":1,\"type\":\"a\"}": {Type: "a"},
+	} {
+		var got document
+		require.NoError(t, payload.Decode([]byte(body), &got), body)
+		require.Equal(t, want, got, body)
+	}
+}
+
 func TestErrorsDoNotQuoteTheBody(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{
-		`{"type":7777777}`, `{"marker":1,"marker":2}`, `{"type":"a" marker`, `{"raw":{"marker":x}}`, "{\"marker\":\"marker\xff\"}",
+		`{"type":7777777}`, `{"raw":"marker","raw":"marker"}`, `{"type":"a" marker`, `{"raw":{"marker":x}}`, "{\"type\":\"marker\xff\"}",
 	} {
 		err := payload.Decode([]byte(body), &document{})
 		require.Error(t, err)
@@ -80,14 +106,22 @@ func TestPointersAreFollowed(t *testing.T) {
 	}
 }
 
-func TestOnlyTheIDMayHoldInvalidUTF8(t *testing.T) {
+func TestTheIDMayBeAnythingButStandsOnce(t *testing.T) {
 	t.Parallel()
-	id, err := payload.DecodeAround([]byte("{\"data\":{\"id\":\"\xff\"},\"type\":\"a\"}"), "/data/id", &document{})
-	require.NoError(t, err)
-	require.Equal(t, `"\xff"`, unusable(id))
+	for body, want := range map[string]string{
+		"{\"data\":{\"id\":\"\xff\"},\"type\":\"a\"}": `"\xff"`,
+		`{"data":{"id":{"a":1,"a":2}}}`:               `"{\"a\":1,\"a\":2}"`,
+		"{\"data\":{\"id\":\"a\",\"\xff\":1}}":        `"a"`,
+		"{\"data\":{\"\xff\":1,\"id\":\"a\"}}":        `"a"`,
+		`{"data":{"x":1,"x":2,"ID":"b","id":"a"}}`:    `"a"`,
+	} {
+		id, err := payload.DecodeAround([]byte(body), "/data/id", &document{})
+		require.NoError(t, err)
+		require.Equal(t, want, unusable(id), body)
+	}
 	for _, body := range []string{
-		"{\"data\":{\"id\":\"\xff\"},\"type\":\"\xff\"}", "{\"data\":{\"id\":\"a\",\"\xff\":1}}", "{\"data\":{\"\xff\":1,\"id\":\"a\"}}",
-		"{\"data\":{\"id\":{\"\xff\":1,\"\xff\":2}}}",
+		"{\"data\":{\"id\":\"\xff\"},\"type\":\"\xff\"}", `{"data":{"id":"a","id":"a"}}`, `{"data":{"id":"a","i\u0064":"b"}}`,
+		`{"data":{},"data":{"id":"a"}}`, `{"data":{"id":"a"},"data":{}}`, `{"data":{"id":"a"},"d\u0061ta":null}`, `{"data":5,"data":{"id":"a"}}`,
 	} {
 		_, err := payload.DecodeAround([]byte(body), "/data/id", &document{})
 		require.Equal(t, fault.ReasonBadJSON, fault.ReasonOf(err), "%q", body)
@@ -142,29 +176,84 @@ func TestTheSizeOfNestingAndNamesIsNoTrap(t *testing.T) {
 func FuzzDecodeAround(f *testing.F) {
 	for _, seed := range []string{
 		`{"data":{"id":"a"},"type":"b"}`, `{"data":{"id":5,"id":6}}`, "{\"data\":{\"id\":\"\xff\"}}", `{"data":[1]}`, `[`, `{"data":{"i\u0064":"a"}}`,
+		`{"type":"a","in":{"a":"b","x":1,"x":2},"t\u0079pe":"c"}`, `{"in":{"a":"b"},"x":1,"x":1,"in":null,"type":"\ud800"}`,
+		"{\"data\":{\"id\":\"a\",\"x\":\"\\ud800\",\"x\":1}}", `{"data":{"id":"a"},"data":{"i\u0064":"b"}}`, `{"data":{"ID":"b","id":"a","\u0069d":"c"}}`,
 	} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		strict := jsontext.Value(body).IsValid() && jsontext.Value(body).Kind() == jsontext.KindBeginObject
 		var into struct {
+			Type string         `json:"type"`
 			Data jsontext.Value `json:"data"`
+			In   struct {
+				A string `json:"a"`
+			} `json:"in"`
 		}
 		id, err := payload.DecodeAround(body, "/data/id", &into)
-		if strict {
-			require.NoError(t, err, "what is strict JSON decodes")
+		if strict && err != nil {
+			require.Equal(t, fault.ReasonBadType, fault.ReasonOf(err), "what is strict JSON decodes")
 		}
 		if err != nil {
 			require.Equal(t, fault.Malformed, fault.KindOf(err))
 			return
 		}
+		if into.Type != "" {
+			require.Equal(t, []string{into.Type}, everywhere(body, "type"))
+		}
+		if into.In.A != "" {
+			require.Equal(t, []string{into.In.A}, everywhere(body, "in", "a"))
+		}
+		if found, err := payload.Find(body, "/data/id"); err == nil {
+			require.Equal(t, payload.NewID(found), id)
+		}
 		d := id.Into(event.Deletion{})
 		require.NotEqual(t, d.ExternalID == "", d.UnusableID == "", "one or the other")
 		if d.ExternalID != "" {
 			require.NoError(t, event.CheckExternalID(d.ExternalID))
-			require.True(t, strict, "a usable id stands in strict JSON only")
+			require.Equal(t, []string{d.ExternalID}, everywhere(body, "data", "id"), "every reader finds the same")
 		}
 	})
+}
+
+// everywhere returns what another reader finds at the path, each time a name on it
+// stands there: encoding/json, which lets names stand twice.
+func everywhere(body []byte, path ...string) []string {
+	dec := stdjson.NewDecoder(bytes.NewReader(body))
+	var found []string
+	var walk func(rest []string, matching bool)
+	walk = func(rest []string, matching bool) {
+		tok, err := dec.Token()
+		if err != nil {
+			return
+		}
+		switch tok {
+		case stdjson.Delim('{'):
+			for dec.More() {
+				name, err := dec.Token()
+				if err != nil {
+					return
+				}
+				if matching && len(rest) > 0 && name == rest[0] {
+					walk(rest[1:], true)
+				} else {
+					walk(nil, false)
+				}
+			}
+		case stdjson.Delim('['):
+			for dec.More() {
+				walk(nil, false)
+			}
+		default:
+			if text, ok := tok.(string); matching && len(rest) == 0 && ok {
+				found = append(found, text)
+			}
+			return
+		}
+		_, _ = dec.Token() // the end
+	}
+	walk(path, true)
+	return found
 }
 
 // unusable returns what operators see of an id that is not to be used.

@@ -110,9 +110,12 @@ func (p *Provider) Receive(h http.Header, body []byte) (event.Delivery, error) {
 
 // deletes says whether the event's type is one of those that are looked for.
 func (p *Provider) deletes(body []byte) (bool, error) {
-	raw, _, err := payload.Cut(body, p.typeField)
+	raw, err := payload.Find(body, p.typeField)
 	if err != nil {
 		return false, err
+	}
+	if raw != nil && !raw.IsValid() {
+		return false, fault.New(fault.Malformed, fault.ReasonBadJSON, "the event's type is not strict JSON")
 	}
 	if kind := raw.Kind(); raw != nil && kind != jsontext.KindString && kind != jsontext.KindNull {
 		return false, fault.New(fault.Malformed, fault.ReasonBadType, "the event's type is a JSON %s", kind)
