@@ -141,7 +141,7 @@ func (s *story) weather() func(polartest.Entry) polartest.Fault {
 		polartest.InternalError(), polartest.Gateway(503), polartest.Gateway(520).AfterCommit(), polartest.RateLimited(time.Second),
 		polartest.ResetBeforeCommit(), polartest.ResetAfterCommit(), polartest.Slow(200 * time.Millisecond),
 		polartest.Slow(1200 * time.Millisecond), polartest.Slow(1200 * time.Millisecond).AfterCommit(),
-		polartest.Hang(), polartest.Hang().AfterCommit(), polartest.Truncated(), polartest.Challenge(),
+		polartest.Hang(), polartest.Hang().AfterCommit(), polartest.Truncated(),
 	}
 	fault, every := faults[s.random.IntN(len(faults))], 1+s.random.IntN(3)
 	return func(e polartest.Entry) polartest.Fault {

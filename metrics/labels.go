@@ -68,6 +68,7 @@ const (
 	HoldRejected      = "rejected"
 	HoldUnexpected    = "unexpected"
 	HoldExhausted     = "exhausted"
+	HoldForbidden     = "forbidden"
 	HoldTeam          = "team"
 	HoldRecreated     = "recreated"
 	HoldMassDeletion  = "mass_deletion"
@@ -79,7 +80,7 @@ const (
 // HoldReasons lists why a deletion may be held.
 func HoldReasons() []string {
 	return []string{
-		HoldUnusableID, HoldUnaddressable, HoldRejected, HoldUnexpected, HoldExhausted,
+		HoldUnusableID, HoldUnaddressable, HoldRejected, HoldUnexpected, HoldExhausted, HoldForbidden,
 		HoldTeam, HoldRecreated, HoldMassDeletion, HoldUserExists, HoldResurrected, HoldConflict,
 	}
 }
@@ -102,6 +103,7 @@ const (
 	AttemptNotFound     = "not_found"
 	AttemptRateLimited  = "rate_limited"
 	AttemptUnauthorized = "unauthorized"
+	AttemptForbidden    = "forbidden"
 	AttemptRejected     = "rejected"
 	AttemptServerError  = "server_error"
 	AttemptNetworkError = "network_error"
@@ -111,7 +113,7 @@ const (
 // AttemptResults lists what an attempt may come to.
 func AttemptResults() []string {
 	return []string{
-		AttemptDeleted, AttemptNotFound, AttemptRateLimited, AttemptUnauthorized,
+		AttemptDeleted, AttemptNotFound, AttemptRateLimited, AttemptUnauthorized, AttemptForbidden,
 		AttemptRejected, AttemptServerError, AttemptNetworkError, AttemptUnexpected,
 	}
 }

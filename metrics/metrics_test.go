@@ -143,10 +143,10 @@ func TestKnownSeriesExistFromTheStart(t *testing.T) {
 		for o := range strings.FieldsSeq("deleted not_found dry_run cancelled") {
 			want = append(want, fmt.Sprintf(`polar_bridge_deletions_total{outcome=%q,provider=%q}`, o, p))
 		}
-		for r := range strings.FieldsSeq("unusable_id unaddressable rejected unexpected exhausted") {
+		for r := range strings.FieldsSeq("unusable_id unaddressable rejected unexpected exhausted forbidden") {
 			want = append(want, fmt.Sprintf(`polar_bridge_deletions_held_total{provider=%q,reason=%q}`, p, r))
 		}
-		for r := range strings.FieldsSeq("deleted not_found rate_limited unauthorized rejected server_error network_error unexpected") {
+		for r := range strings.FieldsSeq("deleted not_found rate_limited unauthorized forbidden rejected server_error network_error unexpected") {
 			want = append(want, fmt.Sprintf(`polar_bridge_deletion_attempts_total{provider=%q,result=%q}`, p, r))
 		}
 	}

@@ -11,9 +11,10 @@ const (
 	ResultDeleted      Result = "deleted"       // 204: the customer is deleted, durably
 	ResultNotFound     Result = "not_found"     // 404 ResourceNotFound: there is no such customer
 	ResultRateLimited  Result = "rate_limited"  // 429: the organization's limit is used up
-	ResultUnauthorized Result = "unauthorized"  // 401 or a JSON 403: the token is no good
+	ResultUnauthorized Result = "unauthorized"  // 401, or 403 insufficient_scope: the token is no good
+	ResultForbidden    Result = "forbidden"     // any other 403, by Polar about one customer or by a proxy in front of it
 	ResultRejected     Result = "rejected"      // 400 or 422: the request will never be taken
-	ResultServerError  Result = "server_error"  // 5xx, 408, 425 or a 403 that is not Polar's: try again
+	ResultServerError  Result = "server_error"  // 5xx, 408 or 425: try again
 	ResultNetworkError Result = "network_error" // no answer, or none that can be read
 	ResultUnexpected   Result = "unexpected"    // an answer that a working set-up never gives
 
@@ -25,7 +26,7 @@ const (
 // Results lists every Result that a deletion may come to.
 func Results() []Result {
 	return []Result{
-		ResultDeleted, ResultNotFound, ResultRateLimited, ResultUnauthorized,
+		ResultDeleted, ResultNotFound, ResultRateLimited, ResultUnauthorized, ResultForbidden,
 		ResultRejected, ResultServerError, ResultNetworkError, ResultUnexpected,
 	}
 }

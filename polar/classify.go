@@ -15,6 +15,12 @@ import (
 // {"detail":"Not Found"} without any code.
 const codeNotFound = "ResourceNotFound"
 
+// codeScope is the only error code of a 403 that speaks of the token. Polar's
+// NotPermitted is about one customer and comes after the look-up, and Cloudflare
+// answers its 1xxx errors in JSON since 2026-03 when that is what the client
+// accepts: https://developers.cloudflare.com/support/troubleshooting/http-status-codes/cloudflare-1xxx-errors/
+const codeScope = "insufficient_scope"
+
 // maxText bounds every text of Polar's that is kept.
 const maxText = 64
 
@@ -27,9 +33,9 @@ const maxText = 64
 // proxies in front are on
 // https://developers.cloudflare.com/support/troubleshooting/http-status-codes/.
 func Classify(statusCode int, header http.Header, body []byte, now time.Time) Answer {
-	code, isObject := errorCode(body)
+	code := errorCode(body)
 	answer := Answer{
-		Result:     judge(statusCode, code, isObject && isJSON(header)),
+		Result:     judge(statusCode, code),
 		StatusCode: statusCode,
 		AnswerLost: gatewayLost(statusCode),
 		ErrorCode:  printable(code),
@@ -43,9 +49,8 @@ func Classify(statusCode int, header http.Header, body []byte, now time.Time) An
 	return answer
 }
 
-// judge is the verdict table. polarsOwn says that the answer is JSON in body
-// and media type, so that it comes from Polar and not from a proxy in front.
-func judge(statusCode int, code string, polarsOwn bool) Result {
+// judge is the verdict table.
+func judge(statusCode int, code string) Result {
 	switch statusCode {
 	case http.StatusNoContent:
 		return ResultDeleted
@@ -59,11 +64,10 @@ func judge(statusCode int, code string, polarsOwn bool) Result {
 	case http.StatusUnauthorized:
 		return ResultUnauthorized
 	case http.StatusForbidden:
-		// Cloudflare's challenge page is a 403 too, and passes by itself.
-		if polarsOwn {
+		if code == codeScope {
 			return ResultUnauthorized
 		}
-		return ResultServerError
+		return ResultForbidden
 	case http.StatusBadRequest, http.StatusUnprocessableEntity:
 		return ResultRejected
 	case http.StatusRequestTimeout, http.StatusTooEarly:
@@ -93,22 +97,22 @@ func gatewayLost(statusCode int) bool {
 	return false
 }
 
-// errorCode returns the string member "error" of body, and whether body is one
-// JSON object. Decoding is strict: encoding/json would match "ERROR" as well
-// and let the last of two equal names win.
-func errorCode(body []byte) (string, bool) {
+// errorCode returns the string member "error" of body, "" when there is none.
+// Decoding is strict: encoding/json would match "ERROR" as well and let the last
+// of two equal names win.
+func errorCode(body []byte) string {
 	if jsontext.Value(body).Kind() != jsontext.KindBeginObject {
-		return "", false
+		return ""
 	}
 	var members map[string]jsontext.Value
 	if err := json.Unmarshal(body, &members); err != nil {
-		return "", false
+		return ""
 	}
 	var code string
 	if err := json.Unmarshal(members["error"], &code); err != nil {
-		return "", true
+		return ""
 	}
-	return code, true
+	return code
 }
 
 // sent returns the answer's Date, zero when there is none that can be read.

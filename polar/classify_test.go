@@ -20,7 +20,7 @@ func wantedResults() map[int]polar.Result {
 		204: polar.ResultDeleted,
 		400: polar.ResultRejected,
 		401: polar.ResultUnauthorized,
-		403: polar.ResultServerError,
+		403: polar.ResultForbidden,
 		408: polar.ResultServerError,
 		422: polar.ResultRejected,
 		425: polar.ResultServerError,
@@ -115,13 +115,16 @@ func TestClassifyBodies(t *testing.T) {
 		{"401 without a token", 401, plainJSON, `{"error":"Unauthorized","detail":"Unauthorized"}`, polar.ResultUnauthorized, "Unauthorized"},
 		{"401 page", 401, html, "<html>", polar.ResultUnauthorized, ""},
 		{"403 insufficient scope", 403, plainJSON, `{"error": "insufficient_scope"}`, polar.ResultUnauthorized, "insufficient_scope"},
-		{"403 not permitted", 403, "application/json; charset=utf-8", `{"error":"NotPermitted"}`, polar.ResultUnauthorized, "NotPermitted"},
-		{"403 of a problem type", 403, "application/problem+json", `{}`, polar.ResultUnauthorized, ""},
-		{"403 challenge", 403, html, "<html>Just a moment...</html>", polar.ResultServerError, ""},
-		{"403 page that looks like JSON", 403, html, `{"error":"x"}`, polar.ResultServerError, "x"},
-		{"403 that only claims JSON", 403, plainJSON, "<html>", polar.ResultServerError, ""},
-		{"403 with a JSON string", 403, plainJSON, `"x"`, polar.ResultServerError, ""},
-		{"403 with null", 403, plainJSON, `null`, polar.ResultServerError, ""},
+		{"403 of Cloudflare, error 1020", 403, plainJSON, `{"type":"https://developers.cloudflare.com/x","title":"Error 1020: Access denied","status":403,"error_code":1020,"cloudflare_error":true}`, polar.ResultForbidden, ""},
+		{"403 with the scope in another member", 403, plainJSON, `{"error":"NotPermitted","detail":"insufficient_scope"}`, polar.ResultForbidden, "NotPermitted"},
+		{"403 with the scope in a header only", 403, plainJSON, `{}`, polar.ResultForbidden, ""},
+		{"403 not permitted", 403, "application/json; charset=utf-8", `{"error":"NotPermitted"}`, polar.ResultForbidden, "NotPermitted"},
+		{"403 of a problem type", 403, "application/problem+json", `{}`, polar.ResultForbidden, ""},
+		{"403 challenge", 403, html, "<html>Just a moment...</html>", polar.ResultForbidden, ""},
+		{"403 page that looks like JSON", 403, html, `{"error":"x"}`, polar.ResultForbidden, "x"},
+		{"403 that only claims JSON", 403, plainJSON, "<html>", polar.ResultForbidden, ""},
+		{"403 with a JSON string", 403, plainJSON, `"x"`, polar.ResultForbidden, ""},
+		{"403 with null", 403, plainJSON, `null`, polar.ResultForbidden, ""},
 		{"422", 422, plainJSON, `{"error":"RequestValidationError","detail":[]}`, polar.ResultRejected, "RequestValidationError"},
 		{"500 with an unprintable code", 500, plainJSON, `{"error":"a\u001b[2Jb"}`, polar.ResultServerError, ""},
 		{"200 that says deleted", 200, plainJSON, `{"error":"ResourceNotFound"}`, polar.ResultUnexpected, "ResourceNotFound"},
@@ -162,7 +165,7 @@ func TestClassifyReadsTheOtherClock(t *testing.T) {
 func TestResultsAreTheMetricLabels(t *testing.T) {
 	t.Parallel()
 	require.ElementsMatch(t, []polar.Result{
-		"deleted", "not_found", "rate_limited", "unauthorized", "rejected", "server_error", "network_error", "unexpected",
+		"deleted", "not_found", "rate_limited", "unauthorized", "forbidden", "rejected", "server_error", "network_error", "unexpected",
 	}, polar.Results())
 }
 

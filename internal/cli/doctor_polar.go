@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -65,11 +64,10 @@ func (d *doctor) judgePolar(p doctorProbe) {
 		d.add(name, doctorWarning, fmt.Sprintf("%s: the organization's limit is used up. It asks to wait %s.", answers, p.answer.RetryAfter),
 			wait+"Run doctor again after that time; if it happens often, lower POLAR_RATE_LIMIT.")
 	case polar.ResultServerError:
-		do := wait + "Look at Polar's status page and run doctor again."
-		if p.answer.StatusCode == http.StatusForbidden {
-			do = "This 403 is not Polar's own: a proxy in front of it refuses this machine's address. " + wait
-		}
-		d.add(name, doctorFault, answers+".", strings.TrimSpace(do))
+		d.add(name, doctorFault, answers+".", wait+"Look at Polar's status page and run doctor again.")
+	case polar.ResultForbidden:
+		d.add(name, doctorFault, answers+code(p.answer)+".",
+			wait+"This 403 says nothing about the token: Cloudflare or another proxy in front of Polar refuses this machine's address or its requests. Ask Polar's support with that address.")
 	case polar.ResultNetworkError:
 		d.add(name, doctorFault, fmt.Sprintf("%s does not answer: %q.", visible(p.endpoint), p.err), d.networkHint(p.err))
 	case polar.ResultDeleted, polar.ResultRejected, polar.ResultUnexpected, polar.ResultFound:
@@ -129,8 +127,6 @@ func (d *doctor) refusal(answer polar.Answer) (detail, do string) {
 	switch answer.ErrorCode {
 	case "insufficient_scope":
 		return "It is valid but lacks the scope customers:write", "Add the scope to the token, or " + create
-	case "NotPermitted":
-		return "It is a user's token, and that user may not manage customers", "Use an organization's token: " + create
 	case "invalid_token":
 		do := "If it was revoked or has expired, " + create
 		if d.config.Polar.BaseURL == "" {

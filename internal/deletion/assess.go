@@ -25,7 +25,7 @@ func (d *Deleter) assess(ctx context.Context, a event.Attempt, seen sighting, re
 	case polar.ResultNotFound:
 		result.Loss = &event.Loss{}
 		return done
-	case polar.ResultRejected, polar.ResultUnexpected, polar.ResultDeleted:
+	case polar.ResultRejected, polar.ResultForbidden, polar.ResultUnexpected, polar.ResultDeleted:
 		return done
 	case polar.ResultRateLimited, polar.ResultUnauthorized, polar.ResultServerError, polar.ResultNetworkError:
 	}

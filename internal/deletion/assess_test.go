@@ -48,6 +48,7 @@ func TestADryRunMeetsTheGuardsAndPolarsTrouble(t *testing.T) {
 		{polartest.RateLimited(time.Second), fault.Paused},
 		{polartest.HTMLPage(), ""},
 		{polartest.RouteMissing(), ""},
+		{polartest.Cloudflare(1020), ""},
 	} {
 		h.polar.FailNextOf(polartest.OperationState, 1, broken.fault)
 		result, err := h.Apply(t.Context(), dry)

@@ -27,7 +27,7 @@ func (d *Deleter) judge(ctx context.Context, a event.Attempt, answer polar.Answe
 		return verdict{outcome: event.OutcomeNotFound, confirmedBy: event.ConfirmedByAnswer}
 	case polar.ResultRejected:
 		return verdict{err: held(event.HoldRejected, refusal(answer))}
-	case polar.ResultUnexpected:
+	case polar.ResultForbidden, polar.ResultUnexpected:
 		return d.probe(ctx, answer)
 	case polar.ResultRateLimited, polar.ResultUnauthorized, polar.ResultServerError, polar.ResultNetworkError:
 		return notNow(answer, err)

@@ -199,7 +199,7 @@ func notNow(answer polar.Answer, err error) verdict {
 			err:        fault.New(fault.Unavailable, string(answer.Result), "%w", err),
 			unanswered: unanswered, pause: fault.PauseOutage,
 		}
-	case polar.ResultDeleted, polar.ResultNotFound, polar.ResultRejected, polar.ResultUnexpected, polar.ResultFound:
+	case polar.ResultDeleted, polar.ResultNotFound, polar.ResultRejected, polar.ResultForbidden, polar.ResultUnexpected, polar.ResultFound:
 	}
 	return paused(fault.PauseUnexpected, mendingPause, answer)
 }
@@ -213,9 +213,18 @@ func (d *Deleter) probe(ctx context.Context, odd polar.Answer) verdict {
 	}
 	answer, err := d.options.Polar.Probe(ctx)
 	if answer.Result == polar.ResultNotFound {
-		return verdict{err: held(event.HoldUnexpected, refusal(odd))}
+		return verdict{err: alone(odd)}
 	}
 	return notNow(answer, err)
+}
+
+// alone is what an answer means that only this deletion gets. What is forbidden
+// may be allowed later, by Polar or by a proxy in front of it.
+func alone(odd polar.Answer) error {
+	if odd.Result == polar.ResultForbidden {
+		return fault.New(fault.Unavailable, string(event.HoldForbidden), "%w", refusal(odd))
+	}
+	return held(event.HoldUnexpected, refusal(odd))
 }
 
 func paused(reason string, wait time.Duration, answer polar.Answer) verdict {

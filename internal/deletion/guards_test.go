@@ -226,6 +226,7 @@ func TestALookIsJudgedAsADeletionIs(t *testing.T) {
 		{"429 stops everybody", polartest.RateLimited(8 * time.Second), fault.Paused, fault.PauseRateLimited, report{fault.PauseRateLimited, 8 * time.Second}, 0, "rate_limited"},
 		{"a revoked token stops everybody", polartest.Status(401, "application/json", `{"error":"invalid_token"}`), fault.Paused, fault.PauseUnauthorized, report{fault.PauseUnauthorized, time.Minute}, 0, "unauthorized"},
 		{"a missing scope stops everybody", polartest.Status(403, "application/json", `{"error":"insufficient_scope"}`), fault.Paused, fault.PauseUnauthorized, report{fault.PauseUnauthorized, time.Minute}, 0, "unauthorized"},
+		{"a 403 about this one is tried again alone", polartest.Cloudflare(1020), fault.Unavailable, "forbidden", report{}, 1, "forbidden"},
 		{"500 is tried again", polartest.InternalError(), fault.Unavailable, "server_error", report{pause: fault.PauseOutage}, 0, "server_error"},
 		{"a gateway's error is tried again", polartest.Gateway(520), fault.Unavailable, "server_error", report{pause: fault.PauseOutage}, 0, "server_error"},
 		{"a reset is tried again", polartest.ResetBeforeCommit(), fault.Unavailable, "network_error", report{pause: fault.PauseOutage}, 0, "network_error"},

@@ -44,7 +44,7 @@ func (d *Deleter) look(ctx context.Context, a event.Attempt, result *event.Resul
 	switch answer.Result {
 	case polar.ResultRejected:
 		return seen, verdict{err: held(event.HoldRejected, refusal(answer))}
-	case polar.ResultUnexpected:
+	case polar.ResultForbidden, polar.ResultUnexpected:
 		return seen, d.probe(ctx, answer)
 	case polar.ResultRateLimited, polar.ResultUnauthorized, polar.ResultServerError, polar.ResultNetworkError,
 		polar.ResultDeleted, polar.ResultNotFound, polar.ResultFound:

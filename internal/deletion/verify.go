@@ -41,7 +41,7 @@ func (d *Deleter) Verify(ctx context.Context, a event.Attempt) (event.Verified, 
 		case impossible(answer) || answer.Result == polar.ResultRejected:
 			verified.Verification = event.VerificationError
 			return verdict{}
-		case answer.Result == polar.ResultUnexpected:
+		case answer.Result == polar.ResultForbidden || answer.Result == polar.ResultUnexpected:
 			return d.probe(calls, answer)
 		}
 		return notNow(answer, err)

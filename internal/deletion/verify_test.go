@@ -66,6 +66,7 @@ func TestAVerificationIsJudgedAsADeletionIs(t *testing.T) {
 		{polartest.Gateway(503), fault.Unavailable, report{pause: fault.PauseOutage}},
 		{polartest.ResetBeforeCommit(), fault.Unavailable, report{pause: fault.PauseOutage}},
 		{polartest.HTMLPage(), fault.Held, report{}},
+		{polartest.Cloudflare(1020), fault.Unavailable, report{}},
 		{polartest.RouteMissing(), "", report{}},
 		{polartest.Status(422, "application/json", `{}`), "", report{}},
 	} {

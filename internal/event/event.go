@@ -185,6 +185,7 @@ const (
 	HoldRejected      HoldReason = "rejected"      // Polar answered 400 or 422
 	HoldUnexpected    HoldReason = "unexpected"    // Polar answered oddly to this one only
 	HoldExhausted     HoldReason = "exhausted"     // it failed for longer than an operator should not know
+	HoldForbidden     HoldReason = "forbidden"     // for as long, Polar or a proxy forbade this one only
 	HoldTeam          HoldReason = "team"          // the customer is a team: its subscription is many people's
 	HoldRecreated     HoldReason = "recreated"     // the customer was created after the user was deleted
 	HoldMassDeletion  HoldReason = "mass_deletion" // more were deleted within an hour than is usual
@@ -196,7 +197,7 @@ const (
 // HoldReasons lists every HoldReason.
 func HoldReasons() []HoldReason {
 	return []HoldReason{
-		HoldUnusableID, HoldUnaddressable, HoldRejected, HoldUnexpected, HoldExhausted,
+		HoldUnusableID, HoldUnaddressable, HoldRejected, HoldUnexpected, HoldExhausted, HoldForbidden,
 		HoldTeam, HoldRecreated, HoldMassDeletion, HoldUserExists, HoldResurrected, HoldConflict,
 	}
 }

@@ -76,10 +76,11 @@ func (o *Operator) Approve(ctx context.Context, id int64) error {
 	return err
 }
 
-// Approvable says whether there is a request that could be let through. The
-// other reasons say that none can name the customer.
+// Approvable says whether there is a guard that could be passed. Of the other
+// reasons one says that Polar forbids the request, the rest that none can name
+// the customer.
 func Approvable(reason event.HoldReason) bool {
-	return reason != "" && reason != event.HoldUnusableID && reason != event.HoldUnaddressable
+	return reason != "" && reason != event.HoldForbidden && reason != event.HoldUnusableID && reason != event.HoldUnaddressable
 }
 
 func approve(j *job, m document) (change, Action, error) {
@@ -89,6 +90,10 @@ func approve(j *job, m document) (change, Action, error) {
 	m.read(keyHoldReason, &reason)
 	if reason == "" {
 		return 0, Action{}, refused(j.id, "why it is held is not known; use retry")
+	}
+	if reason == event.HoldForbidden {
+		return 0, Action{}, refused(j.id, "it is held as %s: Polar, or a proxy in front of it, answered 403, which no approval changes; "+
+			"allow it there, then retry this one", reason)
 	}
 	if !Approvable(reason) {
 		return 0, Action{}, refused(j.id, "it is held as %s: no request to Polar can name this customer, so there is nothing to approve; "+

@@ -106,16 +106,26 @@ func TestAHeldDeletionStandsInFrontOfAHumanAndIsNotRunAgain(t *testing.T) {
 func TestADeletionThatOnlyFailsIsHeldAfterSevenDays(t *testing.T) {
 	t.Parallel()
 	const limit = 7 * 24 * time.Hour
-	for name, age := range map[string]time.Duration{"older": limit + time.Minute, "younger": limit - time.Minute} {
-		t.Run(name, func(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		age    time.Duration
+		reason string
+		held   string
+	}{
+		{"older", limit + time.Minute, "server_error", "exhausted"},
+		{"younger", limit - time.Minute, "server_error", ""},
+		{"forbidden and older", limit + time.Minute, "forbidden", "forbidden"},
+		{"forbidden and younger", limit - time.Minute, "forbidden", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			databasetest.Each(t, func(t *testing.T, db *database.DB) {
 				h := start(t, db, func(context.Context, event.Attempt) (event.Result, error) {
-					return event.Result{}, fault.New(fault.Unavailable, "server_error", "down")
-				}, func(o *queue.Options) { o.Now = func() time.Time { return time.Now().Add(age) } })
+					return event.Result{}, fault.New(fault.Unavailable, tt.reason, "down")
+				}, func(o *queue.Options) { o.Now = func() time.Time { return time.Now().Add(tt.age) } })
 				h.accept(t, deletion("e1", "u1"))
-				if name == "older" {
-					require.Contains(t, h.waitState(t, "e1", "scheduled").metadata, "exhausted")
+				if tt.held != "" {
+					require.Contains(t, h.waitState(t, "e1", "scheduled").metadata, tt.held)
 				} else {
 					require.NotContains(t, h.waitTried(t, "e1").metadata, "hold_reason")
 				}

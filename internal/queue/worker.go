@@ -226,7 +226,7 @@ func (r *run) postpone(result event.Result, err error) error {
 func (r *run) retry(ctx context.Context, result event.Result, err error) error {
 	now, reason := r.Now(), cmp.Or(fault.ReasonOf(err), fault.ReasonUnclassified)
 	if now.Sub(r.triedSince()) >= giveUpAfter && reason != fault.ReasonDatabase {
-		return r.giveUp(ctx, result)
+		return r.giveUp(ctx, result, reason)
 	}
 	wait := Backoff(r.job.Attempt)
 	r.args.retryAt = now.Add(wait)
@@ -235,11 +235,14 @@ func (r *run) retry(ctx context.Context, result event.Result, err error) error {
 	return err
 }
 
-// giveUp ends the tries: a deletion ends in front of a human, a verification
-// without a result.
-func (r *run) giveUp(ctx context.Context, result event.Result) error {
+// giveUp ends the tries, the last of which failed for the reason: a deletion ends
+// in front of a human, a verification without a result.
+func (r *run) giveUp(ctx context.Context, result event.Result, reason string) error {
 	if r.isVerification() {
 		return r.finishVerification(ctx, event.Verified{Verification: event.VerificationError, PolarStatus: result.PolarStatus})
+	}
+	if reason == string(event.HoldForbidden) {
+		return r.hold(ctx, result, event.HoldForbidden)
 	}
 	return r.hold(ctx, result, event.HoldExhausted)
 }

@@ -81,7 +81,7 @@ func (s *Sweeper) subscriptions(ctx context.Context, externalID string) (*int, e
 func (s *Sweeper) list(ctx context.Context, page, limit int) (polar.Page, error) {
 	found, _, err := fromPolar(ctx, s, func(ctx context.Context) (polar.Page, polar.Answer, error) {
 		found, answer, err := s.options.Polar.ListCustomers(ctx, page, limit)
-		if err == nil && answer.Result == polar.ResultUnexpected {
+		if err == nil && answer.Result != polar.ResultFound {
 			err = fault.New(fault.Unavailable, string(answer.Result), "polar answers %d with something else than a complete page", answer.StatusCode)
 		}
 		return found, answer, err
@@ -126,7 +126,7 @@ func judgePolar(answer polar.Answer, err error) (pause string, wait time.Duratio
 			err = fmt.Errorf("polar answers %d", answer.StatusCode)
 		}
 		return fault.PauseOutage, 0, fault.New(fault.Unavailable, string(answer.Result), "%w", err)
-	case polar.ResultFound, polar.ResultNotFound, polar.ResultDeleted, polar.ResultRejected, polar.ResultUnexpected:
+	case polar.ResultFound, polar.ResultNotFound, polar.ResultDeleted, polar.ResultRejected, polar.ResultForbidden, polar.ResultUnexpected:
 	}
 	return "", 0, err // concerns this request alone, if anything is wrong
 }

@@ -324,6 +324,8 @@ func TestAPolarThatIsNotRightEndsTheSweep(t *testing.T) {
 		"unauthorized": {polartest.Status(401, "application/json", `{}`), fault.PauseUnauthorized},
 		"no page":      {polartest.HTMLPage(), ""},
 		"no route":     {polartest.RouteMissing(), ""},
+		"forbidden":    {polartest.Cloudflare(1020), ""},
+		"rejected":     {polartest.Status(422, "application/json", `{"error":"RequestValidationError","detail":[]}`), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -26,6 +26,9 @@ type Customer struct {
 	ActiveSubscriptions int
 	// GrantedBenefits is how many benefits it would revoke.
 	GrantedBenefits int
+	// Forbidden answers 403 NotPermitted to whoever deletes this one: the token
+	// is a person's, who may not manage customers of the organization.
+	Forbidden bool
 	// Members are the external ids of the members of a team.
 	Members []string
 }

@@ -62,6 +62,17 @@ func Gateway(status int) Fault {
 // Challenge is Cloudflare's "are you human" page, a 403.
 func Challenge() Fault { return htmlPage("challenge", http.StatusForbidden, "Just a moment...") }
 
+// Cloudflare is the 403 with one of Cloudflare's own errors, 1005 to 1012 or
+// 1020, as it answers to clients that accept JSON (RFC 9457).
+//
+// https://developers.cloudflare.com/support/troubleshooting/http-status-codes/cloudflare-1xxx-errors/
+func Cloudflare(code int) Fault {
+	const body = `{"type":"https://developers.cloudflare.com/support/troubleshooting/http-status-codes/cloudflare-1xxx-errors/error-%[1]d/",` +
+		`"title":"Error %[1]d: Access denied","status":403,"detail":"Access to this site was denied.","error_code":%[1]d,"error_name":"access_denied",` +
+		`"error_category":"access_denied","cloudflare_error":true,"retryable":false,"owner_action_required":true}`
+	return faultOf(fmt.Sprintf("cloudflare_%d", code), newAnswer(http.StatusForbidden, "application/json", fmt.Sprintf(body, code)))
+}
+
 // HTMLPage is a page with status 200, as a parked domain or a login wall shows it.
 func HTMLPage() Fault { return htmlPage("html_page", http.StatusOK, "Welcome") }
 

@@ -42,6 +42,7 @@ func TestFaultsAnswerInPolarsPlace(t *testing.T) {
 		{polartest.InternalError(), "internal_error", 500, "text/plain; charset=utf-8|Internal Server Error"},
 		{polartest.Gateway(520), "gateway_520", 520, "text/html; charset=UTF-8|<!DOCTYPE html>"},
 		{polartest.Challenge(), "challenge", 403, "text/html; charset=UTF-8|<!DOCTYPE html>"},
+		{polartest.Cloudflare(1020), "cloudflare_1020", 403, `"error_code":1020`},
 		{polartest.HTMLPage(), "html_page", 200, "text/html; charset=UTF-8|<!DOCTYPE html>"},
 		{polartest.RateLimited(8 * time.Second), "rate_limited", 429, "|"},
 		{polartest.Redirect("/elsewhere"), "redirect", 307, "|"},

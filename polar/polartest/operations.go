@@ -87,7 +87,7 @@ func (s *Server) operateOn(c *call, kind TokenKind, customer *Customer) answer {
 
 // deleteCustomer is what all this is about: mu is held.
 func (s *Server) deleteCustomer(customer *Customer, kind TokenKind) answer {
-	if kind == TokenUser {
+	if kind == TokenUser || customer.Forbidden {
 		return notPermitted()
 	}
 	s.customers.remember(customer.ExternalID, s.options.Now())

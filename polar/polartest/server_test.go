@@ -206,6 +206,21 @@ func TestTokens(t *testing.T) {
 	}
 }
 
+// A person's token may manage the customers of one organization and not of another.
+func TestACustomerThatTheTokenMayNotManage(t *testing.T) {
+	t.Parallel()
+	server := polartest.Start(t, polartest.Options{})
+	server.AddCustomer(polartest.Customer{ExternalID: "u", Forbidden: true})
+	response, body := call(t, server, "DELETE", external+"u", bearer(polartest.DefaultToken))
+	require.Equal(t, 403, response.StatusCode)
+	require.JSONEq(t, `{"error":"NotPermitted","detail":"You don't have permission to manage customers"}`, body)
+	response, _ = call(t, server, "GET", external+"u", bearer(polartest.DefaultToken))
+	require.Equal(t, 200, response.StatusCode, "it may be looked at")
+	response, _ = call(t, server, "DELETE", external+"nobody", bearer(polartest.DefaultToken))
+	require.Equal(t, 404, response.StatusCode, "the look-up comes first")
+	require.True(t, server.Exists("u"))
+}
+
 func TestRevokeAndRepairToken(t *testing.T) {
 	t.Parallel()
 	server := polartest.Start(t, polartest.Options{Token: "mine"})

@@ -142,7 +142,7 @@ func TestPrometheusSeesWhatHappensAndAlertmanagerTellsOfARefusedToken(t *testing
 		require.Equal(t, "firing", n.Alerts[0].Status)
 		require.Equal(t, map[string]string{"alertname": "PolarBridgeTokenRefused", "severity": "critical", "job": "polar-bridge"}, n.Alerts[0].Labels)
 		require.Equal(t, runbookURL+"polarbridgetokenrefused", n.Alerts[0].Annotations["runbook_url"])
-		require.Contains(t, n.Alerts[0].Annotations["description"], "polar-bridge with 401 or 403")
+		require.Contains(t, n.Alerts[0].Annotations["description"], "polar-bridge with 401, or with 403")
 	case <-time.After(30 * time.Second):
 		require.FailNow(t, "no notification arrived")
 	}
