@@ -46,7 +46,8 @@ func New(sources map[string]directory.Source, now func() time.Time) *Confirmer {
 
 // Gone returns nil when the provider states that the user is gone, or is not
 // asked. Errors: fault.Held as event.HoldUserExists when the user still exists
-// after a while, or cannot be named; fault.Paused to look again; and whatever
+// after a while, or when the event names the customer by an id of the operator's
+// own and not the user, who may still exist; fault.Paused to look again; and whatever
 // kept the provider from a clear answer, which never is a yes.
 func (c *Confirmer) Gone(ctx context.Context, a event.Attempt) error {
 	source, asked := c.sources[a.Provider]
@@ -54,7 +55,7 @@ func (c *Confirmer) Gone(ctx context.Context, a event.Attempt) error {
 		return unasked(a)
 	}
 	if a.UserID == "" {
-		return fault.New(fault.Held, string(event.HoldUnusableID), "the event does not say which user it is about")
+		return fault.New(fault.Held, string(event.HoldUserExists), "the event names a customer, but not which user of the provider it is about: whether they still exist cannot be asked")
 	}
 	age := c.now().Sub(a.ReceivedAt)
 	if early := source.Lag - age; early > 0 {

@@ -125,6 +125,7 @@ func TestWhoCannotBeAskedAbout(t *testing.T) {
 	nobody.UserID = ""
 	_, err = w.Apply(t.Context(), nobody)
 	require.Equal(t, fault.Held, fault.KindOf(err))
+	require.Equal(t, string(event.HoldUserExists), fault.ReasonOf(err), "the customer can be named, so it can be approved")
 
 	other := attempt()
 	other.Provider = "workos"

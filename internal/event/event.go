@@ -189,7 +189,7 @@ const (
 	HoldTeam          HoldReason = "team"          // the customer is a team: its subscription is many people's
 	HoldRecreated     HoldReason = "recreated"     // the customer was created after the user was deleted
 	HoldMassDeletion  HoldReason = "mass_deletion" // more were deleted within an hour than is usual
-	HoldUserExists    HoldReason = "user_exists"   // the identity provider says that the user still exists
+	HoldUserExists    HoldReason = "user_exists"   // the user still exists at the identity provider, or may: the event does not name them
 	HoldResurrected   HoldReason = "resurrected"   // a customer with the same id was found after the deletion
 	HoldConflict      HoldReason = "conflict"      // a repeat of the event names another user
 )
