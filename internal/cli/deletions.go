@@ -172,12 +172,17 @@ func checkReason(reason string) error {
 	return nil
 }
 
-// since reads a point in time: a duration before now (90m, 72h, 30d), a date or
-// an RFC 3339 time. "" is the zero time.
+// since reads --since. "" is the zero time.
 func since(text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
+	return when("--since", text, now)
+}
+
+// when reads a point in time: a duration before now (90m, 72h, 30d), a date or an
+// RFC 3339 time.
+func when(flag, text string, now time.Time) (time.Time, error) {
 	if days, ok := strings.CutSuffix(text, "d"); ok {
 		if n, err := strconv.ParseUint(days, 10, 16); err == nil {
 			return now.AddDate(0, 0, -int(n)), nil
@@ -191,7 +196,7 @@ func since(text string, now time.Time) (time.Time, error) {
 			return at, nil
 		}
 	}
-	return time.Time{}, usage("--since must be a duration such as 72h or 30d, a date such as 2026-11-01, or a time such as 2026-11-01T12:00:00Z")
+	return time.Time{}, usage("%s must be a duration such as 72h or 30d, a date such as 2026-11-01, or a time such as 2026-11-01T12:00:00Z", flag)
 }
 
 // onEach does something to each of the deletions, says what became of it, and

@@ -18,6 +18,7 @@ import (
 
 type exportCommand struct {
 	Since  string `name:"since" placeholder:"WHEN" help:"Only those finished since then: 72h, 30d, 2026-11-01 or 2026-11-01T12:00:00Z."`
+	Until  string `name:"until" placeholder:"WHEN" help:"Only those finished before then, which lies at least ten minutes back. With the --since of the next export no row is missed and none comes twice."`
 	Format string `name:"format" enum:"csv,jsonl" default:"csv" placeholder:"FORMAT" help:"csv (by default) or jsonl, one JSON object a line."`
 	Digest bool   `name:"digest" help:"Write a digest in place of external ids, the same as in the log."`
 }
@@ -49,7 +50,12 @@ type proof struct {
 
 // Run writes the rows as they are read.
 func (c *exportCommand) Run(ctx context.Context, env *Env, loader *config.Loader, group *deletionsCommand) error {
-	from, err := since(c.Since, time.Now())
+	now := time.Now()
+	from, err := since(c.Since, now)
+	if err != nil {
+		return err
+	}
+	until, err := c.until(now)
 	if err != nil {
 		return err
 	}
@@ -59,13 +65,28 @@ func (c *exportCommand) Run(ctx context.Context, env *Env, loader *config.Loader
 			show = d.digest
 		}
 		out := bufio.NewWriter(env.Stdout)
-		rows, err := c.write(out, d.Finished(ctx, from), show)
+		rows, err := c.write(out, d.Finished(ctx, from, until), show)
 		if err := errors.Join(err, out.Flush()); err != nil {
 			return err
 		}
 		fmt.Fprintf(env.Stderr, "%s written.\n", plural(rows, "finished deletion"))
+		if until.IsZero() {
+			fmt.Fprintf(env.Stderr, "What finished just now may be missing. To miss no row, begin the next export with --since %s; some rows come twice.\n", instant(now.Add(-queue.Settled)))
+		}
 		return nil
 	})
+}
+
+// until is when the window ends, zero when it is open.
+func (c *exportCommand) until(now time.Time) (time.Time, error) {
+	if c.Until == "" {
+		return time.Time{}, nil
+	}
+	end, err := when("--until", c.Until, now)
+	if err == nil && now.Sub(end) < queue.Settled {
+		err = usage("--until must lie at least %s back: what finished since may not be stored yet", queue.Settled)
+	}
+	return end, err
 }
 
 func (c *exportCommand) write(w io.Writer, records func(yield func(queue.Record, error) bool), show func(id string) string) (rows int, err error) {

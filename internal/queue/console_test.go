@@ -75,7 +75,7 @@ func TestAnOperatorIsToldThatTheTablesAreGone(t *testing.T) {
 		for _, err := range d.List(t.Context(), queue.Filter{}) {
 			failures["list"] = err
 		}
-		for _, err := range d.Finished(t.Context(), time.Time{}) {
+		for _, err := range d.Finished(t.Context(), time.Time{}, time.Time{}) {
 			failures["finished"] = err
 		}
 		require.Len(t, failures, 14)

@@ -78,7 +78,7 @@ func TestFinishedDeletionsComeInOrderAndSinceThen(t *testing.T) {
 		h.accept(t, deletion("e3", "u3"))
 		d.wait(t, "e3", queue.StateDone)
 		finished := func(since time.Time) (ids []string) {
-			for r, err := range d.Finished(t.Context(), since) {
+			for r, err := range d.Finished(t.Context(), since, time.Time{}) {
 				require.NoError(t, err)
 				ids = append(ids, r.EventID+" "+string(r.Outcome))
 			}

@@ -85,10 +85,18 @@ func (o *Operator) List(ctx context.Context, f Filter) iter.Seq2[Record, error] 
 	}
 }
 
-// Finished yields what was done or cancelled since then, in the order of
-// acceptance, until an error. Look-ups are not deletions and left out.
-func (o *Operator) Finished(ctx context.Context, since time.Time) iter.Seq2[Record, error] {
-	chosen := o.each(ctx, selection{where: isFinished + " AND finalized_at >= $1", parameters: []any{o.sql.time(since)}})
+// Finished yields what was done or cancelled since then and before until, when
+// that is not zero, in the order of acceptance, until an error. Look-ups are not
+// deletions and left out.
+//
+// What finished a moment ago may be stored a moment later: see Settled.
+func (o *Operator) Finished(ctx context.Context, since, until time.Time) iter.Seq2[Record, error] {
+	s := selection{where: isFinished + " AND finalized_at >= $1", parameters: []any{o.sql.time(since)}}
+	if !until.IsZero() {
+		s.where += " AND finalized_at < $2"
+		s.parameters = append(s.parameters, o.sql.time(until))
+	}
+	chosen := o.each(ctx, s)
 	return func(yield func(Record, error) bool) {
 		for j, err := range chosen {
 			if err != nil {
@@ -101,6 +109,11 @@ func (o *Operator) Finished(ctx context.Context, since time.Time) iter.Seq2[Reco
 		}
 	}
 }
+
+// Settled is how long after a deletion finished it is surely stored as finished:
+// the time is a server's clock, and the row is written afterwards, again and
+// again while the database is busy.
+const Settled = 10 * time.Minute
 
 // selection says which rows are looked at.
 type selection struct {
