@@ -74,6 +74,7 @@ const (
 	HoldMassDeletion  = "mass_deletion"
 	HoldUserExists    = "user_exists"
 	HoldResurrected   = "resurrected"
+	HoldOtherInstance = "other_instance"
 	HoldConflict      = "conflict"
 )
 
@@ -82,6 +83,7 @@ func HoldReasons() []string {
 	return []string{
 		HoldUnusableID, HoldUnaddressable, HoldRejected, HoldUnexpected, HoldExhausted, HoldForbidden,
 		HoldTeam, HoldRecreated, HoldMassDeletion, HoldUserExists, HoldResurrected, HoldConflict,
+		HoldOtherInstance,
 	}
 }
 

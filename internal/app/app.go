@@ -53,12 +53,13 @@ type App struct {
 	registry *prometheus.Registry
 	metrics  *metrics.Metrics
 
-	db        *database.DB
-	polar     *polar.Client
-	limiter   *slots.Limiter
-	confirmer *confirm.Confirmer
-	queue     *queue.Queue
-	sweepers  []sweeper
+	db          *database.DB
+	polar       *polar.Client
+	limiter     *slots.Limiter
+	confirmer   *confirm.Confirmer
+	directories Directories
+	queue       *queue.Queue
+	sweepers    []sweeper
 
 	public, admin         net.Listener
 	publicHTTP, adminHTTP *http.Server

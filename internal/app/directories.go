@@ -3,78 +3,101 @@ package app
 import (
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/polar-bridge/polar-bridge/config"
 	"github.com/polar-bridge/polar-bridge/internal/confirm"
+	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/internal/directory"
 	"github.com/polar-bridge/polar-bridge/internal/directory/auth0"
 	"github.com/polar-bridge/polar-bridge/internal/directory/clerk"
+	"github.com/polar-bridge/polar-bridge/internal/directory/instance"
 	"github.com/polar-bridge/polar-bridge/internal/directory/rest"
 )
 
-// Directories returns the identity providers that can be asked, by route name.
-func Directories(c *config.Config, build Build, now func() time.Time) (map[string]directory.Source, error) {
-	sources := map[string]directory.Source{}
-	if c.Directory.AsksClerk() {
-		api, err := Clerk(c, build, now)
+// Directories are the identity providers that can be asked: one client each, so
+// that all who ask share its token, and rest when one of them is asked to wait.
+type Directories struct {
+	Clerk *clerk.Directory // nil without a key
+	Auth0 *auth0.Directory // nil without credentials
+}
+
+// DirectoriesOptions for NewDirectories.
+type DirectoriesOptions struct {
+	Config *config.Config
+	Build  Build
+	Now    func() time.Time
+	// DB remembers which instances were asked so far; without it any is.
+	DB *database.DB
+}
+
+// NewDirectories prepares to ask those for which there are credentials.
+func NewDirectories(o DirectoriesOptions) (Directories, error) {
+	var all Directories
+	settings := &o.Config.Directory
+	if settings.AsksClerk() {
+		_, api, err := o.open(settings.ClerkAPIURL)
 		if err != nil {
-			return nil, err
+			return Directories{}, err
 		}
-		sources["clerk"] = api.Source()
+		all.Clerk = clerk.New(clerk.Options{API: api, SecretKey: settings.ClerkSecretKey.Value, Instances: o.instances("clerk", o.Config.Clerk.Instances())})
 	}
-	if c.Directory.AsksAuth0() {
-		api, err := Auth0(c, build, now)
+	if settings.AsksAuth0() {
+		base, api, err := o.open(settings.Auth0URL())
 		if err != nil {
-			return nil, err
+			return Directories{}, err
 		}
-		source := api.Source()
-		sources["auth0"], sources["auth0-logs"] = source, source
+		all.Auth0 = auth0.New(auth0.Options{
+			API: api, Audience: settings.Auth0URL() + "/api/v2/", ClientID: settings.Auth0ClientID, ClientSecret: settings.Auth0ClientSecret.Value,
+			Now: o.Now, Tenant: strings.ToLower(base.Host), Instances: o.instances("auth0", nil),
+		})
 	}
-	return sources, nil
+	return all, nil
 }
 
-// Auth0 returns Auth0's Management API, for which there must be credentials.
-func Auth0(c *config.Config, build Build, now func() time.Time) (*auth0.Directory, error) {
-	address := c.Directory.Auth0URL()
-	api, err := openAPI(c, build, now, address)
-	if err != nil {
-		return nil, err
-	}
-	return auth0.New(auth0.Options{
-		API: api, Audience: address + "/api/v2/", ClientID: c.Directory.Auth0ClientID,
-		ClientSecret: c.Directory.Auth0ClientSecret.Value, Now: now,
-	}), nil
-}
-
-// Clerk returns Clerk's Backend API, for which there must be a key.
-func Clerk(c *config.Config, build Build, now func() time.Time) (*clerk.Directory, error) {
-	api, err := openAPI(c, build, now, c.Directory.ClerkAPIURL)
-	if err != nil {
-		return nil, err
-	}
-	return clerk.New(clerk.Options{API: api, SecretKey: c.Directory.ClerkSecretKey.Value, InstanceID: c.Clerk.InstanceID}), nil
-}
-
-func openAPI(c *config.Config, build Build, now func() time.Time, address string) (*rest.Client, error) {
+func (o DirectoriesOptions) open(address string) (*url.URL, *rest.Client, error) {
 	base, err := url.Parse(address)
 	if err != nil {
-		return nil, fmt.Errorf("parse the address of an identity provider's API: %w", err)
+		return nil, nil, fmt.Errorf("parse the address of an identity provider's API: %w", err)
 	}
-	return rest.New(rest.Options{Base: base, Timeout: c.Directory.QuestionTimeout(), UserAgent: "polar-bridge/" + build.Version, Now: now})
+	api, err := rest.New(rest.Options{Base: base, Timeout: o.Config.Directory.QuestionTimeout(), UserAgent: "polar-bridge/" + o.Build.Version, Now: o.Now})
+	return base, api, err
+}
+
+func (o DirectoriesOptions) instances(provider string, named []string) directory.Instances {
+	if o.DB == nil {
+		return nil
+	}
+	return instance.New(instance.Options{Store: o.DB, Provider: provider, Named: named})
+}
+
+// Sources returns them by the names of the routes that their events come by.
+func (d Directories) Sources() map[string]directory.Source {
+	sources := map[string]directory.Source{}
+	if d.Clerk != nil {
+		sources["clerk"] = d.Clerk.Source()
+	}
+	if d.Auth0 != nil {
+		source := d.Auth0.Source()
+		sources["auth0"], sources["auth0-logs"] = source, source
+	}
+	return sources
+}
+
+// openDirectories prepares to ask the identity providers.
+func (a *App) openDirectories() (err error) {
+	o := a.options
+	a.directories, err = NewDirectories(DirectoriesOptions{Config: o.Config, Build: o.Build, Now: o.Now, DB: a.db})
+	return err
 }
 
 // openConfirmer prepares to ask them before each deletion. Without any it
 // still keeps back what only a comparison found.
-func (a *App) openConfirmer() error {
+func (a *App) openConfirmer() {
 	var sources map[string]directory.Source
 	if a.options.Config.Directory.Confirm {
-		asked, err := Directories(a.options.Config, a.options.Build, a.options.Now)
-		if err != nil {
-			return err
-		}
-		sources = asked
+		sources = a.directories.Sources()
 	}
 	a.confirmer = confirm.New(sources, a.options.Now)
-	return nil
 }

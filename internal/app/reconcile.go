@@ -48,19 +48,14 @@ func NewSweeper(o SweeperOptions) *reconcile.Sweeper {
 }
 
 // openSweepers prepares the sweeps that RECONCILE_INTERVAL asks for.
-func (a *App) openSweepers() error {
-	c := a.options.Config
-	sources, err := Directories(c, a.options.Build, a.options.Now)
-	if err != nil {
-		return err
-	}
+func (a *App) openSweepers() {
+	c, sources := a.options.Config, a.directories.Sources()
 	a.metrics.SetReconcileInterval(c.Directory.ReconcileInterval)
 	for _, provider := range c.Reconciled() {
 		a.sweepers = append(a.sweepers, sweeper{provider, NewSweeper(SweeperOptions{
 			Config: c, DB: a.db, Polar: a.polar, Slots: a.limiter, Source: sources[provider], Now: a.options.Now,
 		})})
 	}
-	return nil
 }
 
 // sweeper compares Polar's customers with one provider's users.

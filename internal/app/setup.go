@@ -43,9 +43,11 @@ func (a *App) setup(ctx context.Context) error {
 		return err
 	}
 	a.limiter = limiter
-	if err := errors.Join(a.openConfirmer(), a.openSweepers()); err != nil {
+	if err := a.openDirectories(); err != nil {
 		return err
 	}
+	a.openConfirmer()
+	a.openSweepers()
 	if err := a.openQueue(ctx); err != nil {
 		return err
 	}

@@ -17,12 +17,14 @@ type doctorCommand struct {
 	JSON      bool   `name:"json" help:"Print JSON."`
 	PublicURL string `name:"public-url" placeholder:"URL" help:"The address under which the internet reaches the server, to print the addresses to register."`
 
+	AcceptInstance string `name:"accept-instance" placeholder:"ID" help:"Say that from now on this Clerk instance or Auth0 tenant may be asked whether users are gone, although another one was asked so far. The settings' credentials must be its own."`
+
 	Config config.Config `embed:""`
 }
 
 // Help is shown below the flags' list.
 func (*doctorCommand) Help() string {
-	return `Nothing is changed: no customer is deleted, no database or table is made, and a running server is not disturbed. Polar is asked to delete the customer of a random UUID, which proves address, token and scope.
+	return `Nothing is changed, except what --accept-instance says: no customer is deleted, no database or table is made, and a running server is not disturbed. Polar is asked to delete the customer of a random UUID, which proves address, token and scope.
 
 Give it the settings that serve gets. It exits 1 when there is a fault.`
 }
@@ -66,6 +68,9 @@ type doctor struct {
 	flags     map[string]string // flags that were given, by their setting's name
 	invalid   map[string]bool   // settings with a problem
 	publicURL string
+	accept    string            // the instance that --accept-instance names
+	accepted  bool              // it is stored
+	instances map[string]string // that were asked so far, by provider
 	report    doctorReport
 }
 
@@ -78,7 +83,7 @@ func (c *doctorCommand) Run(ctx context.Context, env *Env, loader *config.Loader
 	}
 	d := &doctor{
 		env: env, config: &c.Config, flags: givenFlags(parsed),
-		invalid: map[string]bool{}, publicURL: publicURL, report: doctorReport{OK: true},
+		invalid: map[string]bool{}, publicURL: publicURL, accept: c.AcceptInstance, report: doctorReport{OK: true},
 	}
 	problems := loader.Load(config.ForServe(&c.Config))
 	d.checkSettings(problems)

@@ -30,6 +30,7 @@ func (d *doctor) checkDatabase(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, doctorPatience)
 	defer cancel()
 	seen, err := database.Inspect(ctx, d.config.Database.URL.Reveal())
+	d.instances = seen.Instances
 	d.judgeReach(seen, err)
 	if err == nil {
 		d.judgeTables(seen)

@@ -3,13 +3,17 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/polar-bridge/polar-bridge/internal/app"
+	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/internal/directory"
 	"github.com/polar-bridge/polar-bridge/internal/directory/auth0"
+	"github.com/polar-bridge/polar-bridge/internal/directory/instance"
+	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
 )
 
@@ -28,6 +32,9 @@ func (d *doctor) checkDirectories(ctx context.Context) {
 	if settings.AsksAuth0() {
 		d.checkAuth0(ctx)
 	}
+	if d.accept != "" && !d.accepted {
+		d.add("accept instance", doctorFault, fmt.Sprintf("No credentials that work belong to %s: nothing was accepted.", visible(d.accept)), "Give doctor the credentials of that instance or tenant, and its id as doctor prints it.")
+	}
 	asks := settings.AsksClerk() || settings.AsksAuth0()
 	if asks && !settings.Confirm {
 		d.add("confirm", doctorWarning, "CONFIRM is false: deletions are not confirmed at the identity provider, although it could be asked.", "Set CONFIRM to true, or leave it out.")
@@ -36,31 +43,32 @@ func (d *doctor) checkDirectories(ctx context.Context) {
 
 func (d *doctor) checkClerk(ctx context.Context) {
 	const name = "clerk api"
-	api, err := app.Clerk(d.config, d.env.build(), time.Now)
+	directories, err := d.directories()
+	var asked string
 	if err == nil {
-		err = api.Check(ctx)
+		asked, err = directories.Clerk.Instance(ctx)
 	}
 	if err != nil {
 		d.addDirectory(name, err, "Check CLERK_SECRET_KEY, CLERK_API_URL and CLERK_INSTANCE_ID: the key of the instance that sends the webhooks.")
 		return
 	}
-	if d.config.Clerk.InstanceID == "" {
-		d.add(name, doctorOK, "CLERK_SECRET_KEY works. Whether it is of the instance that sends the webhooks is checked with CLERK_INSTANCE_ID only.", "")
-		return
+	d.judgeInstance(ctx, "clerk", asked, d.config.Clerk.Instances(), "CLERK_SECRET_KEY works and belongs to the instance "+visible(asked)+".")
+	if named := d.config.Clerk.Instances(); len(named) > 1 {
+		d.add("clerk instances", doctorWarning, fmt.Sprintf("CLERK_INSTANCE_ID names %d instances, and only %s can be asked: deletions of the others are held as %s.", len(named), visible(asked), event.HoldOtherInstance),
+			"Run a polar-bridge of its own for each instance, with its own database and key; approve what is held.")
 	}
-	d.add(name, doctorOK, "CLERK_SECRET_KEY works and is of the instance that CLERK_INSTANCE_ID names.", "")
 }
 
 func (d *doctor) checkAuth0(ctx context.Context) {
 	const name = "auth0 api"
 	const check = "Check AUTH0_DOMAIN (the tenant's own, not a custom one), AUTH0_CLIENT_ID, AUTH0_CLIENT_SECRET and the application's grant for the Management API with the scope " + auth0.ScopeUsers + "."
-	api, err := app.Auth0(d.config, d.env.build(), time.Now)
+	directories, err := d.directories()
 	var scopes []string
 	if err == nil {
-		err = api.Check(ctx)
+		err = directories.Auth0.Check(ctx)
 	}
 	if err == nil {
-		scopes, err = api.Scopes(ctx)
+		scopes, err = directories.Auth0.Scopes(ctx)
 	}
 	if err != nil {
 		d.addDirectory(name, err, check)
@@ -76,7 +84,47 @@ func (d *doctor) checkAuth0(ctx context.Context) {
 	if len(missing) > 0 {
 		detail += " reconcile --deliveries would need " + strings.Join(missing, ", ") + " as well."
 	}
-	d.add(name, doctorOK, detail, "")
+	d.judgeInstance(ctx, auth0.Provider, directories.Auth0.Tenant(), nil, detail)
+}
+
+// directories makes clients that ask any instance: which one is judged here.
+func (d *doctor) directories() (app.Directories, error) {
+	return app.NewDirectories(app.DirectoriesOptions{Config: d.config, Build: d.env.build(), Now: time.Now})
+}
+
+// judgeInstance says whether serve would believe the instance, after the
+// operator's word for it, if that is what --accept-instance is.
+func (d *doctor) judgeInstance(ctx context.Context, provider, asked string, named []string, fine string) {
+	name := provider + " api"
+	if d.accept == asked {
+		if err := d.acceptInstance(ctx, provider); err != nil {
+			d.add(name, doctorFault, fmt.Sprintf("That %s may be asked could not be stored: %q.", visible(asked), err.Error()), "Mend the database, then run this again.")
+			return
+		}
+		d.instances[provider], d.accepted = asked, true
+	}
+	err := instance.Judge(asked, d.instances[provider], named)
+	switch {
+	case err == nil:
+		d.add(name, doctorOK, fine, "")
+	case len(named) > 0:
+		d.addDirectory(name, err, "Set CLERK_SECRET_KEY to the key of the instance that sends the webhooks, or add its id to CLERK_INSTANCE_ID.")
+	default:
+		d.addDirectory(name, err, "Set the credentials of the instance that sends the webhooks. If it is a new one, run: polar-bridge doctor --accept-instance "+visible(asked))
+	}
+}
+
+// acceptInstance stores the operator's word in the server's database.
+func (d *doctor) acceptInstance(ctx context.Context, provider string) (err error) {
+	if d.instances == nil {
+		return errors.New("the server's database is not there or not up to date")
+	}
+	db, err := database.Open(ctx, d.config.Database.URL.Reveal())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	return db.SetInstance(ctx, provider, d.accept)
 }
 
 // addDirectory notes that a provider gave no clear answer. That it cannot be

@@ -138,7 +138,7 @@ func (c *reconcileCommand) check() error {
 
 // open prepares a sweep that shares the servers' limiter.
 func (c *reconcileCommand) open(ctx context.Context, env *Env, db *database.DB) (sweeper *reconcile.Sweeper, closeAll func(), err error) {
-	sources, err := app.Directories(&c.Config, env.build(), time.Now)
+	directories, err := app.NewDirectories(app.DirectoriesOptions{Config: &c.Config, Build: env.build(), Now: time.Now, DB: db})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -156,7 +156,7 @@ func (c *reconcileCommand) open(ctx context.Context, env *Env, db *database.DB) 
 		BaseURL: base, Token: c.Config.Polar.AccessToken.Value, Timeout: c.Config.Polar.Timeout, UserAgent: "polar-bridge/" + env.Version, Now: time.Now,
 	})
 	return app.NewSweeper(app.SweeperOptions{
-		Config: &c.Config, DB: db, Polar: client, Slots: limiter, Source: sources[c.Provider], Now: time.Now, OnProgress: progress(env.Stderr),
+		Config: &c.Config, DB: db, Polar: client, Slots: limiter, Source: directories.Sources()[c.Provider], Now: time.Now, OnProgress: progress(env.Stderr),
 	}), client.CloseIdleConnections, nil
 }
 

@@ -19,10 +19,11 @@ func (c *reconcileCommand) deliveries(ctx context.Context, env *Env) error {
 	if !c.Config.Directory.AsksAuth0() {
 		return c.Config.CheckReconcile(auth0.Provider)
 	}
-	api, err := app.Auth0(&c.Config, env.build(), time.Now)
+	directories, err := app.NewDirectories(app.DirectoriesOptions{Config: &c.Config, Build: env.build(), Now: time.Now})
 	if err != nil {
 		return err
 	}
+	api := directories.Auth0
 	streams, err := api.Streams(ctx)
 	if err != nil {
 		return fmt.Errorf("list event streams (that takes the scope %s): %w", auth0.ScopeStreams, err)

@@ -47,7 +47,8 @@ func New(sources map[string]directory.Source, now func() time.Time) *Confirmer {
 // Gone returns nil when the provider states that the user is gone, or is not
 // asked. Errors: fault.Held as event.HoldUserExists when the user still exists
 // after a while, or when the event names the customer by an id of the operator's
-// own and not the user, who may still exist; fault.Paused to look again; and whatever
+// own and not the user, who may still exist, and as event.HoldOtherInstance when
+// the event comes from elsewhere than the answer; fault.Paused to look again; and whatever
 // kept the provider from a clear answer, which never is a yes.
 func (c *Confirmer) Gone(ctx context.Context, a event.Attempt) error {
 	source, asked := c.sources[a.Provider]
@@ -63,16 +64,25 @@ func (c *Confirmer) Gone(ctx context.Context, a event.Attempt) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	gone, err := source.Gone(ctx, a.UserID)
+	answer, err := source.Gone(ctx, a.UserID)
 	switch {
 	case err != nil:
 		return err
-	case gone:
-		return nil
+	case answer.Gone:
+		return sameInstance(a, answer)
 	case age >= 0 && age < lookFor:
 		return fault.New(fault.Paused, reasonStillThere, "the user still exists at the provider").After(min(lookAgain, lookFor-age))
 	}
 	return fault.New(fault.Held, string(event.HoldUserExists), "the user still exists at the provider: the event is forged, the user was linked to another, or is back")
+}
+
+// sameInstance holds what another instance told of than the one that was asked,
+// which knows nobody there, living or not.
+func sameInstance(a event.Attempt, answer directory.Answer) error {
+	if a.Instance == "" || answer.Instance == "" || a.Instance == answer.Instance {
+		return nil
+	}
+	return fault.New(fault.Held, string(event.HoldOtherInstance), "the user was one of %q, and %q was asked: whether the user is gone is not known", a.Instance, answer.Instance)
 }
 
 // unasked is the verdict on a deletion whose provider is not asked here.

@@ -25,6 +25,9 @@ type Inspection struct {
 	ReadOnly bool
 	// Paused says that an operator has paused the queues.
 	Paused bool
+	// Instances are the instances of identity providers that were asked so far,
+	// by provider.
+	Instances map[string]string
 	// Durability is what "stored" rests on.
 	Durability []Durability
 }
@@ -158,7 +161,7 @@ func (db *DB) inspectSchema(ctx context.Context, seen *Inspection) error {
 	if err := db.Main.QueryRowContext(ctx, "SELECT count(*) > 0 FROM river_queue WHERE paused_at IS NOT NULL").Scan(&seen.Paused); err != nil {
 		return fmt.Errorf("read whether the queues are paused: %w", err)
 	}
-	return nil
+	return db.inspectInstances(ctx, seen)
 }
 
 // compareVersions compares the newest applied migrations with the newest known

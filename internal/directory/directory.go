@@ -26,7 +26,24 @@ type Directory interface {
 	//
 	// Errors: fault.Paused with the time after which to ask again, and
 	// fault.Unavailable; the reasons are those below.
-	Gone(ctx context.Context, userID string) (bool, error)
+	Gone(ctx context.Context, userID string) (Answer, error)
+}
+
+// Answer is what a provider says about one user.
+type Answer struct {
+	// Gone says that it knows no such user.
+	Gone bool
+	// Instance is whose word that is, as events name it: users of one instance
+	// (at Auth0: tenant) are unknown to all others. It is "" when the provider
+	// does not tell, and when the user is not gone.
+	Instance string
+}
+
+// Instances says which instances of a provider may be asked.
+type Instances interface {
+	// Allow returns nil when users who are unknown to the instance count as
+	// gone. Errors: fault.Unavailable.
+	Allow(ctx context.Context, asked string) error
 }
 
 // Source is a Directory with what has to be known about its ids.
@@ -50,6 +67,10 @@ const (
 	ReasonUnauthorized = "directory_unauthorized" // the credentials or their scopes are no good
 	ReasonUnavailable  = "directory_unavailable"  // no answer, or a server error
 	ReasonUnclear      = "directory_unclear"      // an answer that is neither yes nor no
+
+	// ReasonOtherInstance says that the credentials belong to an instance which
+	// nobody has said may be asked.
+	ReasonOtherInstance = "directory_other_instance"
 )
 
 // Unclear makes the error for an answer that is neither yes nor no.

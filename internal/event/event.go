@@ -28,6 +28,9 @@ type Deletion struct {
 	// UnusableID is set when the event is authentic but its id cannot name a
 	// customer: the offending value, quoted and cut by QuoteID.
 	UnusableID string
+	// Instance is the provider's instance or tenant that the user was one of, ""
+	// when the event does not say. No other one can tell whether the user is gone.
+	Instance string `json:",omitzero"`
 	// OccurredAt is when the provider says it happened, see Occurred; ReceivedAt
 	// when it says nothing about it, and zero when nobody can tell what it says.
 	OccurredAt time.Time
@@ -191,7 +194,11 @@ const (
 	HoldMassDeletion  HoldReason = "mass_deletion" // more were deleted within an hour than is usual
 	HoldUserExists    HoldReason = "user_exists"   // the user still exists at the identity provider, or may: the event does not name them
 	HoldResurrected   HoldReason = "resurrected"   // a customer with the same id was found after the deletion
-	HoldConflict      HoldReason = "conflict"      // a repeat of the event names another user
+
+	// HoldOtherInstance holds a deletion at an instance of the provider that
+	// cannot be asked whether the user is gone.
+	HoldOtherInstance HoldReason = "other_instance"
+	HoldConflict      HoldReason = "conflict" // a repeat of the event names another user
 )
 
 // HoldReasons lists every HoldReason.
@@ -199,5 +206,6 @@ func HoldReasons() []HoldReason {
 	return []HoldReason{
 		HoldUnusableID, HoldUnaddressable, HoldRejected, HoldUnexpected, HoldExhausted, HoldForbidden,
 		HoldTeam, HoldRecreated, HoldMassDeletion, HoldUserExists, HoldResurrected, HoldConflict,
+		HoldOtherInstance,
 	}
 }

@@ -41,6 +41,7 @@ type args struct {
 	UserID     string    `json:"user_id,omitempty"`
 	ExternalID string    `json:"external_id,omitempty"`
 	UnusableID string    `json:"unusable_id,omitempty"`
+	Instance   string    `json:"instance,omitempty"`
 	OccurredAt time.Time `json:"occurred_at"`
 	ReceivedAt time.Time `json:"received_at"`
 	Version    int       `json:"version"`
@@ -82,7 +83,7 @@ func (a *verifyArgs) arguments() *args   { return (*args)(a) }
 func (a *args) deletion() event.Deletion {
 	return event.Deletion{
 		Provider: a.Provider, EventID: a.EventID,
-		UserID: a.UserID, ExternalID: a.ExternalID, UnusableID: a.UnusableID,
+		UserID: a.UserID, ExternalID: a.ExternalID, UnusableID: a.UnusableID, Instance: a.Instance,
 		OccurredAt: a.OccurredAt, ReceivedAt: a.ReceivedAt,
 	}
 }
@@ -92,7 +93,7 @@ func (a *args) deletion() event.Deletion {
 func insertion(d event.Deletion, variant string, dryRun bool, now time.Time) river.InsertManyParams {
 	stored := args{
 		Provider: d.Provider, EventID: d.EventID, Variant: variant,
-		UserID: d.UserID, ExternalID: d.ExternalID, UnusableID: d.UnusableID,
+		UserID: d.UserID, ExternalID: d.ExternalID, UnusableID: d.UnusableID, Instance: d.Instance,
 		OccurredAt: d.OccurredAt.UTC(), ReceivedAt: d.ReceivedAt.UTC(), Version: argsVersion,
 	}
 	options := &river.InsertOpts{

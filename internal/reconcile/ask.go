@@ -45,20 +45,20 @@ func (s *Sweeper) ask(ctx context.Context, current *sweep) error {
 
 func (s *Sweeper) judge(ctx context.Context, suspect Orphan) error {
 	at := s.options.Now()
-	gone, err := patiently(ctx, s, func(ctx context.Context) (bool, error) {
+	answer, err := patiently(ctx, s, func(ctx context.Context) (directory.Answer, error) {
 		return s.options.Source.Gone(ctx, suspect.ExternalID)
 	})
 	if err != nil {
 		return fmt.Errorf("ask whether a user is gone: %w", err)
 	}
-	if !gone {
+	if !answer.Gone {
 		return s.store.judge(ctx, suspect, verdictLiving, at)
 	}
 	subscriptions, err := s.subscriptions(ctx, suspect.ExternalID)
 	if err != nil {
 		return err
 	}
-	suspect.ActiveSubscriptions = subscriptions
+	suspect.ActiveSubscriptions, suspect.instance = subscriptions, answer.Instance
 	return s.store.judge(ctx, suspect, verdictGone, at)
 }
 
@@ -144,7 +144,7 @@ func patiently[T any](ctx context.Context, s *Sweeper, try func(context.Context)
 		switch {
 		case fault.KindOf(err) == fault.Paused:
 			pause = fault.RetryAfterOf(err)
-		case fault.KindOf(err) != fault.Unavailable, fault.ReasonOf(err) == directory.ReasonUnauthorized:
+		case fault.KindOf(err) != fault.Unavailable, fault.ReasonOf(err) == directory.ReasonUnauthorized, fault.ReasonOf(err) == directory.ReasonOtherInstance:
 			return result, err
 		default:
 			if tries++; tries >= maxTries {

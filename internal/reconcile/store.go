@@ -121,8 +121,8 @@ func (s store) judge(ctx context.Context, suspect Orphan, verdict string, at tim
 	if suspect.ActiveSubscriptions != nil {
 		subscriptions = *suspect.ActiveSubscriptions
 	}
-	_, err := s.db.ExecContext(ctx, "UPDATE polar_bridge_suspects SET verdict = $3, judged_at = $4, subscriptions = $5 WHERE provider = $1 AND customer_id = $2",
-		s.provider, suspect.CustomerID, verdict, at.UnixMicro(), subscriptions)
+	_, err := s.db.ExecContext(ctx, "UPDATE polar_bridge_suspects SET verdict = $3, judged_at = $4, subscriptions = $5, instance = $6 WHERE provider = $1 AND customer_id = $2",
+		s.provider, suspect.CustomerID, verdict, at.UnixMicro(), subscriptions, suspect.instance)
 	if err != nil {
 		return fmt.Errorf("store what is known of a suspect: %w", err)
 	}
@@ -174,7 +174,7 @@ func (s store) each(ctx context.Context, act func(Orphan) error) error {
 
 // suspects returns the next ones with the verdict after the last one.
 func (s store) suspects(ctx context.Context, verdict string, last Orphan) (found []Orphan, err error) {
-	rows, err := s.db.QueryContext(ctx, `SELECT customer_id, external_id, type, created_at, judged_at, subscriptions
+	rows, err := s.db.QueryContext(ctx, `SELECT customer_id, external_id, type, created_at, judged_at, subscriptions, instance
 		FROM polar_bridge_suspects WHERE provider = $1 AND verdict = $2 AND (created_at, customer_id) > ($3, $4)
 		ORDER BY created_at, customer_id LIMIT $5`,
 		s.provider, verdict, last.CreatedAt.UnixMicro(), last.CustomerID, suspectChunk)
@@ -186,7 +186,7 @@ func (s store) suspects(ctx context.Context, verdict string, last Orphan) (found
 		var o Orphan
 		var createdAt, judgedAt int64
 		var subscriptions int
-		if err := rows.Scan(&o.CustomerID, &o.ExternalID, &o.Type, &createdAt, &judgedAt, &subscriptions); err != nil {
+		if err := rows.Scan(&o.CustomerID, &o.ExternalID, &o.Type, &createdAt, &judgedAt, &subscriptions, &o.instance); err != nil {
 			return nil, fmt.Errorf("read a suspect: %w", err)
 		}
 		o.CreatedAt, o.goneAt = time.UnixMicro(createdAt).UTC(), time.UnixMicro(judgedAt).UTC()

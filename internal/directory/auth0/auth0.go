@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -46,12 +47,18 @@ type Options struct {
 	ClientID     string
 	ClientSecret func() string
 	Now          func() time.Time
+	// Tenant is the host of the tenant's own domain in lower case,
+	// "example.eu.auth0.com".
+	Tenant string
+	// Instances says whether that tenant may be asked; nil lets any.
+	Instances directory.Instances
 }
 
 // Directory is one tenant's list of users.
 type Directory struct {
 	options Options
 	token   token
+	allowed atomic.Bool // Instances has allowed the tenant
 }
 
 // New returns the directory. It makes no request.
@@ -166,22 +173,22 @@ const inexistentUser = "inexistent_user"
 // the identities, where a user lives on who was linked to another one.
 // https://auth0.com/docs/manage-users/user-search/get-users-by-id-or-email,
 // https://auth0.com/docs/manage-users/user-accounts/user-account-linking
-func (d *Directory) Gone(ctx context.Context, userID string) (bool, error) {
+func (d *Directory) Gone(ctx context.Context, userID string) (directory.Answer, error) {
 	if err := directory.CheckID(userID); err != nil {
-		return false, err
+		return directory.Answer{}, err
 	}
 	answer, err := d.ask(ctx, rest.Request{
 		Method: http.MethodGet, Path: []string{"api", "v2", "users", userID},
 		Query: url.Values{"fields": {"user_id,identities"}, "include_fields": {"true"}},
 	})
 	if err != nil {
-		return false, err
+		return directory.Answer{}, err
 	}
 	switch answer.Status {
 	case http.StatusOK:
 		var u user
 		if json.Unmarshal(answer.Body, &u) == nil && (u.UserID == userID || u.has(userID)) {
-			return false, nil
+			return directory.Answer{}, nil
 		}
 	case http.StatusNotFound:
 		var problem struct {
@@ -190,10 +197,38 @@ func (d *Directory) Gone(ctx context.Context, userID string) (bool, error) {
 		}
 		if json.Unmarshal(answer.Body, &problem) == nil && problem.StatusCode == http.StatusNotFound && problem.ErrorCode == inexistentUser {
 			linked, err := d.linked(ctx, userID)
-			return err == nil && !linked, err
+			if err != nil || linked {
+				return directory.Answer{}, err
+			}
+			err = d.allow(ctx)
+			return directory.Answer{Gone: err == nil, Instance: d.tenant()}, err
 		}
 	}
-	return false, directory.Unclear("Auth0 answers the question about one user with %d and neither that user nor %s", answer.Status, inexistentUser)
+	return directory.Answer{}, directory.Unclear("Auth0 answers the question about one user with %d and neither that user nor %s", answer.Status, inexistentUser)
+}
+
+// allow asks once whether the tenant may be asked. Its credentials work nowhere
+// else, so that they need no proof.
+func (d *Directory) allow(ctx context.Context) error {
+	if d.options.Instances == nil || d.allowed.Load() {
+		return nil
+	}
+	if err := d.options.Instances.Allow(ctx, d.options.Tenant); err != nil {
+		return err
+	}
+	d.allowed.Store(true)
+	return nil
+}
+
+// tenant is the tenant as events name it, a0tenant and tenant_name, "" when its
+// domain does not say: only Auth0's own domains begin with it.
+// https://auth0.com/docs/get-started/auth0-overview/create-tenants
+func (d *Directory) tenant() string {
+	name, rest, _ := strings.Cut(d.options.Tenant, ".")
+	if rest != "auth0.com" && !strings.HasSuffix(rest, ".auth0.com") {
+		return ""
+	}
+	return name
 }
 
 func (u user) has(userID string) bool {
@@ -214,6 +249,9 @@ func (d *Directory) linked(ctx context.Context, userID string) (bool, error) {
 	}
 	return slices.ContainsFunc(users, func(u user) bool { return u.has(userID) || u.has(strategy+"|"+id) }), nil
 }
+
+// Tenant returns the host of the tenant's own domain.
+func (d *Directory) Tenant() string { return d.options.Tenant }
 
 // Check proves that the credentials work and may read users.
 func (d *Directory) Check(ctx context.Context) error {

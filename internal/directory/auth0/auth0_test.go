@@ -70,13 +70,13 @@ func TestAUserIsGoneWhenAuth0SaysSo(t *testing.T) {
 		if strings.Contains(id, "/") {
 			continue // the stand-in has no such route
 		}
-		gone, err := d.Gone(t.Context(), id)
+		answer, err := d.Gone(t.Context(), id)
 		require.NoError(t, err, id)
-		require.False(t, gone)
+		require.False(t, answer.Gone)
 		api.DeleteUser(id)
-		gone, err = d.Gone(t.Context(), id)
+		answer, err = d.Gone(t.Context(), id)
 		require.NoError(t, err, id)
-		require.True(t, gone)
+		require.True(t, answer.Gone)
 	}
 }
 
@@ -86,14 +86,14 @@ func TestALinkedUserIsAlive(t *testing.T) {
 	api.AddUser("auth0|primary", "google-oauth2|secondary", "github|4711", "samlp|connection|name@example.com")
 	d := newDirectory(t, api)
 	for _, id := range []string{"google-oauth2|secondary", "github|4711", "samlp|connection|name@example.com"} {
-		gone, err := d.Gone(t.Context(), id)
+		answer, err := d.Gone(t.Context(), id)
 		require.NoError(t, err)
-		require.False(t, gone, id)
+		require.False(t, answer.Gone, id)
 	}
 	// Both halves match, but not in one identity.
-	gone, err := d.Gone(t.Context(), "auth0|secondary")
+	answer, err := d.Gone(t.Context(), "auth0|secondary")
 	require.NoError(t, err)
-	require.True(t, gone)
+	require.True(t, answer.Gone)
 }
 
 func TestAnAnswerThatIsNoClearNoIsAnError(t *testing.T) {
@@ -131,9 +131,9 @@ func TestAnAnswerThatIsNoClearNoIsAnError(t *testing.T) {
 					}
 					return tt.fault
 				})
-				gone, err := newDirectory(t, api).Gone(t.Context(), "auth0|1")
+				answer, err := newDirectory(t, api).Gone(t.Context(), "auth0|1")
 				require.Equal(t, tt.reason, fault.ReasonOf(err), err)
-				require.False(t, gone)
+				require.False(t, answer.Gone)
 			}
 			_, err := newDirectory(t, api).Living(t.Context(), []string{"auth0|1"})
 			require.Equal(t, tt.reason, fault.ReasonOf(err), err)
@@ -164,9 +164,9 @@ func TestTheTokenIsKeptAndRenewed(t *testing.T) {
 	require.Equal(t, 2, api.Issued())
 
 	api.RevokeTokens()
-	gone, err := d.Gone(t.Context(), "auth0|1")
+	answer, err := d.Gone(t.Context(), "auth0|1")
 	require.NoError(t, err)
-	require.True(t, gone)
+	require.True(t, answer.Gone)
 	require.Equal(t, 3, api.Issued())
 }
 

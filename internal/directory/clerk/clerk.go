@@ -33,17 +33,21 @@ type Options struct {
 	API *rest.Client
 	// SecretKey returns the instance's secret key, "sk_live_…".
 	SecretKey func() string
-	// InstanceID is the instance that the key must belong to, "ins_…"; "" for
-	// any. A key of another instance knows none of our users, and would have
-	// all of them deleted.
-	InstanceID string
+	// Instances says whether the instance that the key belongs to, "ins_…", may
+	// be asked; nil lets any. A key of another instance knows none of our users,
+	// and would have all of them deleted.
+	Instances directory.Instances
 }
 
 // Directory is one Clerk instance's list of users.
 type Directory struct {
 	options Options
-	proved  atomic.Bool // Check has succeeded
+	proved  atomic.Pointer[proof] // nil until a key is proved
 }
+
+// proof says that a key works, and which instance it belongs to, "" as long as
+// that is not known. It says nothing about the key that comes after it.
+type proof struct{ key, instance string }
 
 // New returns the directory. It makes no request.
 func New(o Options) *Directory { return &Directory{options: o} }
@@ -66,7 +70,7 @@ func (d *Directory) Living(ctx context.Context, userIDs []string) (map[string]bo
 	if len(userIDs) == 0 || len(userIDs) > maxIDs {
 		return nil, directory.Unclear("one question to Clerk names 1 to %d users, not %d", maxIDs, len(userIDs))
 	}
-	users, err := d.list(ctx, url.Values{"user_id": userIDs, "limit": {strconv.Itoa(len(userIDs))}})
+	users, err := d.list(ctx, d.options.SecretKey(), url.Values{"user_id": userIDs, "limit": {strconv.Itoa(len(userIDs))}})
 	if err != nil {
 		return nil, err
 	}
@@ -80,8 +84,8 @@ func (d *Directory) Living(ctx context.Context, userIDs []string) (map[string]bo
 	return living, nil
 }
 
-func (d *Directory) list(ctx context.Context, query url.Values) ([]user, error) {
-	answer, err := d.get(ctx, query, "users")
+func (d *Directory) list(ctx context.Context, key string, query url.Values) ([]user, error) {
+	answer, err := d.get(ctx, key, query, "users")
 	if err != nil {
 		return nil, err
 	}
@@ -110,78 +114,91 @@ type problem struct {
 
 // Gone implements directory.Directory: GET /v1/users/{user_id}.
 // https://clerk.com/docs/reference/backend-api/tag/users/GET/users/{user_id}
-func (d *Directory) Gone(ctx context.Context, userID string) (bool, error) {
+func (d *Directory) Gone(ctx context.Context, userID string) (directory.Answer, error) {
 	if err := directory.CheckID(userID); err != nil {
-		return false, err
+		return directory.Answer{}, err
 	}
-	answer, err := d.get(ctx, nil, "users", userID)
+	key := d.options.SecretKey() // may be another one at the next call
+	answer, err := d.get(ctx, key, nil, "users", userID)
 	if err != nil {
-		return false, err
+		return directory.Answer{}, err
 	}
 	switch answer.Status {
 	case http.StatusOK:
 		var u user
 		if json.Unmarshal(answer.Body, &u) == nil && u.Object == "user" && u.ID == userID {
-			return false, nil
+			return directory.Answer{}, nil
 		}
 	case http.StatusNotFound:
 		var p problem
 		if json.Unmarshal(answer.Body, &p) == nil && len(p.Errors) == 1 && p.Errors[0].Code == notFound {
 			// A key or an address that is no good may find nobody at all.
-			if err := d.prove(ctx); err != nil {
-				return false, err
-			}
-			return true, nil
+			instance, err := d.prove(ctx, key)
+			return directory.Answer{Gone: err == nil, Instance: instance}, err
 		}
 	}
-	return false, directory.Unclear("Clerk answers the question about one user with %d and neither that user nor %s", answer.Status, notFound)
+	return directory.Answer{}, directory.Unclear("Clerk answers the question about one user with %d and neither that user nor %s", answer.Status, notFound)
 }
 
-// Check proves that address and key work, and that the key is one of
-// InstanceID's.
-func (d *Directory) Check(ctx context.Context) error {
-	if _, err := d.list(ctx, url.Values{"limit": {"1"}}); err != nil {
-		return err
+// Instance proves that address and key work, and returns which instance the key
+// belongs to.
+func (d *Directory) Instance(ctx context.Context) (string, error) {
+	key := d.options.SecretKey()
+	if err := d.canList(ctx, key); err != nil {
+		return "", err
 	}
-	if d.options.InstanceID == "" {
-		return nil
-	}
-	return d.checkInstance(ctx)
+	return d.instance(ctx, key)
 }
 
-// prove is Check until it has succeeded once.
-func (d *Directory) prove(ctx context.Context) error {
-	if d.proved.Load() {
-		return nil
+// prove is Instance, once for each key, for those that may be asked. It goes on
+// where it was broken off.
+func (d *Directory) prove(ctx context.Context, key string) (instance string, err error) {
+	known := d.proved.Load()
+	switch {
+	case known == nil || known.key != key:
+		if err := d.canList(ctx, key); err != nil {
+			return "", err
+		}
+		d.proved.Store(&proof{key: key})
+	case known.instance != "":
+		return known.instance, nil
 	}
-	if err := d.Check(ctx); err != nil {
-		return err
+	if instance, err = d.instance(ctx, key); err != nil {
+		return "", err
 	}
-	d.proved.Store(true)
-	return nil
+	if d.options.Instances != nil {
+		if err := d.options.Instances.Allow(ctx, instance); err != nil {
+			return "", err
+		}
+	}
+	d.proved.Store(&proof{key, instance})
+	return instance, nil
 }
 
-// checkInstance asks which instance the key belongs to.
+// canList lists a user, which proves that users can be asked about.
+func (d *Directory) canList(ctx context.Context, key string) error {
+	_, err := d.list(ctx, key, url.Values{"limit": {"1"}})
+	return err
+}
+
+// instance asks which instance the key belongs to.
 // https://clerk.com/docs/reference/backend-api/tag/instance-settings/GET/instance
-func (d *Directory) checkInstance(ctx context.Context) error {
-	answer, err := d.get(ctx, nil, "instance")
+func (d *Directory) instance(ctx context.Context, key string) (string, error) {
+	answer, err := d.get(ctx, key, nil, "instance")
 	if err != nil {
-		return err
+		return "", err
 	}
 	var instance struct {
 		ID string `json:"id"`
 	}
 	if answer.Status != http.StatusOK || json.Unmarshal(answer.Body, &instance) != nil || instance.ID == "" {
-		return directory.Unclear("Clerk does not say which instance the key belongs to (%d)", answer.Status)
+		return "", directory.Unclear("Clerk does not say which instance the key belongs to (%d)", answer.Status)
 	}
-	if instance.ID != d.options.InstanceID {
-		return directory.Unclear("CLERK_SECRET_KEY belongs to another instance than CLERK_INSTANCE_ID names")
-	}
-	return nil
+	return instance.ID, nil
 }
 
-func (d *Directory) get(ctx context.Context, query url.Values, path ...string) (rest.Answer, error) {
+func (d *Directory) get(ctx context.Context, key string, query url.Values, path ...string) (rest.Answer, error) {
 	return d.options.API.Do(ctx, rest.Request{
-		Method: http.MethodGet, Path: append([]string{"v1"}, path...), Query: query, Token: d.options.SecretKey(),
+		Method: http.MethodGet, Path: append([]string{"v1"}, path...), Query: query, Token: key,
 	})
 }

@@ -65,14 +65,14 @@ func TestAUserIsGoneWhenClerkSaysSo(t *testing.T) {
 	api := directorytest.StartClerk(t)
 	api.AddUser("user_1")
 	d := newDirectory(t, api)
-	gone, err := d.Gone(t.Context(), "user_1")
+	answer, err := d.Gone(t.Context(), "user_1")
 	require.NoError(t, err)
-	require.False(t, gone)
+	require.False(t, answer.Gone)
 
 	api.DeleteUser("user_1")
-	gone, err = d.Gone(t.Context(), "user_1")
+	answer, err = d.Gone(t.Context(), "user_1")
 	require.NoError(t, err)
-	require.True(t, gone)
+	require.True(t, answer.Gone)
 }
 
 // faults are answers that are neither yes nor no, with the reason that is told.
@@ -119,9 +119,9 @@ func TestAnAnswerThatIsNoClearNoIsAnError(t *testing.T) {
 			t.Parallel()
 			api := directorytest.StartClerk(t) // user_1 does not exist: a yes would be true
 			api.FailNext(tt.fault)
-			gone, err := newDirectory(t, api).Gone(t.Context(), "user_1")
+			answer, err := newDirectory(t, api).Gone(t.Context(), "user_1")
 			require.Equal(t, tt.reason, fault.ReasonOf(err), err)
-			require.False(t, gone)
+			require.False(t, answer.Gone)
 			if tt.reason == directory.ReasonRateLimited {
 				require.Equal(t, fault.Paused, fault.KindOf(err))
 				require.Equal(t, 7*time.Second, fault.RetryAfterOf(err))
@@ -144,15 +144,50 @@ func TestAListOfOtherUsersIsAnError(t *testing.T) {
 	}
 }
 
+// only allows one instance.
+type only string
+
+func (o only) Allow(_ context.Context, asked string) error {
+	if asked != string(o) {
+		return fault.New(fault.Unavailable, directory.ReasonOtherInstance, "another")
+	}
+	return nil
+}
+
 func TestNobodyIsGoneForAKeyOfAnotherInstance(t *testing.T) {
 	t.Parallel()
 	api := directorytest.StartClerk(t)
-	_, err := newDirectory(t, api, func(o *clerk.Options) { o.InstanceID = "ins_other" }).Gone(t.Context(), "user_1")
-	require.Equal(t, directory.ReasonUnclear, fault.ReasonOf(err))
+	_, err := newDirectory(t, api, func(o *clerk.Options) { o.Instances = only("ins_other") }).Gone(t.Context(), "user_1")
+	require.Equal(t, directory.ReasonOtherInstance, fault.ReasonOf(err))
 
-	gone, err := newDirectory(t, api, func(o *clerk.Options) { o.InstanceID = directorytest.ClerkInstance }).Gone(t.Context(), "user_1")
+	answer, err := newDirectory(t, api, func(o *clerk.Options) { o.Instances = only(directorytest.ClerkInstance) }).Gone(t.Context(), "user_1")
 	require.NoError(t, err)
-	require.True(t, gone)
+	require.Equal(t, directory.Answer{Gone: true, Instance: directorytest.ClerkInstance}, answer)
+}
+
+func TestEveryKeyIsProved(t *testing.T) {
+	t.Parallel()
+	api := directorytest.StartClerk(t)
+	api.AddInstance("sk_test_marker_of_another", "ins_another", "user_1")
+	api.AddUser("user_1")
+	key := directorytest.ClerkKey
+	d := newDirectory(t, api, func(o *clerk.Options) {
+		o.SecretKey, o.Instances = func() string { return key }, only(directorytest.ClerkInstance)
+	})
+	answer, err := d.Gone(t.Context(), "user_2")
+	require.NoError(t, err)
+	require.True(t, answer.Gone)
+	calls := len(api.Calls())
+	_, err = d.Gone(t.Context(), "user_2")
+	require.NoError(t, err)
+	require.Len(t, api.Calls(), calls+1, "once a key")
+
+	key = "sk_test_marker_of_another"
+	_, err = d.Gone(t.Context(), "user_2")
+	require.Equal(t, directory.ReasonOtherInstance, fault.ReasonOf(err))
+	key = directorytest.ClerkKey
+	_, err = d.Gone(t.Context(), "user_2")
+	require.NoError(t, err)
 }
 
 func TestNobodyIsGoneBeforeTheListWorked(t *testing.T) {
@@ -196,9 +231,9 @@ func TestAfterA429NothingIsSentUntilTheTimeIsOver(t *testing.T) {
 	}
 	require.Len(t, api.Calls(), 1)
 	clock = clock.Add(10 * time.Second)
-	gone, err := d.Gone(t.Context(), "user_1")
+	answer, err := d.Gone(t.Context(), "user_1")
 	require.NoError(t, err)
-	require.True(t, gone)
+	require.True(t, answer.Gone)
 }
 
 func TestTheLastRequestOfAWindowIsRemembered(t *testing.T) {

@@ -22,11 +22,33 @@ const (
 )
 
 // Clerk is a local Backend API of Clerk.
-type Clerk struct{ Server }
+type Clerk struct {
+	Server
+
+	others map[string]*clerkInstance // by key
+}
+
+// clerkInstance is what one key gives access to.
+type clerkInstance struct {
+	id    string
+	users map[string][]string
+}
+
+// AddInstance adds another instance, which its own key gives access to, with
+// its users. Those that AddUser adds are the first instance's.
+func (c *Clerk) AddInstance(key, id string, users ...string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	other := &clerkInstance{id: id, users: map[string][]string{}}
+	for _, user := range users {
+		other.users[user] = nil
+	}
+	c.others[key] = other
+}
 
 // StartClerk starts one that ends with the test.
 func StartClerk(tb TB) *Clerk {
-	c := &Clerk{}
+	c := &Clerk{others: map[string]*clerkInstance{}}
 	c.start(tb, c.answer)
 	return c
 }
@@ -34,17 +56,22 @@ func StartClerk(tb TB) *Clerk {
 func (c *Clerk) answer(r *http.Request, f Fault) (int, any) {
 	path := strings.TrimPrefix(r.URL.Path, "/v1/")
 	id, one := strings.CutPrefix(path, "users/")
+	key := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+	asked := c.others[key]
+	if key == ClerkKey {
+		asked = &clerkInstance{id: ClerkInstance, users: c.users}
+	}
 	switch {
-	case r.Header.Get("Authorization") != "Bearer "+ClerkKey:
+	case asked == nil:
 		return clerkProblem(http.StatusUnauthorized, "clerk_key_invalid")
 	case r.Method != http.MethodGet || path == r.URL.Path:
 		return clerkProblem(http.StatusNotFound, "route_not_found")
 	case path == "instance":
-		return http.StatusOK, map[string]any{"object": "instance", "id": ClerkInstance, "environment_type": "development"}
+		return http.StatusOK, map[string]any{"object": "instance", "id": asked.id, "environment_type": "development"}
 	case path == "users":
-		return c.list(r, f)
+		return asked.list(r, f)
 	case one && !strings.Contains(id, "/"):
-		if _, ok := c.users[id]; !ok {
+		if _, ok := asked.users[id]; !ok {
 			return clerkProblem(http.StatusNotFound, "resource_not_found")
 		}
 		return http.StatusOK, clerkUser(id)
@@ -52,7 +79,7 @@ func (c *Clerk) answer(r *http.Request, f Fault) (int, any) {
 	return clerkProblem(http.StatusNotFound, "route_not_found")
 }
 
-func (c *Clerk) list(r *http.Request, f Fault) (int, any) {
+func (c *clerkInstance) list(r *http.Request, f Fault) (int, any) {
 	query := r.URL.Query()
 	wanted := query["user_id"]
 	limit, err := strconv.Atoi(query.Get("limit"))

@@ -72,6 +72,7 @@ type envelope struct {
 	Time    jsontext.Value `json:"time"`
 	Purpose string         `json:"a0purpose"`
 	Stream  string         `json:"a0stream"`
+	Tenant  string         `json:"a0tenant"`
 	Data    jsontext.Value `json:"data"`
 }
 
@@ -114,5 +115,5 @@ func (p *Provider) Receive(h http.Header, body []byte) (event.Delivery, error) {
 		}
 		d.UserID = payload.NewID(user.Object.UserID).Usable()
 	}
-	return provider.One(d), nil
+	return provider.One(provider.At(d, e.Tenant)), nil
 }

@@ -14,7 +14,8 @@ import (
 )
 
 // Sample returns a delivery as an event stream would send it, with secret as
-// its token. The body follows the example in Auth0's event schema.
+// its token. It names no tenant: which one the receiver asks is not known, and
+// another one's deletions are held there. The body follows the example in Auth0's event schema.
 // https://github.com/auth0/docs-v2/blob/main/main/docs/oas/events/events-schema.json
 func Sample(secret string, s provider.Sample) (http.Header, []byte, error) {
 	stream := s.Source
@@ -29,7 +30,6 @@ func Sample(secret string, s provider.Sample) (http.Header, []byte, error) {
 		"id":          s.EventID,
 		"time":        at,
 		"data":        map[string]any{"object": sampleUser(s, at)},
-		"a0tenant":    "my-tenant",
 		"a0stream":    stream,
 	}, json.Deterministic(true))
 	if err != nil {

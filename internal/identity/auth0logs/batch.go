@@ -31,6 +31,7 @@ type entryData struct {
 	LogID  jsontext.Value `json:"log_id"`
 	Date   jsontext.Value `json:"date"`
 	UserID jsontext.Value `json:"user_id"`
+	Tenant jsontext.Value `json:"tenant_name"`
 }
 
 // add judges one entry and says whether it is one. One that cannot be read is held
@@ -54,6 +55,6 @@ func (p *Provider) add(b *provider.Batch, raw jsontext.Value) (isEntry bool, err
 		return false, b.Unreadable(raw, unreadableEntry)
 	}
 	logID := cmp.Or(payload.Text(e.LogID), payload.Text(d.LogID))
-	b.Add(p.Deletion(payload.EventID(logID, raw), id, d.Date))
+	b.Add(provider.At(p.Deletion(payload.EventID(logID, raw), id, d.Date), payload.Text(d.Tenant)))
 	return true, nil
 }

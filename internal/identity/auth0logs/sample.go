@@ -11,7 +11,8 @@ import (
 )
 
 // Sample returns a delivery of one entry as a log stream would send it by
-// default (JSON lines), with secret as its token. The entry follows Auth0's log
+// default (JSON lines), with secret as its token. It names no tenant, see the
+// sample of Auth0's event streams. The entry follows Auth0's log
 // schema. https://github.com/auth0/auth0-log-schemas
 func Sample(secret string, s provider.Sample) (http.Header, []byte, error) {
 	body, err := json.Marshal(map[string]any{
@@ -25,7 +26,6 @@ func Sample(secret string, s provider.Sample) (http.Header, []byte, error) {
 			"user_id":          s.ExternalID,
 			"strategy":         "auth0",
 			"log_id":           s.EventID,
-			"tenant_name":      "my-tenant",
 			"strategy_type":    "database",
 			"environment_name": "prod-us-1",
 		},

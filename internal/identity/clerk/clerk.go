@@ -103,5 +103,5 @@ func (p *Provider) Receive(h http.Header, body []byte) (event.Delivery, error) {
 	if p.idField == provider.IDExternal {
 		d.UserID = payload.NewID(user.ID).Usable()
 	}
-	return provider.One(d), nil
+	return provider.One(provider.At(d, e.InstanceID)), nil
 }

@@ -13,25 +13,25 @@ import (
 // body follows Clerk's OpenAPI description, version 2025-04-15.
 // https://github.com/clerk/openapi-specs/tree/main/webhooks
 func Sample(secret string, s provider.Sample) (http.Header, []byte, error) {
-	instance := s.Source
-	if instance == "" {
-		instance = "ins_2g7np7Hrk0SN6kj5EDMLDaKNL0S"
-	}
 	user := map[string]any{"object": "user", "id": s.ExternalID, "deleted": true}
 	if s.IDField == provider.IDExternal {
 		user["id"] = "user_2g7np7Hrk0SN6kj5EDMLDaKNL0S"
 		user["external_id"] = s.ExternalID
 	}
-	body, err := json.Marshal(map[string]any{
-		"object":      "event",
-		"type":        "user.deleted",
-		"instance_id": instance,
-		"timestamp":   s.Time.UnixMilli(),
-		"data":        user,
+	event := map[string]any{
+		"object":    "event",
+		"type":      "user.deleted",
+		"timestamp": s.Time.UnixMilli(),
+		"data":      user,
 		"event_attributes": map[string]any{
 			"http_request": map[string]any{"client_ip": "192.0.2.1", "user_agent": "Mozilla/5.0"},
 		},
-	}, json.Deterministic(true))
+	}
+	// A made-up instance would have the sample held where Clerk is asked.
+	if s.Source != "" {
+		event["instance_id"] = s.Source
+	}
+	body, err := json.Marshal(event, json.Deterministic(true))
 	if err != nil {
 		return nil, nil, err
 	}

@@ -41,6 +41,14 @@ func (e Endpoint) Elsewhere(source string) bool {
 	return len(e.sources) > 0 && !slices.Contains(e.sources, source)
 }
 
+// At says which instance or tenant a deletion comes from.
+func At(d event.Deletion, instance string) event.Deletion {
+	if instance != "" {
+		d.Instance = payload.EventID(instance, nil) // storable, whatever it is
+	}
+	return d
+}
+
 // Deletion returns the deletion of the user with the id, which arrives now. The
 // id is Polar's external id as well. occurred are the members in which the
 // provider says when it happened; a nil one is absent.

@@ -1,0 +1,46 @@
+package instance_test
+
+import (
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/polar-bridge/polar-bridge/internal/database"
+	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
+	"github.com/polar-bridge/polar-bridge/internal/directory"
+	"github.com/polar-bridge/polar-bridge/internal/directory/instance"
+	"github.com/polar-bridge/polar-bridge/internal/fault"
+)
+
+var _ directory.Instances = (*instance.Register)(nil)
+
+func TestMain(m *testing.M) { os.Exit(databasetest.Main(m)) }
+
+func TestAnInstallation(t *testing.T) {
+	t.Parallel()
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		allow := func(provider, asked string, named ...string) error {
+			return instance.New(instance.Options{Store: db, Provider: provider, Named: named}).Allow(t.Context(), asked)
+		}
+		refused := func(err error) {
+			t.Helper()
+			require.Equal(t, fault.Unavailable, fault.KindOf(err))
+			require.Equal(t, directory.ReasonOtherInstance, fault.ReasonOf(err))
+		}
+		require.NoError(t, allow("clerk", "ins_A"), "the first one is the one")
+		require.NoError(t, allow("clerk", "ins_A"))
+		refused(allow("clerk", "ins_B"))
+		require.NoError(t, allow("auth0", "ins_B"), "another provider's are its own")
+
+		require.NoError(t, allow("clerk", "ins_B", "ins_B", "ins_C"), "a setting is the operator's word")
+		require.NoError(t, allow("clerk", "ins_B"), "which is remembered without it")
+		refused(allow("clerk", "ins_A"))
+		refused(allow("clerk", "ins_B", "ins_C"))
+		require.NoError(t, allow("clerk", "ins_B"), "a refused one is not remembered")
+
+		require.NoError(t, db.SetInstance(t.Context(), "clerk", "ins_A"))
+		require.NoError(t, allow("clerk", "ins_A"))
+		refused(allow("clerk", "ins_B"))
+	})
+}
