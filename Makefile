@@ -45,8 +45,14 @@ build: ## Build the static binary bin/polar-bridge.
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION) -X main.revision=$(REVISION)' -o $(BIN)/polar-bridge .
 
 .PHONY: test
-test: tools-test $(GOTESTSUM) ## Run all tests with the race detector, on SQLite and PostgreSQL.
+test: tools-test official $(GOTESTSUM) ## Run all tests with the race detector, on SQLite and PostgreSQL.
 	CGO_ENABLED=1 $(GOTESTSUM) --format=pkgname --jsonfile=$(TEST_JSON) -- -race -shuffle=on -timeout=30m ./...
+
+.PHONY: official
+official: e2e/official/node_modules/.package-lock.json ## Install the senders' own libraries, which the tests compare with.
+
+e2e/official/node_modules/.package-lock.json: e2e/official/package-lock.json | tools-test
+	npm ci --prefix e2e/official --ignore-scripts --no-audit --no-fund --loglevel=error
 
 .PHONY: lint
 lint: $(GOLANGCI_LINT) $(ACTIONLINT) ## Check style, import table, formatting and workflows.

@@ -101,7 +101,7 @@ func svixChanges() []change {
 	return []change{
 		{"a comma and a blank, the own first", list("OWN, THEIRS")},
 		{"a comma and a blank, the own last", list("THEIRS, OWN")},
-		{"a comma only", list("THEIRS,OWN")},
+		{"a comma only", list("OWN,THEIRS")},
 		{"two blanks", list("THEIRS  OWN")},
 		{"other versions", list("v1a,AAAA v2,BBBB OWN")},
 		{"a complete foreign set", headers(func(d *delivery) {

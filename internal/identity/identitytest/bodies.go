@@ -3,6 +3,7 @@ package identitytest
 import (
 	"bytes"
 	"cmp"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -137,7 +138,7 @@ func FuzzUnsigned(f *testing.F, h Harness) {
 		}
 		require.Equal(t, header.Get(h.Svix.ID), first)
 		require.Equal(t, header.Get(h.Svix.Timestamp), second)
-		require.Contains(t, strings.FieldsFunc(third, func(r rune) bool { return r == ' ' || r == ',' }), strings.TrimPrefix(header.Get(h.Svix.Signature), "v1,"))
+		require.Regexp(t, `(^| )`+regexp.QuoteMeta(header.Get(h.Svix.Signature))+`($|[ ,])`, third)
 		require.Equal(t, body, changed)
 	})
 }

@@ -20,7 +20,7 @@ const (
 )
 
 // ed25519Version marks an asymmetric signature.
-const ed25519Version = "v1a"
+const ed25519Version = "v1a,"
 
 // maxEd25519Signatures bounds what strangers can make a delivery cost: each
 // check hashes the whole body anew. A rotation takes two.
@@ -109,8 +109,8 @@ func lowOrderKeys() []string {
 }
 
 // parseEd25519 returns the decoded signatures of version v1a.
-func parseEd25519(name string, words []string) ([][]byte, error) {
-	signatures := decodeSignatures(words, ed25519Version, ed25519.SignatureSize)
+func parseEd25519(name string, entries []string) ([][]byte, error) {
+	signatures := decodeSignatures(entries, ed25519Version, ed25519.SignatureSize)
 	if len(signatures) > maxEd25519Signatures {
 		return nil, refuse(fault.ReasonBadHeader, "header %s has more than %d signatures of version v1a", name, maxEd25519Signatures)
 	}

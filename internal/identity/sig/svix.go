@@ -135,7 +135,7 @@ func (k symmetricKey) matches(m signed, body []byte) bool {
 // SvixSign returns the signature of a delivery, "v1,…".
 func SvixSign(key []byte, id string, at time.Time, body []byte) string {
 	mac := svixMAC(key, id, strconv.FormatInt(at.Unix(), 10), body)
-	return svixVersion + "," + base64.StdEncoding.EncodeToString(mac)
+	return svixVersion + base64.StdEncoding.EncodeToString(mac)
 }
 
 // SvixHeader returns the headers of a delivery that is signed with secret.

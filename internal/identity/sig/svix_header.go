@@ -21,7 +21,7 @@ const (
 
 // svixVersion marks a symmetric signature; others are skipped, as the spec
 // demands.
-const svixVersion = "v1"
+const svixVersion = "v1,"
 
 // HeaderSet names the three headers of one brand of the scheme.
 type HeaderSet struct {
@@ -64,7 +64,7 @@ type signed struct {
 }
 
 // parse returns what the header sets claim that are accepted and sound, at least
-// one. Headers of other sets are nobody's business, and a gateway that signs anew
+// one. Headers of other sets are nobody's business, and a gateway that signs again
 // may leave the sender's set beside its own. The error is that of the first set.
 func (s *Svix) parse(h http.Header) ([]signed, error) {
 	var claims []signed
@@ -141,22 +141,19 @@ func (s *Svix) checkAge(name, timestamp string) error {
 	return nil
 }
 
-// parseSignatures adds the decoded signatures of the versions that are taken. A
-// version and a signature stand in turn, with a comma between them. The list is
-// separated by blanks, but senders use ", " as well, and the official libraries
-// take it.
+// parseSignatures adds the decoded signatures of the versions that are taken.
 func (s *Svix) parseSignatures(m signed, name, header string) (signed, error) {
 	if len(header) > maxSvixSignature {
 		return signed{}, refuse(fault.ReasonBadHeader, "header %s has %d bytes", name, len(header))
 	}
-	words := strings.FieldsFunc(header, func(r rune) bool { return r == ' ' || r == ',' })
-	if len(words) > 2*maxSvixSignatures {
+	entries := strings.Split(header, " ")
+	if len(entries) > maxSvixSignatures {
 		return signed{}, refuse(fault.ReasonBadHeader, "header %s has more than %d signatures", name, maxSvixSignatures)
 	}
-	m.macs = decodeSignatures(words, svixVersion, sha256.Size)
+	m.macs = decodeSignatures(entries, svixVersion, sha256.Size)
 	if s.asymmetric {
 		var err error
-		if m.ed25519, err = parseEd25519(name, words); err != nil {
+		if m.ed25519, err = parseEd25519(name, entries); err != nil {
 			return signed{}, err
 		}
 	}
@@ -166,15 +163,19 @@ func (s *Svix) parseSignatures(m signed, name, header string) (signed, error) {
 	return m, nil
 }
 
-// decodeSignatures returns what stands behind the version. What does not decode
-// cannot match and is left out, like unknown versions.
-func decodeSignatures(words []string, version string, size int) [][]byte {
+// decodeSignatures returns those of one version. What stands behind a second comma
+// is no part of an entry: some senders put ", " between entries instead of a blank,
+// and the official libraries read that in the same way. Entries that do not decode
+// cannot match and are left out, like unknown versions.
+func decodeSignatures(entries []string, version string, size int) [][]byte {
 	var signatures [][]byte
-	for i, word := range words {
-		if word != version || i+1 == len(words) {
+	for _, entry := range entries {
+		encoded, ok := strings.CutPrefix(entry, version)
+		if !ok {
 			continue
 		}
-		if signature, err := base64.StdEncoding.Strict().DecodeString(words[i+1]); err == nil && len(signature) == size {
+		encoded, _, _ = strings.Cut(encoded, ",")
+		if signature, err := base64.StdEncoding.Strict().DecodeString(encoded); err == nil && len(signature) == size {
 			signatures = append(signatures, signature)
 		}
 	}
