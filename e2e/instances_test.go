@@ -80,7 +80,7 @@ func TestAnInstallationAsksTheInstanceThatItHasAskedSoFarUntilAnOperatorAcceptsA
 
 		w.settings["CLERK_SECRET_KEY"] = otherClerkKey
 		p = w.start(t)
-		p.deliver(t, sign(t, "clerk", "msg_living", "user_00001"), http.StatusAccepted)
+		p.deliver(t, deletedAt(t, otherClerk, "msg_living", "user_00001"), http.StatusAccepted)
 		require.Eventually(t, func() bool {
 			return strings.Contains(p.output(), `"reason":"directory_other_instance"`)
 		}, 20*time.Second, 10*time.Millisecond, "%s", p.output())
@@ -162,4 +162,15 @@ func TestOneServerIsOneClientOfAuth0(t *testing.T) {
 	p.deliver(t, sign(t, "auth0", "evt_gone", "auth0|gone"), http.StatusAccepted)
 	w.waitDeleted(t, []string{"auth0|gone"}, time.Minute) // Auth0 is asked after 30 seconds
 	require.Equal(t, 1, a.Issued(), "sweeps and confirmations share a token, and with it the wait after a 429")
+}
+
+func TestADeletionMadeBySendIsConfirmedAtWhicheverInstanceIsAsked(t *testing.T) {
+	t.Parallel()
+	w, c := withClerk(t, databasetest.SQLite(t))
+	c.AddInstance(otherClerkKey, otherClerk)
+	w.settings["CLERK_SECRET_KEY"] = otherClerkKey
+	p := w.start(t)
+	w.polar.AddCustomer(polartest.Customer{ExternalID: "user_sent", CreatedAt: longAgo()})
+	w.send(t, p, "clerk", "user_sent")
+	w.waitDeleted(t, []string{"user_sent"}, 20*time.Second)
 }

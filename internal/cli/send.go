@@ -80,7 +80,7 @@ func (c *sendCommand) Run(ctx context.Context, env *Env, loader *config.Loader) 
 	}
 	defer stop()
 	header, body, err := entry.Sample(key, identity.Sample{
-		ExternalID: c.ExternalID, EventID: c.EventID, Time: time.Now(), IDField: settings.IDField, Source: first(settings.Sources),
+		ExternalID: c.ExternalID, EventID: c.EventID, Time: time.Now(), IDField: settings.IDField, Source: first(settings.Sources), Anonymous: true,
 		EventType: first(settings.EventTypes), TypeField: settings.TypeField,
 	})
 	if err != nil {

@@ -14,8 +14,7 @@ import (
 )
 
 // Sample returns a delivery as an event stream would send it, with secret as
-// its token. It names no tenant: which one the receiver asks is not known, and
-// another one's deletions are held there. The body follows the example in Auth0's event schema.
+// its token. The body follows the example in Auth0's event schema.
 // https://github.com/auth0/docs-v2/blob/main/main/docs/oas/events/events-schema.json
 func Sample(secret string, s provider.Sample) (http.Header, []byte, error) {
 	stream := s.Source
@@ -23,7 +22,7 @@ func Sample(secret string, s provider.Sample) (http.Header, []byte, error) {
 		stream = "est_vjFVP5pVdfvsfRKatshkVV"
 	}
 	at := s.Time.UTC().Format(time.RFC3339)
-	body, err := json.Marshal(map[string]any{
+	event := map[string]any{
 		"specversion": "1.0",
 		"type":        "user.deleted",
 		"source":      "urn:auth0:example.auth0app.com",
@@ -31,7 +30,11 @@ func Sample(secret string, s provider.Sample) (http.Header, []byte, error) {
 		"time":        at,
 		"data":        map[string]any{"object": sampleUser(s, at)},
 		"a0stream":    stream,
-	}, json.Deterministic(true))
+	}
+	if !s.Anonymous {
+		event["a0tenant"] = "my-tenant"
+	}
+	body, err := json.Marshal(event, json.Deterministic(true))
 	if err != nil {
 		return nil, nil, err
 	}

@@ -1,6 +1,7 @@
 package clerk
 
 import (
+	"cmp"
 	"net/http"
 
 	"github.com/go-json-experiment/json"
@@ -27,9 +28,8 @@ func Sample(secret string, s provider.Sample) (http.Header, []byte, error) {
 			"http_request": map[string]any{"client_ip": "192.0.2.1", "user_agent": "Mozilla/5.0"},
 		},
 	}
-	// A made-up instance would have the sample held where Clerk is asked.
-	if s.Source != "" {
-		event["instance_id"] = s.Source
+	if !s.Anonymous || s.Source != "" {
+		event["instance_id"] = cmp.Or(s.Source, "ins_2g7np7Hrk0SN6kj5EDMLDaKNL0S")
 	}
 	body, err := json.Marshal(event, json.Deterministic(true))
 	if err != nil {

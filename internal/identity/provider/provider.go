@@ -135,6 +135,9 @@ type Sample struct {
 	IDField string
 	// Source is the instance or stream that the event claims to come from.
 	Source string
+	// Anonymous leaves out the instance or tenant that Source does not name: a
+	// made-up one has the deletion held where the provider can be asked.
+	Anonymous bool
 	// EventType and TypeField are as in Settings.
 	EventType string
 	// TypeField is where the event's type stands.
