@@ -10,6 +10,9 @@ type Guards struct {
 	HoldTeam bool `name:"hold-team" env:"HOLD_TEAM" type:"setting" default:"true" negatable:"" help:"Hold the deletion of a team's customer, which would end the whole team's subscription."`
 	// HoldRecreated holds the deletion of a customer younger than the event.
 	HoldRecreated bool `name:"hold-recreated" env:"HOLD_RECREATED" type:"setting" default:"true" negatable:"" help:"Hold the deletion of a customer that was created after the user was deleted."`
+	// WhenBlind is what becomes of deletions while Polar cannot be looked at:
+	// GuardsContinue or GuardsHold.
+	WhenBlind string `name:"guards-blind" env:"GUARDS_BLIND" type:"setting" default:"continue" placeholder:"WHAT" help:"What becomes of a deletion while Polar does not let customers be looked up: continue without the guards HOLD_TEAM and HOLD_RECREATED, or hold it."`
 	// MaxDeletionsPerHour is over all replicas, 0 for no limit.
 	MaxDeletionsPerHour int `name:"max-deletions-per-hour" env:"MAX_DELETIONS_PER_HOUR" type:"setting" default:"100" placeholder:"N" help:"Hold deletions of customers beyond so many within an hour, over all replicas together. 0 is no limit."`
 	// GracePeriod is how long a deletion waits before it is tried.
@@ -17,6 +20,12 @@ type Guards struct {
 	// VerifyAfter is when a deleted customer is looked for again, 0 for never.
 	VerifyAfter time.Duration `name:"verify-after" env:"VERIFY_AFTER" type:"setting" default:"1h" placeholder:"DURATION" help:"How long after a deletion Polar is asked whether the customer stayed away, at most 72h. 0s is never."`
 }
+
+// The values of WhenBlind.
+const (
+	GuardsContinue = "continue"
+	GuardsHold     = "hold"
+)
 
 const (
 	maxGracePeriod = 720 * time.Hour
@@ -26,6 +35,7 @@ const (
 )
 
 func (g *Guards) load(l *Loader) {
+	l.oneOf("GUARDS_BLIND", g.WhenBlind, GuardsContinue, GuardsHold)
 	l.require(g.MaxDeletionsPerHour >= 0, "MAX_DELETIONS_PER_HOUR", "must be 0 (no limit) or more")
 	l.require(g.GracePeriod >= 0 && g.GracePeriod <= maxGracePeriod, "GRACE_PERIOD", "must lie between 0s and 720h")
 	l.require(g.VerifyAfter >= 0 && g.VerifyAfter <= maxVerifyAfter, "VERIFY_AFTER", "must lie between 0s (never) and 72h")

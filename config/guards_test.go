@@ -14,14 +14,14 @@ func TestGuardsAreOnUnlessTheyAreTurnedOff(t *testing.T) {
 	shipped, err := config.Default()
 	require.NoError(t, err)
 	require.Equal(t, config.Guards{
-		LookBeforeDelete: true, HoldTeam: true, HoldRecreated: true, MaxDeletionsPerHour: 100, VerifyAfter: time.Hour,
+		LookBeforeDelete: true, HoldTeam: true, HoldRecreated: true, WhenBlind: "continue", MaxDeletionsPerHour: 100, VerifyAfter: time.Hour,
 	}, shipped.Guards)
 
 	off := load(t, with(
-		"LOOK_BEFORE_DELETE", "false", "HOLD_TEAM", "false", "HOLD_RECREATED", "false",
+		"LOOK_BEFORE_DELETE", "false", "HOLD_TEAM", "false", "HOLD_RECREATED", "false", "GUARDS_BLIND", "hold",
 		"MAX_DELETIONS_PER_HOUR", "0", "GRACE_PERIOD", "24h", "VERIFY_AFTER", "0s",
 	))
-	require.Equal(t, config.Guards{GracePeriod: 24 * time.Hour}, off.Guards)
+	require.Equal(t, config.Guards{WhenBlind: "hold", GracePeriod: 24 * time.Hour}, off.Guards)
 }
 
 func TestGuardsThatSeeNothingAreNamed(t *testing.T) {

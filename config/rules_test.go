@@ -52,6 +52,8 @@ func TestRules(t *testing.T) {
 		{"POLAR_TIMEOUT", "0s", timeoutText},
 		{"POLAR_TIMEOUT", "5", "POLAR_TIMEOUT" + durationText},
 		{"LOOK_BEFORE_DELETE", "sometimes", "LOOK_BEFORE_DELETE must be true or false."},
+		{"GUARDS_BLIND", "hold", ""},
+		{"GUARDS_BLIND", "stop", "GUARDS_BLIND must be continue or hold."},
 		{"MAX_DELETIONS_PER_HOUR", "0", ""},
 		{"MAX_DELETIONS_PER_HOUR", "-1", "MAX_DELETIONS_PER_HOUR must be 0 (no limit) or more."},
 		{"GRACE_PERIOD", "720h", ""},

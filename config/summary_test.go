@@ -64,6 +64,7 @@ func TestSummary(t *testing.T) {
 		{"LOOK_BEFORE_DELETE", "true"},
 		{"HOLD_TEAM", "true"},
 		{"HOLD_RECREATED", "true"},
+		{"GUARDS_BLIND", "continue"},
 		{"MAX_DELETIONS_PER_HOUR", "100"},
 		{"GRACE_PERIOD", "0s"},
 		{"VERIFY_AFTER", "1h0m0s"},

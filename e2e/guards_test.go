@@ -264,21 +264,63 @@ func TestADryRunDeletesNobodyAndSaysWhatWouldBeLost(t *testing.T) {
 	require.True(t, w.polar.Exists("user_1"))
 }
 
-func TestALookThatIsImpossibleStopsNoDeletion(t *testing.T) {
+// noLook answers as a Polar that has no such look.
+func noLook(e polartest.Entry) polartest.Fault {
+	if e.Operation == polartest.OperationGet {
+		return polartest.Status(http.StatusMethodNotAllowed, "application/json", `{"detail":"Method Not Allowed"}`)
+	}
+	return polartest.Fault{}
+}
+
+// requireBlind waits until the guards' gauges say so.
+func (p *process) requireBlind(t *testing.T, want float64) {
+	t.Helper()
+	for _, guard := range []string{"team", "recreated"} {
+		p.waitMetric(t, fmt.Sprintf(`polar_bridge_guards_blind{guard=%q}`, guard), want, 20*time.Second)
+	}
+}
+
+func TestALookThatIsImpossibleStopsNoDeletionAndIsNoSecret(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, databasetest.SQLite(t))
-	ids := w.addCustomers(5)
-	w.polar.SetFaultFunc(func(e polartest.Entry) polartest.Fault {
-		if e.Operation == polartest.OperationGet {
-			return polartest.Status(http.StatusMethodNotAllowed, "application/json", `{"detail":"Method Not Allowed"}`)
-		}
-		return polartest.Fault{}
-	})
+	ids := w.addCustomers(6)
+	last := ids[5]
+	ids = ids[:5]
+	w.polar.SetFaultFunc(noLook)
 	p := w.start(t)
+	p.requireBlind(t, 0)
 	for i, id := range ids {
 		p.deliver(t, sign(t, "clerk", fmt.Sprint("msg_", i), id), http.StatusAccepted)
 	}
 	w.waitDeleted(t, ids, 30*time.Second)
 	require.Equal(t, len(ids), w.deletes())
 	require.Equal(t, 1, strings.Count(p.output(), "customers cannot be looked up"), "said once")
+	p.requireBlind(t, 1)
+	w.polar.ClearFaults()
+	p.deliver(t, sign(t, "clerk", "msg_last", last), http.StatusAccepted)
+	w.waitDeleted(t, []string{last}, 20*time.Second)
+	p.requireBlind(t, 0)
+}
+
+func TestDeletionsThatNobodyCanLookAtAreHeldWhereThatIsWanted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, databasetest.SQLite(t), "GUARDS_BLIND=hold")
+	ids := w.addCustomers(1)
+	w.polar.AddCustomer(polartest.Customer{ExternalID: "team", Type: "team", CreatedAt: longAgo()})
+	w.polar.SetFaultFunc(noLook)
+	p := w.start(t)
+	p.deliver(t, sign(t, "clerk", "msg_1", ids[0]), http.StatusAccepted)
+	p.deliver(t, sign(t, "clerk", "msg_2", "team"), http.StatusAccepted)
+	p.waitMetric(t, held("clerk", "unexpected"), 2, 20*time.Second)
+	p.requireBlind(t, 1)
+	require.Zero(t, w.deletes())
+
+	w.polar.ClearFaults()
+	for _, id := range []string{ids[0], "team"} {
+		w.bridge(t, 0, "deletions", "retry", strconv.FormatInt(w.deletion(t, id, "held").ID, 10))
+	}
+	w.waitDeleted(t, ids, 20*time.Second)
+	p.waitMetric(t, held("clerk", "team"), 1, 20*time.Second)
+	p.requireBlind(t, 0)
+	require.True(t, w.polar.Exists("team"), "all guards look again")
 }

@@ -21,6 +21,7 @@ const (
 	labelResult    = "result"
 	labelState     = "state"
 	labelOperation = "operation"
+	labelGuard     = "guard"
 	labelCode      = "code"
 )
 
@@ -81,6 +82,9 @@ func (m *Metrics) registerState(reg prometheus.Registerer, o Options) {
 	m.paused = f.NewGaugeVec(gauge("polar_paused",
 		"1 for the reason why all calls to Polar are paused, else 0."+sharedState),
 		[]string{labelReason})
+	m.guardsBlind = f.NewGaugeVec(gauge("guards_blind",
+		"1 while the guard sees nothing, because Polar does not let customers be looked up; 0 again with the next look that works."),
+		[]string{labelGuard})
 	m.databaseSize = f.NewGauge(gauge("database_size_bytes",
 		"Size of the SQLite database; 0 with Postgres."))
 	m.databaseWhole = f.NewGauge(gauge("database_whole",
@@ -122,6 +126,7 @@ func (m *Metrics) zero() {
 	m.SetDeletions(0, 0)
 	m.SetPolarPaused("")
 	m.SetOperatorPaused(false)
+	m.SetGuardsBlind(nil)
 }
 
 func zeroCounters(v *prometheus.CounterVec, provider string, values []string) {

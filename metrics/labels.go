@@ -87,6 +87,15 @@ func HoldReasons() []string {
 	}
 }
 
+// The guards that need a look at the customer.
+const (
+	GuardTeam      = HoldTeam
+	GuardRecreated = HoldRecreated
+)
+
+// Guards lists the guards that need a look at the customer.
+func Guards() []string { return []string{GuardTeam, GuardRecreated} }
+
 // What a look some time after a deletion came to.
 const (
 	VerificationGone  = "gone"

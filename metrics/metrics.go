@@ -46,6 +46,7 @@ type Metrics struct {
 	deletions     *prometheus.GaugeVec
 	oldestWaiting prometheus.Gauge
 	paused        *prometheus.GaugeVec
+	guardsBlind   *prometheus.GaugeVec
 	databaseSize  prometheus.Gauge
 	databaseWhole prometheus.Gauge
 
@@ -173,6 +174,18 @@ func (m *Metrics) setPaused(reason string, paused bool) {
 		value = 1
 	}
 	m.paused.WithLabelValues(reason).Set(value)
+}
+
+// SetGuardsBlind states which guards see nothing, because Polar does not let
+// customers be looked up.
+func (m *Metrics) SetGuardsBlind(blind []string) {
+	for _, guard := range Guards() {
+		value := 0.0
+		if slices.Contains(blind, guard) {
+			value = 1
+		}
+		m.guardsBlind.WithLabelValues(guard).Set(value)
+	}
 }
 
 // SetDatabaseSize states the size of the SQLite database.

@@ -88,6 +88,7 @@ func TestNamesAndLabels(t *testing.T) {
 		"counter polar_bridge_deletions_held_total{provider,reason}",
 		"counter polar_bridge_deletions_total{outcome,provider}",
 		"counter polar_bridge_events_total{outcome,provider}",
+		"gauge polar_bridge_guards_blind{guard}",
 		"gauge polar_bridge_oldest_waiting_timestamp_seconds{}",
 		"gauge polar_bridge_polar_paused{reason}",
 		"histogram polar_bridge_polar_request_duration_seconds{code,operation}",
@@ -152,6 +153,9 @@ func TestKnownSeriesExistFromTheStart(t *testing.T) {
 	}
 	for r := range strings.FieldsSeq("rate_limited unauthorized unexpected outage") {
 		want = append(want, fmt.Sprintf(`polar_bridge_polar_paused{reason=%q}`, r))
+	}
+	for g := range strings.FieldsSeq("team recreated") {
+		want = append(want, fmt.Sprintf(`polar_bridge_guards_blind{guard=%q}`, g))
 	}
 	for op := range strings.FieldsSeq("delete_customer probe get_customer") {
 		for c := range strings.FieldsSeq("204 400 401 403 404 422 429 500 502 503 504 520 524 1xx 2xx 3xx 4xx 5xx error") {

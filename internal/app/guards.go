@@ -3,6 +3,7 @@ package app
 import (
 	"go.uber.org/zap"
 
+	"github.com/polar-bridge/polar-bridge/config"
 	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/window"
@@ -18,6 +19,7 @@ func (a *App) deleter() *deletion.Deleter {
 		LookBeforeDelete: c.Guards.LookBeforeDelete,
 		HoldTeam:         c.Guards.HoldTeam,
 		HoldRecreated:    c.Guards.HoldRecreated,
+		HoldBlind:        c.Guards.WhenBlind == config.GuardsHold,
 		Confirmer:        a.confirmer,
 	}
 	if c.Guards.MaxDeletionsPerHour > 0 {

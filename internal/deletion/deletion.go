@@ -9,7 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -66,6 +66,9 @@ type Options struct {
 	HoldTeam bool
 	// HoldRecreated holds deletions of customers younger than the event.
 	HoldRecreated bool
+	// HoldBlind holds deletions while Polar does not let customers be looked up;
+	// otherwise they go on without HoldTeam and HoldRecreated.
+	HoldBlind bool
 	// Window holds deletions beyond what is usual; nil holds none.
 	Window Window
 }
@@ -73,7 +76,9 @@ type Options struct {
 // Deleter carries out deletions.
 type Deleter struct {
 	options Options
-	blind   atomic.Bool // a look was impossible, and that was said
+
+	mutex sync.Mutex
+	blind bool // the last look was impossible, and that was said
 }
 
 // New returns a Deleter.
