@@ -140,13 +140,19 @@ func (s state) paused(tolerance time.Duration) error {
 	return fault.New(fault.Paused, reason, "no slot for Polar: %s", reason).After(max(s.due(tolerance), soonest))
 }
 
-// Paused returns why no request may go out at present, "" when they may.
+// Paused returns why no request may go out at present, "" when they may. A pause
+// that only a request can end is over when its time is and nobody has come to
+// make that request: then it keeps nobody waiting.
 func (l *Limiter) Paused(ctx context.Context) (string, error) {
 	s, err := l.look(ctx)
 	if err != nil {
 		return "", fmt.Errorf("look at slots: %w", err)
 	}
-	if s.reason == fault.PauseRateLimited && s.due(l.tolerance(1)) == 0 {
+	left, longest := time.Duration(s.blockedUntil-s.now)*time.Microsecond, MaxPause
+	if s.reason != fault.PauseRateLimited {
+		left, longest = left+probeDue, longest+probeDue
+	}
+	if left <= 0 || left > longest {
 		return "", nil
 	}
 	return s.reason, nil

@@ -38,6 +38,9 @@ const (
 	// probeLease is how long one such request keeps the others away when
 	// nothing is heard of it: longer than one job's calls to Polar may take.
 	probeLease = 15 * time.Second
+	// probeDue is how soon after the end of such a pause somebody has come to try
+	// Polar, if anybody waits: workers look for what is due every few seconds.
+	probeDue = 30 * time.Second
 	// raceDelay is the wait after another replica took the slot that looked due.
 	raceDelay = 5 * time.Millisecond
 	// lookAgain is how soon a waiter looks whether a pause ended early: a probe

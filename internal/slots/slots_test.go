@@ -127,6 +127,44 @@ func TestARateLimitAnswerStopsEverybodyUntilItIsOver(t *testing.T) {
 	})
 }
 
+func TestAPauseThatNobodyTriesToEndIsOver(t *testing.T) {
+	t.Parallel()
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		for _, reason := range []string{fault.PauseUnauthorized, fault.PauseUnexpected} {
+			c := newClock()
+			first, second := limiter(t, db, c, 0), limiter(t, db, c, 0)
+			why := func() string {
+				t.Helper()
+				one, err := first.Paused(t.Context())
+				require.NoError(t, err)
+				other, err := second.Paused(t.Context())
+				require.NoError(t, err)
+				require.Equal(t, one, other)
+				return one
+			}
+			ok(t, take(t, first)(t.Context(), reason, time.Minute))
+			require.Equal(t, reason, why())
+			c.step(time.Minute + 29*time.Second)
+			require.Equal(t, reason, why(), "whoever waits for its end takes a moment")
+
+			// While somebody comes every minute the pause never seems to end.
+			probe := take(t, second)
+			require.Equal(t, reason, why())
+			c.step(5 * time.Second)
+			ok(t, probe(t.Context(), reason, time.Minute))
+			require.Equal(t, reason, why())
+
+			c.step(time.Minute + 31*time.Second)
+			require.Empty(t, why(), "nobody is kept waiting")
+			probe = take(t, first)
+			refused(t, second) // the first request still goes alone
+			require.Equal(t, reason, why())
+			ok(t, probe(t.Context(), "", 0))
+			require.Empty(t, why())
+		}
+	})
+}
+
 func TestARequestUnderATakenSlotCountsToo(t *testing.T) {
 	t.Parallel()
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {

@@ -1,0 +1,36 @@
+package e2e_test
+
+import (
+	"net/http"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
+	"github.com/polar-bridge/polar-bridge/polar/polartest"
+)
+
+// Only a request could tell that a mended token works, and nothing is left that
+// would send one.
+func TestAPauseThatNobodyWaitsForEnds(t *testing.T) {
+	t.Parallel()
+	databasetest.EachURL(t, func(t *testing.T, database string) {
+		w := newWorld(t, database)
+		id := w.addCustomers(1)[0]
+		p := w.start(t)
+		w.polar.RevokeToken(polarToken)
+		p.deliver(t, sign(t, "clerk", "msg_1", id), http.StatusAccepted)
+		const paused = `polar_bridge_polar_paused{reason="unauthorized"}`
+		p.waitMetric(t, paused, 1, 20*time.Second)
+		w.bridge(t, 0, "deletions", "cancel", strconv.FormatInt(w.deletion(t, id, "waiting").ID, 10), "--reason", "deleted by hand")
+		w.polar.AllowToken(polarToken, polartest.TokenFull)
+		p.waitMetric(t, paused, 0, 2*time.Minute)
+		require.Zero(t, w.deletes())
+
+		require.Zero(t, p.terminate(t))
+		p = w.start(t)
+		require.Never(t, func() bool { return p.metric(t, paused) > 0 }, 3*time.Second, 100*time.Millisecond, "a restart does not bring it back")
+	})
+}
