@@ -170,7 +170,7 @@ func TestADeletionMadeBySendIsConfirmedAtWhicheverInstanceIsAsked(t *testing.T) 
 	c.AddInstance(otherClerkKey, otherClerk)
 	w.settings["CLERK_SECRET_KEY"] = otherClerkKey
 	p := w.start(t)
-	w.polar.AddCustomer(polartest.Customer{ExternalID: "user_sent", CreatedAt: longAgo()})
-	w.send(t, p, "clerk", "user_sent")
-	w.waitDeleted(t, []string{"user_sent"}, 20*time.Second)
+	w.polar.AddCustomer(polartest.Customer{ExternalID: "polar-bridge-test-sent", CreatedAt: longAgo()})
+	w.send(t, p, "clerk", "polar-bridge-test-sent")
+	w.waitDeleted(t, []string{"polar-bridge-test-sent"}, 20*time.Second)
 }
