@@ -21,8 +21,8 @@ const (
 	name      = "zitadel"
 	secretEnv = "ZITADEL_WEBHOOK_SECRET" //nolint:gosec // the variable's name
 
-	// userRemoved is the event's name in ZITADEL's source. No delivery of it
-	// was seen, so the names can be set.
+	// userRemoved is the event's name in ZITADEL's source, and on the wire. Other
+	// versions may have another, so the names can be set.
 	// https://github.com/zitadel/zitadel/blob/main/internal/repository/user/user.go
 	userRemoved = "user.removed"
 )
