@@ -21,7 +21,9 @@ type approveCommand struct {
 func (*approveCommand) Help() string {
 	return `Look first: deletions show ID. An approved deletion passes the guard that held it, and only that one; the others are asked again. What is deleted at Polar cannot be brought back.
 
-Deletions held as unusable_id or unaddressable cannot be approved, because no request to Polar can name their customer.`
+What is held as resurrected is no deletion but the look-up after one, which found somebody: approving it deletes nobody, it says that you have seen it, and closes the case. If the customer is to go, delete it in Polar's dashboard.
+
+Deletions held as unusable_id or unaddressable cannot be approved, because no request to Polar can name their customer; nor can those held as forbidden, because Polar, or a proxy in front of it, forbids the request.`
 }
 
 // Run approves deletions.
@@ -34,7 +36,15 @@ func (c *approveCommand) Run(ctx context.Context, env *Env, loader *config.Loade
 			return c.many(ctx, env, d)
 		}
 		return onEach(env, c.IDs, c.JSON, func(id int64) (string, error) {
-			return "approved, will be tried now", d.Approve(ctx, id)
+			r, err := d.Find(ctx, id)
+			if err != nil {
+				return "", err
+			}
+			result := "approved, will be tried now"
+			if r.HoldReason == event.HoldResurrected {
+				result = "seen: nobody is deleted, and the case is closed"
+			}
+			return result, d.Approve(ctx, id)
 		})
 	})
 }
@@ -54,6 +64,9 @@ func (c *approveCommand) check() error {
 	if err != nil {
 		return err
 	}
+	if reason == event.HoldForbidden {
+		return usage("what is held as %s cannot be approved: allow the request at Polar or at the proxy in front of it, then retry the deletion", c.ReasonOf)
+	}
 	if reason != "" && !queue.Approvable(reason) {
 		return usage("what is held as %s cannot be approved: find and delete the customer in Polar's dashboard, then cancel the deletion", c.ReasonOf)
 	}
@@ -71,7 +84,7 @@ func (c *approveCommand) many(ctx context.Context, env *Env, d *desk) error {
 		fmt.Fprintln(env.Stderr, "Nothing is held that this could approve.")
 		return c.report(env, 0)
 	}
-	if err := env.confirm(c.Yes, fmt.Sprintf("Approve %s; their customers will be deleted at Polar for good", plural(len(held), "deletion"))); err != nil {
+	if err := env.confirm(c.Yes, approval(held)); err != nil {
 		return err
 	}
 	approved, err := d.ApproveHeld(ctx, held)
@@ -79,6 +92,26 @@ func (c *approveCommand) many(ctx context.Context, env *Env, d *desk) error {
 		return fmt.Errorf("approved %s, then: %w", plural(approved, "deletion"), err)
 	}
 	return c.report(env, approved)
+}
+
+// approval says what it does to approve them. A look-up after a deletion that
+// found somebody deletes nobody, whatever an operator says of it.
+func approval(held []queue.Held) string {
+	lookUps := 0
+	for _, h := range held {
+		if h.Reason == event.HoldResurrected {
+			lookUps++
+		}
+	}
+	const closes = "which deletes nobody and closes the case"
+	switch deletions := plural(len(held)-lookUps, "deletion"); lookUps {
+	case 0:
+		return fmt.Sprintf("Approve %s; their customers will be deleted at Polar for good", deletions)
+	case len(held):
+		return fmt.Sprintf("Approve %s that found somebody again, %s", plural(lookUps, "look-up"), closes)
+	default:
+		return fmt.Sprintf("Approve %s, whose customers will be deleted at Polar for good, and %s that found somebody again, %s", deletions, plural(lookUps, "look-up"), closes)
+	}
 }
 
 func (c *approveCommand) report(env *Env, approved int) error {

@@ -28,7 +28,7 @@ func (o *Operator) RetryWaiting(ctx context.Context, ids []int64) error {
 			return 0, Action{}, unknownError(j.id)
 		case j.held():
 			return 0, Action{}, refused(j.id, "it is held as %s, and the console lets nothing past a guard; look at it with "+
-				"`polar-bridge deletions show %d`, then let it through with `polar-bridge deletions approve %d`", reason, j.id, j.id)
+				"`polar-bridge deletions show %d`, then decide with `polar-bridge deletions approve`, `retry` or `cancel`", reason, j.id)
 		case j.finished():
 			return 0, Action{}, refused(j.id, "it is %s, and a finished deletion is never tried again", j.stateInWords())
 		case j.running():
