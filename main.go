@@ -34,7 +34,7 @@ func run() int {
 		stdin = os.Stdin
 	}
 	return cli.Run(ctx, cli.Env{
-		Args: os.Args[1:], Getenv: os.Getenv, ReadFile: os.ReadFile,
+		Args: os.Args[1:], Getenv: os.Getenv, Environ: os.Environ, ReadFile: os.ReadFile,
 		Reread: hangups,
 		Stdin:  stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		Version: version, Revision: revision,

@@ -9,6 +9,9 @@ import (
 type Env struct {
 	// Getenv returns an environment variable, "" when it is not set.
 	Getenv func(string) string
+	// Names returns the names of all environment variables, for Advise, which
+	// looks for misspelt ones; nil when they are not known.
+	Names func() []string
 	// ReadFile reads a secret's file.
 	ReadFile func(string) ([]byte, error)
 	// CheckSecret reports why a value cannot serve as the secret of a webhook that
@@ -25,7 +28,7 @@ type Loader struct {
 	bad      map[string]bool // settings that have a problem already
 }
 
-// NewLoader makes a Loader. All fields of env must be set.
+// NewLoader makes a Loader. All fields of env must be set, but Names.
 func NewLoader(env Env) *Loader {
 	return &Loader{env: env, bad: map[string]bool{}}
 }

@@ -29,6 +29,10 @@ Without ` + "`LISTEN_ADDR`" + `, the port that ` + "`PORT`" + ` names is listene
 
 Wrong settings stop the start, all of them are named at once, and ` + "`polar-bridge doctor`" + ` says what to do.
 
+` + "`serve` (`setting looks wrong`) and `doctor`" + ` warn of names in the environment that are nearly a setting's (` + "`DRYRUN`, `POLAR_ANONYMISE`" + `), of values in quotation
+marks, which Docker's ` + "`--env-file`" + ` keeps, and of keys of the wrong kind, such as a publishable key. A person's token of Polar (` + "`polar_pat_…`" + `) stops the
+start: it reaches every organization of that person.
+
 This page is generated: ` + "`make settings`" + `.
 `
 

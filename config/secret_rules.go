@@ -15,11 +15,13 @@ const (
 // Why a secret is refused. The texts follow the setting's name. What a webhook's
 // secret must be is its identity provider's to say: Env.CheckSecret.
 var (
-	errSeveral      = errors.New("must be one value on one line")
-	errNoValue      = errors.New("must hold a value between its commas and line breaks")
-	errTokenLength  = errors.New("must be at least 16 characters long")
-	errTokenText    = errors.New("must consist of visible ASCII characters without spaces")
-	errTokenScheme  = errors.New("must be the token alone, without the word Bearer")
+	errSeveral     = errors.New("must be one value on one line")
+	errNoValue     = errors.New("must hold a value between its commas and line breaks")
+	errTokenLength = errors.New("must be at least 16 characters long")
+	errTokenText   = errors.New("must consist of visible ASCII characters without spaces")
+	errTokenScheme = errors.New("must be the token alone, without the word Bearer")
+	errPolarPerson = errors.New("must be an organization access token, polar_oat_…: a person's token (polar_pat_…, polar_at_u_…) reaches every organization of that person, " +
+		"and a deletion would reach their customers; create an organization access token with the scope customers:write at Polar")
 	errPasswordText = errors.New("must be valid UTF-8 without control characters")
 	errPassword     = errors.New("must be at least 12 characters long")
 )
@@ -84,6 +86,17 @@ func checkToken(value string) error {
 		return errTokenLength
 	}
 	return nil
+}
+
+// checkPolarToken is checkToken for Polar's tokens, whose prefix says whose they
+// are. Nothing in the answer to a deletion says which organization's customer went,
+// so a token that reaches several is refused.
+// https://github.com/polarsource/polar (server/polar/personal_access_token, server/polar/oauth2/constants.py)
+func checkPolarToken(value string) error {
+	if strings.HasPrefix(value, "polar_pat_") || strings.HasPrefix(value, "polar_at_u_") {
+		return errPolarPerson
+	}
+	return checkToken(value)
 }
 
 // checkPassword is the rule for a password that people type.

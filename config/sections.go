@@ -51,7 +51,7 @@ func (c *Config) load(l *Loader) {
 }
 
 func (p *Polar) load(l *Loader) {
-	p.AccessToken = l.secret("POLAR_ACCESS_TOKEN", one(checkToken))
+	p.AccessToken = l.secret("POLAR_ACCESS_TOKEN", one(checkPolarToken))
 	p.AnonymizeSet = p.AnonymizeChoice != nil
 	p.Anonymize = p.AnonymizeSet && *p.AnonymizeChoice
 	l.oneOf("POLAR_SERVER", p.Server, serverProduction, serverSandbox)

@@ -35,6 +35,9 @@ type Env struct {
 	Args []string
 	// Getenv returns an environment variable, "" when it is not set.
 	Getenv func(string) string
+	// Environ returns all environment variables as NAME=value; nil when they are
+	// not known.
+	Environ func() []string
 	// ReadFile reads a secret's file.
 	ReadFile       func(string) ([]byte, error)
 	Stdout, Stderr io.Writer
@@ -71,7 +74,7 @@ func usage(format string, args ...any) error { return usageError{fmt.Errorf(form
 
 // Run runs the command that env.Args names and returns the exit code.
 func Run(ctx context.Context, env Env) int {
-	loader := config.NewLoader(config.Env{Getenv: env.Getenv, ReadFile: env.ReadFile, CheckSecret: identity.CheckSecret})
+	loader := config.NewLoader(config.Env{Getenv: env.Getenv, Names: env.names, ReadFile: env.ReadFile, CheckSecret: identity.CheckSecret})
 	exited := -1
 	parser, err := kong.New(&commands{}, append(loader.Options(),
 		kong.Name("polar-bridge"),
@@ -93,6 +96,19 @@ func Run(ctx context.Context, env Env) int {
 	}
 	command.BindTo(ctx, (*context.Context)(nil))
 	return report(env, command.Run(&env, loader))
+}
+
+// names returns the names of all environment variables.
+func (e *Env) names() []string {
+	if e.Environ == nil {
+		return nil
+	}
+	var names []string
+	for _, variable := range e.Environ() {
+		name, _, _ := strings.Cut(variable, "=")
+		names = append(names, name)
+	}
+	return names
 }
 
 // report prints an error for people and returns the exit code.

@@ -87,6 +87,9 @@ func (c *doctorCommand) Run(ctx context.Context, env *Env, loader *config.Loader
 	}
 	problems := loader.Load(config.ForServe(&c.Config))
 	d.checkSettings(problems)
+	for _, advice := range loader.Advise(&c.Config) {
+		d.add(visible(advice.Setting), doctorWarning, visible(advice.Setting)+" "+advice.Problem+".", advice.Do)
+	}
 	d.checkProviders()
 	d.checkChoices()
 	d.checkGuards()

@@ -67,7 +67,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(withPostgres{m}, map[string]func(){
 		"polar-bridge": func() {
 			os.Exit(cli.Run(context.Background(), cli.Env{
-				Args: os.Args[1:], Getenv: os.Getenv, ReadFile: os.ReadFile,
+				Args: os.Args[1:], Getenv: os.Getenv, Environ: os.Environ, ReadFile: os.ReadFile,
 				Stdout: os.Stdout, Stderr: os.Stderr, Version: "v1.2.3", Revision: "0123abc",
 			}))
 		},

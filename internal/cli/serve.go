@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/polar-bridge/polar-bridge/config"
 	"github.com/polar-bridge/polar-bridge/internal/app"
 )
@@ -47,6 +49,9 @@ func (c *serveCommand) Run(ctx context.Context, env *Env, loader *config.Loader)
 	logger, err := app.NewLogger(c.Config.Log, env.Stdout)
 	if err != nil {
 		return err
+	}
+	for _, advice := range loader.Advise(&c.Config) {
+		logger.Warn("setting looks wrong", zap.String("setting", advice.Setting), zap.String("problem", advice.Problem), zap.String("what_to_do", advice.Do))
 	}
 	service, err := app.New(ctx, app.Options{Config: &c.Config, Logger: logger, Now: time.Now, Build: env.build(), Reread: reread})
 	if err != nil {
