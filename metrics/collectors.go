@@ -89,6 +89,14 @@ func (m *Metrics) registerState(reg prometheus.Registerer, o Options) {
 		"Size of the SQLite database; 0 with Postgres."))
 	m.databaseWhole = f.NewGauge(gauge("database_whole",
 		"1 when the last check has read the whole SQLite database and found no damage, 0 until the first is done; 0 with Postgres."))
+	f.NewCounterFunc(counter("log_lines_dropped_total",
+		"Log lines that were dropped because nobody read the log in time, or because it could not be written."),
+		func() float64 {
+			if o.LogLinesDropped == nil {
+				return 0
+			}
+			return float64(o.LogLinesDropped())
+		})
 
 	build := gauge("build_info", "Always 1; the labels describe the running build.")
 	build.ConstLabels = prometheus.Labels{"version": o.Version, "revision": o.Revision, "goversion": o.GoVersion}

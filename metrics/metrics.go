@@ -22,6 +22,8 @@ type Options struct {
 	// Reconciled are those of them whose users are compared with Polar's
 	// customers.
 	Reconciled []string
+	// LogLinesDropped is how many lines the log has lost so far; nil for none.
+	LogLinesDropped func() uint64
 	// Version, Revision and GoVersion describe the build.
 	Version, Revision, GoVersion string
 }

@@ -38,8 +38,10 @@ type Build struct {
 type Options struct {
 	Config *config.Config
 	Logger *zap.Logger
-	Now    func() time.Time
-	Build  Build
+	// LogLinesDropped is how many lines the logger has lost; nil for none.
+	LogLinesDropped func() uint64
+	Now             func() time.Time
+	Build           Build
 	// BatchSize is queue.Options.BatchSize; 0 is the default.
 	BatchSize int
 	// Reread makes the files of secrets be read at once; nil never does.

@@ -11,23 +11,31 @@ import (
 	"github.com/polar-bridge/polar-bridge/config"
 )
 
-// NewLogger returns a logger that writes lines to w, as JSON or for people.
+// NewLogger returns a logger that writes each line to w at once, as JSON or for
+// people: for commands, which are over when they have spoken. See LogQueue.
 func NewLogger(c config.Log, w io.Writer) (*zap.Logger, error) {
+	level, encoder, err := newEncoder(c)
+	if err != nil {
+		return nil, err
+	}
+	return zap.New(zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(w)), level)), nil
+}
+
+func newEncoder(c config.Log) (zapcore.Level, zapcore.Encoder, error) {
 	level, err := zapcore.ParseLevel(c.Level)
 	if err != nil {
-		return nil, fmt.Errorf("log level: %w", err)
+		return 0, nil, fmt.Errorf("log level: %w", err)
 	}
 	encoding := zapcore.EncoderConfig{
 		TimeKey: "time", LevelKey: "level", MessageKey: "msg", NameKey: "logger", StacktraceKey: "stack",
 		EncodeLevel: zapcore.LowercaseLevelEncoder, EncodeTime: utcTime, EncodeDuration: zapcore.MillisDurationEncoder,
 		EncodeName: zapcore.FullNameEncoder, LineEnding: zapcore.DefaultLineEnding,
 	}
-	encoder := zapcore.NewJSONEncoder(encoding)
 	if c.Format == "console" {
 		encoding.EncodeLevel = zapcore.CapitalLevelEncoder
-		encoder = zapcore.NewConsoleEncoder(encoding)
+		return level, zapcore.NewConsoleEncoder(encoding), nil
 	}
-	return zap.New(zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(w)), level)), nil
+	return level, zapcore.NewJSONEncoder(encoding), nil
 }
 
 func utcTime(t time.Time, encoder zapcore.PrimitiveArrayEncoder) {

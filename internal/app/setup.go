@@ -31,6 +31,7 @@ func (a *App) setup(ctx context.Context) error {
 	a.metrics = metrics.New(a.registry, metrics.Options{
 		Providers: identity.Names(), Reconciled: c.Reconciled(),
 		Version: a.options.Build.Version, Revision: a.options.Build.Revision, GoVersion: a.options.Build.GoVersion,
+		LogLinesDropped: a.options.LogLinesDropped,
 	})
 	if err := a.openPolar(); err != nil {
 		return err

@@ -95,7 +95,8 @@ func Run(ctx context.Context, env Env) int {
 		return report(env, usageError{err})
 	}
 	command.BindTo(ctx, (*context.Context)(nil))
-	return report(env, command.Run(&env, loader))
+	err = command.Run(&env, loader) // which may change env
+	return report(env, err)
 }
 
 // names returns the names of all environment variables.

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 	"time"
 
 	"go.uber.org/zap"
@@ -43,17 +45,26 @@ func (e *Env) reread() (signals <-chan os.Signal, stop func()) {
 func (c *serveCommand) Run(ctx context.Context, env *Env, loader *config.Loader) error {
 	reread, stop := env.reread() // first: the signal must not end a server that is starting
 	defer stop()
+	// Whether anybody reads what a server says must not matter to it.
+	signal.Ignore(syscall.SIGPIPE)
+	env.Stderr = timedWriter{env.Stderr}
 	if err := loader.Load(config.ForServe(&c.Config)); err != nil {
 		return err
 	}
-	logger, err := app.NewLogger(c.Config.Log, env.Stdout)
+	lines := app.NewLogQueue(env.Stdout)
+	defer lines.Close()
+	logger, err := lines.Logger(c.Config.Log)
 	if err != nil {
 		return err
 	}
 	for _, advice := range loader.Advise(&c.Config) {
 		logger.Warn("setting looks wrong", zap.String("setting", advice.Setting), zap.String("problem", advice.Problem), zap.String("what_to_do", advice.Do))
 	}
-	service, err := app.New(ctx, app.Options{Config: &c.Config, Logger: logger, Now: time.Now, Build: env.build(), Reread: reread})
+	restore := zap.RedirectStdLog(logger) // of libraries
+	defer restore()
+	service, err := app.New(ctx, app.Options{
+		Config: &c.Config, Logger: logger, LogLinesDropped: lines.Dropped, Now: time.Now, Build: env.build(), Reread: reread,
+	})
 	if err != nil {
 		return err
 	}
