@@ -103,10 +103,15 @@ func (a *App) openDatabase(ctx context.Context) error {
 	}
 	a.onStop("unlock database", unlock) // after it was closed
 	a.onStop("close database", db.Close)
+	if db.Pooled() {
+		a.log.Info("the database is behind a transaction pooler: statements are not prepared, and work is asked for once a second")
+	}
 	if !a.options.Config.Database.AutoMigrate {
 		return db.CheckMigrated(ctx)
 	}
-	return db.Migrate(ctx)
+	return db.Migrate(ctx, func() {
+		a.log.Warn("waiting for another replica that migrates the database; when there is none, end the session that holds the advisory lock (docs/scale-out.md)")
+	})
 }
 
 func (a *App) openPolar() error {

@@ -57,6 +57,8 @@ func (d *doctor) judgeReach(seen database.Inspection, err error) {
 	case file == nil && seen.ReadOnly:
 		d.add(name, doctorFault, fmt.Sprintf("PostgreSQL %q answers but takes no writes: it is a standby, or read-only by default.", seen.Version),
 			"Name the primary server in DATABASE_URL.")
+	case file == nil && seen.Pooled:
+		d.add(name, doctorOK, fmt.Sprintf("PostgreSQL %q answers through a transaction pooler; serve prepares no statements and asks for work once a second.", seen.Version), "")
 	case file == nil:
 		d.add(name, doctorOK, fmt.Sprintf("PostgreSQL %q answers.", seen.Version), "")
 	case file.Unwritable != nil:
@@ -74,6 +76,8 @@ func (d *doctor) judgeTables(seen database.Inspection) {
 	const name = "database tables"
 	missing := seen.File != nil && !seen.File.Exists
 	switch automatic := d.config.Database.AutoMigrate; {
+	case seen.Refused != nil && (automatic || seen.Schema == nil):
+		d.add(name, doctorFault, "serve would be refused: "+visible(seen.Refused.Error())+".", "Let the database's owner run that (docs/deploy.md), then run doctor again.")
 	case errors.Is(seen.Schema, database.ErrNewerSchema):
 		d.add(name, doctorFault, "They were made by a newer polar-bridge.", "Start that version, or restore the backup made before the upgrade.")
 	case seen.Schema == nil && !missing:

@@ -24,14 +24,17 @@ func (c *migrateCommand) Run(ctx context.Context, env *Env, loader *config.Loade
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	if err := migrate(ctx, db); err != nil {
+	waiting := func() {
+		_, _ = fmt.Fprintln(env.Stderr, "Waiting for another process that migrates the database.") // whoever does not read it has gone
+	}
+	if err := migrate(ctx, db, waiting); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintln(env.Stderr, "The database is up to date.")
 	return err
 }
 
-func migrate(ctx context.Context, db *database.DB) (err error) {
+func migrate(ctx context.Context, db *database.DB, waiting func()) (err error) {
 	if err := db.CheckMigrated(ctx); !errors.Is(err, database.ErrNotMigrated) {
 		return err
 	}
@@ -40,5 +43,5 @@ func migrate(ctx context.Context, db *database.DB) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, unlock()) }()
-	return db.Migrate(ctx)
+	return db.Migrate(ctx, waiting)
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river/riverdriver"
 	"github.com/riverqueue/river/riverdriver/riverdatabasesql"
@@ -39,10 +40,12 @@ type DB struct {
 	// never delays a webhook.
 	Reader *sql.DB
 
-	path      string        // SQLite's file, "" on Postgres
-	open      []openFile    // set by Lock
-	release   func() error  // ends what Lock began but the lock, nil before
-	listener  *pgxpool.Pool // Postgres' notifications, nil on SQLite
+	path      string          // SQLite's file, "" on Postgres
+	open      []openFile      // set by Lock
+	release   func() error    // ends what Lock began but the lock, nil before
+	config    *pgx.ConnConfig // how to connect to Postgres, nil on SQLite
+	pooled    bool            // a transaction pooler is in front of Postgres
+	listener  *pgxpool.Pool   // Postgres' notifications, nil on SQLite and when pooled
 	newDriver func() riverdriver.Driver[*sql.Tx]
 	damage    atomic.Pointer[error] // what Check found
 	whole     atomic.Bool           // whether the last Check found nothing
@@ -59,11 +62,16 @@ func Open(ctx context.Context, url string) (*DB, error) {
 	case "postgres", "postgresql":
 		return openPostgres(ctx, url)
 	}
-	return nil, errors.New("the database URL must begin with sqlite: or postgres://")
+	return nil, errNoScheme
 }
 
 // Driver returns River's driver for this database.
 func (db *DB) Driver() riverdriver.Driver[*sql.Tx] { return db.newDriver() }
+
+// Pooled reports whether a pooler in front of Postgres lends connections for one
+// transaction at a time. Then nothing can be listened for, and River asks for work
+// once a second.
+func (db *DB) Pooled() bool { return db.pooled }
 
 // Ping reports whether the database answers and, on SQLite, whether it can take
 // more: its files are in place, its disk is not full and Check has found no damage.
@@ -113,6 +121,10 @@ func (db *DB) Size() (int64, error) {
 
 func sqliteDriver(db *sql.DB) func() riverdriver.Driver[*sql.Tx] {
 	return func() riverdriver.Driver[*sql.Tx] { return riversqlite.New(db) }
+}
+
+func pollingDriver(db *sql.DB) func() riverdriver.Driver[*sql.Tx] {
+	return func() riverdriver.Driver[*sql.Tx] { return riverdatabasesql.New(db) }
 }
 
 func postgresDriver(db *sql.DB, listener *pgxpool.Pool) func() riverdriver.Driver[*sql.Tx] {

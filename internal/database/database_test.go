@@ -23,9 +23,9 @@ func TestAnEmptyDatabaseIsMigratedOnce(t *testing.T) {
 		defer func() { require.NoError(t, db.Close()) }()
 
 		require.ErrorIs(t, db.CheckMigrated(t.Context()), database.ErrNotMigrated)
-		require.NoError(t, db.Migrate(t.Context()))
+		require.NoError(t, db.Migrate(t.Context(), nil))
 		require.NoError(t, db.CheckMigrated(t.Context()))
-		require.NoError(t, db.Migrate(t.Context()), "a second time changes nothing")
+		require.NoError(t, db.Migrate(t.Context(), nil), "a second time changes nothing")
 		require.NoError(t, db.Ping(t.Context()))
 	})
 }
@@ -40,7 +40,7 @@ func TestReplicasThatStartTogetherAllMigrate(t *testing.T) {
 		group.Go(func() {
 			db, err := database.Open(t.Context(), url)
 			if err == nil {
-				err = errors.Join(db.Migrate(t.Context()), db.Close())
+				err = errors.Join(db.Migrate(t.Context(), nil), db.Close())
 			}
 			results[i] = err
 		})
@@ -61,7 +61,7 @@ func TestADatabaseOfANewerProgramIsRefused(t *testing.T) {
 				_, err := db.Main.ExecContext(t.Context(), statement)
 				require.NoError(t, err)
 				require.ErrorIs(t, db.CheckMigrated(t.Context()), database.ErrNewerSchema)
-				require.ErrorIs(t, db.Migrate(t.Context()), database.ErrNewerSchema)
+				require.ErrorIs(t, db.Migrate(t.Context(), nil), database.ErrNewerSchema)
 			})
 		})
 	}

@@ -23,6 +23,11 @@ type Inspection struct {
 	Schema error
 	// ReadOnly says that the server takes no writes, as a standby does.
 	ReadOnly bool
+	// Pooled says that a transaction pooler is in front of Postgres.
+	Pooled bool
+	// Refused is why Postgres does not let this user do what serve does, nil when it
+	// does.
+	Refused error
 	// Paused says that an operator has paused the queues.
 	Paused bool
 	// Instances are the instances of identity providers that were asked so far,
@@ -71,13 +76,14 @@ func Inspect(ctx context.Context, url string) (Inspection, error) {
 	case "postgres", "postgresql":
 		return inspectPostgres(ctx, url)
 	}
-	return Inspection{}, errors.New("the database URL must begin with sqlite: or postgres://")
+	return Inspection{}, errNoScheme
 }
 
-func inspectSQLite(ctx context.Context, path string) (seen Inspection, err error) {
+func inspectSQLite(ctx context.Context, rest string) (seen Inspection, err error) {
 	seen = Inspection{Dialect: SQLite}
-	if path == "" || strings.Contains(path, ":memory:") {
-		return seen, errMemory
+	path, err := sqlitePath(rest)
+	if err != nil {
+		return seen, err
 	}
 	file, err := inspectFile(ctx, path)
 	if seen.File = &file; err != nil || !file.Exists {
@@ -97,7 +103,7 @@ func inspectSQLite(ctx context.Context, path string) (seen Inspection, err error
 	if err := db.durability(ctx, &seen, "PRAGMA journal_mode", "wal"); err != nil {
 		return seen, err
 	}
-	return seen, db.inspectSchema(ctx, &seen)
+	return seen, db.inspectTables(ctx, &seen)
 }
 
 // readOnlyDSN opens a file that must exist and never writes to it. SQLite makes
@@ -114,6 +120,7 @@ func inspectPostgres(ctx context.Context, url string) (seen Inspection, err erro
 		return seen, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
+	seen.Pooled = db.pooled
 	if err := db.Main.QueryRowContext(ctx, "SHOW server_version").Scan(&seen.Version); err != nil {
 		return seen, fmt.Errorf("connect to Postgres: %w", err)
 	}
@@ -129,7 +136,7 @@ func inspectPostgres(ctx context.Context, url string) (seen Inspection, err erro
 	if err := db.durability(ctx, &seen, "SHOW synchronous_commit", "on", "local", "remote_write", "remote_apply"); err != nil {
 		return seen, err
 	}
-	return seen, db.inspectSchema(ctx, &seen)
+	return seen, db.inspectTables(ctx, &seen)
 }
 
 // durability notes what a statement like SHOW fsync says.
@@ -146,59 +153,27 @@ func (db *DB) durability(ctx context.Context, seen *Inspection, statement string
 	return nil
 }
 
-// inspectSchema judges as CheckMigrated does, which makes goose's table when it
-// is missing and so cannot be used here.
-func (db *DB) inspectSchema(ctx context.Context, seen *Inspection) error {
-	river, ours, err := db.migrators()
-	if err != nil {
-		return err
+// inspectTables says whether the tables are up to date and may be used.
+func (db *DB) inspectTables(ctx context.Context, seen *Inspection) error {
+	var err error
+	if db.Dialect == Postgres {
+		if seen.Refused, err = db.refusedToUse(ctx); err != nil || seen.Refused != nil {
+			return err
+		}
 	}
-	sources, known := ours.ListSources(), river.AllVersions()
-	seen.Schema, err = db.compareVersions(ctx, sources[len(sources)-1].Version, int64(known[len(known)-1].Version))
-	if err != nil || seen.Schema != nil {
+	switch err := db.CheckMigrated(ctx); {
+	case errors.Is(err, ErrNotMigrated) && db.Dialect == Postgres:
+		seen.Schema = err
+		seen.Refused, err = db.refusedToCreate(ctx)
+		return err
+	case errors.Is(err, ErrNotMigrated), errors.Is(err, ErrNewerSchema):
+		seen.Schema = err
+		return nil
+	case err != nil:
 		return err
 	}
 	if err := db.Main.QueryRowContext(ctx, "SELECT count(*) > 0 FROM river_queue WHERE paused_at IS NOT NULL").Scan(&seen.Paused); err != nil {
 		return fmt.Errorf("read whether the queues are paused: %w", err)
 	}
 	return db.inspectInstances(ctx, seen)
-}
-
-// compareVersions compares the newest applied migrations with the newest known
-// ones, ours and River's.
-func (db *DB) compareVersions(ctx context.Context, ours, river int64) (schema, err error) {
-	applied, err := db.newest(ctx, migrationTable, "SELECT max(version_id) FROM "+migrationTable+" WHERE is_applied")
-	if err != nil {
-		return nil, err
-	}
-	queues, err := db.newest(ctx, "river_migration", "SELECT max(version) FROM river_migration WHERE line = 'main'")
-	switch {
-	case err != nil:
-		return nil, err
-	case applied > ours || queues > river:
-		return ErrNewerSchema, nil
-	case applied < ours || queues < river:
-		return ErrNotMigrated, nil
-	}
-	return nil, nil
-}
-
-// newest returns what query finds in the table, 0 when there is no such table.
-func (db *DB) newest(ctx context.Context, table, query string) (int64, error) {
-	exists := "SELECT count(*) > 0 FROM sqlite_master WHERE type = 'table' AND name = $1"
-	if db.Dialect == Postgres {
-		exists = "SELECT to_regclass($1) IS NOT NULL"
-	}
-	var found bool
-	if err := db.Main.QueryRowContext(ctx, exists, table).Scan(&found); err != nil {
-		return 0, fmt.Errorf("look for the table %s: %w", table, err)
-	}
-	if !found {
-		return 0, nil
-	}
-	var version sql.NullInt64
-	if err := db.Main.QueryRowContext(ctx, query).Scan(&version); err != nil {
-		return 0, fmt.Errorf("read schema version: %w", err)
-	}
-	return version.Int64, nil
 }

@@ -9,9 +9,6 @@ import (
 	"path/filepath"
 )
 
-// errMemory says that the URL names no file.
-var errMemory = errors.New("SQLite needs a file, for example sqlite:polar-bridge.db: what is only in memory is lost")
-
 // inspectFile looks at the file and its folder. It makes nothing.
 func inspectFile(ctx context.Context, path string) (File, error) {
 	file, folder := File{Path: path}, filepath.Dir(path)

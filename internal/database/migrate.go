@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"time"
 
 	"github.com/pressly/goose/v3"
 	"github.com/riverqueue/river/rivermigrate"
@@ -23,6 +24,14 @@ const migrationTable = "polar_bridge_migrations"
 // one after the other.
 const migrationLock = 7362541889124710
 
+const (
+	// lockAgain is the pause before the lock is tried again. Waiting in the database
+	// would keep one of its connections, which the one who migrates may need.
+	lockAgain = 100 * time.Millisecond
+	// sayWaiting is after how long a start says that it waits.
+	sayWaiting = time.Second
+)
+
 // Why a database cannot be used as it is.
 var (
 	// ErrNotMigrated says that tables are missing or old.
@@ -32,14 +41,35 @@ var (
 )
 
 // Migrate brings River's tables and ours up to date. Several replicas may call
-// it at once. It refuses a database that a newer program has migrated.
-func (db *DB) Migrate(ctx context.Context) (err error) {
-	unlock, err := db.lockMigrations(ctx)
-	if err != nil {
-		return err
+// it at once: one migrates, and the others wait until it is done, saying so with
+// waiting, once, when that takes longer than a second; nil is silent. It refuses a
+// database that a newer program has migrated.
+func (db *DB) Migrate(ctx context.Context, waiting func()) error {
+	for tries := 1; ; tries++ {
+		if err := db.CheckMigrated(ctx); !errors.Is(err, ErrNotMigrated) {
+			return err
+		}
+		unlock, err := db.lockMigrations(ctx)
+		if err != nil {
+			return err
+		}
+		if unlock != nil {
+			return errors.Join(db.migrate(ctx), unlock())
+		}
+		if waiting != nil && time.Duration(tries)*lockAgain > sayWaiting {
+			waiting()
+			waiting = nil
+		}
+		select {
+		case <-time.After(lockAgain):
+		case <-ctx.Done():
+			return fmt.Errorf("wait for another migration: %w", context.Cause(ctx))
+		}
 	}
-	defer func() { err = errors.Join(err, unlock()) }()
+}
 
+// migrate does it, unless somebody has done so since we looked.
+func (db *DB) migrate(ctx context.Context) error {
 	if err := db.CheckMigrated(ctx); !errors.Is(err, ErrNotMigrated) {
 		return err
 	}
@@ -48,48 +78,12 @@ func (db *DB) Migrate(ctx context.Context) (err error) {
 		return err
 	}
 	if _, err := river.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
-		return fmt.Errorf("migrate the queue's tables: %w", err)
+		return fmt.Errorf("migrate the queue's tables: %w", db.explain(ctx, err))
 	}
 	if _, err := ours.Up(ctx); err != nil {
-		return fmt.Errorf("migrate tables: %w", err)
+		return fmt.Errorf("migrate tables: %w", db.explain(ctx, err))
 	}
 	return nil
-}
-
-// CheckMigrated returns nil, ErrNotMigrated or ErrNewerSchema, or why it could
-// not find out.
-func (db *DB) CheckMigrated(ctx context.Context) error {
-	river, ours, err := db.migrators()
-	if err != nil {
-		return err
-	}
-	current, target, err := ours.GetVersions(ctx)
-	if err != nil {
-		return fmt.Errorf("read schema version: %w", err)
-	}
-	known := river.AllVersions()
-	if current > target || db.riverVersion(ctx) > known[len(known)-1].Version {
-		return ErrNewerSchema
-	}
-	existing, err := river.ExistingVersions(ctx)
-	if err != nil {
-		return fmt.Errorf("read the queue's schema version: %w", err)
-	}
-	if current < target || len(existing) < len(known) {
-		return ErrNotMigrated
-	}
-	return nil
-}
-
-// riverVersion returns the version of River's tables, 0 when there are none.
-// River's migrator only fails on a version that it does not know.
-func (db *DB) riverVersion(ctx context.Context) int {
-	var version sql.NullInt64
-	err := db.Main.QueryRowContext(ctx, "SELECT max(version) FROM river_migration WHERE line = 'main'").Scan(&version)
-	if err != nil {
-		return 0 // no such table; whatever else is wrong, the next query meets too
-	}
-	return int(version.Int64)
 }
 
 func (db *DB) migrators() (*rivermigrate.Migrator[*sql.Tx], *goose.Provider, error) {
@@ -113,24 +107,29 @@ func (db *DB) migrators() (*rivermigrate.Migrator[*sql.Tx], *goose.Provider, err
 	return river, ours, nil
 }
 
-// lockMigrations holds a session's advisory lock on Postgres. SQLite's serve
-// holds the lock file, and its migrations are transactions of their own.
+// lockMigrations tries to become the one who migrates on Postgres, and returns nil
+// when somebody else is. The lock is a transaction's, so that it ends with that
+// whatever becomes of us, also where a pooler lends the connection to others
+// afterwards. SQLite's serve holds the lock file, and its migrations are
+// transactions of their own.
 func (db *DB) lockMigrations(ctx context.Context) (unlock func() error, err error) {
 	if db.Dialect != Postgres {
 		return func() error { return nil }, nil
 	}
-	conn, err := db.Main.Conn(ctx)
+	tx, err := db.Main.BeginTx(ctx, nil)
 	if err != nil {
 		return nil, fmt.Errorf("connect to the database: %w", err)
 	}
-	if _, err := conn.ExecContext(ctx, "SELECT pg_advisory_lock($1)", migrationLock); err != nil {
-		return nil, errors.Join(fmt.Errorf("lock migrations: %w", err), conn.Close())
+	// The transaction is idle while others migrate.
+	if _, err := tx.ExecContext(ctx, "SET LOCAL idle_in_transaction_session_timeout = 0"); err != nil {
+		return nil, errors.Join(fmt.Errorf("lock migrations: %w", err), tx.Rollback())
 	}
-	return func() error {
-		_, err := conn.ExecContext(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock($1)", migrationLock)
-		if err != nil {
-			err = fmt.Errorf("unlock migrations: %w", err)
-		}
-		return errors.Join(err, conn.Close())
-	}, nil
+	var ours bool
+	if err := tx.QueryRowContext(ctx, "SELECT pg_try_advisory_xact_lock($1)", migrationLock).Scan(&ours); err != nil {
+		return nil, errors.Join(fmt.Errorf("lock migrations: %w", err), tx.Rollback())
+	}
+	if !ours {
+		return nil, tx.Rollback()
+	}
+	return tx.Rollback, nil
 }

@@ -2,10 +2,10 @@ package database
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 )
@@ -22,16 +22,23 @@ const (
 )
 
 func openPostgres(ctx context.Context, url string) (*DB, error) {
-	config, err := pgxpool.ParseConfig(url)
+	config, err := parsePostgres(url)
 	if err != nil {
-		// The parser's text may quote the URL and with it the password.
-		return nil, errors.New("the Postgres URL cannot be parsed: write postgres://user:password@host:5432/name with special characters percent-encoded")
+		return nil, err
 	}
 	if config.ConnConfig.ConnectTimeout == 0 {
 		config.ConnConfig.ConnectTimeout = connectTimeout
 	}
 	if config.ConnConfig.RuntimeParams["application_name"] == "" {
 		config.ConnConfig.RuntimeParams["application_name"] = "polar-bridge"
+	}
+	pooled, err := behindPooler(ctx, config.ConnConfig)
+	if err != nil {
+		return nil, err
+	}
+	if pooled && !setsExecMode(url) {
+		// Statements that a session has prepared are not there in the next transaction.
+		config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 	}
 	main := stdlib.OpenDB(*config.ConnConfig.Copy())
 	main.SetMaxOpenConns(mainConnections)
@@ -41,15 +48,17 @@ func openPostgres(ctx context.Context, url string) (*DB, error) {
 	reader.SetMaxOpenConns(readerConnections)
 	reader.SetMaxIdleConns(readerConnections)
 	reader.SetConnMaxLifetime(connectionLifetime)
-
+	db := &DB{Dialect: Postgres, Main: main, Reader: reader, pooled: pooled, config: config.ConnConfig}
+	if pooled { // nothing is heard there: River asks every second
+		db.newDriver = pollingDriver(main)
+		return db, nil
+	}
 	// River takes its LISTEN connection out of this pool for good.
 	config.MinConns, config.MaxConns = 0, 1
-	listener, err := pgxpool.NewWithConfig(context.WithoutCancel(ctx), config)
+	db.listener, err = pgxpool.NewWithConfig(context.WithoutCancel(ctx), config)
 	if err != nil {
 		return nil, fmt.Errorf("open Postgres: %w", err)
 	}
-	return &DB{
-		Dialect: Postgres, Main: main, Reader: reader,
-		listener: listener, newDriver: postgresDriver(main, listener),
-	}, nil
+	db.newDriver = postgresDriver(main, db.listener)
+	return db, nil
 }

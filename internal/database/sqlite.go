@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
@@ -34,9 +33,10 @@ const preparedStatements = 64
 // quick looks.
 const readerConnections = 4
 
-func openSQLite(ctx context.Context, path string) (*DB, error) {
-	if path == "" || strings.Contains(path, ":memory:") {
-		return nil, errors.New("SQLite needs a file, for example sqlite:polar-bridge.db: what is only in memory is lost")
+func openSQLite(ctx context.Context, rest string) (*DB, error) {
+	path, err := sqlitePath(rest)
+	if err != nil {
+		return nil, err
 	}
 	if err := checkLog(path); err != nil {
 		return nil, err
@@ -45,8 +45,7 @@ func openSQLite(ctx context.Context, path string) (*DB, error) {
 		return nil, fmt.Errorf("create SQLite file: %w", err)
 	}
 	// A link to the file is the file: what SQLite makes lies beside the latter.
-	path, err := filepath.EvalSymlinks(path)
-	if err != nil {
+	if path, err = filepath.EvalSymlinks(path); err != nil {
 		return nil, fmt.Errorf("find SQLite file: %w", err)
 	}
 	main, err := openCached(sqliteDSN(path, fmt.Sprintf("_txlock=immediate&_pragma=wal_autocheckpoint(%d)", logLimit)))

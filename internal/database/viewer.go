@@ -13,7 +13,8 @@ import (
 // viewerTimeout bounds a statement of a Viewer on Postgres, in milliseconds.
 const viewerTimeout = "10000"
 
-// Viewer is a handle of its own that the database lets only read. However slow
+// Viewer is a handle of its own for reading; the database lets it do nothing else,
+// unless a transaction pooler is in between. However slow
 // its queries are, they take no connection from those who work.
 type Viewer struct {
 	handle *sql.DB
@@ -23,9 +24,11 @@ type Viewer struct {
 // OpenViewer opens a Viewer.
 func (db *DB) OpenViewer() (*Viewer, error) {
 	if db.Dialect == Postgres {
-		config := db.listener.Config().ConnConfig.Copy()
-		config.RuntimeParams["default_transaction_read_only"] = "on"
-		config.RuntimeParams["statement_timeout"] = viewerTimeout
+		config := db.config.Copy()
+		if !db.pooled { // a session's settings, which a pooler refuses or gives to others
+			config.RuntimeParams["default_transaction_read_only"] = "on"
+			config.RuntimeParams["statement_timeout"] = viewerTimeout
+		}
 		handle := stdlib.OpenDB(*config)
 		handle.SetMaxOpenConns(readerConnections)
 		handle.SetConnMaxLifetime(connectionLifetime)

@@ -117,6 +117,6 @@ func openInBubble(t *testing.T) *database.DB {
 	db, err := database.Open(t.Context(), "sqlite:"+t.TempDir()+"/slots.db")
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
-	require.NoError(t, db.Migrate(t.Context()))
+	require.NoError(t, db.Migrate(t.Context(), nil))
 	return db
 }

@@ -77,7 +77,7 @@ func OpenMigrated(t testing.TB, url string) *database.DB {
 	db, err := database.Open(t.Context(), url)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
-	require.NoError(t, db.Migrate(t.Context()))
+	require.NoError(t, db.Migrate(t.Context(), nil))
 	return db
 }
 

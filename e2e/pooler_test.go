@@ -1,0 +1,77 @@
+package e2e_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
+	"github.com/polar-bridge/polar-bridge/polar/polartest"
+)
+
+// PgBouncer in transaction mode is the address that Supabase, Neon and Railway
+// show first: it knows no LISTEN, no session's lock, and no prepared statement.
+func TestAllWorksThroughATransactionPooler(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, databasetest.Pooler(t, databasetest.Postgres(t)), "ADMIN_PASSWORD=marker-console-password")
+	ids := w.addCustomers(60)
+
+	replicas := make([]*process, 3) // which migrate at once
+	var starting sync.WaitGroup
+	for i := range replicas {
+		starting.Go(func() { replicas[i] = w.launch(t, "serve") })
+	}
+	starting.Wait()
+	for _, p := range replicas {
+		t.Cleanup(p.kill)
+		require.NotEmpty(t, p.webhooks, p.output())
+		require.Contains(t, p.output(), "transaction pooler")
+	}
+	var sending sync.WaitGroup
+	for i, id := range ids {
+		d := sign(t, "clerk", fmt.Sprint("msg_", i), id)
+		sending.Go(func() {
+			if status, text := replicas[i%3].post(t.Context(), http.DefaultClient, d); status != http.StatusAccepted {
+				t.Error(status, text)
+			}
+		})
+	}
+	sending.Wait()
+	w.waitDeleted(t, ids, 30*time.Second)
+	for _, p := range replicas {
+		require.Equal(t, http.StatusOK, p.get(t, "/readyz"))
+		require.NotContains(t, p.output(), `"level":"error"`)
+	}
+	w.operateThroughAPooler(t, replicas[0])
+	for _, p := range replicas {
+		require.Zero(t, p.terminate(t), p.output())
+	}
+	w.start(t) // nobody has kept the migrations' lock
+}
+
+// operateThroughAPooler runs what operators run.
+func (w *world) operateThroughAPooler(t *testing.T, p *process) {
+	t.Helper()
+	require.Regexp(t, "ok +database .*transaction pooler", w.bridge(t, 0, "doctor"))
+	w.bridge(t, 0, "migrate")
+	w.bridge(t, 0, "deletions", "pause")
+	p.deliver(t, sign(t, "clerk", "msg_paused", "user_paused"), http.StatusAccepted)
+	require.Equal(t, "waiting", w.deletion(t, "user_paused", "waiting").State)
+	w.bridge(t, 0, "deletions", "resume")
+	w.deletion(t, "user_paused", "done")
+
+	w.polar.AddCustomer(polartest.Customer{ExternalID: "user_rejected", CreatedAt: longAgo()})
+	w.polar.SetFaultFunc(onlyDeletes(rejected()))
+	p.deliver(t, sign(t, "clerk", "msg_rejected", "user_rejected"), http.StatusAccepted)
+	held := w.deletion(t, "user_rejected", "held")
+	w.polar.ClearFaults()
+	w.bridge(t, 0, "deletions", "retry", fmt.Sprint(held.ID))
+	w.deletion(t, "user_rejected", "done")
+	require.Contains(t, w.bridge(t, 0, "deletions", "stats"), "clerk")
+	require.Equal(t, 62+1, strings.Count(w.bridge(t, 0, "deletions", "export"), "\n"))
+}

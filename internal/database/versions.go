@@ -1,0 +1,59 @@
+package database
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+)
+
+// CheckMigrated returns nil, ErrNotMigrated or ErrNewerSchema, or why it could
+// not find out. It makes nothing.
+func (db *DB) CheckMigrated(ctx context.Context) error {
+	river, ours, err := db.migrators()
+	if err != nil {
+		return err
+	}
+	sources, known := ours.ListSources(), river.AllVersions()
+	return db.explain(ctx, db.compareVersions(ctx, sources[len(sources)-1].Version, int64(known[len(known)-1].Version)))
+}
+
+// compareVersions compares the newest applied migrations with the newest known
+// ones, ours and River's.
+func (db *DB) compareVersions(ctx context.Context, ours, river int64) error {
+	applied, err := db.newest(ctx, migrationTable, "SELECT max(version_id) FROM "+migrationTable+" WHERE is_applied")
+	if err != nil {
+		return err
+	}
+	// Old tables of River's, and those that another replica is just making, say no
+	// more than the version.
+	queues, err := db.newest(ctx, "river_migration", "SELECT max(version) FROM river_migration")
+	switch {
+	case err != nil:
+		return err
+	case applied > ours || queues > river:
+		return ErrNewerSchema
+	case applied < ours || queues < river:
+		return ErrNotMigrated
+	}
+	return nil
+}
+
+// newest returns what query finds in the table, 0 when there is no such table.
+func (db *DB) newest(ctx context.Context, table, query string) (int64, error) {
+	exists := "SELECT count(*) > 0 FROM sqlite_master WHERE type = 'table' AND name = $1"
+	if db.Dialect == Postgres {
+		exists = "SELECT to_regclass($1) IS NOT NULL"
+	}
+	var found bool
+	if err := db.Main.QueryRowContext(ctx, exists, table).Scan(&found); err != nil {
+		return 0, fmt.Errorf("look for the table %s: %w", table, err)
+	}
+	if !found {
+		return 0, nil
+	}
+	var version sql.NullInt64
+	if err := db.Main.QueryRowContext(ctx, query).Scan(&version); err != nil {
+		return 0, fmt.Errorf("read schema version: %w", err)
+	}
+	return version.Int64, nil
+}
