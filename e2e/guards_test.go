@@ -295,11 +295,14 @@ func TestALookThatIsImpossibleStopsNoDeletionAndIsNoSecret(t *testing.T) {
 	w.waitDeleted(t, ids, 30*time.Second)
 	require.Equal(t, len(ids), w.deletes())
 	require.Equal(t, 1, strings.Count(p.output(), "customers cannot be looked up"), "said once")
+	p.waitMetric(t, `polar_bridge_deletions_total{outcome="deleted",provider="clerk"}`, float64(len(ids)), 10*time.Second)
+	require.Equal(t, len(ids), strings.Count(p.output(), `"guards_blind":true`), "each says that nobody looked")
 	p.requireBlind(t, 1)
 	w.polar.ClearFaults()
 	p.deliver(t, sign(t, "clerk", "msg_last", last), http.StatusAccepted)
 	w.waitDeleted(t, []string{last}, 20*time.Second)
 	p.requireBlind(t, 0)
+	require.Equal(t, len(ids), strings.Count(p.output(), `"guards_blind":true`))
 }
 
 func TestDeletionsThatNobodyCanLookAtAreHeldWhereThatIsWanted(t *testing.T) {

@@ -42,6 +42,7 @@ func (d *Deleter) look(ctx context.Context, a event.Attempt, result *event.Resul
 		result.Customer = seen.customer
 		return seen, verdict{}
 	case impossible(answer):
+		result.GuardsBlind = len(d.looking()) > 0
 		return seen, verdict{err: d.unseen(a, answer)}
 	}
 	d.options.Metrics.Attempt(a.Provider, string(answer.Result))

@@ -140,6 +140,9 @@ type Result struct {
 	// Customer is whom the look before the deletion found; of a finished
 	// deletion, who was deleted.
 	Customer Customer
+	// GuardsBlind says that guards saw nothing, because Polar did not let the
+	// customer be looked up.
+	GuardsBlind bool
 	// Loss is what a dry run found that a deletion would end; nil otherwise,
 	// and when Polar does not tell.
 	Loss *Loss

@@ -183,6 +183,9 @@ func (r *run) finish(ctx context.Context, result event.Result) error {
 		fields = append(fields, zap.Bool("customer_found", result.Customer.ID != ""),
 			zap.Int("active_subscriptions", loss.ActiveSubscriptions), zap.Int("granted_benefits", loss.GrantedBenefits))
 	}
+	if result.GuardsBlind {
+		fields = append(fields, zap.Bool("guards_blind", true))
+	}
 	if err := river.RecordOutput(ctx, finished); err != nil {
 		return fmt.Errorf("record outcome: %w", err)
 	}
