@@ -33,17 +33,11 @@ type SweeperOptions struct {
 	OnProgress func(reconcile.Progress)
 }
 
-// NewSweeper puts a sweep together, for serve and for the command. It leaves
-// half of the rate to deletions.
+// NewSweeper puts a sweep together, for serve and for the command.
 func NewSweeper(o SweeperOptions) *reconcile.Sweeper {
-	const share = 2
-	var pace time.Duration
-	if rate := o.Config.Polar.RateLimit; rate > 0 {
-		pace = share * time.Minute / time.Duration(rate)
-	}
 	return reconcile.New(reconcile.Options{
-		DB: o.DB.Main, Polar: o.Polar, Slots: o.Slots, Source: o.Source, Now: o.Now,
-		Pattern: o.Config.Work.ExternalIDPattern, Pace: pace, OnProgress: o.OnProgress,
+		DB: o.DB.Main, Polar: o.Polar, Slots: o.Slots.ForSweeps(), Source: o.Source, Now: o.Now,
+		Pattern: o.Config.Work.ExternalIDPattern, OnProgress: o.OnProgress,
 	})
 }
 

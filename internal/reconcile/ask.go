@@ -106,9 +106,6 @@ func fromPolar[T any](ctx context.Context, s *Sweeper, request func(context.Cont
 		}
 		return found, err
 	})
-	if err == nil {
-		err = s.options.Wait(ctx, s.options.Pace)
-	}
 	return found, answer, err
 }
 

@@ -64,9 +64,6 @@ type Options struct {
 	Wait func(ctx context.Context, d time.Duration) error
 	// Pattern limits the external ids that are looked at; nil for all.
 	Pattern *regexp.Regexp
-	// Pace is the time between two requests to Polar, so that deletions get
-	// their share of the slots.
-	Pace time.Duration
 	// Lease is for how long nobody else may sweep after a crash; 0 is 15 s.
 	Lease time.Duration
 	// OnProgress hears how far a sweep is. May be nil.

@@ -15,6 +15,7 @@ type state struct {
 	now, tat, blockedUntil int64
 	reason                 string
 	failures               int64
+	sweepDue               int64
 }
 
 // taken is the outcome of asking for a slot.
@@ -44,7 +45,7 @@ func (l *Limiter) take(ctx context.Context, requests int) (taken, error) {
 	}
 	s, err := scan(l.db.QueryRowContext(ctx, l.sql.take, l.name, l.clock(),
 		MaxPause.Microseconds(), l.tolerance(1).Microseconds(), l.interval.Microseconds(), probeLease.Microseconds(),
-		l.tolerance(requests).Microseconds(), (time.Duration(requests) * l.interval).Microseconds()))
+		l.tolerance(requests).Microseconds(), (time.Duration(requests) * l.interval).Microseconds(), l.sweepInterval.Microseconds()))
 	if errors.Is(err, sql.ErrNoRows) {
 		s, err = l.look(ctx)
 		return taken{state: s}, err
@@ -63,12 +64,16 @@ func (l *Limiter) Spend(ctx context.Context) error {
 }
 
 func (l *Limiter) look(ctx context.Context) (state, error) {
-	return scan(l.reader.QueryRowContext(ctx, l.sql.look, l.name, l.clock()))
+	s, err := scan(l.reader.QueryRowContext(ctx, l.sql.look, l.name, l.clock()))
+	if time.Duration(s.sweepDue-s.now)*time.Microsecond > l.sweepInterval {
+		s.sweepDue = 0 // not ours to wait for, or of a clock that stepped back
+	}
+	return s, err
 }
 
 func scan(row *sql.Row) (state, error) {
 	var s state
-	err := row.Scan(&s.now, &s.tat, &s.blockedUntil, &s.reason, &s.failures)
+	err := row.Scan(&s.now, &s.tat, &s.blockedUntil, &s.reason, &s.failures, &s.sweepDue)
 	return s, err
 }
 
@@ -127,7 +132,8 @@ func (s state) due(tolerance time.Duration) time.Duration {
 	if paused > MaxPause {
 		paused = 0
 	}
-	return max(min(spaced, MaxPause), paused, 0)
+	swept := time.Duration(s.sweepDue-s.now) * time.Microsecond
+	return max(min(spaced, MaxPause), paused, swept, 0)
 }
 
 // paused is the error that tells a worker when to come again.

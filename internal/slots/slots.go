@@ -72,9 +72,12 @@ type Limiter struct {
 	serverClock bool
 	sql         statements
 	interval    time.Duration // between two evenly spaced requests, 0 when unlimited
-	turn        chan struct{} // held by the one waiter of this process that asks
-	closed      chan struct{}
-	failing     atomic.Bool // a failure was counted here since the last success
+	// sweepInterval is the least time between two requests of all sweeps
+	// together, 0 for the limiter of deletions.
+	sweepInterval time.Duration
+	turn          chan struct{} // held by the one waiter of this process that asks
+	closed        chan struct{}
+	failing       atomic.Bool // a failure was counted here since the last success
 }
 
 // New makes the limiter and its row.
@@ -92,6 +95,21 @@ func New(ctx context.Context, o Options) (*Limiter, error) {
 		return nil, fmt.Errorf("prepare slots: %w", err)
 	}
 	return l, nil
+}
+
+// sweepShare is the part of the rate, one in so many, that all sweeps of all
+// replicas together may have: what is left is for deletions.
+const sweepShare = 2
+
+// ForSweeps returns the limiter for those who can wait: whatever number of them
+// asks, in whatever process, they get no more than their share of the rate. It
+// ends with l.
+func (l *Limiter) ForSweeps() *Limiter {
+	return &Limiter{
+		db: l.db, reader: l.reader, name: l.name, now: l.now, serverClock: l.serverClock, sql: l.sql,
+		interval: l.interval, sweepInterval: sweepShare * l.interval,
+		turn: make(chan struct{}, 1), closed: l.closed,
+	}
 }
 
 // Close ends all waiting, now and later: Take returns fault.Paused at once.

@@ -25,6 +25,9 @@ func newStatements(serverClock bool) statements {
 		// Times beyond these bounds come from a clock that stepped back, and
 		// count as past.
 		"{blocked}", "(blocked_until > clock.now AND blocked_until <= clock.now + $3)",
+		// A sweep that is due too far ahead is none that this program set.
+		"{sweeping}", "CAST($9 AS bigint) > 0",
+		"{swept}", "(sweep_due > clock.now AND sweep_due <= clock.now + CAST($9 AS bigint))",
 		"{early}", "(tat > clock.now + $7 AND tat <= clock.now + $4 + $5)",
 		// Until $4 from now, or longer where it is blocked for longer.
 		"{later}", "CASE WHEN blocked_until > clock.now + $4 AND blocked_until <= clock.now + $3 THEN blocked_until ELSE clock.now + $4 END",
@@ -36,16 +39,18 @@ func newStatements(serverClock bool) statements {
 		reason = CASE WHEN {probing} OR {blocked} THEN reason ELSE '{outage}' END
 		FROM {clock} WHERE name = $1 AND ({probing} OR failures >= $5)`
 	return statements{
-		look: expand(`SELECT clock.now, tat, blocked_until, reason, failures
+		look: expand(`SELECT clock.now, tat, blocked_until, reason, failures, sweep_due
 			FROM polar_bridge_slots, {clock} WHERE name = $1`),
 		// $3 longest pause, $4 tolerance, $5 interval, $6 a probe's lease; for all
-		// that is taken at once $7 tolerance and $8 interval.
+		// that is taken at once $7 tolerance and $8 interval; $9 the interval of
+		// sweeps for one of them, else 0.
 		take: expand(`UPDATE polar_bridge_slots SET
 			tat = CASE WHEN tat > clock.now AND tat <= clock.now + $4 THEN tat ELSE clock.now END + $8,
 			blocked_until = CASE WHEN {probing} THEN clock.now + $6 ELSE 0 END,
-			reason = CASE WHEN {probing} THEN reason ELSE '' END
-			FROM {clock} WHERE name = $1 AND NOT {blocked} AND NOT {early}
-			RETURNING 0, tat, blocked_until, reason, failures`),
+			reason = CASE WHEN {probing} THEN reason ELSE '' END,
+			sweep_due = CASE WHEN {sweeping} THEN clock.now + CAST($9 AS bigint) ELSE sweep_due END
+			FROM {clock} WHERE name = $1 AND NOT {blocked} AND NOT {early} AND NOT ({sweeping} AND {swept})
+			RETURNING 0, tat, blocked_until, reason, failures, sweep_due`),
 		// $3 tolerance, $4 interval.
 		spend: expand(`UPDATE polar_bridge_slots SET
 			tat = CASE WHEN tat <= clock.now THEN clock.now + $4 WHEN tat <= clock.now + $3 THEN tat + $4 ELSE tat END
