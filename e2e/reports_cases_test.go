@@ -45,6 +45,7 @@ func oktaReports() []reported {
 	}
 	return []reported{
 		of("an account in an application before the user", deletion+`,"outcome":{"result":"SUCCESS","reason":null},"target":[{"id":"ALIAS","type":"AppUser"},{"id":"GONE","type":"User","alternateId":"g@example.com","detailEntry":null}]`, isDeleted),
+		{"okta", "an id of the request that is a number", `{"eventId":5,"data":{"events":[{"uuid":"n",` + deletion + `,"outcome":{"result":"SUCCESS"},"target":[{"id":"GONE","type":"User"}]}]}}`, isDeleted},
 		of("a deletion without outcome", deletion+`,"target":[{"type":"User","id":"GONE"}]`, isHeld),
 		of("two users", deletion+`,"outcome":{"result":"SUCCESS"},"target":[{"type":"User","id":"GONE"},{"type":"User","id":"LIVES"}]`, isHeld),
 		of("a failure", deletion+`,"outcome":{"result":"FAILURE"},"target":[{"type":"User","id":"LIVES"}]`, isIgnored),

@@ -11,6 +11,7 @@ func fusionAuthReports() []reported {
 	return []reported{
 		of("a user without e-mail, name and phone", "user.delete", `"user":{"id":"GONE","tenantId":"other"}`, isDeleted),
 		of("a user after the commit", "user.delete.complete", `"info":{},"user":{"id":"GONE","email":"g@example.com"}`, isDeleted),
+		{"fusionauth", "an event id that is a number", `{"event":{"id":5,"type":"user.delete","user":{"id":"GONE"}}}`, isDeleted},
 		of("a user is deactivated", "user.deactivate", `"user":{"id":"LIVES"}`, isIgnored),
 		of("a registration is deleted", "user.registration.delete", `"applicationId":"ALIAS","user":{"id":"LIVES"}`, isIgnored),
 		of("a registration is deleted, after the commit", "user.registration.delete.complete", `"user":{"id":"LIVES"}`, isIgnored),
@@ -100,6 +101,7 @@ func auth0Reports() []reported {
 	return []reported{
 		of("linked identities and a previous object", "user.deleted", `"data":{"object":{"user_id":"GONE",`+identities+`},"previous_object":{"user_id":"LIVES"},"context":{"client":{"id":"ALIAS"}}}`, isDeleted),
 		of("another spelling of specversion", "user.deleted", `"spec_version":"1.0","dataschema":"https://t/","data":{"object":{"user_id":"GONE"}}`, isDeleted),
+		{"auth0", "an event id that is a number", `{"type":"user.deleted","id":5,"data":{"object":{"user_id":"GONE"}}}`, isDeleted},
 		of("a test of the Dashboard", "user.deleted", `"a0purpose":"test","data":{"object":{"user_id":"LIVES"}}`, isIgnored),
 		of("the overview page's name", "com.auth0.user.deleted", `"data":{"object":{"user_id":"LIVES"}}`, isIgnored),
 		of("an organization's member", "organization.member.deleted", `"data":{"object":{"organization":{"id":"ALIAS"},"user":{"user_id":"LIVES"}}}`, isIgnored),

@@ -61,14 +61,14 @@ func New(s provider.Settings) (*Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Provider{provider.NewEndpoint(name, s, provider.MaxEvent, token.CheckHeader), idField}, nil
+	return &Provider{provider.NewEndpoint(name, s, provider.MaxProfile, token.CheckHeader), idField}, nil
 }
 
 // envelope is the CloudEvent. specversion is not read: Auth0's documentation
 // disagrees with itself about its name.
 type envelope struct {
 	Type    string         `json:"type"`
-	ID      string         `json:"id"`
+	ID      jsontext.Value `json:"id"`
 	Time    jsontext.Value `json:"time"`
 	Purpose string         `json:"a0purpose"`
 	Stream  string         `json:"a0stream"`
@@ -95,7 +95,7 @@ func (p *Provider) Receive(h http.Header, body []byte) (event.Delivery, error) {
 	if err != nil {
 		return event.Delivery{}, err
 	}
-	eventID := payload.EventID(e.ID, body)
+	eventID := payload.EventID(payload.Text(e.ID), body)
 	switch {
 	case e.Type != "user.deleted":
 		return provider.Ignored(eventID, event.IgnoreOtherType), nil

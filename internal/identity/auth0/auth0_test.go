@@ -177,7 +177,6 @@ func malformed() []identitytest.Case {
 		"array":            `[]`,
 		"null":             `null`,
 		"integer type":     `{"type":5}`,
-		"integer id":       `{"type":"user.deleted","id":5,"data":{"object":{"user_id":"a"}}}`,
 		"data is a string": `{"type":"user.deleted","a0stream":"est_vjFVP5pVdfvsfRKatshkVV","data":"{\"object\":{}}"}`,
 		"object is a list": `{"type":"user.deleted","a0stream":"est_vjFVP5pVdfvsfRKatshkVV","data":{"object":[]}}`,
 		"purpose is true":  `{"type":"user.deleted","a0purpose":true}`,

@@ -75,7 +75,7 @@ func newToken(s provider.Settings) (*sig.JWT, error) {
 type envelope struct {
 	Event struct {
 		Type          string         `json:"type"`
-		ID            string         `json:"id"`
+		ID            jsontext.Value `json:"id"`
 		CreateInstant jsontext.Value `json:"createInstant"` // milliseconds
 		User          jsontext.Value `json:"user"`
 	} `json:"event"`
@@ -98,7 +98,7 @@ func (p *Provider) Receive(h http.Header, body []byte) (event.Delivery, error) {
 	if err != nil {
 		return event.Delivery{}, err
 	}
-	eventID := payload.EventID(e.Event.ID, body)
+	eventID := payload.EventID(payload.Text(e.Event.ID), body)
 	if e.Event.Type != "user.delete" && e.Event.Type != "user.delete.complete" {
 		return provider.Ignored(eventID, event.IgnoreOtherType), nil
 	}

@@ -62,7 +62,7 @@ func (p *Provider) Receive(h http.Header, body []byte) (event.Delivery, error) {
 		return event.Delivery{}, err
 	}
 	var hook struct {
-		EventID string `json:"eventId"`
+		EventID jsontext.Value `json:"eventId"`
 	}
 	// The events are judged alone, but what stands around them is strict.
 	if err := payload.Decode(rest, &hook); err != nil {
@@ -80,5 +80,5 @@ func (p *Provider) Receive(h http.Header, body []byte) (event.Delivery, error) {
 			return event.Delivery{}, err
 		}
 	}
-	return b.Delivery(payload.EventID(hook.EventID, body)), nil
+	return b.Delivery(payload.EventID(payload.Text(hook.EventID), body)), nil
 }

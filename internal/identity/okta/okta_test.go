@@ -238,6 +238,5 @@ func malformed() map[string]string {
 		"events are an object":      `{"data":{"events":{}}}`,
 		"events are null":           `{"data":{"events":null}}`,
 		"data is an array":          `{"data":[{"events":[]}]}`,
-		"event id is a number":      `{"eventId":5,"data":{"events":[]}}`,
 	}
 }

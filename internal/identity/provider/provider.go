@@ -19,6 +19,10 @@ const (
 	// MaxEvent is for a single event. A deletion has less than 2 KB, and this is
 	// what anybody may send before a signature over the body can be judged.
 	MaxEvent = 64 << 10
+	// MaxProfile is for a single event that holds the user's whole profile, with
+	// metadata of the application's, such as a picture. Like MaxBatch it is only
+	// for providers whose header alone says whether the sender is known.
+	MaxProfile = 1 << 20
 	// MaxBatch is for a batch of log entries. It is only for providers whose
 	// header alone says whether the sender is known.
 	MaxBatch = 8 << 20

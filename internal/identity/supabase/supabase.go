@@ -42,7 +42,7 @@ func New(s provider.Settings) (*Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Provider{provider.NewEndpoint(name, s, provider.MaxEvent, token.CheckHeader)}, nil
+	return &Provider{provider.NewEndpoint(name, s, provider.MaxProfile, token.CheckHeader)}, nil
 }
 
 // change is what the trigger says about one row. The row itself holds what is
