@@ -54,8 +54,12 @@ func New(s provider.Settings) (*Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	checkHeader := func(h http.Header) error { return token.CheckHeader(h, signatureHeader) }
-	return &Provider{provider.NewEndpoint(name, s, provider.MaxEvent, checkHeader), token}, nil
+	p := &Provider{token: token}
+	p.Endpoint = provider.NewEndpoint(name, s, provider.MaxProfile, func(h http.Header) error {
+		_, err := p.digest(h)
+		return err
+	})
+	return p, nil
 }
 
 func newToken(s provider.Settings) (*sig.JWT, error) {
@@ -108,12 +112,25 @@ func (p *Provider) Receive(h http.Header, body []byte) (event.Delivery, error) {
 	return provider.One(p.Deletion(eventID, id, e.Event.CreateInstant)), nil
 }
 
-// authenticate requires a token by FusionAuth that is about this very body. The
-// key may sign the tokens of users as well, which say whose they are.
+// authenticate requires a token by FusionAuth that is about this very body.
 func (p *Provider) authenticate(h http.Header, body []byte) error {
-	token, err := p.token.VerifyHeader(h, signatureHeader)
+	digest, err := p.digest(h)
 	if err != nil {
 		return err
+	}
+	sum := sha256.Sum256(body)
+	if want := base64.StdEncoding.EncodeToString(sum[:]); subtle.ConstantTimeCompare([]byte(digest), []byte(want)) != 1 {
+		return fault.New(fault.Unauthenticated, fault.ReasonBadSignature, "the token is about another body")
+	}
+	return nil
+}
+
+// digest returns that of the body which FusionAuth's token is about. The key may
+// sign the tokens of users as well, which say whose they are.
+func (p *Provider) digest(h http.Header) (string, error) {
+	token, err := p.token.VerifyHeader(h, signatureHeader)
+	if err != nil {
+		return "", err
 	}
 	var c struct {
 		BodyDigest string         `json:"request_body_sha256"`
@@ -121,11 +138,7 @@ func (p *Provider) authenticate(h http.Header, body []byte) error {
 		Audience   jsontext.Value `json:"aud"`
 	}
 	if payload.Decode(token.Claims, &c) != nil || c.BodyDigest == "" || c.Subject != nil || c.Audience != nil {
-		return fault.New(fault.Unauthenticated, fault.ReasonBadToken, "the token is genuine but not about a body")
+		return "", fault.New(fault.Unauthenticated, fault.ReasonBadToken, "the token is genuine but not about a body")
 	}
-	sum := sha256.Sum256(body)
-	if want := base64.StdEncoding.EncodeToString(sum[:]); subtle.ConstantTimeCompare([]byte(c.BodyDigest), []byte(want)) != 1 {
-		return fault.New(fault.Unauthenticated, fault.ReasonBadSignature, "the token is about another body")
-	}
-	return nil
+	return c.BodyDigest, nil
 }

@@ -36,7 +36,7 @@ type Provider interface {
 	// MaxBody bounds the body, in bytes.
 	MaxBody() int64
 	// CheckHeader judges what can be judged before the body is read. Its
-	// errors are of kind fault.Unauthenticated.
+	// errors are of the same kinds as those of Receive.
 	CheckHeader(h http.Header) error
 	// Receive authenticates the raw bytes, then decodes them strictly. Its
 	// errors are of kind fault.Unauthenticated or fault.Malformed, or

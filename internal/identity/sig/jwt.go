@@ -82,17 +82,6 @@ func (j *JWT) VerifyHeader(h http.Header, name string) (VerifiedJWT, error) {
 	return j.Verify(token)
 }
 
-// CheckHeader reports what can be said against the token in the named header
-// without a key: that it is missing, repeated, too long or not in its form.
-func (j *JWT) CheckHeader(h http.Header, name string) error {
-	token, err := single(h, name)
-	if err != nil {
-		return err
-	}
-	_, err = j.parse(token)
-	return err
-}
-
 // parsedJWT is a token that nothing is known about yet.
 type parsedJWT struct {
 	header    joseHeader
