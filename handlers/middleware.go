@@ -3,9 +3,7 @@ package handlers
 import (
 	"crypto/rand"
 	"fmt"
-	"net"
 	"net/http"
-	"net/netip"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -71,22 +69,6 @@ func describePanic(v any) string {
 		return e.Error()
 	}
 	return fmt.Sprintf("%T", v)
-}
-
-// ipExtractor finds the sender's address. Echo would trust private networks by
-// itself, where any neighbour could write X-Forwarded-For.
-func ipExtractor(trusted []netip.Prefix) echo.IPExtractor {
-	if len(trusted) == 0 {
-		return echo.ExtractIPDirect()
-	}
-	options := []echo.TrustOption{echo.TrustLoopback(false), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false)}
-	for _, p := range trusted {
-		options = append(options, echo.TrustIPRange(&net.IPNet{
-			IP:   p.Masked().Addr().AsSlice(),
-			Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen()),
-		}))
-	}
-	return echo.ExtractIPFromXFFHeader(options...)
 }
 
 // livez says that the process answers, and nothing about what it depends on:

@@ -75,6 +75,13 @@ func TestRemoteIP(t *testing.T) {
 		{"what the sender made up is left of it", proxies, "1.1.1.1, 203.0.113.7", "203.0.113.7"},
 		{"two trusted proxies", proxies, "203.0.113.7, 2001:db8::1", "203.0.113.7"},
 		{"private neighbour is not trusted by itself", proxies, "203.0.113.7, 10.0.0.1", "10.0.0.1"},
+		{"with a port, as Azure writes it", proxies, "203.0.113.7:51234", "203.0.113.7"},
+		{"IPv6 in brackets", proxies, "[2001:db9::7]", "2001:db9::7"},
+		{"IPv6 in brackets with a port", proxies, "203.0.113.9, [2001:db9::7]:443 ", "2001:db9::7"},
+		{"a trusted proxy with a port", proxies, "203.0.113.7:1, [2001:db8::1]:2", "203.0.113.7"},
+		{"IPv4 written as IPv6", proxies, "::ffff:203.0.113.7", "203.0.113.7"},
+		{"only trusted proxies", proxies, "127.0.0.2:1", "127.0.0.2"},
+		{"a port that is none", proxies, "203.0.113.7:http", "127.0.0.1"},
 		{"not an address", proxies, "someone@example.com", "127.0.0.1"},
 		{"no header", proxies, "", "127.0.0.1"},
 	}
