@@ -75,6 +75,8 @@ type HTTP struct {
 	AdminPassword *SecretSource `kong:"-" secret:"ADMIN_PASSWORD" help:"Enables the console /ui/ (user admin), at least 12 characters."`
 	// TrustedProxies may say where a request came from.
 	TrustedProxies []netip.Prefix `name:"trusted-proxies" env:"TRUSTED_PROXIES" type:"setting" placeholder:"CIDR" help:"Networks or single addresses, separated by commas, whose X-Forwarded-For is believed."`
+	// H2C lets webhooks come over HTTP/2 without TLS.
+	H2C bool `name:"h2c" env:"H2C" type:"setting" default:"false" help:"Take HTTP/2 without TLS on LISTEN_ADDR too, from proxies that begin with it (Cloud Run end to end, meshes)."`
 	// ShutdownDelay is how long readiness is red before the listeners close.
 	ShutdownDelay time.Duration `name:"shutdown-delay" env:"SHUTDOWN_DELAY" type:"setting" default:"0s" placeholder:"DURATION" help:"How long readiness is red before the listeners close, at most 60s."`
 }

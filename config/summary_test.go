@@ -74,6 +74,7 @@ func TestSummary(t *testing.T) {
 		{"ADMIN_ADDR", "127.0.0.1:9090"},
 		{"ADMIN_PASSWORD", "set"},
 		{"TRUSTED_PROXIES", "10.0.0.0/8,192.0.2.1/32"},
+		{"H2C", "false"},
 		{"SHUTDOWN_DELAY", "0s"},
 		{"NOTIFY_URL", "set"},
 		{"LOG_LEVEL", "info"},

@@ -34,9 +34,10 @@ func checkRequest(r *http.Request, limit int64) error {
 // before it has arrived.
 const maxUnknownBody = 64 << 10
 
-// maxUnknownBodies is how many of them may be in flight, as many as there may
-// be connections: over HTTP/2 each of those has several requests.
-const maxUnknownBodies = maxConnections
+// maxUnknownBodies is how many of them may be in flight: 32 MiB together, over
+// however many connections. A body that is sent at once is in flight for less
+// than a millisecond.
+const maxUnknownBodies = 512
 
 // bodies are what all requests share that are being read. What strangers can
 // hold is bounded by number and size, and the newest always gets in: whoever

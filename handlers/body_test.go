@@ -253,7 +253,7 @@ func (d deadlined) SetReadDeadline(time.Time) error { return d.body.end(os.ErrDe
 
 func TestBodiesOfUnknownSenders(t *testing.T) { //nolint:tparallel // its steps come one after the other
 	t.Parallel()
-	const most = 1024
+	const most = 512
 	e := newEdge(t)
 	e.provider.limit = 64 << 10
 	h := e.handler()

@@ -48,6 +48,16 @@ func (c *connections) note(conn net.Conn, state http.ConnState) {
 	}
 }
 
+// busy tells that one more request has come over a connection that has some
+// already, which the server does not: it is no longer the longest quiet one.
+func (c *connections) busy(conn net.Conn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if p, known := c.places[conn]; known {
+		p.list.MoveToBack(p.element)
+	}
+}
+
 // update returns the connection that has to go, if any.
 func (c *connections) update(conn net.Conn, state http.ConnState) net.Conn {
 	c.mu.Lock()

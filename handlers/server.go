@@ -30,6 +30,11 @@ const (
 // NewServer returns a server with every limit set. The caller gives it a
 // listener and shuts it down.
 func NewServer(h http.Handler, log *zap.Logger) *http.Server {
+	server, _ := newServer(h, log)
+	return server
+}
+
+func newServer(h http.Handler, log *zap.Logger) (*http.Server, *connections) {
 	server := &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: readHeaderTimeout,
@@ -43,10 +48,11 @@ func NewServer(h http.Handler, log *zap.Logger) *http.Server {
 	sampled := log.WithOptions(zap.WrapCore(func(core zapcore.Core) zapcore.Core {
 		return zapcore.NewSamplerWithOptions(core, serverLogTick, serverLogFirst, serverLogEvery)
 	}))
-	server.ConnState = newConnections(maxConnections, sampled).note
+	conns := newConnections(maxConnections, sampled)
+	server.ConnState = conns.note
 	// It fails only for a level that does not exist.
 	if std, err := zap.NewStdLogAt(sampled, zapcore.WarnLevel); err == nil {
 		server.ErrorLog = std
 	}
-	return server
+	return server, conns
 }

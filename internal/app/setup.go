@@ -57,7 +57,11 @@ func (a *App) setup(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.publicHTTP = handlers.NewServer(handlers.New(handlers.Options{ //nolint:contextcheck // handlers have their requests' contexts
+	newServer := handlers.NewServer
+	if c.HTTP.H2C {
+		newServer = handlers.NewH2CServer
+	}
+	a.publicHTTP = newServer(handlers.New(handlers.Options{ //nolint:contextcheck // handlers have their requests' contexts
 		Providers: providers, Acceptor: a.queue, Metrics: a.metrics, Logger: a.log,
 		Now: a.options.Now, TrustedProxies: c.HTTP.TrustedProxies,
 	}), a.log)
