@@ -120,7 +120,7 @@ func (db *DB) Size() (int64, error) {
 }
 
 func sqliteDriver(db *sql.DB) func() riverdriver.Driver[*sql.Tx] {
-	return func() riverdriver.Driver[*sql.Tx] { return smallSchedules{riversqlite.New(db)} }
+	return func() riverdriver.Driver[*sql.Tx] { return riversqlite.New(db) }
 }
 
 func pollingDriver(db *sql.DB) func() riverdriver.Driver[*sql.Tx] {

@@ -16,6 +16,8 @@ const (
 	// clockShare is how many times as long as a look took nobody looks again: it
 	// reads all that wait.
 	clockShare = 100
+	// movedAtOnce bounds what one transaction moves.
+	movedAtOnce = 1000
 )
 
 // followClock looks for them until ctx ends.
@@ -58,8 +60,9 @@ func newClockStatements(driver string) clockStatements {
 	}
 }
 
-// moveToPresent moves waiting deletions that were last touched in the future.
-// The reader looks first, so that writers are not disturbed.
+// moveToPresent moves waiting deletions that were last touched in the future, a few
+// at a time, because others wait meanwhile. The reader looks first, so that writers
+// are not disturbed.
 func (q *Queue) moveToPresent(ctx context.Context) (moved int64, err error) {
 	s := newClockStatements(q.options.Driver.DatabaseName())
 	misplaced := ` FROM river_job WHERE kind IN ('` + kindDeletion + `', '` + kindDryRun + `', '` + kindVerify + `')
@@ -76,13 +79,19 @@ func (q *Queue) moveToPresent(ctx context.Context) (moved int64, err error) {
 	move := `UPDATE river_job SET scheduled_at = ` + s.due + `,
 		attempted_at = CASE WHEN attempted_at IS NULL THEN NULL ELSE ` + s.now + ` END,
 		created_at = ` + s.earlier + `(created_at, ` + s.now + `)
-		WHERE id IN (SELECT id` + misplaced + `)`
-	result, err := q.options.DB.ExecContext(ctx, move)
-	if err != nil {
-		return 0, fmt.Errorf("move deletions to the present: %w", err)
+		WHERE id IN (SELECT id` + misplaced + ` LIMIT $1)`
+	for {
+		result, err := q.options.DB.ExecContext(ctx, move, movedAtOnce)
+		if err != nil {
+			return moved, fmt.Errorf("move deletions to the present: %w", err)
+		}
+		some, err := result.RowsAffected()
+		if err != nil {
+			return moved, fmt.Errorf("count deletions moved to the present: %w", err)
+		}
+		if moved += some; some < movedAtOnce {
+			return moved, nil
+		}
+		q.crowd.letPass(ctx)
 	}
-	if moved, err = result.RowsAffected(); err != nil {
-		return 0, fmt.Errorf("count deletions moved to the present: %w", err)
-	}
-	return moved, nil
 }

@@ -104,11 +104,15 @@ func New(o Options) (*Queue, error) {
 		river.AddWorker(workers, &worker[verifyArgs, *verifyArgs]{queue: q, verify: true})
 	}
 
+	driver := o.Driver
+	if driver.DatabaseName() == riverdriver.DatabaseNameSQLite {
+		driver = unscheduled{driver}
+	}
 	queues := map[string]river.QueueConfig{queueDryRun: {MaxWorkers: o.Workers}}
 	if !o.DryRun {
 		queues[queueDeletions] = river.QueueConfig{MaxWorkers: o.Workers}
 	}
-	client, err := river.NewClient(o.Driver, &river.Config{
+	client, err := river.NewClient(driver, &river.Config{
 		Queues:                      queues,
 		Workers:                     workers,
 		Logger:                      riverLogger(o.Logger),
@@ -137,6 +141,9 @@ func (q *Queue) Start(ctx context.Context) error {
 	q.committer.Go(func() { q.commitLoop(ctx) })
 	q.committer.Go(func() { q.followClock(ctx) })
 	q.committer.Go(func() { q.followOperators(ctx) })
+	if q.options.Driver.DatabaseName() == riverdriver.DatabaseNameSQLite {
+		q.committer.Go(func() { q.followDue(ctx) })
+	}
 	err := q.keepPauses(ctx) // before River cleans up
 	if err == nil {
 		err = q.client.Start(ctx)

@@ -1,0 +1,103 @@
+package queue
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"github.com/riverqueue/river/riverdriver"
+	"go.uber.org/zap"
+)
+
+const (
+	// dueEvery is how often what waits for its time is looked at.
+	dueEvery = time.Second
+	// dueAtOnce bounds what one transaction moves: on SQLite all others wait for it.
+	dueAtOnce = 200
+	// isDue holds for what waits for its time and is due in five seconds, as River
+	// looks ahead: whoever fetches looks at the time again. All columns of the index
+	// are in it, because those that are held stand in there too.
+	isDue = `state IN ('retryable', 'scheduled') AND queue IN ('` + queueDeletions + `', '` + queueDryRun + `')
+		AND priority IN (1, 2, 3, 4) AND scheduled_at <= datetime('now', 'subsec', '+5 seconds')`
+)
+
+// followDue makes available on SQLite what is due, until ctx ends, in place of
+// River's scheduler: that moves 10,000 in one transaction, one by one, and
+// webhooks wait for it. None of ours meets another with the same key, which is
+// what River looks for: a key is unique in all states.
+func (q *Queue) followDue(ctx context.Context) {
+	for {
+		begin := q.options.Now()
+		moved, err := q.moveDue(ctx)
+		if err != nil && ctx.Err() == nil {
+			q.options.Logger.Error("deletions that are due not made available", zap.Error(err))
+		}
+		wait := dueEvery
+		if moved == dueAtOnce { // there may be more: the writer is ours half of the time
+			wait = min(wait, q.options.Now().Sub(begin))
+		}
+		again := time.NewTimer(wait)
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			again.Stop()
+			return
+		}
+		q.crowd.letPass(ctx)
+	}
+}
+
+// moveDue makes some of them available. The reader looks first, so that writers
+// are not disturbed.
+func (q *Queue) moveDue(ctx context.Context) (moved int64, err error) {
+	var some bool
+	if err := q.options.Reader.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM river_job WHERE "+isDue+")").Scan(&some); err != nil {
+		return 0, fmt.Errorf("look for deletions that are due: %w", err)
+	}
+	if !some {
+		return 0, nil
+	}
+	result, err := q.options.DB.ExecContext(ctx, "UPDATE river_job SET state = 'available' WHERE id IN (SELECT id FROM river_job WHERE "+isDue+" LIMIT $1)", dueAtOnce)
+	if err != nil {
+		return 0, fmt.Errorf("make deletions available: %w", err)
+	}
+	if moved, err = result.RowsAffected(); err != nil {
+		return 0, fmt.Errorf("count deletions made available: %w", err)
+	}
+	return moved, nil
+}
+
+// unscheduled is River's driver without its scheduler.
+type unscheduled struct{ riverdriver.Driver[*sql.Tx] }
+
+// GetExecutor implements riverdriver.Driver.
+func (d unscheduled) GetExecutor() riverdriver.Executor {
+	return unscheduledExecutor{d.Driver.GetExecutor()}
+}
+
+// UnwrapTx implements riverdriver.Driver.
+func (d unscheduled) UnwrapTx(tx riverdriver.ExecutorTx) *sql.Tx {
+	if ours, ok := tx.(unscheduledTx); ok {
+		tx = ours.ExecutorTx
+	}
+	return d.Driver.UnwrapTx(tx)
+}
+
+type unscheduledExecutor struct{ riverdriver.Executor }
+
+// Begin implements riverdriver.Executor.
+func (e unscheduledExecutor) Begin(ctx context.Context) (riverdriver.ExecutorTx, error) {
+	tx, err := e.Executor.Begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return unscheduledTx{tx}, nil
+}
+
+type unscheduledTx struct{ riverdriver.ExecutorTx }
+
+// JobSchedule implements riverdriver.Executor and leaves it to followDue.
+func (unscheduledTx) JobSchedule(context.Context, *riverdriver.JobScheduleParams) ([]*riverdriver.JobScheduleResult, error) {
+	return nil, nil
+}
