@@ -174,3 +174,43 @@ func TestADeletionMadeBySendIsConfirmedAtWhicheverInstanceIsAsked(t *testing.T) 
 	w.send(t, p, "clerk", "polar-bridge-test-sent")
 	w.waitDeleted(t, []string{"polar-bridge-test-sent"}, 20*time.Second)
 }
+
+func TestReconcileOfTwoInstancesOnOneOrganization(t *testing.T) {
+	t.Parallel()
+	// 40 customers are living users of the other instance: 3.8 % of all.
+	world := func(t *testing.T) *world {
+		t.Helper()
+		w, c := withClerk(t, databasetest.SQLite(t))
+		populate(w, c, 1010, 0)
+		for i := range 40 {
+			w.polar.AddCustomer(polartest.Customer{ExternalID: fmt.Sprintf("user_ofAnother%02d", i), CreatedAt: longAgo(), ActiveSubscriptions: 1})
+		}
+		w.bridge(t, 0, "migrate")
+		return w
+	}
+	t.Run("applies nothing without the operator's word", func(t *testing.T) {
+		t.Parallel()
+		w := world(t)
+		w.bridge(t, 2, "reconcile", "--provider", "clerk", "--apply")
+		require.Contains(t, w.bridge(t, 0, "deletions", "list"), "No deletions.")
+	})
+	t.Run("applies nothing against what webhooks have told", func(t *testing.T) {
+		t.Parallel()
+		w := world(t)
+		p := w.start(t)
+		p.deliver(t, deletedAt(t, otherClerk, "msg_1", "user_ofAnother00"), http.StatusAccepted)
+		p.deliver(t, deletedAt(t, directorytest.ClerkInstance, "msg_2", "user_unknown"), http.StatusAccepted)
+		p.waitMetric(t, held("clerk", "other_instance"), 1, 20*time.Second)
+		w.bridge(t, 1, "reconcile", "--provider", "clerk", "--apply", "--sole-instance")
+		require.Zero(t, p.metric(t, `polar_bridge_deletions_total{outcome="deleted",provider="clerk"}`))
+		require.Len(t, w.polar.Customers(), 1050)
+	})
+	t.Run("says how many of them a webhook has named", func(t *testing.T) {
+		t.Parallel()
+		w := world(t)
+		w.settings["GRACE_PERIOD"] = "1h"
+		p := w.start(t)
+		p.deliver(t, deletedAt(t, directorytest.ClerkInstance, "msg_1", "user_ofAnother00"), http.StatusAccepted)
+		require.Contains(t, w.bridge(t, 0, "reconcile", "--provider", "clerk", "--json"), `"orphans":40},"named_in_webhooks":1,`)
+	})
+}

@@ -56,6 +56,7 @@ func describe(r queue.Record) [][2]string {
 	}
 	add("provider", visible(r.Provider))
 	add("event id", visible(r.EventID))
+	add("instance", visible(r.Instance))
 	add("user id", visible(r.UserID))
 	add("external id", shownID(r))
 	add("occurred", occurred(r))

@@ -24,14 +24,15 @@ import (
 )
 
 type reconcileCommand struct {
-	Provider   string `name:"provider" required:"" enum:"clerk,auth0" placeholder:"NAME" help:"Whose users: clerk or auth0."`
-	Deliveries bool   `name:"deliveries" help:"Look at events that Auth0 failed to deliver instead; with --apply ask for them again."`
-	Apply      bool   `name:"apply" help:"Have the customers deleted that are found: they are put into the servers' queue."`
-	Max        int    `name:"max" placeholder:"N" help:"Refuse when more customers than this are found; 0 is no limit."`
-	MaxShare   string `name:"max-share" default:"5%" placeholder:"PERCENT" help:"Refuse when a larger share of the customers than this is found."`
-	Restart    bool   `name:"restart" help:"Begin anew instead of going on with a run that was broken off."`
-	ExitCode   bool   `name:"exit-code" help:"Exit 3 when something was found."`
-	JSON       bool   `name:"json" help:"Print one JSON object a line, the last one with the counts."`
+	Provider     string `name:"provider" required:"" enum:"clerk,auth0" placeholder:"NAME" help:"Whose users: clerk or auth0."`
+	Deliveries   bool   `name:"deliveries" help:"Look at events that Auth0 failed to deliver instead; with --apply ask for them again."`
+	Apply        bool   `name:"apply" help:"Have the customers deleted that are found: they are put into the servers' queue."`
+	SoleInstance bool   `name:"sole-instance" help:"Say that no other instance or tenant has users who are customers in this Polar organization; needed by --apply where there is no terminal."`
+	Max          int    `name:"max" placeholder:"N" help:"Refuse when more customers than this are found; 0 is no limit."`
+	MaxShare     string `name:"max-share" default:"5%" placeholder:"PERCENT" help:"Refuse when a larger share of the customers than this is found."`
+	Restart      bool   `name:"restart" help:"Begin anew instead of going on with a run that was broken off."`
+	ExitCode     bool   `name:"exit-code" help:"Exit 3 when something was found."`
+	JSON         bool   `name:"json" help:"Print one JSON object a line, the last one with the counts."`
 
 	Config config.Config `embed:""`
 }
@@ -65,6 +66,9 @@ func (c *reconcileCommand) Run(ctx context.Context, env *Env, loader *config.Loa
 		return c.deliveries(ctx, env)
 	}
 	if err := c.check(); err != nil {
+		return err
+	}
+	if err := c.word(env); err != nil {
 		return err
 	}
 	group := &deletionsCommand{Log: c.Config.Log}
@@ -184,6 +188,8 @@ func progress(w io.Writer) func(reconcile.Progress) {
 type summary struct {
 	Provider string           `json:"provider"`
 	Counts   reconcile.Counts `json:"counts"`
+	// Named is how many of the orphans a webhook has named that is still known.
+	Named int `json:"named_in_webhooks"`
 	// Queued and Known are what --apply came to: put into the queue now, or
 	// there already.
 	Queued int `json:"queued"`
@@ -195,29 +201,44 @@ func (c *reconcileCommand) finish(ctx context.Context, env *Env, d *desk, found 
 	if err := c.print(ctx, env.Stdout, found); err != nil {
 		return err
 	}
+	told, err := c.recall(ctx, d, found)
+	if err != nil {
+		return err
+	}
+	if !c.JSON {
+		c.say(env.Stderr, found.Counts, told)
+	}
 	var receipt event.Receipt
 	if c.Apply {
-		var err error
+		if err := c.ask(env, found.Orphans, told); err != nil {
+			return err
+		}
 		if receipt, err = found.Apply(ctx, d.Acceptor(c.Config.Work.DryRun)); err != nil {
 			return err
 		}
 	}
 	if c.JSON {
-		return printJSON(env.Stdout, summary{c.Provider, found.Counts, receipt.Accepted, receipt.Duplicates})
+		return printJSON(env.Stdout, summary{c.Provider, found.Counts, told.named, receipt.Accepted, receipt.Duplicates})
 	}
-	n := found.Counts
-	fmt.Fprintf(env.Stderr, "%s read: %d without an external id, %d with another id than %s's, %d younger than an hour, %d asked about.\n",
-		plural(n.Read, "customer"), n.WithoutID, n.Foreign, c.Provider, n.Young, n.Asked)
-	switch {
-	case n.Orphans == 0:
+	switch n := found.Orphans; {
+	case n == 0:
 		fmt.Fprintln(env.Stderr, "Each has a user.")
 	case !c.Apply:
-		fmt.Fprintf(env.Stderr, "%s without a user. Nothing was changed; --apply has them deleted.\n", plural(n.Orphans, "customer"))
+		fmt.Fprintf(env.Stderr, "%s without a user. Nothing was changed; --apply has them deleted.\n", plural(n, "customer"))
 	default:
 		fmt.Fprintf(env.Stderr, "%s without a user: %d put into the queue, %d there already. See polar-bridge deletions list.\n",
-			plural(n.Orphans, "customer"), receipt.Accepted, receipt.Duplicates)
+			plural(n, "customer"), receipt.Accepted, receipt.Duplicates)
 	}
 	return nil
+}
+
+// say tells people what was found.
+func (c *reconcileCommand) say(w io.Writer, n reconcile.Counts, told told) {
+	fmt.Fprintf(w, "%s read: %d without an external id, %d with another id than %s's, %d younger than an hour, %d asked about.\n",
+		plural(n.Read, "customer"), n.WithoutID, n.Foreign, c.Provider, n.Young, n.Asked)
+	if n.Orphans > 0 {
+		fmt.Fprintf(w, "Webhooks that are still known have named %d of the %d without a user. The others' got lost, or they are users of another instance.\n", told.named, n.Orphans)
+	}
 }
 
 func (c *reconcileCommand) print(ctx context.Context, w io.Writer, found *reconcile.Found) error {

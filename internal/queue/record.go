@@ -52,6 +52,8 @@ type Record struct {
 	EventID    string `json:"event_id,omitzero"`
 	UserID     string `json:"user_id,omitzero"`
 	ExternalID string `json:"external_id,omitzero"`
+	// Instance is the provider's instance or tenant that told of it.
+	Instance string `json:"instance,omitzero"`
 	// UnusableID is quoted already; see event.Deletion.
 	UnusableID string `json:"unusable_id,omitzero"`
 
@@ -155,7 +157,7 @@ func (j *job) record() Record {
 	r := Record{
 		ID: j.id, State: j.stateInWords(), Running: j.running(),
 		DryRun: j.kind == kindDryRun, Verification: j.kind == kindVerify,
-		Provider: a.Provider, EventID: a.EventID, UserID: a.UserID, ExternalID: a.ExternalID, UnusableID: a.UnusableID,
+		Provider: a.Provider, EventID: a.EventID, UserID: a.UserID, ExternalID: a.ExternalID, UnusableID: a.UnusableID, Instance: a.Instance,
 		OccurredAt: a.OccurredAt.UTC(), ReceivedAt: a.ReceivedAt.UTC(), Attempts: j.attempt,
 	}
 	if r.ReceivedAt.IsZero() {

@@ -58,7 +58,7 @@ func (s *Sweeper) judge(ctx context.Context, suspect Orphan) error {
 	if err != nil {
 		return err
 	}
-	suspect.ActiveSubscriptions, suspect.instance = subscriptions, answer.Instance
+	suspect.ActiveSubscriptions, suspect.Instance = subscriptions, answer.Instance
 	return s.store.judge(ctx, suspect, verdictGone, at)
 }
 

@@ -114,8 +114,11 @@ type Orphan struct {
 	// ActiveSubscriptions is what a deletion would end; nil when Polar did not say.
 	ActiveSubscriptions *int `json:"active_subscriptions"`
 
-	goneAt   time.Time
-	instance string // whose word it is
+	// Instance is the provider's instance whose word it is, as events name it,
+	// "" when that is not known.
+	Instance string `json:"-"`
+
+	goneAt time.Time
 }
 
 // Why there is no result. The texts are for people.
@@ -282,6 +285,6 @@ func (f *Found) Apply(ctx context.Context, queue Acceptor) (event.Receipt, error
 func (s *Sweeper) deletion(o Orphan) event.Deletion {
 	return event.Deletion{
 		Provider: s.options.Source.Provider, EventID: event.ComparisonEventID(o.CustomerID),
-		UserID: o.ExternalID, ExternalID: o.ExternalID, Instance: o.instance, OccurredAt: o.goneAt, ReceivedAt: s.options.Now(),
+		UserID: o.ExternalID, ExternalID: o.ExternalID, Instance: o.Instance, OccurredAt: o.goneAt, ReceivedAt: s.options.Now(),
 	}
 }

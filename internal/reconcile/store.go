@@ -122,7 +122,7 @@ func (s store) judge(ctx context.Context, suspect Orphan, verdict string, at tim
 		subscriptions = *suspect.ActiveSubscriptions
 	}
 	_, err := s.db.ExecContext(ctx, "UPDATE polar_bridge_suspects SET verdict = $3, judged_at = $4, subscriptions = $5, instance = $6 WHERE provider = $1 AND customer_id = $2",
-		s.provider, suspect.CustomerID, verdict, at.UnixMicro(), subscriptions, suspect.instance)
+		s.provider, suspect.CustomerID, verdict, at.UnixMicro(), subscriptions, suspect.Instance)
 	if err != nil {
 		return fmt.Errorf("store what is known of a suspect: %w", err)
 	}
@@ -186,7 +186,7 @@ func (s store) suspects(ctx context.Context, verdict string, last Orphan) (found
 		var o Orphan
 		var createdAt, judgedAt int64
 		var subscriptions int
-		if err := rows.Scan(&o.CustomerID, &o.ExternalID, &o.Type, &createdAt, &judgedAt, &subscriptions, &o.instance); err != nil {
+		if err := rows.Scan(&o.CustomerID, &o.ExternalID, &o.Type, &createdAt, &judgedAt, &subscriptions, &o.Instance); err != nil {
 			return nil, fmt.Errorf("read a suspect: %w", err)
 		}
 		o.CreatedAt, o.goneAt = time.UnixMicro(createdAt).UTC(), time.UnixMicro(judgedAt).UTC()
