@@ -160,3 +160,33 @@ func TestADoctorAndAStartWriteATemporaryFileToKnowThatTheyCan(t *testing.T) {
 	require.Equal(t, 1, p.command.ProcessState.ExitCode(), p.output())
 	require.Contains(t, p.output(), "SQLite cannot write temporary files in ")
 }
+
+func TestAnOperatorHearsThatTheLogCannotBeBroughtIntoTheFile(t *testing.T) {
+	t.Parallel()
+	dir := smallDisk(t, 32)
+	path := filepath.Join(dir, "polar-bridge.db")
+	w := newWorld(t, "sqlite:"+path)
+	p := w.start(t)
+	const failures = `polar_bridge_database_maintenance_failures_total{maintenance="checkpoint"}`
+	p.waitMetric(t, failures, 0, 10*time.Second)
+
+	// One who reads keeps all of it in the log; the file can no longer grow.
+	reader, err := handle(t, path).BeginTx(t.Context(), nil)
+	require.NoError(t, err)
+	var tables int
+	require.NoError(t, reader.QueryRowContext(t.Context(), "SELECT count(*) FROM sqlite_master").Scan(&tables))
+	_, err = handle(t, path).ExecContext(t.Context(), "CREATE TABLE large AS SELECT randomblob(8000000) AS content")
+	require.NoError(t, err)
+	ballast := fill(t, dir)
+	require.NoError(t, reader.Rollback())
+	require.Eventually(t, func() bool { return p.metric(t, failures) > 0 }, 30*time.Second, 50*time.Millisecond, p.output())
+	require.Regexp(t, `"level":"error".*"database maintenance failed".*"maintenance":"checkpoint"`, p.output())
+
+	require.NoError(t, os.Remove(ballast))
+	last := 0.0
+	require.Eventually(t, func() bool {
+		before := last
+		last = p.metric(t, failures)
+		return last == before
+	}, 30*time.Second, time.Second, "it mends itself")
+}

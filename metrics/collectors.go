@@ -15,14 +15,15 @@ const sharedState = " All replicas report the same value: aggregate with max, ne
 
 // Label names.
 const (
-	labelProvider  = "provider"
-	labelOutcome   = "outcome"
-	labelReason    = "reason"
-	labelResult    = "result"
-	labelState     = "state"
-	labelOperation = "operation"
-	labelGuard     = "guard"
-	labelCode      = "code"
+	labelProvider    = "provider"
+	labelOutcome     = "outcome"
+	labelReason      = "reason"
+	labelResult      = "result"
+	labelState       = "state"
+	labelOperation   = "operation"
+	labelMaintenance = "maintenance"
+	labelGuard       = "guard"
+	labelCode        = "code"
 )
 
 func (m *Metrics) registerEdge(reg prometheus.Registerer) {
@@ -97,6 +98,13 @@ func (m *Metrics) registerState(reg prometheus.Registerer, o Options) {
 			}
 			return float64(o.LogLinesDropped())
 		})
+
+	m.databaseMaintenanceFailures = f.NewCounterVec(counter("database_maintenance_failures_total",
+		"How often the upkeep of the SQLite database failed, by what it was; none with Postgres."),
+		[]string{labelMaintenance})
+	for _, what := range Maintenances() {
+		m.databaseMaintenanceFailures.WithLabelValues(what)
+	}
 
 	build := gauge("build_info", "Always 1; the labels describe the running build.")
 	build.ConstLabels = prometheus.Labels{"version": o.Version, "revision": o.Revision, "goversion": o.GoVersion}

@@ -48,6 +48,15 @@ func EventOutcomes() []string {
 	return []string{EventAccepted, EventDuplicate, EventIgnored, EventHeld, EventOtherInstance}
 }
 
+// What is done for the SQLite database beside the work.
+const (
+	MaintenanceCheckpoint     = "checkpoint"
+	MaintenanceIntegrityCheck = "integrity_check"
+)
+
+// Maintenances lists it.
+func Maintenances() []string { return []string{MaintenanceCheckpoint, MaintenanceIntegrityCheck} }
+
 // How a deletion ended.
 const (
 	DeletionDeleted   = "deleted"

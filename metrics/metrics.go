@@ -52,6 +52,8 @@ type Metrics struct {
 	databaseSize  prometheus.Gauge
 	databaseWhole prometheus.Gauge
 
+	databaseMaintenanceFailures *prometheus.CounterVec
+
 	reconciled        []string
 	reconcileOrphans  *prometheus.GaugeVec
 	reconcileSuccess  *prometheus.GaugeVec
@@ -200,6 +202,11 @@ func (m *Metrics) SetDatabaseWhole(whole bool) {
 	if whole {
 		m.databaseWhole.Set(1)
 	}
+}
+
+// DatabaseMaintenanceFailed counts upkeep of the SQLite database that failed.
+func (m *Metrics) DatabaseMaintenanceFailed(what string) {
+	m.databaseMaintenanceFailures.WithLabelValues(oneOf(Maintenances(), what, MaintenanceCheckpoint)).Inc()
 }
 
 func (m *Metrics) provider(name string) string { return oneOf(m.providers, name, ProviderNone) }

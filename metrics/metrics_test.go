@@ -80,6 +80,7 @@ func TestNamesAndLabels(t *testing.T) {
 	}
 	require.Equal(t, []string{
 		"gauge polar_bridge_build_info{goversion,revision,version}",
+		"counter polar_bridge_database_maintenance_failures_total{maintenance}",
 		"gauge polar_bridge_database_size_bytes{}",
 		"gauge polar_bridge_database_whole{}",
 		"counter polar_bridge_deletion_attempts_total{provider,result}",
@@ -127,6 +128,8 @@ func TestKnownSeriesExistFromTheStart(t *testing.T) {
 		`polar_bridge_webhooks_total{outcome="not_found",provider="none"}`,
 		`polar_bridge_database_size_bytes{}`,
 		`polar_bridge_database_whole{}`,
+		`polar_bridge_database_maintenance_failures_total{maintenance="checkpoint"}`,
+		`polar_bridge_database_maintenance_failures_total{maintenance="integrity_check"}`,
 		`polar_bridge_log_lines_dropped_total{}`,
 		`polar_bridge_oldest_waiting_timestamp_seconds{}`,
 		`polar_bridge_polar_slot_wait_seconds{}`,

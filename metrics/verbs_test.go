@@ -104,6 +104,11 @@ func TestVerbs(t *testing.T) {
 			map[string]float64{`polar_bridge_database_whole{}`: 1},
 		},
 		{
+			"database upkeep failed",
+			func(m *metrics.Metrics) { m.DatabaseMaintenanceFailed("integrity_check") },
+			map[string]float64{`polar_bridge_database_maintenance_failures_total{maintenance="integrity_check"}`: 1},
+		},
+		{
 			"database damaged",
 			func(m *metrics.Metrics) { m.SetDatabaseWhole(true); m.SetDatabaseWhole(false) },
 			map[string]float64{},

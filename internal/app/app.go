@@ -50,10 +50,12 @@ type Options struct {
 
 // App is the running service.
 type App struct {
-	options  Options
-	log      *zap.Logger
-	registry *prometheus.Registry
-	metrics  *metrics.Metrics
+	options Options
+	// maintenanceLog is for what would fail again ten times a second.
+	maintenanceLog *zap.Logger
+	log            *zap.Logger
+	registry       *prometheus.Registry
+	metrics        *metrics.Metrics
 
 	db          *database.DB
 	polar       *polar.Client
@@ -76,7 +78,7 @@ type App struct {
 // New opens everything in order: database, tables, Polar's client, limiter,
 // queue, listeners. Nothing runs before Run. On an error all is closed again.
 func New(ctx context.Context, o Options) (*App, error) {
-	a := &App{options: o, log: o.Logger}
+	a := &App{options: o, log: o.Logger, maintenanceLog: fewLines(o.Logger)}
 	if err := a.setup(ctx); err != nil {
 		return nil, errors.Join(err, a.close())
 	}

@@ -5,6 +5,9 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/polar-bridge/polar-bridge/internal/database"
 )
 
 // observeEvery is how old the gauges may be. They are refreshed beside the
@@ -64,6 +67,20 @@ func (a *App) refresh(running context.Context) {
 		a.metrics.SetDatabaseWhole(a.db.Whole())
 	}
 	a.logRefresh(running, err)
+}
+
+// fewLines logs the first two equal messages of a minute.
+func fewLines(log *zap.Logger) *zap.Logger {
+	const first = 2
+	return log.WithOptions(zap.WrapCore(func(core zapcore.Core) zapcore.Core {
+		return zapcore.NewSamplerWithOptions(core, time.Minute, first, 0)
+	}))
+}
+
+// maintenanceFailed tells of what would fail again in a moment, and so not each time.
+func (a *App) maintenanceFailed(what database.Maintenance, err error) {
+	a.metrics.DatabaseMaintenanceFailed(string(what))
+	a.maintenanceLog.Error("database maintenance failed", zap.String("maintenance", string(what)), zap.Error(err))
 }
 
 func (a *App) logRefresh(ctx context.Context, err error) {

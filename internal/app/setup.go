@@ -24,15 +24,15 @@ func (a *App) setup(ctx context.Context) error {
 	c := a.options.Config
 	a.logSettings()
 
-	if err := a.openDatabase(ctx); err != nil {
-		return err
-	}
 	a.registry = metrics.NewRegistry()
 	a.metrics = metrics.New(a.registry, metrics.Options{
 		Providers: identity.Names(), Reconciled: c.Reconciled(),
 		Version: a.options.Build.Version, Revision: a.options.Build.Revision, GoVersion: a.options.Build.GoVersion,
 		LogLinesDropped: a.options.LogLinesDropped,
 	})
+	if err := a.openDatabase(ctx); err != nil {
+		return err
+	}
 	if err := a.openPolar(); err != nil {
 		return err
 	}
@@ -101,7 +101,7 @@ func (a *App) openDatabase(ctx context.Context) error {
 		return err
 	}
 	a.db = db
-	unlock, err := db.Lock() //nolint:contextcheck // it looks after the file until it is released
+	unlock, err := db.Lock(a.maintenanceFailed) //nolint:contextcheck // it looks after the file until it is released
 	if err != nil {
 		return errors.Join(err, db.Close())
 	}

@@ -38,7 +38,7 @@ func migrate(ctx context.Context, db *database.DB, waiting func()) (err error) {
 	if err := db.CheckMigrated(ctx); !errors.Is(err, database.ErrNotMigrated) {
 		return err
 	}
-	unlock, err := db.Lock() //nolint:contextcheck // it looks after the file until it is released
+	unlock, err := db.Lock(nil) //nolint:contextcheck // it looks after the file until it is released
 	if err != nil {
 		return err
 	}

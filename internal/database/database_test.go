@@ -100,13 +100,13 @@ func TestASecondServerOfOneSQLiteFileIsRefused(t *testing.T) {
 	url := databasetest.SQLite(t)
 	first, second := databasetest.OpenMigrated(t, url), databasetest.OpenMigrated(t, url)
 
-	release, err := first.Lock()
+	release, err := first.Lock(nil)
 	require.NoError(t, err)
-	_, err = second.Lock()
+	_, err = second.Lock(nil)
 	require.ErrorIs(t, err, database.ErrLocked)
 
 	require.NoError(t, release())
-	release, err = second.Lock()
+	release, err = second.Lock(nil)
 	require.NoError(t, err)
 	require.NoError(t, release())
 }
@@ -118,9 +118,9 @@ func TestALinkToASQLiteFileIsTheSameFile(t *testing.T) {
 	require.NoError(t, os.Symlink(path, link))
 	first := databasetest.OpenMigrated(t, "sqlite:"+path)
 	second := databasetest.OpenMigrated(t, "sqlite:"+link)
-	release, err := first.Lock()
+	release, err := first.Lock(nil)
 	require.NoError(t, err)
-	_, err = second.Lock()
+	_, err = second.Lock(nil)
 	require.ErrorIs(t, err, database.ErrLocked)
 	require.NoError(t, release())
 }

@@ -76,7 +76,7 @@ func TestInspectDisturbsNoServer(t *testing.T) {
 	t.Parallel()
 	address := databasetest.SQLite(t)
 	server := databasetest.OpenMigrated(t, address)
-	release, err := server.Lock()
+	release, err := server.Lock(nil)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, release()) }()
 	writing, err := server.Main.BeginTx(t.Context(), nil)
@@ -98,7 +98,7 @@ func TestInspectTakesNoLock(t *testing.T) {
 	_, err := database.Inspect(t.Context(), address)
 	require.NoError(t, err)
 	require.NoFileExists(t, strings.TrimPrefix(address, "sqlite:")+".lock")
-	release, err := db.Lock()
+	release, err := db.Lock(nil)
 	require.NoError(t, err)
 	require.NoError(t, release())
 }

@@ -39,17 +39,35 @@ const (
 	checkEvery = 24 * time.Hour
 )
 
+// Maintenance is what serve does for a SQLite file beside its work.
+type Maintenance string
+
+// The kinds of maintenance.
+const (
+	// Checkpoint brings the log into the file and keeps it short.
+	Checkpoint Maintenance = "checkpoint"
+	// IntegrityCheck reads the whole file.
+	IntegrityCheck Maintenance = "integrity_check"
+)
+
 // keep looks after the SQLite file until stop is called: it bounds the log and
-// checks the file, once a day and at once when the start could not.
-func (db *DB) keep(checked bool) (stop func()) {
+// checks the file, once a day and at once when the start could not. What fails is
+// told each time it was tried, for the log up to ten times a second.
+func (db *DB) keep(checked bool, failed func(Maintenance, error)) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
+	tell := func(what Maintenance, err error) {
+		if err != nil && ctx.Err() == nil && failed != nil {
+			failed(what, err)
+		}
+	}
+	check := func() { tell(IntegrityCheck, db.Check(ctx)) }
 	var running sync.WaitGroup
-	running.Go(func() { db.boundLog(ctx) })
+	running.Go(func() { db.boundLog(ctx, func(err error) { tell(Checkpoint, err) }) })
 	running.Go(func() {
 		if !checked {
-			_ = db.Check(ctx) // remembered for Ping and Size
+			check()
 		}
-		every(ctx, checkEvery, func() { _ = db.Check(ctx) })
+		every(ctx, checkEvery, check)
 	})
 	return func() {
 		cancel()
@@ -59,7 +77,7 @@ func (db *DB) keep(checked bool) (stop func()) {
 
 // boundLog keeps the log short: beside the writers as long as that is enough, and
 // by force when it has grown beyond logLimit.
-func (db *DB) boundLog(ctx context.Context) {
+func (db *DB) boundLog(ctx context.Context, tell func(error)) {
 	look, force := time.NewTicker(lookEvery), time.NewTicker(forceEvery)
 	defer look.Stop()
 	defer force.Stop()
@@ -67,12 +85,13 @@ func (db *DB) boundLog(ctx context.Context) {
 	for {
 		select {
 		case <-look.C:
-			_ = db.shortenLog(ctx) // it comes again, and the disk's space is watched
+			tell(db.shortenLog(ctx))
 		case <-force.C:
 			if patience--; patience > 0 || db.checking.Load() { // the check reads for longer than writers would wait
 				continue
 			}
 			short, err := db.emptyLog(ctx, grace)
+			tell(err)
 			switch {
 			case err != nil || short:
 				grace = shortGrace

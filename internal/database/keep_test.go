@@ -54,7 +54,7 @@ func TestTheLogIsBoundedUnderConstantLoadWithReaders(t *testing.T) {
 	t.Parallel()
 	url := databasetest.SQLite(t)
 	db := databasetest.OpenMigrated(t, url)
-	release, err := db.Lock()
+	release, err := db.Lock(nil)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, release()) }()
 	ctx, stop := context.WithCancel(t.Context())
@@ -89,7 +89,7 @@ func TestTheLogIsBoundedUnderConstantLoadWithReaders(t *testing.T) {
 func TestTheLogIsBroughtIntoTheFileBesideTheWritersWhoThenBeginItAnew(t *testing.T) {
 	t.Parallel()
 	db := databasetest.OpenMigrated(t, databasetest.SQLite(t))
-	release, err := db.Lock()
+	release, err := db.Lock(nil)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, release()) }()
 	write := func(bytes int) {
@@ -140,7 +140,7 @@ func TestDamageAtRunTimeTurnsReadinessRed(t *testing.T) {
 	require.ErrorIs(t, db.Ping(t.Context()), database.ErrDamaged)
 	_, err = db.Size()
 	require.ErrorIs(t, err, database.ErrDamaged)
-	_, err = db.Lock()
+	_, err = db.Lock(nil)
 	require.ErrorIs(t, err, database.ErrDamaged)
 }
 

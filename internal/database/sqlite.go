@@ -109,8 +109,9 @@ func (db *DB) checkDurable(ctx context.Context) error {
 // Lock makes this process the only one that serves a SQLite file, until
 // release is called. It refuses a damaged file, as far as a short look can
 // tell, and looks after the file until then: the rest of it is checked, and its
-// log is kept short. It does nothing on Postgres, where replicas share.
-func (db *DB) Lock() (release func() error, err error) {
+// log is kept short; failed hears of what fails then, nil is silent. It does nothing
+// on Postgres, where replicas share.
+func (db *DB) Lock(failed func(Maintenance, error)) (release func() error, err error) {
 	if db.Dialect != SQLite {
 		return func() error { return nil }, nil
 	}
@@ -122,7 +123,7 @@ func (db *DB) Lock() (release func() error, err error) {
 	if !ok {
 		return nil, ErrLocked
 	}
-	stop, err := db.takeCare()
+	stop, err := db.takeCare(failed)
 	if err != nil {
 		return nil, errors.Join(err, lock.Unlock())
 	}
@@ -132,7 +133,7 @@ func (db *DB) Lock() (release func() error, err error) {
 
 // takeCare checks the file as far as a start may take, and looks after it until
 // stop is called.
-func (db *DB) takeCare() (stop func() error, err error) {
+func (db *DB) takeCare(failed func(Maintenance, error)) (stop func() error, err error) {
 	ctx := context.Background()
 	if err := writeTemporaryFile(ctx, filepath.Dir(db.path)); err != nil {
 		return nil, errors.Join(err, db.healthy())
@@ -145,7 +146,7 @@ func (db *DB) takeCare() (stop func() error, err error) {
 	if err != nil {
 		return nil, err
 	}
-	stopKeeping := db.keep(checked)
+	stopKeeping := db.keep(checked, failed)
 	return func() error {
 		stopKeeping()
 		return release()
