@@ -21,6 +21,8 @@ type closable struct {
 	closed bool
 }
 
+func (c *closable) SetReadDeadline(time.Time) error { return nil }
+
 func (c *closable) Close() error {
 	c.closed = true
 	return nil

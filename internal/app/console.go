@@ -40,6 +40,6 @@ func (a *App) console(ctx context.Context) (http.Handler, error) {
 		return nil, err
 	}
 	return console.New(console.Options{
-		Endpoints: riverui.NewEndpoints(client, nil), Operator: operator, Password: password.Value, Logger: a.log,
+		Endpoints: riverui.NewEndpoints(client, nil), Operator: operator, Password: password.Value, Key: key, Logger: a.log,
 	})
 }

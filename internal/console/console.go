@@ -37,7 +37,10 @@ type Options struct {
 	Operator  Operator
 	// Password returns the current one; while it is "" nobody gets in.
 	Password func() string
-	Logger   *zap.Logger
+	// Key is a secret that all replicas have in common: whoever has signed in at
+	// one of them counts as signed in at all.
+	Key    []byte
+	Logger *zap.Logger
 }
 
 // New returns the handler. Its River handler is not started: that would count
@@ -51,7 +54,7 @@ func New(o Options) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("prepare the console: %w", err)
 	}
-	inside := http.NewCrossOriginProtection().Handler(newGate(o.Password, o.Logger).protect(routes(view, o)))
+	inside := http.NewCrossOriginProtection().Handler(newGate(o.Password, o.Key, o.Logger).protect(routes(view, o)))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		restrict(w.Header())
 		inside.ServeHTTP(w, r)

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -48,7 +47,7 @@ func open(t *testing.T, db *database.DB) *desk {
 	require.NoError(t, err)
 	d.Handler, err = console.New(console.Options{
 		Endpoints: riverui.NewEndpoints(client, nil), Operator: d.operator,
-		Password: func() string { return d.password }, Logger: zap.New(core),
+		Password: func() string { return d.password }, Key: []byte("key"), Logger: zap.New(core),
 	})
 	require.NoError(t, err)
 	return d
@@ -124,35 +123,110 @@ func TestOnlyThePasswordLetsIn(t *testing.T) {
 	})
 }
 
-func TestWrongPasswordsWaitAndLockNobodyOut(t *testing.T) {
-	t.Parallel()
-	db := databasetest.OpenMigrated(t, databasetest.SQLite(t))
-	d := open(t, db)
-	synctest.Test(t, func(t *testing.T) {
-		began := time.Now()
-		codes := make([]int, 20)
-		var group sync.WaitGroup
-		for i := range codes {
-			group.Go(func() {
-				r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/ui/robots.txt", nil)
-				r.SetBasicAuth([]string{"admin", "root"}[i%2], []string{"wrong horse battery", password}[i%2])
-				codes[i] = d.answer(r).Code
-			})
-		}
-		synctest.Wait()
-		require.Equal(t, http.StatusOK, d.ask(t, http.MethodGet, "/ui/robots.txt", "").Code)
-		require.Zero(t, time.Since(began), "the right password waits for nobody")
-		group.Wait()
-		require.Equal(t, time.Second, time.Since(began))
-		counts := map[int]int{}
-		for _, code := range codes {
-			counts[code]++
-		}
-		require.Equal(t, map[int]int{http.StatusUnauthorized: 8, http.StatusTooManyRequests: 12}, counts)
-	})
-	for _, line := range d.logs.All() {
-		require.NotContains(t, fmt.Sprint(line.ContextMap()), "horse")
+// guess makes a request with a password from an address, with cookies.
+func (d *desk) guess(t *testing.T, from, with string, cookies ...*http.Cookie) *httptest.ResponseRecorder {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/ui/robots.txt", nil)
+	r.RemoteAddr = from
+	r.SetBasicAuth("admin", with)
+	for _, cookie := range cookies {
+		r.AddCookie(cookie)
 	}
+	return d.answer(r)
+}
+
+func TestWrongPasswords(t *testing.T) {
+	t.Parallel()
+	const wrong, stranger, elsewhere = "wrong horse battery", "192.0.2.1:1", "192.0.2.2:1"
+	opened := func(t *testing.T) *desk { return open(t, databasetest.OpenMigrated(t, databasetest.SQLite(t))) }
+
+	t.Run("are judged five times in a row and then every two seconds, per address", func(t *testing.T) {
+		t.Parallel()
+		d := opened(t)
+		synctest.Test(t, func(t *testing.T) {
+			judged := 0
+			for range 7400 {
+				if d.guess(t, stranger, wrong).Code == http.StatusUnauthorized {
+					judged++
+				}
+			}
+			require.Equal(t, 5, judged)
+			refused := d.guess(t, "192.0.2.1:2", password)
+			require.Equal(t, http.StatusTooManyRequests, refused.Code, "the right one among too many is not judged either")
+			require.Equal(t, "2", refused.Header().Get("Retry-After"))
+			require.Equal(t, http.StatusOK, d.guess(t, elsewhere, password).Code)
+			<-time.After(2 * time.Second)
+			require.Equal(t, http.StatusUnauthorized, d.guess(t, stranger, wrong).Code)
+			require.Equal(t, http.StatusTooManyRequests, d.guess(t, stranger, wrong).Code)
+			<-time.After(2 * time.Second)
+			require.Equal(t, http.StatusOK, d.guess(t, stranger, password).Code)
+		})
+		for _, line := range d.logs.All() {
+			require.NotContains(t, fmt.Sprint(line.ContextMap()), "horse")
+		}
+	})
+	t.Run("do not lock out who has signed in, even from the same address", func(t *testing.T) {
+		t.Parallel()
+		d := opened(t)
+		synctest.Test(t, func(t *testing.T) {
+			signedIn := d.guess(t, stranger, password)
+			require.Equal(t, http.StatusOK, signedIn.Code)
+			cookies := signedIn.Result().Cookies()
+			require.Len(t, cookies, 1)
+			require.True(t, cookies[0].HttpOnly)
+			for range 100 {
+				d.guess(t, stranger, wrong)
+			}
+			require.Equal(t, http.StatusTooManyRequests, d.guess(t, stranger, password).Code)
+			for range 20 {
+				answer := d.guess(t, stranger, password, cookies...)
+				require.Equal(t, http.StatusOK, answer.Code)
+				require.Empty(t, answer.Header().Get("Set-Cookie"), "it has one")
+			}
+			forged := *cookies[0]
+			forged.Value = "x" + forged.Value[1:]
+			require.Equal(t, http.StatusTooManyRequests, d.guess(t, stranger, password, &forged).Code)
+
+			// A session replaces no password, and its guesses are bounded as well.
+			codes := map[int]int{}
+			for range 20 {
+				codes[d.guess(t, elsewhere, wrong, cookies...).Code]++
+			}
+			require.Equal(t, map[int]int{http.StatusUnauthorized: 5, http.StatusTooManyRequests: 15}, codes)
+			<-time.After(13 * time.Hour)
+			require.NotEmpty(t, d.guess(t, stranger, password, cookies...).Header().Get("Set-Cookie"), "it has ended")
+		})
+	})
+	t.Run("from many addresses are bounded together", func(t *testing.T) {
+		t.Parallel()
+		d := opened(t)
+		synctest.Test(t, func(t *testing.T) {
+			cookies := d.guess(t, elsewhere, password).Result().Cookies()
+			judged := 0
+			for i := range 10_000 {
+				from := fmt.Sprintf("10.%d.%d.1:1", i/256, i%256)
+				if d.guess(t, from, wrong).Code == http.StatusUnauthorized {
+					judged++
+				}
+			}
+			require.Equal(t, 100, judged)
+			require.Equal(t, http.StatusOK, d.guess(t, elsewhere, password, cookies...).Code)
+		})
+	})
+	t.Run("from one IPv6 network are one guesser's", func(t *testing.T) {
+		t.Parallel()
+		d := opened(t)
+		synctest.Test(t, func(t *testing.T) {
+			judged := 0
+			for i := range 50 {
+				if d.guess(t, fmt.Sprintf("[2001:db8::%x]:1", i), wrong).Code == http.StatusUnauthorized {
+					judged++
+				}
+			}
+			require.Equal(t, 5, judged)
+			require.Equal(t, http.StatusUnauthorized, d.guess(t, "[2001:db8:1::1]:1", wrong).Code)
+		})
+	})
 }
 
 func TestOtherSitesCanNeitherActNorFrame(t *testing.T) {
@@ -209,7 +283,7 @@ func TestRetryIsForWaitingDeletionsAndIsAllOrNothing(t *testing.T) {
 			require.Empty(t, d.find(t, waiting).Actions, "all or nothing")
 		}
 		w := d.ask(t, http.MethodPost, "/ui/api/jobs/retry", fmt.Sprintf(`{"ids":[%d]}`, held))
-		require.Contains(t, w.Body.String(), fmt.Sprintf("polar-bridge deletions approve %d", held))
+		require.Contains(t, w.Body.String(), fmt.Sprintf("polar-bridge deletions show %d", held))
 		require.Equal(t, queue.StateHeld, d.find(t, held).State)
 		require.Zero(t, d.logs.FilterMessage("operator action").Len())
 
