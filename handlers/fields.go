@@ -5,6 +5,7 @@ const (
 	keyProvider   = "provider"
 	keyOutcome    = "outcome"
 	keyReason     = "reason"
+	keyHeaders    = "headers"
 	keyStatus     = "status"
 	keyEvents     = "events"
 	keyEventID    = "event_id"

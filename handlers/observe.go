@@ -84,6 +84,9 @@ func (o *observer) finish(c echo.Context, rec *record, start time.Time) {
 	if rec.reason != "" {
 		fields = append(fields, zap.String(keyReason, rec.reason))
 	}
+	if len(rec.headers) > 0 {
+		fields = append(fields, zap.Strings(keyHeaders, rec.headers))
+	}
 	if rec.delivery.EventID != "" {
 		fields = append(fields, zap.String(keyEventID, rec.delivery.EventID))
 	}

@@ -17,6 +17,7 @@ type record struct {
 	provider string
 	outcome  string
 	reason   string
+	headers  []string // names of those that it was refused for
 	delivery event.Delivery
 	receipt  event.Receipt
 	kept     bool // receipt is true
@@ -56,7 +57,7 @@ func (r *record) stored(receipt event.Receipt) {
 // refused notes an error, whatever was noted before.
 func (r *record) refused(err error) {
 	_, r.outcome = answer(kindOf(err))
-	r.reason = fault.ReasonOf(err)
+	r.reason, r.headers = fault.ReasonOf(err), fault.HeadersOf(err)
 }
 
 // events is how many events an authentic delivery had.

@@ -42,11 +42,31 @@ func (d *doctor) checkProviders() {
 		}
 		on = append(on, entry.Name)
 		// What is wrong with a setting stands in the list already.
-		if _, err := entry.New(settings); err != nil && len(d.invalid) == 0 {
+		provider, err := entry.New(settings)
+		switch {
+		case err == nil:
+			d.checkKeys(entry, settings, provider)
+		case len(d.invalid) == 0:
 			d.add("provider "+entry.Name, doctorFault, "It cannot be set up: "+visible(err.Error())+".", "Correct "+entry.SecretEnv+" and the other settings of "+entry.Title+".")
 		}
 	}
 	if len(on) > 0 {
 		d.add("providers", doctorOK, "Webhooks are taken from "+strings.Join(on, ", ")+".", "")
 	}
+}
+
+// checkKeys fetches the keys of a provider that publishes them: until they can be
+// fetched, its webhooks are answered 503.
+func (d *doctor) checkKeys(entry identity.Entry, settings identity.Settings, provider identity.Provider) {
+	publisher, ok := provider.(interface{ CheckKeys() error })
+	if !ok || !settings.PublicKeys {
+		return
+	}
+	name := entry.Name + " keys"
+	if err := publisher.CheckKeys(); err != nil {
+		d.add(name, doctorFault, entry.Title+"'s public keys cannot be fetched, "+visible(strings.ReplaceAll(err.Error(), "\n", "; "))+". Its webhooks are answered 503 until they can.",
+			"Check the address in that setting and the network on the way.")
+		return
+	}
+	d.add(name, doctorOK, entry.Title+"'s public keys can be fetched.", "")
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -65,6 +66,8 @@ func (d *doctor) checkSettings(problems error) {
 			setting.Value = "not valid" // and not shown: it may be a secret that went astray
 		case secret && count > 1:
 			setting.Value = fmt.Sprintf("set, %d values", count)
+		case secret && d.commaIn(entry.Name):
+			setting.Value = "set, 1 value with a comma in it" // several stand one a line
 		}
 		if setting.Source != fromDefault {
 			set++
@@ -83,6 +86,14 @@ func (d *doctor) secrets() map[string]int {
 		counts[secret.Name()] = len(secret.Values())
 	}
 	return counts
+}
+
+// commaIn says whether a comma belongs to a secret, which whoever meant several
+// values did not expect.
+func (d *doctor) commaIn(name string) bool {
+	return slices.ContainsFunc(d.config.Secrets(), func(s *config.SecretSource) bool {
+		return s.Name() == name && strings.Contains(s.Value(), ",")
+	})
 }
 
 // source says where a setting's value comes from. It names no file, because

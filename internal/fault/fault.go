@@ -47,6 +47,9 @@ type Error struct {
 	Reason string
 	// RetryAfter is how long to wait; 0 when the kind says nothing about it.
 	RetryAfter time.Duration
+	// Headers are the names of the headers that it is about, as this program
+	// writes them. They are for the log; a value never is.
+	Headers []string
 	// Err is what happened, for the operator; never shown to clients.
 	Err error
 }
@@ -72,6 +75,15 @@ const (
 	ReasonUnclassified   = "unclassified"     // an error without a reason of its own
 )
 
+// Reasons lists every reason that requests are refused for.
+func Reasons() []string {
+	return []string{
+		ReasonMissingHeader, ReasonRepeatedHeader, ReasonBadHeader, ReasonBadSignature, ReasonBadToken, ReasonStale, ReasonFuture,
+		ReasonBadJSON, ReasonBadType, ReasonBodyTooLarge, ReasonBodyRead, ReasonEncoding,
+		ReasonDatabase, ReasonOverload, ReasonKeys, ReasonPanic, ReasonUnclassified,
+	}
+}
+
 // New makes an error of the kind, wrapping what format's %w verbs name.
 func New(kind Kind, reason, format string, args ...any) *Error {
 	return &Error{Kind: kind, Reason: reason, Err: fmt.Errorf(format, args...)}
@@ -81,6 +93,13 @@ func New(kind Kind, reason, format string, args ...any) *Error {
 func (e *Error) After(d time.Duration) *Error {
 	c := *e
 	c.RetryAfter = d
+	return &c
+}
+
+// About returns a copy of e that is about these headers.
+func (e *Error) About(headers ...string) *Error {
+	c := *e
+	c.Headers = headers
 	return &c
 }
 
@@ -112,6 +131,15 @@ func ReasonOf(err error) string {
 		return e.Reason
 	}
 	return ""
+}
+
+// HeadersOf returns the names of the headers that err is about, none when it is
+// about others or about none.
+func HeadersOf(err error) []string {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Headers
+	}
+	return nil
 }
 
 // RetryAfterOf returns how long err asks to wait, or 0.

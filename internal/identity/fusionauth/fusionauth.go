@@ -85,6 +85,9 @@ type envelope struct {
 	} `json:"event"`
 }
 
+// CheckKeys reports why the keys that verify deliveries cannot be fetched.
+func (p *Provider) CheckKeys() error { return p.token.CheckKeys() }
+
 // Receive returns the deletion in a delivery, if it is one.
 //
 // user.delete comes before FusionAuth commits, and a deletion that fails then is

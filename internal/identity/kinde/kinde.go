@@ -93,6 +93,9 @@ func (c claims) isEvent(typ string) bool {
 	return !ofUser && c.Type != "" && c.EventID != "" && len(c.Data) > 0 && c.Data.Kind() != jsontext.KindNull
 }
 
+// CheckKeys reports why the keys that verify deliveries cannot be fetched.
+func (p *Provider) CheckKeys() error { return p.token.CheckKeys() }
+
 // Receive returns the deletion in a delivery, if it is one. White space around
 // the token is no part of it.
 func (p *Provider) Receive(_ http.Header, body []byte) (event.Delivery, error) {

@@ -112,7 +112,7 @@ func lowOrderKeys() []string {
 func parseEd25519(name string, entries []string) ([][]byte, error) {
 	signatures := decodeSignatures(entries, ed25519Version, ed25519.SignatureSize)
 	if len(signatures) > maxEd25519Signatures {
-		return nil, refuse(fault.ReasonBadHeader, "header %s has more than %d signatures of version v1a", name, maxEd25519Signatures)
+		return nil, refuseHeader(fault.ReasonBadHeader, name, "has more than %d signatures of version v1a", maxEd25519Signatures)
 	}
 	return signatures, nil
 }

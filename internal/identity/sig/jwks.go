@@ -109,6 +109,12 @@ func (s *keySet) find(kid string) ([]jwtKey, error) {
 	return nil, nil
 }
 
+// check implements jwtSource.
+func (s *keySet) check() error {
+	_, err := s.fetcher.fetch()
+	return err
+}
+
 // young says whether the keys came less than d ago.
 func (s *keySet) young(at *snapshot, d time.Duration) bool {
 	age := s.now().Sub(at.fetched)

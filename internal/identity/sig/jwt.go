@@ -2,6 +2,8 @@ package sig
 
 import (
 	"encoding/base64"
+	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -40,6 +42,8 @@ type jwtSource interface {
 	// find returns those that the token's kid names. Its error is of kind
 	// fault.Unavailable: which keys there are cannot be told now.
 	find(kid string) ([]jwtKey, error)
+	// check reports why keys cannot be had.
+	check() error
 }
 
 // VerifiedJWT is what a token whose signature is genuine says.
@@ -71,6 +75,19 @@ func (j *JWT) Verify(token string) (VerifiedJWT, error) {
 		return VerifiedJWT{}, unavailable
 	}
 	return VerifiedJWT{}, refuse(fault.ReasonBadSignature, "no key verifies the token")
+}
+
+// CheckKeys reports why the keys of an issuer cannot be had now, nil when they can
+// or when there is nothing to fetch. It asks the issuer and changes nothing. The
+// error begins with the setting's name and does not show the address.
+func (j *JWT) CheckKeys() error {
+	var problems []error
+	for _, source := range j.sources.current() {
+		if err := source.check(); err != nil {
+			problems = append(problems, fmt.Errorf("%s: %w", j.sources.env, err))
+		}
+	}
+	return errors.Join(problems...)
 }
 
 // VerifyHeader is Verify for a token that stands in the named header, once.

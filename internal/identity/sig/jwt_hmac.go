@@ -26,6 +26,8 @@ type hmacSource struct{ key jwtKey }
 
 func (s hmacSource) find(string) ([]jwtKey, error) { return []jwtKey{s.key}, nil }
 
+func (hmacSource) check() error { return nil }
+
 func parseHMACSource(secret string) (jwtSource, error) {
 	if err := checkHMACSecret(secret); err != nil {
 		return nil, err

@@ -54,7 +54,7 @@ func (p *PlainHMAC) parse(h http.Header) ([]byte, error) {
 	}
 	mac, ok := hexMAC(value)
 	if !ok {
-		return nil, refuse(fault.ReasonBadHeader, "header %s is not a SHA-256 in hex", p.header)
+		return nil, refuseHeader(fault.ReasonBadHeader, p.header, "is not a SHA-256 in hex")
 	}
 	return mac, nil
 }

@@ -38,6 +38,7 @@ func (e *SecretError) Unwrap() error { return e.Err }
 // keyring turns the configured values into keys and remembers the result until
 // the values change.
 type keyring[K any] struct {
+	env    string
 	source Secrets
 	parse  func(string) (K, error)
 	parsed atomic.Pointer[parsedSecrets[K]]
@@ -67,7 +68,7 @@ func newKeyring[K any](env string, source Secrets, parse func(string) (K, error)
 	if len(problems) > 0 {
 		return nil, errors.Join(problems...)
 	}
-	return &keyring[K]{source: source, parse: parse}, nil
+	return &keyring[K]{env: env, source: source, parse: parse}, nil
 }
 
 // current returns the keys of all usable values. A value that became unusable
@@ -93,12 +94,17 @@ func (k *keyring[K]) current() []K {
 func single(h http.Header, name string) (string, error) {
 	switch values := h.Values(name); len(values) {
 	case 0:
-		return "", refuse(fault.ReasonMissingHeader, "header %s is missing", name)
+		return "", refuseHeader(fault.ReasonMissingHeader, name, "is missing")
 	case 1:
 		return values[0], nil
 	default:
-		return "", refuse(fault.ReasonRepeatedHeader, "header %s stands %d times", name, len(values))
+		return "", refuseHeader(fault.ReasonRepeatedHeader, name, "stands %d times", len(values))
 	}
+}
+
+// refuseHeader is refuse for what is wrong with the named header.
+func refuseHeader(reason, name, format string, args ...any) error {
+	return fault.New(fault.Unauthenticated, reason, "header %s "+format, append([]any{name}, args...)...).About(name)
 }
 
 func refuse(reason, format string, args ...any) error {

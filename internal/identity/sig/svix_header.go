@@ -86,7 +86,7 @@ func (s *Svix) parse(h http.Header) ([]signed, error) {
 	case first != nil:
 		return nil, first
 	}
-	return nil, refuse(fault.ReasonMissingHeader, "header %s is missing", s.sets[0].ID)
+	return nil, refuseHeader(fault.ReasonMissingHeader, s.sets[0].ID, "is missing")
 }
 
 // parseSet reads one header set and checks its form and age.
@@ -113,11 +113,11 @@ func (s *Svix) parseSet(h http.Header, set HeaderSet) (signed, error) {
 // specification forbids them as well.
 func checkID(name, id string) error {
 	if id == "" || len(id) > maxSvixID {
-		return refuse(fault.ReasonBadHeader, "header %s has %d bytes", name, len(id))
+		return refuseHeader(fault.ReasonBadHeader, name, "has %d bytes", len(id))
 	}
 	for i := range len(id) {
 		if c := id[i]; c <= ' ' || c > '~' || c == '.' {
-			return refuse(fault.ReasonBadHeader, "header %s has a character that ids do not have", name)
+			return refuseHeader(fault.ReasonBadHeader, name, "has a character that ids do not have")
 		}
 	}
 	return nil
@@ -129,14 +129,14 @@ func (s *Svix) checkAge(name, timestamp string) error {
 	// Only the canonical form is taken: "+1" and "01" are other bytes under
 	// the signature, but the same time.
 	if err != nil || len(timestamp) > maxTimestamp || strconv.FormatInt(at, 10) != timestamp || at < 0 {
-		return refuse(fault.ReasonBadHeader, "header %s is not a UNIX time in seconds", name)
+		return refuseHeader(fault.ReasonBadHeader, name, "is not a UNIX time in seconds")
 	}
 	tolerance := int64(svixTolerance / time.Second)
 	switch age := s.now().Unix() - at; {
 	case age > tolerance:
-		return refuse(fault.ReasonStale, "signed %d s ago", age)
+		return refuseHeader(fault.ReasonStale, name, "says that it was signed %d s ago", age)
 	case age < -tolerance:
-		return refuse(fault.ReasonFuture, "signed %d s ahead", -age)
+		return refuseHeader(fault.ReasonFuture, name, "says that it was signed %d s ahead", -age)
 	}
 	return nil
 }
@@ -144,11 +144,11 @@ func (s *Svix) checkAge(name, timestamp string) error {
 // parseSignatures adds the decoded signatures of the versions that are taken.
 func (s *Svix) parseSignatures(m signed, name, header string) (signed, error) {
 	if len(header) > maxSvixSignature {
-		return signed{}, refuse(fault.ReasonBadHeader, "header %s has %d bytes", name, len(header))
+		return signed{}, refuseHeader(fault.ReasonBadHeader, name, "has %d bytes", len(header))
 	}
 	entries := strings.Split(header, " ")
 	if len(entries) > maxSvixSignatures {
-		return signed{}, refuse(fault.ReasonBadHeader, "header %s has more than %d signatures", name, maxSvixSignatures)
+		return signed{}, refuseHeader(fault.ReasonBadHeader, name, "has more than %d signatures", maxSvixSignatures)
 	}
 	m.macs = decodeSignatures(entries, svixVersion, sha256.Size)
 	if s.asymmetric {
@@ -158,7 +158,7 @@ func (s *Svix) parseSignatures(m signed, name, header string) (signed, error) {
 		}
 	}
 	if len(m.macs)+len(m.ed25519) == 0 {
-		return signed{}, refuse(fault.ReasonBadSignature, "header %s has no signature of a known version", name)
+		return signed{}, refuseHeader(fault.ReasonBadSignature, name, "has no signature of a known version")
 	}
 	return m, nil
 }

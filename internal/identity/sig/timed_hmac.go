@@ -113,7 +113,7 @@ func (t *TimedHMAC) parse(h http.Header) (timed, error) {
 		return timed{}, err
 	}
 	if len(m.macs) == 0 {
-		return timed{}, refuse(fault.ReasonBadSignature, "header %s has no signature of version v1", t.form.Header)
+		return timed{}, refuseHeader(fault.ReasonBadSignature, t.form.Header, "has no signature of version v1")
 	}
 	return m, nil
 }
@@ -123,7 +123,7 @@ func (t *TimedHMAC) parse(h http.Header) (timed, error) {
 func (t *TimedHMAC) scan(value string) (timed, error) {
 	name, entries := t.form.Header, strings.Split(value, ",")
 	if len(value) > maxTimedHeader || len(entries) > maxTimedEntries {
-		return timed{}, refuse(fault.ReasonBadHeader, "header %s has %d bytes, %d entries", name, len(value), len(entries))
+		return timed{}, refuseHeader(fault.ReasonBadHeader, name, "has %d bytes, %d entries", len(value), len(entries))
 	}
 	var m timed
 	times := 0
@@ -140,7 +140,7 @@ func (t *TimedHMAC) scan(value string) (timed, error) {
 		}
 	}
 	if times != 1 {
-		return timed{}, refuse(fault.ReasonBadHeader, "header %s has %d times", name, times)
+		return timed{}, refuseHeader(fault.ReasonBadHeader, name, "has %d times", times)
 	}
 	return m, nil
 }
@@ -151,14 +151,14 @@ func (t *TimedHMAC) scan(value string) (timed, error) {
 func (t *TimedHMAC) checkAge(text string) error {
 	at, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || len(text) > maxTimedDigits || strconv.FormatInt(at, 10) != text || at < 0 {
-		return refuse(fault.ReasonBadHeader, "header %s has no UNIX time", t.form.Header)
+		return refuseHeader(fault.ReasonBadHeader, t.form.Header, "has no UNIX time")
 	}
 	tolerance := int64(t.form.Tolerance / t.form.Unit)
 	switch age := t.form.count(t.now()) - at; {
 	case age > tolerance:
-		return refuse(fault.ReasonStale, "signed %d times %s ago", age, t.form.Unit)
+		return refuseHeader(fault.ReasonStale, t.form.Header, "says that it was signed %d times %s ago", age, t.form.Unit)
 	case age < -tolerance:
-		return refuse(fault.ReasonFuture, "signed %d times %s ahead", -age, t.form.Unit)
+		return refuseHeader(fault.ReasonFuture, t.form.Header, "says that it was signed %d times %s ahead", -age, t.form.Unit)
 	}
 	return nil
 }

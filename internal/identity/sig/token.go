@@ -66,7 +66,7 @@ func (t *Token) CheckHeader(h http.Header) error {
 		match |= subtle.ConstantTimeCompare(digest[:], want[:])
 	}
 	if !hasPrefix || match != 1 {
-		return refuse(fault.ReasonBadToken, "header %s does not hold a configured token", t.form.Header)
+		return refuseHeader(fault.ReasonBadToken, t.form.Header, "does not hold a configured token")
 	}
 	return nil
 }
