@@ -28,7 +28,7 @@ func writeTemporaryFile(ctx context.Context, folder string) (err error) {
 	}
 	defer func() { err = errors.Join(err, sorter.Close()) }()
 	const tooMuch = `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 320)
-		SELECT length(b) FROM (SELECT randomblob(8000) AS b FROM n) ORDER BY b`
+		SELECT length(b) FROM (SELECT printf('%8000d', i) AS b FROM n) ORDER BY b DESC`
 	var length int
 	if err := sorter.QueryRowContext(ctx, tooMuch).Scan(&length); err != nil {
 		return fmt.Errorf("SQLite cannot write temporary files in %s, as large batches and long lists need: "+
