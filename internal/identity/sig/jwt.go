@@ -21,7 +21,7 @@ const (
 	// 4096 bits, takes about 900.
 	MaxHeaderToken = 8 << 10
 	// MaxBodyToken is for a token that is the body: one event.
-	MaxBodyToken = 256 << 10
+	MaxBodyToken = 64 << 10
 )
 
 // JWT verifies JSON Web Tokens in the compact form (RFC 7515 section 7.1), over
