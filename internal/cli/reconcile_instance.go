@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -36,6 +37,9 @@ func (c *reconcileCommand) ask(env *Env, orphans int, told told) error {
 	if orphans == 0 {
 		return nil
 	}
+	if told.mixed {
+		return errors.New("nothing was done: the credentials changed to another instance's while customers were compared; begin anew with --restart")
+	}
 	only := map[string][]string{"clerk": c.Config.Clerk.Instances(), "auth0": c.Config.Auth0.Streams()}[c.Provider]
 	if others := strings.Join(slices.Sorted(maps.Keys(told.others)), ", "); others != "" && len(only) == 0 {
 		return fmt.Errorf("nothing was done: webhooks of another instance than the one that was asked have come here (%s), and its living users would be taken for gone. "+
@@ -51,6 +55,8 @@ type told struct {
 	named int
 	// others are other instances that deletions have come from.
 	others map[string]bool
+	// mixed says that the orphans are several instances' word.
+	mixed bool
 }
 
 // recall looks what webhooks have told about the orphans.
@@ -67,7 +73,7 @@ func (c *reconcileCommand) recall(ctx context.Context, d *desk, found *reconcile
 	if err != nil {
 		return told{}, err
 	}
-	all := told{others: map[string]bool{}}
+	all := told{others: map[string]bool{}, mixed: len(asked) > 1+1}
 	for r, err := range d.List(ctx, queue.Filter{}) {
 		if err != nil {
 			return told{}, fmt.Errorf("look at the deletions that are known: %w", err)

@@ -153,3 +153,32 @@ func TestWhatOnlyAComparisonFoundWaitsWhereTheProviderCannotBeAsked(t *testing.T
 	require.NoError(t, err, "where it can be asked, it is")
 	require.False(t, w.polar.Exists("user_1"))
 }
+
+func TestADeletionOfAnotherInstanceIsHeldUntilItIsApproved(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 0)
+	a := attempt()
+	a.Instance = "ins_another" // user_1 may live there: the one that is asked cannot know
+	_, err := w.Apply(t.Context(), a)
+	require.Equal(t, fault.Held, fault.KindOf(err))
+	require.Equal(t, string(event.HoldOtherInstance), fault.ReasonOf(err))
+	require.Zero(t, w.polar.Calls())
+
+	a.Approved = []event.HoldReason{event.HoldUserExists}
+	_, err = w.Apply(t.Context(), a)
+	require.Equal(t, fault.Held, fault.KindOf(err), "another approval is none of this")
+	a.Approved = []event.HoldReason{event.HoldOtherInstance}
+	result, err := w.Apply(t.Context(), a)
+	require.NoError(t, err)
+	require.Equal(t, event.OutcomeDeleted, result.Outcome)
+}
+
+func TestADeletionOfTheInstanceThatIsAskedIsConfirmed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 0)
+	a := attempt()
+	a.Instance = directorytest.ClerkInstance
+	result, err := w.Apply(t.Context(), a)
+	require.NoError(t, err)
+	require.Equal(t, event.OutcomeDeleted, result.Outcome)
+}

@@ -237,3 +237,21 @@ func TestForeignIDsAreRecognized(t *testing.T) {
 		require.False(t, recognizes(id), id)
 	}
 }
+
+func TestAnAnswerSaysWhichTenantsItIs(t *testing.T) {
+	t.Parallel()
+	api := directorytest.StartAuth0(t)
+	api.AddUser("auth0|living")
+	for host, want := range map[string]string{
+		"example.eu.auth0.com": "example", "example.auth0.com": "example",
+		"login.example.com": "", "auth0.com": "", "example.notauth0.com": "", "": "",
+	} {
+		d := newDirectory(t, api, func(o *auth0.Options) { o.Tenant = host })
+		answer, err := d.Gone(t.Context(), "auth0|gone")
+		require.NoError(t, err)
+		require.Equal(t, directory.Answer{Gone: true, Instance: want}, answer, host)
+	}
+	answer, err := newDirectory(t, api).Gone(t.Context(), "auth0|living")
+	require.NoError(t, err)
+	require.Equal(t, directory.Answer{}, answer)
+}

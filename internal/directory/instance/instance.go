@@ -54,7 +54,7 @@ func (r *Register) Allow(ctx context.Context, asked string) error {
 		return fault.New(fault.Unavailable, fault.ReasonDatabase, "%w", err)
 	}
 	if err := Judge(asked, known, r.options.Named); err != nil {
-		return err
+		return fault.New(fault.Unavailable, directory.ReasonOtherInstance, "%w; polar-bridge doctor says what to do", err)
 	}
 	if asked == known {
 		return nil
