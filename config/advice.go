@@ -62,17 +62,17 @@ func (l *Loader) adviseNames(c *Config) []Advice {
 // environment. https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
 func foreign(name string) bool {
 	switch name {
-	case "POLAR_WEBHOOK_SECRET", "POLAR_SUCCESS_URL", "POLAR_ORGANIZATION_ID", "BETTER_AUTH_SECRET", "BETTER_AUTH_URL":
+	case "POLAR_WEBHOOK_SECRET", "POLAR_SUCCESS_URL", "POLAR_ORGANIZATION_ID", "BETTER_AUTH_SECRET", "BETTER_AUTH_URL", "CONFIG":
 		return true
 	}
 	return strings.HasSuffix(name, "_SERVICE_HOST") || strings.Contains(name, "_SERVICE_PORT") ||
 		strings.HasSuffix(name, "_PORT") || strings.Contains(name, "_PORT_")
 }
 
-// How far a misspelt name may be from the one that was meant. Among short names
-// there are too many others as near as two letters: CONFIG is not CONFIRM.
+// How far a misspelt name may be from the one that was meant. Near very short
+// names there are too many others.
 const (
-	shortName    = 8
+	shortName    = 7
 	farthest     = 2
 	farthestTiny = 1
 )

@@ -61,9 +61,6 @@ func (s *SecretSource) Values() []string {
 	return nil
 }
 
-// Watched says whether the values come from a file and may change.
-func (s *SecretSource) Watched() bool { return s.read != nil }
-
 // Look reads the file once and says whether new values are valid from now on.
 // What the file holds is judged when two looks in a row found the same, so that
 // one that is half written is neither taken nor complained of. What cannot be
