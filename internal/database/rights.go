@@ -63,13 +63,17 @@ func (db *DB) userAndSchema(ctx context.Context) (user, schema string, err error
 
 // explain adds what to do when Postgres refused what was tried.
 func (db *DB) explain(ctx context.Context, failed error) error {
-	const insufficientPrivilege = "42501"
-	if server := (*pgconn.PgError)(nil); !errors.As(failed, &server) || server.Code != insufficientPrivilege {
+	// A schema that may not be used is to the server as if it were not there.
+	const insufficientPrivilege, invalidSchema = "42501", "3F000"
+	if server := (*pgconn.PgError)(nil); !errors.As(failed, &server) || (server.Code != insufficientPrivilege && server.Code != invalidSchema) {
 		return failed
 	}
 	why, err := db.refusedToUse(ctx)
 	if why == nil && err == nil {
 		why, err = db.refusedToCreate(ctx)
 	}
-	return errors.Join(why, err, failed)
+	if why == nil {
+		return errors.Join(failed, err)
+	}
+	return fmt.Errorf("%w (%w)", why, failed)
 }
