@@ -153,7 +153,10 @@ func TestAStartOnAFullDiskSaysWhatIsWrong(t *testing.T) {
 // A list that is longer than what SQLite keeps in memory needs a temporary file.
 func TestADoctorAndAStartWriteATemporaryFileToKnowThatTheyCan(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, "sqlite:"+filepath.Join(smallDisk(t, 2), "polar-bridge.db"))
+	dir := smallDisk(t, 2)
+	const room = 128 << 10 // less than the sorter needs
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "ballast"), make([]byte, 2<<20-room), 0o600))
+	w := newWorld(t, "sqlite:"+filepath.Join(dir, "polar-bridge.db"))
 	require.Regexp(t, "fault +database temporary files .*SQLite cannot write temporary files in ", w.bridge(t, 1, "doctor"))
 	p := w.launch(t, "serve")
 	<-p.exited

@@ -20,14 +20,15 @@ func temporaryFilesIn(folder string) (pragma string) {
 }
 
 // writeTemporaryFile returns why SQLite cannot write temporary files in the
-// folder: what it sorts is more than it keeps in memory, 2 MB.
+// folder: what it sorts is more than it keeps in memory, the cache or 250 pages.
+// https://www.sqlite.org/c3ref/c_config_covering_index_scan.html#sqliteconfigpmasz
 func writeTemporaryFile(ctx context.Context, folder string) (err error) {
-	sorter, err := sql.Open("sqlite", "file::memory:?_pragma="+url.QueryEscape(temporaryFilesIn(folder)))
+	sorter, err := sql.Open("sqlite", "file::memory:?_pragma="+url.QueryEscape(temporaryFilesIn(folder))+"&_pragma=page_size(512)&_pragma=cache_size(8)")
 	if err != nil {
 		return fmt.Errorf("write a temporary file: %w", err)
 	}
 	defer func() { err = errors.Join(err, sorter.Close()) }()
-	const tooMuch = `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 320)
+	const tooMuch = `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 40)
 		SELECT length(b) FROM (SELECT printf('%8000d', i) AS b FROM n) ORDER BY b DESC`
 	var length int
 	if err := sorter.QueryRowContext(ctx, tooMuch).Scan(&length); err != nil {
