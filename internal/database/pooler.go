@@ -15,7 +15,7 @@ import (
 const (
 	// heardWithin is how long a notification may take to come back. Only behind
 	// some poolers it is waited for in vain.
-	heardWithin = 2 * time.Second
+	heardWithin = 3 * time.Second
 	// lookForPooler bounds the whole look.
 	lookForPooler = 15 * time.Second
 )
