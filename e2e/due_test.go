@@ -35,5 +35,5 @@ func TestDeletionsThatFallDueTogetherKeepNoWebhookWaiting(t *testing.T) {
 	}
 	slices.Sort(took)
 	t.Logf("%d webhooks: median %s, 99%% %s, slowest %s", len(took), took[len(took)/2], took[len(took)*99/100], took[len(took)-1])
-	require.Less(t, took[len(took)-1], 2*time.Second)
+	require.Less(t, took[len(took)-1], time.Second) // 1.46 s when River moved 10,000 in one transaction
 }
