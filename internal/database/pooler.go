@@ -3,6 +3,7 @@ package database
 import (
 	"context"
 	"crypto/rand"
+	"database/sql"
 	"errors"
 	"fmt"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
 )
 
 const (
@@ -24,13 +26,53 @@ const (
 var errStatementPooler = errors.New("the pooler in DATABASE_URL lends connections for one statement at a time, and polar-bridge needs transactions: " +
 	"set its pool_mode to transaction or session, or name the server itself")
 
+// transactionPooler reports whether main is behind a pooler that lends the server's
+// connections for one transaction at a time. Without any pooler that costs no
+// connection.
+func transactionPooler(ctx context.Context, main *sql.DB, config *pgx.ConnConfig) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, lookForPooler)
+	defer cancel()
+	direct, err := isDirect(ctx, main)
+	if err != nil || direct {
+		return false, err
+	}
+	return behindPooler(ctx, config)
+}
+
+// isDirect reports whether there is no pooler in between: one that answers requests
+// to cancel tells a process id of its own, and the server that of the backend.
+// https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-CANCELING-REQUESTS
+func isDirect(ctx context.Context, main *sql.DB) (direct bool, err error) {
+	conn, err := main.Conn(ctx)
+	if err != nil {
+		return false, fmt.Errorf("connect to Postgres: %w", err)
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }() // back into the pool
+	err = conn.Raw(func(driver any) error {
+		own, ok := driver.(*stdlib.Conn)
+		if !ok {
+			return fmt.Errorf("a connection is a %T", driver)
+		}
+		var backend uint32
+		// Every pooler knows the simple protocol.
+		row := own.Conn().QueryRow(ctx, "SELECT pg_backend_pid()", pgx.QueryExecModeSimpleProtocol)
+		if err := row.Scan(&backend); err != nil {
+			return err
+		}
+		direct = backend == own.Conn().PgConn().PID()
+		return nil
+	})
+	if err != nil {
+		return false, fmt.Errorf("look for a pooler: %w", err)
+	}
+	return direct, nil
+}
+
 // behindPooler reports whether there is a pooler in between that lends the
 // server's connections for one transaction at a time, as PgBouncer does with
 // pool_mode=transaction: two open connections then have the same backend, or
 // what one of them listens for is never heard.
 func behindPooler(ctx context.Context, config *pgx.ConnConfig) (pooled bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, lookForPooler)
-	defer cancel()
 	config = config.Copy()
 	config.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol // which every pooler knows
 	listener, err := pgx.ConnectConfig(ctx, config)

@@ -2,6 +2,8 @@ package database
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 
@@ -32,22 +34,20 @@ func openPostgres(ctx context.Context, url string) (*DB, error) {
 	if config.ConnConfig.RuntimeParams["application_name"] == "" {
 		config.ConnConfig.RuntimeParams["application_name"] = "polar-bridge"
 	}
-	pooled, err := behindPooler(ctx, config.ConnConfig)
+	main := openPool(config.ConnConfig, mainConnections)
+	pooled, err := transactionPooler(ctx, main, config.ConnConfig)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, main.Close())
 	}
 	if pooled && !setsExecMode(url) {
 		// Statements that a session has prepared are not there in the next transaction.
 		config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+		if err := main.Close(); err != nil {
+			return nil, fmt.Errorf("close connections to Postgres: %w", err)
+		}
+		main = openPool(config.ConnConfig, mainConnections)
 	}
-	main := stdlib.OpenDB(*config.ConnConfig.Copy())
-	main.SetMaxOpenConns(mainConnections)
-	main.SetMaxIdleConns(mainConnections)
-	main.SetConnMaxLifetime(connectionLifetime)
-	reader := stdlib.OpenDB(*config.ConnConfig.Copy())
-	reader.SetMaxOpenConns(readerConnections)
-	reader.SetMaxIdleConns(readerConnections)
-	reader.SetConnMaxLifetime(connectionLifetime)
+	reader := openPool(config.ConnConfig, readerConnections)
 	db := &DB{Dialect: Postgres, Main: main, Reader: reader, pooled: pooled, config: config.ConnConfig}
 	if pooled { // nothing is heard there: River asks every second
 		db.newDriver = pollingDriver(main)
@@ -61,4 +61,13 @@ func openPostgres(ctx context.Context, url string) (*DB, error) {
 	}
 	db.newDriver = postgresDriver(main, db.listener)
 	return db, nil
+}
+
+// openPool returns a handle that keeps up to so many connections.
+func openPool(config *pgx.ConnConfig, connections int) *sql.DB {
+	pool := stdlib.OpenDB(*config.Copy())
+	pool.SetMaxOpenConns(connections)
+	pool.SetMaxIdleConns(connections)
+	pool.SetConnMaxLifetime(connectionLifetime)
+	return pool
 }
