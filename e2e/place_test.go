@@ -70,6 +70,22 @@ func TestAWebhookThatWouldBeStoredInAFileThatIsNotThereIsRefused(t *testing.T) {
 	}
 }
 
+func TestALinkThatIsMadeToLeadToAnotherFileRefusesWebhooks(t *testing.T) {
+	t.Parallel()
+	database := databasetest.SQLite(t)
+	link := filepath.Join(t.TempDir(), "linked.db")
+	require.NoError(t, os.Symlink(sqliteFile(database), link))
+	w := newWorld(t, "sqlite:"+link)
+	p := w.start(t)
+	p.deliver(t, sign(t, "clerk", "msg_1", "user_1"), http.StatusAccepted)
+
+	other := backup(t, sqliteFile(database))
+	require.NoError(t, os.Remove(link))
+	require.NoError(t, os.Symlink(other, link))
+	p.deliver(t, sign(t, "clerk", "msg_2", "user_2"), http.StatusServiceUnavailable)
+	require.Equal(t, http.StatusServiceUnavailable, p.get(t, "/readyz"))
+}
+
 func TestAFileThatIsPutBackIsWrittenAgain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, databasetest.SQLite(t))

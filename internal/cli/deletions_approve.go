@@ -23,7 +23,7 @@ func (*approveCommand) Help() string {
 
 What is held as resurrected is no deletion but the look-up after one, which found somebody: approving it deletes nobody, it says that you have seen it, and closes the case. If the customer is to go, delete it in Polar's dashboard.
 
-Deletions held as unusable_id or unaddressable cannot be approved, because no request to Polar can name their customer; nor can those held as forbidden, because Polar, or a proxy in front of it, forbids the request.`
+Deletions held as unusable_id or unaddressable cannot be approved, because no request to Polar can name their customer; nor can those held as forbidden or unexpected, because of how Polar, or a proxy in front of it, answers: retry them.`
 }
 
 // Run approves deletions.
@@ -66,6 +66,9 @@ func (c *approveCommand) check() error {
 	}
 	if reason == event.HoldForbidden {
 		return usage("what is held as %s cannot be approved: allow the request at Polar or at the proxy in front of it, then retry the deletion", c.ReasonOf)
+	}
+	if reason == event.HoldUnexpected {
+		return usage("what is held as %s cannot be approved: no approval changes how Polar answers; retry the deletion", c.ReasonOf)
 	}
 	if reason != "" && !queue.Approvable(reason) {
 		return usage("what is held as %s cannot be approved: find and delete the customer in Polar's dashboard, then cancel the deletion", c.ReasonOf)

@@ -41,6 +41,7 @@ type DB struct {
 	Reader *sql.DB
 
 	path      string          // SQLite's file, "" on Postgres
+	link      string          // the link that led to path, "" when there was none
 	open      []openFile      // set by Lock
 	release   func() error    // ends what Lock began but the lock, nil before
 	config    *pgx.ConnConfig // how to connect to Postgres, nil on SQLite

@@ -38,11 +38,14 @@ func (db *DB) rememberPlace(ctx context.Context) (release func() error, err erro
 		}
 		db.open = append(db.open, openFile{db.path + suffix, info})
 	}
+	if db.link != "" { // it may be made to lead elsewhere
+		db.open = append(db.open, openFile{db.link, db.open[0].info})
+	}
 	return anchor.Close, nil
 }
 
 // InPlace returns ErrNotInPlace when what was committed is not where the next
-// start looks for it. It knows after Lock, costs a look at three files, and
+// start looks for it. It knows after Lock, costs a look at three files, and at the link to them if there is one, and
 // returns nil on Postgres.
 func (db *DB) InPlace() error {
 	for _, file := range db.open {

@@ -45,8 +45,12 @@ func openSQLite(ctx context.Context, rest string) (*DB, error) {
 		return nil, fmt.Errorf("create SQLite file: %w", err)
 	}
 	// A link to the file is the file: what SQLite makes lies beside the latter.
+	link := path
 	if path, err = filepath.EvalSymlinks(path); err != nil {
 		return nil, fmt.Errorf("find SQLite file: %w", err)
+	}
+	if link == path {
+		link = ""
 	}
 	main, err := openCached(sqliteDSN(path, fmt.Sprintf("_txlock=immediate&_pragma=wal_autocheckpoint(%d)", logLimit)))
 	if err != nil {
@@ -62,7 +66,7 @@ func openSQLite(ctx context.Context, rest string) (*DB, error) {
 	reader.SetMaxOpenConns(readerConnections)
 	reader.SetMaxIdleConns(readerConnections)
 
-	db := &DB{Dialect: SQLite, Main: main, Reader: reader, path: path, newDriver: sqliteDriver(main)}
+	db := &DB{Dialect: SQLite, Main: main, Reader: reader, path: path, link: link, newDriver: sqliteDriver(main)}
 	if err := db.checkDurable(ctx); err != nil {
 		return nil, errors.Join(err, db.healthy(), db.Close()) // SQLite says "disk I/O error" of a full disk
 	}

@@ -77,10 +77,11 @@ func (o *Operator) Approve(ctx context.Context, id int64) error {
 }
 
 // Approvable says whether there is a guard that could be passed. Of the other
-// reasons one says that Polar forbids the request, the rest that none can name
-// the customer.
+// reasons two say how Polar answers, the rest that no request can name the
+// customer.
 func Approvable(reason event.HoldReason) bool {
-	return reason != "" && reason != event.HoldForbidden && reason != event.HoldUnusableID && reason != event.HoldUnaddressable
+	none := []event.HoldReason{"", event.HoldForbidden, event.HoldUnexpected, event.HoldUnusableID, event.HoldUnaddressable}
+	return !slices.Contains(none, reason)
 }
 
 func approve(j *job, m document) (change, Action, error) {
@@ -94,6 +95,10 @@ func approve(j *job, m document) (change, Action, error) {
 	if reason == event.HoldForbidden {
 		return 0, Action{}, refused(j.id, "it is held as %s: Polar, or a proxy in front of it, answered 403, which no approval changes; "+
 			"allow it there, then retry this one", reason)
+	}
+	if reason == event.HoldUnexpected {
+		return 0, Action{}, refused(j.id, "it is held as %s: Polar answered oddly to this one, or the customer could not be looked up, which no approval changes; "+
+			"retry this one", reason)
 	}
 	if !Approvable(reason) {
 		return 0, Action{}, refused(j.id, "it is held as %s: no request to Polar can name this customer, so there is nothing to approve; "+
