@@ -32,7 +32,7 @@ func TestConflictingRepeats(t *testing.T) {
 				p.deliver(t, sign(t, "clerk", "msg_1", "user_0001"), http.StatusAccepted))
 			require.Equal(t, "conflict", w.deletion(t, "user_0001", "held").HoldReason)
 			p.waitMetric(t, `polar_bridge_deletions_held_total{provider="clerk",reason="conflict"}`, 1, 10*time.Second)
-			require.Contains(t, p.output(), `"reason":"conflict"`)
+			p.says(t, `"reason":"conflict"`)
 		})
 		t.Run("repeats of either are duplicates", func(t *testing.T) { //nolint:paralleltest // one step after the other
 			for _, user := range []string{"user_0000", "user_0001"} {

@@ -59,7 +59,7 @@ func TestAReplayedDeletionOfARecreatedCustomerNeverReachesDELETE(t *testing.T) {
 		w.waitDeleted(t, []string{"user_2"}, 20*time.Second)
 		require.Equal(t, 1, w.deletes())
 		require.True(t, w.polar.Exists("user_1"))
-		require.Contains(t, p.output(), `"reason":"recreated"`)
+		p.says(t, `"reason":"recreated"`)
 
 		w.approve(t, "user_1")
 		w.waitDeleted(t, []string{"user_1"}, 20*time.Second)
@@ -204,7 +204,7 @@ func TestACustomerWhoComesBackAfterTheDeletionIsFound(t *testing.T) {
 		p.waitMetric(t, held("clerk", "resurrected"), 1, 30*time.Second)
 		p.waitMetric(t, `polar_bridge_verifications_total{outcome="gone",provider="clerk"}`, 1, 30*time.Second)
 		p.waitMetric(t, `polar_bridge_deletions{state="held"}`, 1, 30*time.Second)
-		require.Contains(t, p.output(), `"reason":"resurrected"`)
+		p.says(t, `"reason":"resurrected"`)
 		require.True(t, w.polar.Exists(ids[0]))
 		require.Equal(t, 2, w.deletes())
 
@@ -258,8 +258,8 @@ func TestADryRunDeletesNobodyAndSaysWhatWouldBeLost(t *testing.T) {
 	p.deliver(t, sign(t, "clerk", "msg_1", "user_1"), http.StatusAccepted)
 	p.deliver(t, sign(t, "clerk", "msg_2", "user_2"), http.StatusAccepted)
 	p.waitMetric(t, `polar_bridge_deletions_total{outcome="dry_run",provider="clerk"}`, 2, 20*time.Second)
-	require.Contains(t, p.output(), `"customer_found":true,"active_subscriptions":2,"granted_benefits":3`)
-	require.Contains(t, p.output(), `"customer_found":false,"active_subscriptions":0,"granted_benefits":0`)
+	p.says(t, `"customer_found":true,"active_subscriptions":2,"granted_benefits":3`)
+	p.says(t, `"customer_found":false,"active_subscriptions":0,"granted_benefits":0`)
 	require.Zero(t, w.deletes())
 	require.True(t, w.polar.Exists("user_1"))
 }

@@ -79,7 +79,7 @@ func TestKilledBetweenDELETEAndCompletion(t *testing.T) {
 
 		next := w.start(t)
 		next.waitMetric(t, `polar_bridge_deletions_total{outcome="deleted",provider="clerk"}`, 1, 90*time.Second)
-		require.Contains(t, next.output(), `"confirmed_by":"retry"`)
+		next.says(t, `"confirmed_by":"retry"`)
 		require.Equal(t, 1, w.polar.Deleted(ids[0]))
 		require.Equal(t, 2, w.deletes())
 	})

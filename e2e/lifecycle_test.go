@@ -39,7 +39,7 @@ func TestATerminatedServerFinishesWhatItBeganAndExitsCleanly(t *testing.T) {
 		}
 		require.NoError(t, w.polar.WaitForCalls(t.Context(), 1))
 		require.Zero(t, p.terminate(t), p.output())
-		require.Contains(t, p.output(), `"msg":"stopped"`)
+		p.says(t, `"msg":"stopped"`)
 		finished := strings.Count(p.output(), `"msg":"deletion finished"`)
 		require.Equal(t, w.deletes(), finished, "no call was broken off")
 
@@ -82,7 +82,7 @@ func TestASecondServerOnTheSameSQLiteFileIsRefused(t *testing.T) {
 	second := w.launch(t, "serve")
 	<-second.exited
 	require.Equal(t, 1, second.command.ProcessState.ExitCode())
-	require.Contains(t, second.output(), "another polar-bridge serves this SQLite file")
+	second.says(t, "another polar-bridge serves this SQLite file")
 }
 
 func TestARevokedTokenPausesEverythingAndIsNotHeldAgainstAnybody(t *testing.T) {

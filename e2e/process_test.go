@@ -159,6 +159,13 @@ func (p *process) output() string {
 	return p.log.String()
 }
 
+// says waits until the log holds the text: a line is written a moment after what
+// it tells of.
+func (p *process) says(t *testing.T, text string) {
+	t.Helper()
+	require.Eventually(t, func() bool { return strings.Contains(p.output(), text) }, 10*time.Second, 5*time.Millisecond, text)
+}
+
 // kill ends the process as a power cut would.
 func (p *process) kill() {
 	_ = p.command.Process.Signal(syscall.SIGKILL) // it may have ended already

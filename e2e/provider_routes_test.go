@@ -76,7 +76,7 @@ func TestOktaVerifiesItsHookBeforeItSendsAnything(t *testing.T) {
 	}
 	status, _ = ask("clerk", challenge)
 	require.Equal(t, 405, status)
-	require.Contains(t, p.output(), `"reason":"challenge"`)
+	p.says(t, `"reason":"challenge"`)
 	require.NotContains(t, p.output(), "Me_rShK8JHsTnbyYrWXCEoMGbM")
 
 	require.Empty(t, p.deliver(t, s.deliver(t, e, s.secret, gone, time.Now()), 200))

@@ -215,7 +215,7 @@ func TestServeReportsMissedDeletionsAndDeletesNobody(t *testing.T) {
 	p.waitMetric(t, `polar_bridge_reconcile_orphans{provider="clerk"}`, 3, 20*time.Second)
 	require.InDelta(t, time.Now().Unix(), p.metric(t, `polar_bridge_reconcile_last_success_timestamp_seconds{provider="clerk"}`), 60)
 	require.InDelta(t, 3600, p.metric(t, `polar_bridge_reconcile_interval_seconds`), 0)
-	require.Contains(t, p.output(), `"msg":"customers reconciled","provider":"clerk","orphans":3,"read":120`)
+	p.says(t, `"msg":"customers reconciled","provider":"clerk","orphans":3,"read":120`)
 	require.Zero(t, p.terminate(t))
 	require.Contains(t, w.bridge(t, 0, "deletions", "list"), "No deletions.")
 	require.Zero(t, w.deletes())

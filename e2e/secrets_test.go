@@ -194,7 +194,7 @@ func TestNothingSecretIsSaidOrKept(t *testing.T) {
 		stored := dump(t, database)
 		require.NoError(t, p.command.Process.Signal(syscall.SIGQUIT)) // what a crash would print
 		<-p.exited
-		require.Contains(t, p.output(), "goroutine 1 ")
+		p.says(t, "goroutine 1 ")
 		require.Contains(t, stored, mailAsID, "the search looks where ids are")
 		for where, text := range map[string]string{"output": p.output(), "metrics": metrics, "database": stored} {
 			nothingOf(t, where, text, sent)
