@@ -52,6 +52,9 @@ func openSQLite(ctx context.Context, rest string) (*DB, error) {
 	if link == path {
 		link = ""
 	}
+	if err := putTemporaryFilesIn(ctx, filepath.Dir(path)); err != nil {
+		return nil, err
+	}
 	main, err := openCached(sqliteDSN(path, fmt.Sprintf("_txlock=immediate&_pragma=wal_autocheckpoint(%d)", logLimit)))
 	if err != nil {
 		return nil, fmt.Errorf("open SQLite file: %w", err)
@@ -89,8 +92,7 @@ func openCached(dsn string) (*sql.DB, error) {
 func sqliteDSN(path, extra string) string {
 	return "file:" + (&url.URL{Path: path}).EscapedPath() +
 		fmt.Sprintf("?_pragma=busy_timeout(%d)", busyTimeout.Milliseconds()) + "&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)" +
-		"&_pragma=foreign_keys(1)&_pragma=journal_size_limit(67108864)" +
-		"&_pragma=" + url.QueryEscape(temporaryFilesIn(filepath.Dir(path))) + "&" + extra
+		"&_pragma=foreign_keys(1)&_pragma=journal_size_limit(67108864)&" + extra
 }
 
 // checkDurable refuses a file system on which the pragmas did not take.
