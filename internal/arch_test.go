@@ -72,10 +72,8 @@ func rules() []rule {
 		{"internal/outbox", "internal/event internal/fault internal/deletion"},
 
 		// Does this user still exist?
-		{"internal/directory", "internal/fault"},
+		{"internal/directory", "internal/event internal/fault internal/deletion"},
 		{"internal/directory/directorytest", ""},
-		{"internal/directory/*", "internal/fault internal/directory internal/directory/rest"},
-		{"internal/confirm", "internal/event internal/fault internal/deletion internal/directory"},
 		{"internal/reconcile", "internal/event internal/fault internal/deletion internal/directory polar"},
 
 		// Tests of the whole program, and measuring.

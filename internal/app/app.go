@@ -20,8 +20,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/polar-bridge/polar-bridge/config"
-	"github.com/polar-bridge/polar-bridge/internal/confirm"
 	"github.com/polar-bridge/polar-bridge/internal/database"
+	"github.com/polar-bridge/polar-bridge/internal/directory"
 	"github.com/polar-bridge/polar-bridge/internal/notify"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
 	"github.com/polar-bridge/polar-bridge/internal/slots"
@@ -60,7 +60,7 @@ type App struct {
 	db          *database.DB
 	polar       *polar.Client
 	limiter     *slots.Limiter
-	confirmer   *confirm.Confirmer
+	confirmer   *directory.Confirmer
 	directories Directories
 	queue       *queue.Queue
 	sweepers    []sweeper

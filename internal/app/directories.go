@@ -7,20 +7,15 @@ import (
 	"time"
 
 	"github.com/polar-bridge/polar-bridge/config"
-	"github.com/polar-bridge/polar-bridge/internal/confirm"
 	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/internal/directory"
-	"github.com/polar-bridge/polar-bridge/internal/directory/auth0"
-	"github.com/polar-bridge/polar-bridge/internal/directory/clerk"
-	"github.com/polar-bridge/polar-bridge/internal/directory/instance"
-	"github.com/polar-bridge/polar-bridge/internal/directory/rest"
 )
 
 // Directories are the identity providers that can be asked: one client each, so
 // that all who ask share its token, and rest when one of them is asked to wait.
 type Directories struct {
-	Clerk *clerk.Directory // nil without a key
-	Auth0 *auth0.Directory // nil without credentials
+	Clerk *directory.Clerk // nil without a key
+	Auth0 *directory.Auth0 // nil without credentials
 }
 
 // DirectoriesOptions for NewDirectories.
@@ -41,14 +36,14 @@ func NewDirectories(o DirectoriesOptions) (Directories, error) {
 		if err != nil {
 			return Directories{}, err
 		}
-		all.Clerk = clerk.New(clerk.Options{API: api, SecretKey: settings.ClerkSecretKey.Value, Instances: o.instances("clerk", o.Config.Clerk.Instances())})
+		all.Clerk = directory.NewClerk(directory.ClerkOptions{API: api, SecretKey: settings.ClerkSecretKey.Value, Instances: o.instances("clerk", o.Config.Clerk.Instances())})
 	}
 	if settings.AsksAuth0() {
 		base, api, err := o.open(settings.Auth0URL())
 		if err != nil {
 			return Directories{}, err
 		}
-		all.Auth0 = auth0.New(auth0.Options{
+		all.Auth0 = directory.NewAuth0(directory.Auth0Options{
 			API: api, Audience: settings.Auth0URL() + "/api/v2/", ClientID: settings.Auth0ClientID, ClientSecret: settings.Auth0ClientSecret.Value,
 			Now: o.Now, Tenant: strings.ToLower(base.Host), Instances: o.instances("auth0", nil),
 		})
@@ -56,12 +51,12 @@ func NewDirectories(o DirectoriesOptions) (Directories, error) {
 	return all, nil
 }
 
-func (o DirectoriesOptions) open(address string) (*url.URL, *rest.Client, error) {
+func (o DirectoriesOptions) open(address string) (*url.URL, *directory.Client, error) {
 	base, err := url.Parse(address)
 	if err != nil {
 		return nil, nil, fmt.Errorf("parse the address of an identity provider's API: %w", err)
 	}
-	api, err := rest.New(rest.Options{Base: base, Timeout: o.Config.Directory.QuestionTimeout(), UserAgent: "polar-bridge/" + o.Build.Version, Now: o.Now})
+	api, err := directory.NewClient(directory.ClientOptions{Base: base, Timeout: o.Config.Directory.QuestionTimeout(), UserAgent: "polar-bridge/" + o.Build.Version, Now: o.Now})
 	return base, api, err
 }
 
@@ -69,7 +64,7 @@ func (o DirectoriesOptions) instances(provider string, named []string) directory
 	if o.DB == nil {
 		return nil
 	}
-	return instance.New(instance.Options{Store: o.DB, Provider: provider, Named: named})
+	return directory.NewPinnedInstance(directory.PinnedInstanceOptions{Store: o.DB, Provider: provider, Named: named})
 }
 
 // Sources returns them by the names of the routes that their events come by.
@@ -99,5 +94,5 @@ func (a *App) openConfirmer() {
 	if a.options.Config.Directory.Confirm {
 		sources = a.directories.Sources()
 	}
-	a.confirmer = confirm.New(sources, a.options.Now)
+	a.confirmer = directory.NewConfirmer(sources, a.options.Now)
 }

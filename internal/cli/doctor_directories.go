@@ -11,8 +11,6 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/app"
 	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/internal/directory"
-	"github.com/polar-bridge/polar-bridge/internal/directory/auth0"
-	"github.com/polar-bridge/polar-bridge/internal/directory/instance"
 	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
 )
@@ -61,7 +59,7 @@ func (d *doctor) checkClerk(ctx context.Context) {
 
 func (d *doctor) checkAuth0(ctx context.Context) {
 	const name = "auth0 api"
-	const check = "Check AUTH0_DOMAIN (the tenant's own, not a custom one), AUTH0_CLIENT_ID, AUTH0_CLIENT_SECRET and the application's grant for the Management API with the scope " + auth0.ScopeUsers + "."
+	const check = "Check AUTH0_DOMAIN (the tenant's own, not a custom one), AUTH0_CLIENT_ID, AUTH0_CLIENT_SECRET and the application's grant for the Management API with the scope " + directory.Auth0ScopeUsers + "."
 	directories, err := d.directories()
 	var scopes []string
 	if err == nil {
@@ -75,16 +73,16 @@ func (d *doctor) checkAuth0(ctx context.Context) {
 		return
 	}
 	var missing []string
-	for _, scope := range []string{auth0.ScopeStreams, auth0.ScopeDeliveries, auth0.ScopeRedeliver} {
+	for _, scope := range []string{directory.Auth0ScopeStreams, directory.Auth0ScopeDeliveries, directory.Auth0ScopeRedeliver} {
 		if !slices.Contains(scopes, scope) {
 			missing = append(missing, scope)
 		}
 	}
-	detail := "The credentials work, with the scope " + auth0.ScopeUsers + "."
+	detail := "The credentials work, with the scope " + directory.Auth0ScopeUsers + "."
 	if len(missing) > 0 {
 		detail += " reconcile --deliveries would need " + strings.Join(missing, ", ") + " as well."
 	}
-	d.judgeInstance(ctx, auth0.Provider, directories.Auth0.Tenant(), nil, detail)
+	d.judgeInstance(ctx, directory.ProviderAuth0, directories.Auth0.Tenant(), nil, detail)
 }
 
 // directories makes clients that ask any instance: which one is judged here.
@@ -103,7 +101,7 @@ func (d *doctor) judgeInstance(ctx context.Context, provider, asked string, name
 		}
 		d.instances[provider], d.accepted = asked, true
 	}
-	err := instance.Judge(asked, d.instances[provider], named)
+	err := directory.CheckInstance(asked, d.instances[provider], named)
 	switch {
 	case err == nil:
 		d.add(name, doctorOK, fine, "")

@@ -11,13 +11,13 @@ import (
 	"time"
 
 	"github.com/polar-bridge/polar-bridge/internal/app"
-	"github.com/polar-bridge/polar-bridge/internal/directory/auth0"
+	"github.com/polar-bridge/polar-bridge/internal/directory"
 )
 
 // deliveries lists what Auth0 failed to deliver and asks for it again.
 func (c *reconcileCommand) deliveries(ctx context.Context, env *Env) error {
 	if !c.Config.Directory.AsksAuth0() {
-		return c.Config.CheckReconcile(auth0.Provider)
+		return c.Config.CheckReconcile(directory.ProviderAuth0)
 	}
 	directories, err := app.NewDirectories(app.DirectoriesOptions{Config: &c.Config, Build: env.build(), Now: time.Now})
 	if err != nil {
@@ -26,7 +26,7 @@ func (c *reconcileCommand) deliveries(ctx context.Context, env *Env) error {
 	api := directories.Auth0
 	streams, err := api.Streams(ctx)
 	if err != nil {
-		return fmt.Errorf("list event streams (that takes the scope %s): %w", auth0.ScopeStreams, err)
+		return fmt.Errorf("list event streams (that takes the scope %s): %w", directory.Auth0ScopeStreams, err)
 	}
 	failed, disabled, err := c.failedDeliveries(ctx, env, api, streams)
 	if err != nil {
@@ -53,7 +53,7 @@ func (c *reconcileCommand) deliveries(ctx context.Context, env *Env) error {
 
 // failedDeliveries reads them of all streams and warns of those that are
 // disabled, which no redelivery passes.
-func (c *reconcileCommand) failedDeliveries(ctx context.Context, env *Env, api *auth0.Directory, streams []auth0.Stream) (all []auth0.Delivery, disabled map[string]bool, err error) {
+func (c *reconcileCommand) failedDeliveries(ctx context.Context, env *Env, api *directory.Auth0, streams []directory.Auth0Stream) (all []directory.Auth0Delivery, disabled map[string]bool, err error) {
 	disabled = map[string]bool{}
 	looked := 0
 	for _, stream := range streams {
@@ -67,7 +67,7 @@ func (c *reconcileCommand) failedDeliveries(ctx context.Context, env *Env, api *
 		}
 		failed, err := api.FailedDeliveries(ctx, stream.ID)
 		if err != nil {
-			return nil, nil, fmt.Errorf("list failed deliveries (that takes the scope %s): %w", auth0.ScopeDeliveries, err)
+			return nil, nil, fmt.Errorf("list failed deliveries (that takes the scope %s): %w", directory.Auth0ScopeDeliveries, err)
 		}
 		all = append(all, failed...)
 	}
@@ -80,7 +80,7 @@ func (c *reconcileCommand) failedDeliveries(ctx context.Context, env *Env, api *
 // redeliver asks for the deliveries of enabled streams again and returns for
 // how many it did. What does not work for one is said, and is no reason to leave
 // out the others.
-func redeliver(ctx context.Context, env *Env, api *auth0.Directory, failed []auth0.Delivery, disabled map[string]bool) (again int, err error) {
+func redeliver(ctx context.Context, env *Env, api *directory.Auth0, failed []directory.Auth0Delivery, disabled map[string]bool) (again int, err error) {
 	for _, delivery := range failed {
 		if disabled[delivery.StreamID] {
 			continue
@@ -89,7 +89,7 @@ func redeliver(ctx context.Context, env *Env, api *auth0.Directory, failed []aut
 			if ctx.Err() != nil {
 				return again, err
 			}
-			fmt.Fprintf(env.Stderr, "polar-bridge: event %s (that takes the scope %s): %s\n", visible(delivery.EventID), auth0.ScopeRedeliver, err)
+			fmt.Fprintf(env.Stderr, "polar-bridge: event %s (that takes the scope %s): %s\n", visible(delivery.EventID), directory.Auth0ScopeRedeliver, err)
 			continue
 		}
 		again++
@@ -97,7 +97,7 @@ func redeliver(ctx context.Context, env *Env, api *auth0.Directory, failed []aut
 	return again, nil
 }
 
-func (c *reconcileCommand) printDeliveries(w io.Writer, failed []auth0.Delivery) error {
+func (c *reconcileCommand) printDeliveries(w io.Writer, failed []directory.Auth0Delivery) error {
 	checked := &checkedWriter{to: w}
 	table := tabwriter.NewWriter(checked, 0, 0, 2, ' ', 0)
 	if len(failed) > 0 && !c.JSON {
@@ -115,7 +115,7 @@ func (c *reconcileCommand) printDeliveries(w io.Writer, failed []auth0.Delivery)
 	return errors.Join(table.Flush(), checked.err)
 }
 
-func (c *reconcileCommand) sayDeliveries(w io.Writer, failed []auth0.Delivery, again int) {
+func (c *reconcileCommand) sayDeliveries(w io.Writer, failed []directory.Auth0Delivery, again int) {
 	switch {
 	case len(failed) == 0:
 		fmt.Fprintln(w, "No deletion failed to be delivered.")

@@ -17,22 +17,22 @@ import (
 
 // Directory is one identity provider's own list of users.
 type Directory interface {
-	// Living returns those of the users that the provider lists. One question
+	// Existing returns those of the users that the provider lists. One question
 	// may name many users, Source.MaxIDs at the most. A user that is missing
-	// is no more than a suspect: lists lag and get cut; ask Gone.
-	Living(ctx context.Context, userIDs []string) (map[string]bool, error)
-	// Gone says whether the provider states that the user does not exist, by
+	// is no more than a suspect: lists lag and get cut; ask IsDeleted.
+	Existing(ctx context.Context, userIDs []string) (map[string]bool, error)
+	// IsDeleted says whether the provider states that the user does not exist, by
 	// itself or as a part of another user.
 	//
 	// Errors: fault.Paused with the time after which to ask again, and
 	// fault.Unavailable; the reasons are those below.
-	Gone(ctx context.Context, userID string) (Answer, error)
+	IsDeleted(ctx context.Context, userID string) (Answer, error)
 }
 
 // Answer is what a provider says about one user.
 type Answer struct {
-	// Gone says that it knows no such user.
-	Gone bool
+	// Deleted says that it knows no such user.
+	Deleted bool
 	// Instance is whose word that is, as events name it: users of one instance
 	// (at Auth0: tenant) are unknown to all others. It is "" when the provider
 	// does not tell, and when the user is not gone.
@@ -52,13 +52,13 @@ type Source struct {
 
 	// Provider is the route's name of the provider, for example "clerk".
 	Provider string
-	// MaxIDs is how many users one question to Living may name.
+	// MaxIDs is how many users one question to Existing may name.
 	MaxIDs int
-	// Recognizes says whether a text looks like an id of this provider. What
+	// OwnsID says whether a text looks like an id of this provider. What
 	// does not is never asked about and never deleted.
-	Recognizes func(id string) bool
-	// Lag is how long after a change Gone may still answer as before it.
-	Lag time.Duration
+	OwnsID func(id string) bool
+	// ReadLag is how long after a change IsDeleted may still answer as before it.
+	ReadLag time.Duration
 }
 
 // Reasons why there is no clear answer. The set is closed.
@@ -66,23 +66,23 @@ const (
 	ReasonRateLimited  = "directory_rate_limited" // the provider asks to wait
 	ReasonUnauthorized = "directory_unauthorized" // the credentials or their scopes are no good
 	ReasonUnavailable  = "directory_unavailable"  // no answer, or a server error
-	ReasonUnclear      = "directory_unclear"      // an answer that is neither yes nor no
+	ReasonInconclusive = "directory_inconclusive" // an answer that is neither yes nor no
 
 	// ReasonOtherInstance says that the credentials belong to an instance which
 	// nobody has said may be asked.
 	ReasonOtherInstance = "directory_other_instance"
 )
 
-// Unclear makes the error for an answer that is neither yes nor no.
-func Unclear(format string, args ...any) error {
-	return fault.New(fault.Unavailable, ReasonUnclear, format, args...)
+// inconclusive makes the error for an answer that is neither yes nor no.
+func inconclusive(format string, args ...any) error {
+	return fault.New(fault.Unavailable, ReasonInconclusive, format, args...)
 }
 
-// CheckID refuses what would ask about something else than one user: an empty
+// checkID refuses what would ask about something else than one user: an empty
 // path segment, or one that proxies resolve.
-func CheckID(userID string) error {
+func checkID(userID string) error {
 	if userID == "" || userID == "." || userID == ".." {
-		return Unclear("an id that is empty or a path's dot segment cannot be asked about")
+		return inconclusive("an id that is empty or a path's dot segment cannot be asked about")
 	}
 	return nil
 }

@@ -46,12 +46,12 @@ func (s *Sweeper) ask(ctx context.Context, current *sweep) error {
 func (s *Sweeper) judge(ctx context.Context, suspect Orphan) error {
 	at := s.options.Now()
 	answer, err := patiently(ctx, s, func(ctx context.Context) (directory.Answer, error) {
-		return s.options.Source.Gone(ctx, suspect.ExternalID)
+		return s.options.Source.IsDeleted(ctx, suspect.ExternalID)
 	})
 	if err != nil {
 		return fmt.Errorf("ask whether a user is gone: %w", err)
 	}
-	if !answer.Gone {
+	if !answer.Deleted {
 		return s.store.judge(ctx, suspect, verdictLiving, at)
 	}
 	subscriptions, err := s.subscriptions(ctx, suspect.ExternalID)

@@ -13,9 +13,8 @@ import (
 
 	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
-	"github.com/polar-bridge/polar-bridge/internal/directory/clerk"
+	"github.com/polar-bridge/polar-bridge/internal/directory"
 	"github.com/polar-bridge/polar-bridge/internal/directory/directorytest"
-	"github.com/polar-bridge/polar-bridge/internal/directory/rest"
 	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/internal/reconcile"
 	"github.com/polar-bridge/polar-bridge/polar"
@@ -122,7 +121,7 @@ func sqlite(t *testing.T) *harness {
 
 func (h *harness) sweeper(t *testing.T, change ...func(*reconcile.Options)) *reconcile.Sweeper {
 	t.Helper()
-	api, err := rest.New(rest.Options{Base: h.clerk.URL(), Timeout: 2 * time.Second, Now: h.clock.now})
+	api, err := directory.NewClient(directory.ClientOptions{Base: h.clerk.URL(), Timeout: 2 * time.Second, Now: h.clock.now})
 	require.NoError(t, err)
 	t.Cleanup(api.CloseIdleConnections)
 	client := polar.New(polar.Options{
@@ -131,7 +130,7 @@ func (h *harness) sweeper(t *testing.T, change ...func(*reconcile.Options)) *rec
 	t.Cleanup(client.CloseIdleConnections)
 	o := reconcile.Options{
 		DB: h.db.Main, Polar: client, Slots: &h.slots, Now: h.clock.now, Wait: h.clock.wait,
-		Source: clerk.New(clerk.Options{API: api, SecretKey: func() string { return directorytest.ClerkKey }}).Source(),
+		Source: directory.NewClerk(directory.ClerkOptions{API: api, SecretKey: func() string { return directorytest.ClerkKey }}).Source(),
 	}
 	for _, c := range change {
 		c(&o)

@@ -115,7 +115,7 @@ func (s *Sweeper) suspects(ctx context.Context, current *sweep, customers []pola
 		switch {
 		case c.ExternalID == "":
 			current.Counts.WithoutID++
-		case event.CheckExternalID(c.ExternalID) != nil, !s.options.Source.Recognizes(c.ExternalID), s.options.Pattern != nil && !s.options.Pattern.MatchString(c.ExternalID):
+		case event.CheckExternalID(c.ExternalID) != nil, !s.options.Source.OwnsID(c.ExternalID), s.options.Pattern != nil && !s.options.Pattern.MatchString(c.ExternalID):
 			current.Counts.Foreign++
 		case s.options.Now().Sub(c.CreatedAt) < youngest:
 			current.Counts.Young++
@@ -130,7 +130,7 @@ func (s *Sweeper) suspects(ctx context.Context, current *sweep, customers []pola
 			ids[i] = c.ExternalID
 		}
 		living, err := patiently(ctx, s, func(ctx context.Context) (map[string]bool, error) {
-			return s.options.Source.Living(ctx, ids)
+			return s.options.Source.Existing(ctx, ids)
 		})
 		if err != nil {
 			return nil, fmt.Errorf("ask which users exist: %w", err)

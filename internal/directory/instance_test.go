@@ -1,4 +1,4 @@
-package instance_test
+package directory_test
 
 import (
 	"os"
@@ -9,11 +9,10 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
 	"github.com/polar-bridge/polar-bridge/internal/directory"
-	"github.com/polar-bridge/polar-bridge/internal/directory/instance"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
 )
 
-var _ directory.Instances = (*instance.Register)(nil)
+var _ directory.Instances = (*directory.PinnedInstance)(nil)
 
 func TestMain(m *testing.M) { os.Exit(databasetest.Main(m)) }
 
@@ -21,7 +20,7 @@ func TestAnInstallation(t *testing.T) {
 	t.Parallel()
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		allow := func(provider, asked string, named ...string) error {
-			return instance.New(instance.Options{Store: db, Provider: provider, Named: named}).Allow(t.Context(), asked)
+			return directory.NewPinnedInstance(directory.PinnedInstanceOptions{Store: db, Provider: provider, Named: named}).Allow(t.Context(), asked)
 		}
 		refused := func(err error) {
 			t.Helper()

@@ -1,9 +1,4 @@
-// Package clerk asks Clerk's Backend API which users exist.
-// https://clerk.com/docs/reference/backend-api,
-// https://github.com/clerk/openapi-specs/tree/main/bapi
-//
-// It must not know what is done with the answer.
-package clerk
+package directory
 
 import (
 	"context"
@@ -15,33 +10,32 @@ import (
 	"sync/atomic"
 
 	"github.com/go-json-experiment/json"
-
-	"github.com/polar-bridge/polar-bridge/internal/directory"
-	"github.com/polar-bridge/polar-bridge/internal/directory/rest"
 )
 
-// Provider is the route's name.
-const Provider = "clerk"
+// ProviderClerk is the name of Clerk's route.
+const ProviderClerk = "clerk"
 
-// maxIDs is how many ids one question takes, and few enough for one page, which
+// clerkMaxIDs is how many ids one question takes, and few enough for one page, which
 // holds up to 500 users: parameters user_id and limit of GET /v1/users.
 // https://clerk.com/docs/reference/backend-api/tag/users/GET/users
-const maxIDs = 100
+const clerkMaxIDs = 100
 
-// Options for New.
-type Options struct {
-	API *rest.Client
+// ClerkOptions for New.
+type ClerkOptions struct {
+	API *Client
 	// SecretKey returns the instance's secret key, "sk_live_…".
 	SecretKey func() string
 	// Instances says whether the instance that the key belongs to, "ins_…", may
 	// be asked; nil lets any. A key of another instance knows none of our users,
 	// and would have all of them deleted.
-	Instances directory.Instances
+	Instances Instances
 }
 
-// Directory is one Clerk instance's list of users.
-type Directory struct {
-	options Options
+// Clerk asks the Backend API of one instance which users exist.
+// https://clerk.com/docs/reference/backend-api,
+// https://github.com/clerk/openapi-specs/tree/main/bapi
+type Clerk struct {
+	options ClerkOptions
 	proved  atomic.Pointer[proof] // nil until a key is proved
 }
 
@@ -49,26 +43,26 @@ type Directory struct {
 // that is not known. It says nothing about the key that comes after it.
 type proof struct{ key, instance string }
 
-// New returns the directory. It makes no request.
-func New(o Options) *Directory { return &Directory{options: o} }
+// NewClerk returns the instance's directory. It makes no request.
+func NewClerk(o ClerkOptions) *Clerk { return &Clerk{options: o} }
 
 // Source returns the directory with what has to be known about its ids.
-func (d *Directory) Source() directory.Source {
+func (d *Clerk) Source() Source {
 	form := regexp.MustCompile(`^user_[0-9A-Za-z]+$`)
-	return directory.Source{Directory: d, Provider: Provider, MaxIDs: maxIDs, Recognizes: form.MatchString}
+	return Source{Directory: d, Provider: ProviderClerk, MaxIDs: clerkMaxIDs, OwnsID: form.MatchString}
 }
 
 // user is what is read of Clerk's User.
-type user struct {
+type clerkUser struct {
 	Object string `json:"object"`
 	ID     string `json:"id"`
 }
 
-// Living implements directory.Directory. Ids that do not exist are left out of
+// Existing implements Directory. Ids that do not exist are left out of
 // the answer, says the OpenAPI document.
-func (d *Directory) Living(ctx context.Context, userIDs []string) (map[string]bool, error) {
-	if len(userIDs) == 0 || len(userIDs) > maxIDs {
-		return nil, directory.Unclear("one question to Clerk names 1 to %d users, not %d", maxIDs, len(userIDs))
+func (d *Clerk) Existing(ctx context.Context, userIDs []string) (map[string]bool, error) {
+	if len(userIDs) == 0 || len(userIDs) > clerkMaxIDs {
+		return nil, inconclusive("one question to Clerk names 1 to %d users, not %d", clerkMaxIDs, len(userIDs))
 	}
 	users, err := d.list(ctx, d.options.SecretKey(), url.Values{"user_id": userIDs, "limit": {strconv.Itoa(len(userIDs))}})
 	if err != nil {
@@ -77,25 +71,25 @@ func (d *Directory) Living(ctx context.Context, userIDs []string) (map[string]bo
 	living := make(map[string]bool, len(users))
 	for _, u := range users {
 		if !slices.Contains(userIDs, u.ID) || living[u.ID] {
-			return nil, directory.Unclear("Clerk lists users that it was not asked about")
+			return nil, inconclusive("Clerk lists users that it was not asked about")
 		}
 		living[u.ID] = true
 	}
 	return living, nil
 }
 
-func (d *Directory) list(ctx context.Context, key string, query url.Values) ([]user, error) {
+func (d *Clerk) list(ctx context.Context, key string, query url.Values) ([]clerkUser, error) {
 	answer, err := d.get(ctx, key, query, "users")
 	if err != nil {
 		return nil, err
 	}
-	var users []user
+	var users []clerkUser
 	if answer.Status != http.StatusOK || json.Unmarshal(answer.Body, &users) != nil || users == nil {
-		return nil, directory.Unclear("Clerk answers the list of users with %d and something else than a list", answer.Status)
+		return nil, inconclusive("Clerk answers the list of users with %d and something else than a list", answer.Status)
 	}
 	for _, u := range users {
 		if u.Object != "user" || u.ID == "" {
-			return nil, directory.Unclear("Clerk lists something else than users")
+			return nil, inconclusive("Clerk lists something else than users")
 		}
 	}
 	return users, nil
@@ -112,37 +106,37 @@ type problem struct {
 	} `json:"errors"`
 }
 
-// Gone implements directory.Directory: GET /v1/users/{user_id}.
+// IsDeleted implements Directory: GET /v1/users/{user_id}.
 // https://clerk.com/docs/reference/backend-api/tag/users/GET/users/{user_id}
-func (d *Directory) Gone(ctx context.Context, userID string) (directory.Answer, error) {
-	if err := directory.CheckID(userID); err != nil {
-		return directory.Answer{}, err
+func (d *Clerk) IsDeleted(ctx context.Context, userID string) (Answer, error) {
+	if err := checkID(userID); err != nil {
+		return Answer{}, err
 	}
 	key := d.options.SecretKey() // may be another one at the next call
 	answer, err := d.get(ctx, key, nil, "users", userID)
 	if err != nil {
-		return directory.Answer{}, err
+		return Answer{}, err
 	}
 	switch answer.Status {
 	case http.StatusOK:
-		var u user
+		var u clerkUser
 		if json.Unmarshal(answer.Body, &u) == nil && u.Object == "user" && u.ID == userID {
-			return directory.Answer{}, nil
+			return Answer{}, nil
 		}
 	case http.StatusNotFound:
 		var p problem
 		if json.Unmarshal(answer.Body, &p) == nil && len(p.Errors) == 1 && p.Errors[0].Code == notFound {
 			// A key or an address that is no good may find nobody at all.
 			instance, err := d.prove(ctx, key)
-			return directory.Answer{Gone: err == nil, Instance: instance}, err
+			return Answer{Deleted: err == nil, Instance: instance}, err
 		}
 	}
-	return directory.Answer{}, directory.Unclear("Clerk answers the question about one user with %d and neither that user nor %s", answer.Status, notFound)
+	return Answer{}, inconclusive("Clerk answers the question about one user with %d and neither that user nor %s", answer.Status, notFound)
 }
 
 // Instance proves that address and key work, and returns which instance the key
 // belongs to.
-func (d *Directory) Instance(ctx context.Context) (string, error) {
+func (d *Clerk) Instance(ctx context.Context) (string, error) {
 	key := d.options.SecretKey()
 	if err := d.canList(ctx, key); err != nil {
 		return "", err
@@ -152,7 +146,7 @@ func (d *Directory) Instance(ctx context.Context) (string, error) {
 
 // prove is Instance, once for each key, for those that may be asked. It goes on
 // where it was broken off.
-func (d *Directory) prove(ctx context.Context, key string) (instance string, err error) {
+func (d *Clerk) prove(ctx context.Context, key string) (instance string, err error) {
 	known := d.proved.Load()
 	switch {
 	case known == nil || known.key != key:
@@ -176,14 +170,14 @@ func (d *Directory) prove(ctx context.Context, key string) (instance string, err
 }
 
 // canList lists a user, which proves that users can be asked about.
-func (d *Directory) canList(ctx context.Context, key string) error {
+func (d *Clerk) canList(ctx context.Context, key string) error {
 	_, err := d.list(ctx, key, url.Values{"limit": {"1"}})
 	return err
 }
 
 // instance asks which instance the key belongs to.
 // https://clerk.com/docs/reference/backend-api/tag/instance-settings/GET/instance
-func (d *Directory) instance(ctx context.Context, key string) (string, error) {
+func (d *Clerk) instance(ctx context.Context, key string) (string, error) {
 	answer, err := d.get(ctx, key, nil, "instance")
 	if err != nil {
 		return "", err
@@ -192,13 +186,13 @@ func (d *Directory) instance(ctx context.Context, key string) (string, error) {
 		ID string `json:"id"`
 	}
 	if answer.Status != http.StatusOK || json.Unmarshal(answer.Body, &instance) != nil || instance.ID == "" {
-		return "", directory.Unclear("Clerk does not say which instance the key belongs to (%d)", answer.Status)
+		return "", inconclusive("Clerk does not say which instance the key belongs to (%d)", answer.Status)
 	}
 	return instance.ID, nil
 }
 
-func (d *Directory) get(ctx context.Context, key string, query url.Values, path ...string) (rest.Answer, error) {
-	return d.options.API.Do(ctx, rest.Request{
+func (d *Clerk) get(ctx context.Context, key string, query url.Values, path ...string) (Response, error) {
+	return d.options.API.Do(ctx, Request{
 		Method: http.MethodGet, Path: append([]string{"v1"}, path...), Query: query, Token: key,
 	})
 }

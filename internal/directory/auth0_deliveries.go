@@ -1,4 +1,4 @@
-package auth0
+package directory
 
 import (
 	"context"
@@ -9,18 +9,15 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
-
-	"github.com/polar-bridge/polar-bridge/internal/directory"
-	"github.com/polar-bridge/polar-bridge/internal/directory/rest"
 )
 
 // The scopes that looking at deliveries and repeating them take, besides
-// ScopeUsers for everything else.
+// Auth0ScopeUsers for everything else.
 const (
-	ScopeUsers      = "read:users"
-	ScopeStreams    = "read:event_streams"
-	ScopeDeliveries = "read:event_deliveries"
-	ScopeRedeliver  = "update:event_deliveries"
+	Auth0ScopeUsers      = "read:users"
+	Auth0ScopeStreams    = "read:event_streams"
+	Auth0ScopeDeliveries = "read:event_deliveries"
+	Auth0ScopeRedeliver  = "update:event_deliveries"
 )
 
 // eventType is the event that is asked about.
@@ -35,8 +32,8 @@ const take = 50
 // https://auth0.com/docs/customize/events/event-testing-observability-and-failure-recovery
 const maxPages = 200
 
-// Stream is an event stream.
-type Stream struct {
+// Auth0Stream is an event stream.
+type Auth0Stream struct {
 	ID      string `json:"id"`
 	Name    string `json:"name"`
 	Enabled bool   `json:"enabled"`
@@ -44,8 +41,8 @@ type Stream struct {
 
 // Streams returns the tenant's event streams that carry user.deleted, the
 // disabled ones too. https://auth0.com/docs/api/management/v2/event-streams/get-event-streams
-func (d *Directory) Streams(ctx context.Context) ([]Stream, error) {
-	var all []Stream
+func (d *Auth0) Streams(ctx context.Context) ([]Auth0Stream, error) {
+	var all []Auth0Stream
 	from := ""
 	for range maxPages {
 		streams, next, err := d.streams(ctx, from)
@@ -58,21 +55,21 @@ func (d *Directory) Streams(ctx context.Context) ([]Stream, error) {
 		}
 		from = next
 	}
-	return nil, directory.Unclear("Auth0's list of event streams has no end")
+	return nil, inconclusive("Auth0's list of event streams has no end")
 }
 
-func (d *Directory) streams(ctx context.Context, from string) ([]Stream, string, error) {
+func (d *Auth0) streams(ctx context.Context, from string) ([]Auth0Stream, string, error) {
 	query := url.Values{}
 	if from != "" {
 		query.Set("from", from)
 	}
-	answer, err := d.ask(ctx, rest.Request{Method: http.MethodGet, Path: []string{"api", "v2", "event-streams"}, Query: query})
+	answer, err := d.ask(ctx, Request{Method: http.MethodGet, Path: []string{"api", "v2", "event-streams"}, Query: query})
 	if err != nil {
 		return nil, "", err
 	}
 	var page struct {
 		Streams []struct {
-			Stream
+			Auth0Stream
 
 			Status        string `json:"status"`
 			Subscriptions []struct {
@@ -82,21 +79,21 @@ func (d *Directory) streams(ctx context.Context, from string) ([]Stream, string,
 		Next string `json:"next"`
 	}
 	if answer.Status != http.StatusOK || json.Unmarshal(answer.Body, &page) != nil || page.Streams == nil {
-		return nil, "", directory.Unclear("Auth0 answers the question about event streams with %d and something else than a list", answer.Status)
+		return nil, "", inconclusive("Auth0 answers the question about event streams with %d and something else than a list", answer.Status)
 	}
-	var streams []Stream
+	var streams []Auth0Stream
 	for _, s := range page.Streams {
 		for _, subscription := range s.Subscriptions {
 			if subscription.EventType == eventType {
-				streams = append(streams, Stream{ID: s.ID, Name: s.Name, Enabled: s.Status == "enabled"})
+				streams = append(streams, Auth0Stream{ID: s.ID, Name: s.Name, Enabled: s.Status == "enabled"})
 			}
 		}
 	}
 	return streams, page.Next, nil
 }
 
-// Delivery is an event that did not arrive.
-type Delivery struct {
+// Auth0Delivery is an event that did not arrive.
+type Auth0Delivery struct {
 	// EventID is the event's id, by which it can be delivered again.
 	EventID  string    `json:"event_id"`
 	StreamID string    `json:"stream_id"`
@@ -108,8 +105,8 @@ type Delivery struct {
 
 // FailedDeliveries returns the deletions that the stream failed to deliver.
 // https://auth0.com/docs/api/management/v2/event-streams/get-event-deliveries
-func (d *Directory) FailedDeliveries(ctx context.Context, streamID string) ([]Delivery, error) {
-	var all []Delivery
+func (d *Auth0) FailedDeliveries(ctx context.Context, streamID string) ([]Auth0Delivery, error) {
+	var all []Auth0Delivery
 	seen := map[string]bool{}
 	from := ""
 	for range maxPages {
@@ -130,15 +127,15 @@ func (d *Directory) FailedDeliveries(ctx context.Context, streamID string) ([]De
 			return all, nil
 		}
 	}
-	return nil, directory.Unclear("Auth0's list of failed deliveries has no end")
+	return nil, inconclusive("Auth0's list of failed deliveries has no end")
 }
 
-func (d *Directory) deliveries(ctx context.Context, streamID, from string) ([]Delivery, error) {
+func (d *Auth0) deliveries(ctx context.Context, streamID, from string) ([]Auth0Delivery, error) {
 	query := url.Values{"statuses": {"failed"}, "event_types": {eventType}, "take": {strconv.Itoa(take)}}
 	if from != "" {
 		query.Set("from", from)
 	}
-	answer, err := d.ask(ctx, rest.Request{
+	answer, err := d.ask(ctx, Request{
 		Method: http.MethodGet, Path: []string{"api", "v2", "event-streams", streamID, "deliveries"}, Query: query,
 	})
 	if err != nil {
@@ -155,14 +152,14 @@ func (d *Directory) deliveries(ctx context.Context, streamID, from string) ([]De
 		} `json:"attempts"`
 	}
 	if answer.Status != http.StatusOK || json.Unmarshal(answer.Body, &page) != nil || page == nil {
-		return nil, directory.Unclear("Auth0 answers the question about deliveries with %d and something else than a list", answer.Status)
+		return nil, inconclusive("Auth0 answers the question about deliveries with %d and something else than a list", answer.Status)
 	}
-	var deliveries []Delivery
+	var deliveries []Auth0Delivery
 	for _, p := range page {
 		if p.ID == "" || p.Status != "failed" || p.Type != eventType {
-			return nil, directory.Unclear("Auth0 lists other deliveries than it was asked for")
+			return nil, inconclusive("Auth0 lists other deliveries than it was asked for")
 		}
-		failed := Delivery{EventID: p.ID, StreamID: streamID, Attempts: len(p.Attempts)}
+		failed := Auth0Delivery{EventID: p.ID, StreamID: streamID, Attempts: len(p.Attempts)}
 		for _, attempt := range p.Attempts {
 			if attempt.Timestamp.After(failed.LastAt) {
 				failed.LastAt, failed.Error = attempt.Timestamp, attempt.Error
@@ -175,18 +172,18 @@ func (d *Directory) deliveries(ctx context.Context, streamID, from string) ([]De
 
 // Redeliver asks Auth0 to deliver the event again. The stream must be enabled.
 // https://auth0.com/docs/api/management/v2/event-streams/post-redeliver-by-event-id
-func (d *Directory) Redeliver(ctx context.Context, streamID, eventID string) error {
-	if err := directory.CheckID(eventID); err != nil {
+func (d *Auth0) Redeliver(ctx context.Context, streamID, eventID string) error {
+	if err := checkID(eventID); err != nil {
 		return err
 	}
-	answer, err := d.ask(ctx, rest.Request{
+	answer, err := d.ask(ctx, Request{
 		Method: http.MethodPost, Path: []string{"api", "v2", "event-streams", streamID, "redeliver", eventID},
 	})
 	if err != nil {
 		return err
 	}
 	if answer.Status >= 300 {
-		return directory.Unclear("Auth0 does not deliver the event again (%d)", answer.Status)
+		return inconclusive("Auth0 does not deliver the event again (%d)", answer.Status)
 	}
 	return nil
 }

@@ -1,9 +1,4 @@
-// Package rest makes one request to a provider's API and accepts nothing but a
-// complete answer of that API's own: JSON, from the configured address, in
-// bounds and in time. Everything else is an error with a directory's reason.
-//
-// It must not know which API it talks to or what an answer means.
-package rest
+package directory
 
 import (
 	"bytes"
@@ -31,8 +26,8 @@ const (
 	maxIdle        = 8
 )
 
-// Options for New.
-type Options struct {
+// ClientOptions for NewClient.
+type ClientOptions struct {
 	// Base is where the API is: https, or http on loopback. Required.
 	Base *url.URL
 	// Timeout bounds one request from the dial to the end of the answer; 0 is 5 s.
@@ -56,9 +51,9 @@ type Client struct {
 	notBefore atomic.Int64 // UNIX milliseconds until which the API wants peace
 }
 
-// New returns a Client. It makes no request. It refuses an address to which
+// NewClient returns a Client. It makes no request. It refuses an address to which
 // credentials must not go; the error does not show the address.
-func New(o Options) (*Client, error) {
+func NewClient(o ClientOptions) (*Client, error) {
 	if o.Base == nil || o.Base.Host == "" {
 		return nil, errors.New("the API's address is missing")
 	}
@@ -107,8 +102,8 @@ type Request struct {
 	Body []byte
 }
 
-// Answer is an answer of the API's own.
-type Answer struct {
+// Response is an answer of the API's own.
+type Response struct {
 	Status int
 	// Body is valid JSON, or empty where the status allows that.
 	Body jsontext.Value
@@ -116,26 +111,26 @@ type Answer struct {
 
 // Do sends the request. Errors are fault.Paused when the API asks to wait, else
 // fault.Unavailable, with a directory's reason; their texts have no address, id,
-// token or word of the answer. An Answer has a status of 2xx, or of 4xx other
+// token or word of the answer. An Response has a status of 2xx, or of 4xx other
 // than 401, 403, 408, 425 and 429.
-func (c *Client) Do(ctx context.Context, r Request) (Answer, error) {
+func (c *Client) Do(ctx context.Context, r Request) (Response, error) {
 	if wait := time.UnixMilli(c.notBefore.Load()).Sub(c.now()); wait > 0 {
-		return Answer{}, rateLimited(wait)
+		return Response{}, rateLimited(wait)
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	request, err := c.request(ctx, r)
 	if err != nil {
-		return Answer{}, unavailable(errBroken)
+		return Response{}, unavailable(errBroken)
 	}
 	response, err := c.http.Do(request)
 	if err != nil {
-		return Answer{}, unavailable(vetted(ctx, err))
+		return Response{}, unavailable(vetted(ctx, err))
 	}
 	defer response.Body.Close() //nolint:errcheck // it was only read
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxBody+1))
 	if err != nil {
-		return Answer{}, unavailable(vetted(ctx, err))
+		return Response{}, unavailable(vetted(ctx, err))
 	}
 	c.restIfAsked(response)
 	return c.judge(response, body)

@@ -1,4 +1,4 @@
-package confirm_test
+package directory_test
 
 import (
 	"context"
@@ -8,12 +8,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
-	"github.com/polar-bridge/polar-bridge/internal/confirm"
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/directory"
-	"github.com/polar-bridge/polar-bridge/internal/directory/clerk"
 	"github.com/polar-bridge/polar-bridge/internal/directory/directorytest"
-	"github.com/polar-bridge/polar-bridge/internal/directory/rest"
 	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
 	"github.com/polar-bridge/polar-bridge/metrics"
@@ -21,7 +18,7 @@ import (
 	"github.com/polar-bridge/polar-bridge/polar/polartest"
 )
 
-var _ deletion.Confirmer = (*confirm.Confirmer)(nil)
+var _ deletion.Confirmer = (*directory.Confirmer)(nil)
 
 type freeSlots struct{}
 
@@ -44,13 +41,13 @@ func newWorld(t *testing.T, lag time.Duration) *world {
 	t.Helper()
 	w := &world{clerk: directorytest.StartClerk(t), polar: polartest.Start(t, polartest.Options{}), at: received()}
 	now := func() time.Time { return w.at }
-	api, err := rest.New(rest.Options{Base: w.clerk.URL(), Timeout: time.Second, Now: now})
+	api, err := directory.NewClient(directory.ClientOptions{Base: w.clerk.URL(), Timeout: time.Second, Now: now})
 	require.NoError(t, err)
-	source := clerk.New(clerk.Options{API: api, SecretKey: func() string { return directorytest.ClerkKey }}).Source()
-	source.Lag = lag
+	source := directory.NewClerk(directory.ClerkOptions{API: api, SecretKey: func() string { return directorytest.ClerkKey }}).Source()
+	source.ReadLag = lag
 	w.Deleter = deletion.New(deletion.Options{
 		Polar: polar.New(polar.Options{BaseURL: w.polar.URL(), Token: func() string { return polartest.DefaultToken }}),
-		Slots: freeSlots{}, Now: now, Confirmer: confirm.New(map[string]directory.Source{"clerk": source}, now),
+		Slots: freeSlots{}, Now: now, Confirmer: directory.NewConfirmer(map[string]directory.Source{"clerk": source}, now),
 		Metrics: metrics.New(prometheus.NewRegistry(), metrics.Options{Providers: []string{"clerk"}}),
 	})
 	w.polar.AddCustomer(polartest.Customer{ExternalID: "user_1"})
@@ -141,7 +138,7 @@ func TestWhoCannotBeAskedAbout(t *testing.T) {
 
 func TestWhatOnlyAComparisonFoundWaitsWhereTheProviderCannotBeAsked(t *testing.T) {
 	t.Parallel()
-	unasking := confirm.New(nil, received)
+	unasking := directory.NewConfirmer(nil, received)
 	webhook := attempt()
 	require.NoError(t, unasking.Gone(t.Context(), webhook), "a webhook is believed")
 	compared := attempt()

@@ -1,4 +1,4 @@
-package rest
+package directory
 
 import (
 	"errors"
@@ -10,7 +10,6 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/polar-bridge/polar-bridge/internal/directory"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
 )
 
@@ -27,27 +26,27 @@ const (
 var ErrToken = errors.New("the provider's API refuses the credentials (401)")
 
 // judge lets through what only the caller can understand.
-func (c *Client) judge(response *http.Response, body []byte) (Answer, error) {
+func (c *Client) judge(response *http.Response, body []byte) (Response, error) {
 	status := response.StatusCode
 	switch {
 	case status == http.StatusTooManyRequests:
-		return Answer{}, rateLimited(c.askedToWait(response))
+		return Response{}, rateLimited(c.askedToWait(response))
 	case status == http.StatusUnauthorized:
-		return Answer{}, fault.New(fault.Unavailable, directory.ReasonUnauthorized, "%w", ErrToken)
+		return Response{}, fault.New(fault.Unavailable, ReasonUnauthorized, "%w", ErrToken)
 	case status == http.StatusForbidden && isJSON(response):
-		return Answer{}, fault.New(fault.Unavailable, directory.ReasonUnauthorized, "the provider's API does not allow it to these credentials (403)")
+		return Response{}, fault.New(fault.Unavailable, ReasonUnauthorized, "the provider's API does not allow it to these credentials (403)")
 	case status == http.StatusForbidden, status == http.StatusRequestTimeout, status == http.StatusTooEarly, status >= 500:
-		return Answer{}, fault.New(fault.Unavailable, directory.ReasonUnavailable, "the provider's API answers %d", status)
+		return Response{}, fault.New(fault.Unavailable, ReasonUnavailable, "the provider's API answers %d", status)
 	case status < 200 || status >= 300 && status < 400:
-		return Answer{}, directory.Unclear("the provider's API answers %d, which it never does when all is well", status)
+		return Response{}, inconclusive("the provider's API answers %d, which it never does when all is well", status)
 	case len(body) > maxBody:
-		return Answer{}, directory.Unclear("the provider's API answers with more than %d bytes", maxBody)
+		return Response{}, inconclusive("the provider's API answers with more than %d bytes", maxBody)
 	case len(body) == 0 && (status == http.StatusAccepted || status == http.StatusNoContent):
-		return Answer{Status: status}, nil
+		return Response{Status: status}, nil
 	case !isJSON(response) || !jsontext.Value(body).IsValid():
-		return Answer{}, directory.Unclear("the provider's API answers %d with something else than JSON", status)
+		return Response{}, inconclusive("the provider's API answers %d with something else than JSON", status)
 	}
-	return Answer{Status: status, Body: body}, nil
+	return Response{Status: status, Body: body}, nil
 }
 
 // restIfAsked keeps everybody away until the API wants requests again: after a
@@ -87,11 +86,11 @@ func untilReset(response *http.Response, now time.Time) time.Duration {
 func bounded(wait time.Duration) time.Duration { return min(max(wait, minWait), maxWait) }
 
 func rateLimited(wait time.Duration) error {
-	return fault.New(fault.Paused, directory.ReasonRateLimited, "the provider's API asks to wait").After(wait)
+	return fault.New(fault.Paused, ReasonRateLimited, "the provider's API asks to wait").After(wait)
 }
 
 func unavailable(err error) error {
-	return fault.New(fault.Unavailable, directory.ReasonUnavailable, "ask the provider's API: %w", err)
+	return fault.New(fault.Unavailable, ReasonUnavailable, "ask the provider's API: %w", err)
 }
 
 func isJSON(response *http.Response) bool {

@@ -1,4 +1,4 @@
-package auth0_test
+package directory_test
 
 import (
 	"fmt"
@@ -11,27 +11,25 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/polar-bridge/polar-bridge/internal/directory"
-	"github.com/polar-bridge/polar-bridge/internal/directory/auth0"
 	"github.com/polar-bridge/polar-bridge/internal/directory/directorytest"
-	"github.com/polar-bridge/polar-bridge/internal/directory/rest"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
 )
 
-var _ directory.Directory = (*auth0.Directory)(nil)
+var _ directory.Directory = (*directory.Auth0)(nil)
 
-func newDirectory(t *testing.T, api *directorytest.Auth0, change ...func(*auth0.Options)) *auth0.Directory {
+func newAuth0(t *testing.T, api *directorytest.Auth0, change ...func(*directory.Auth0Options)) *directory.Auth0 {
 	t.Helper()
-	client, err := rest.New(rest.Options{Base: api.URL(), Timeout: time.Second, Now: time.Now})
+	client, err := directory.NewClient(directory.ClientOptions{Base: api.URL(), Timeout: time.Second, Now: time.Now})
 	require.NoError(t, err)
 	t.Cleanup(client.CloseIdleConnections)
-	o := auth0.Options{
+	o := directory.Auth0Options{
 		API: client, Audience: api.URL().String() + "/api/v2/", ClientID: directorytest.Auth0ClientID,
 		ClientSecret: func() string { return directorytest.Auth0ClientSecret }, Now: time.Now,
 	}
 	for _, c := range change {
 		c(&o)
 	}
-	return auth0.New(o)
+	return directory.NewAuth0(o)
 }
 
 // oddIDs are ids as tenants have them, and as nobody should.
@@ -55,7 +53,7 @@ func TestASearchTellsTheLivingOfFifty(t *testing.T) {
 		want[id] = true
 	}
 	api.AddUser("auth0|somebody else")
-	living, err := newDirectory(t, api).Living(t.Context(), ids)
+	living, err := newAuth0(t, api).Existing(t.Context(), ids)
 	require.NoError(t, err)
 	require.Equal(t, want, living)
 	require.Equal(t, []string{"POST /oauth/token", "GET /api/v2/users"}, api.Calls())
@@ -65,18 +63,18 @@ func TestAUserIsGoneWhenAuth0SaysSo(t *testing.T) {
 	t.Parallel()
 	for _, id := range oddIDs() {
 		api := directorytest.StartAuth0(t)
-		d := newDirectory(t, api)
+		d := newAuth0(t, api)
 		api.AddUser(id)
 		if strings.Contains(id, "/") {
 			continue // the stand-in has no such route
 		}
-		answer, err := d.Gone(t.Context(), id)
+		answer, err := d.IsDeleted(t.Context(), id)
 		require.NoError(t, err, id)
-		require.False(t, answer.Gone)
+		require.False(t, answer.Deleted)
 		api.DeleteUser(id)
-		answer, err = d.Gone(t.Context(), id)
+		answer, err = d.IsDeleted(t.Context(), id)
 		require.NoError(t, err, id)
-		require.True(t, answer.Gone)
+		require.True(t, answer.Deleted)
 	}
 }
 
@@ -84,19 +82,19 @@ func TestALinkedUserIsAlive(t *testing.T) {
 	t.Parallel()
 	api := directorytest.StartAuth0(t)
 	api.AddUser("auth0|primary", "google-oauth2|secondary", "github|4711", "samlp|connection|name@example.com")
-	d := newDirectory(t, api)
+	d := newAuth0(t, api)
 	for _, id := range []string{"google-oauth2|secondary", "github|4711", "samlp|connection|name@example.com"} {
-		answer, err := d.Gone(t.Context(), id)
+		answer, err := d.IsDeleted(t.Context(), id)
 		require.NoError(t, err)
-		require.False(t, answer.Gone, id)
+		require.False(t, answer.Deleted, id)
 	}
 	// Both halves match, but not in one identity.
-	answer, err := d.Gone(t.Context(), "auth0|secondary")
+	answer, err := d.IsDeleted(t.Context(), "auth0|secondary")
 	require.NoError(t, err)
-	require.True(t, answer.Gone)
+	require.True(t, answer.Deleted)
 }
 
-func TestAnAnswerThatIsNoClearNoIsAnError(t *testing.T) {
+func TestAuth0AnswerThatIsInconclusive(t *testing.T) {
 	t.Parallel()
 	other := func(status int, contentType, body string) directorytest.Fault {
 		return directorytest.Fault{Status: status, ContentType: contentType, Body: body}
@@ -110,16 +108,16 @@ func TestAnAnswerThatIsNoClearNoIsAnError(t *testing.T) {
 		"challenge":            {other(403, "text/html", "human?"), directory.ReasonUnavailable},
 		"scope missing":        {directorytest.Status(403), directory.ReasonUnauthorized},
 		"rate limited":         {directorytest.RateLimited(time.Second), directory.ReasonRateLimited},
-		"JSON of another form": {directorytest.WrongJSON(), directory.ReasonUnclear},
-		"JSON that ends early": {directorytest.CutJSON(), directory.ReasonUnclear},
-		"a login page":         {directorytest.HTMLPage(), directory.ReasonUnclear},
-		"a redirect":           {directorytest.Redirect("https://example.com/"), directory.ReasonUnclear},
-		"404 of a route":       {other(404, asJSON, `{"statusCode":404,"error":"Not Found"}`), directory.ReasonUnclear},
-		"400 with the code":    {other(400, asJSON, `{"statusCode":400,"errorCode":"inexistent_user"}`), directory.ReasonUnclear},
-		"somebody else":        {other(200, asJSON, `{"user_id":"auth0|2","identities":[]}`), directory.ReasonUnclear},
-		"no total":             {other(200, asJSON, `{"users":[],"length":0}`), directory.ReasonUnclear},
-		"a larger total":       {other(200, asJSON, `{"users":[],"length":0,"total":1}`), directory.ReasonUnclear},
-		"another length":       {other(200, asJSON, `{"users":[],"length":1,"total":0}`), directory.ReasonUnclear},
+		"JSON of another form": {directorytest.WrongJSON(), directory.ReasonInconclusive},
+		"JSON that ends early": {directorytest.CutJSON(), directory.ReasonInconclusive},
+		"a login page":         {directorytest.HTMLPage(), directory.ReasonInconclusive},
+		"a redirect":           {directorytest.Redirect("https://example.com/"), directory.ReasonInconclusive},
+		"404 of a route":       {other(404, asJSON, `{"statusCode":404,"error":"Not Found"}`), directory.ReasonInconclusive},
+		"400 with the code":    {other(400, asJSON, `{"statusCode":400,"errorCode":"inexistent_user"}`), directory.ReasonInconclusive},
+		"somebody else":        {other(200, asJSON, `{"user_id":"auth0|2","identities":[]}`), directory.ReasonInconclusive},
+		"no total":             {other(200, asJSON, `{"users":[],"length":0}`), directory.ReasonInconclusive},
+		"a larger total":       {other(200, asJSON, `{"users":[],"length":0,"total":1}`), directory.ReasonInconclusive},
+		"another length":       {other(200, asJSON, `{"users":[],"length":1,"total":0}`), directory.ReasonInconclusive},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -131,27 +129,27 @@ func TestAnAnswerThatIsNoClearNoIsAnError(t *testing.T) {
 					}
 					return tt.fault
 				})
-				answer, err := newDirectory(t, api).Gone(t.Context(), "auth0|1")
+				answer, err := newAuth0(t, api).IsDeleted(t.Context(), "auth0|1")
 				require.Equal(t, tt.reason, fault.ReasonOf(err), err)
-				require.False(t, answer.Gone)
+				require.False(t, answer.Deleted)
 			}
-			_, err := newDirectory(t, api).Living(t.Context(), []string{"auth0|1"})
+			_, err := newAuth0(t, api).Existing(t.Context(), []string{"auth0|1"})
 			require.Equal(t, tt.reason, fault.ReasonOf(err), err)
 		})
 	}
 }
 
-func TestTheTokenIsKeptAndRenewed(t *testing.T) {
+func TestAuth0TokenIsKeptAndRenewed(t *testing.T) {
 	t.Parallel()
 	api := directorytest.StartAuth0(t)
 	var mutex sync.Mutex
 	clock := time.Now()
-	d := newDirectory(t, api, func(o *auth0.Options) {
+	d := newAuth0(t, api, func(o *directory.Auth0Options) {
 		o.Now = func() time.Time { mutex.Lock(); defer mutex.Unlock(); return clock }
 	})
 	var asking sync.WaitGroup
 	for range 8 {
-		asking.Go(func() { _, _ = d.Gone(t.Context(), "auth0|1") })
+		asking.Go(func() { _, _ = d.IsDeleted(t.Context(), "auth0|1") })
 	}
 	asking.Wait()
 	require.Equal(t, 1, api.Issued())
@@ -159,28 +157,28 @@ func TestTheTokenIsKeptAndRenewed(t *testing.T) {
 	mutex.Lock()
 	clock = clock.Add(24*time.Hour - time.Minute)
 	mutex.Unlock()
-	_, err := d.Gone(t.Context(), "auth0|1")
+	_, err := d.IsDeleted(t.Context(), "auth0|1")
 	require.NoError(t, err)
 	require.Equal(t, 2, api.Issued())
 
 	api.RevokeTokens()
-	answer, err := d.Gone(t.Context(), "auth0|1")
+	answer, err := d.IsDeleted(t.Context(), "auth0|1")
 	require.NoError(t, err)
-	require.True(t, answer.Gone)
+	require.True(t, answer.Deleted)
 	require.Equal(t, 3, api.Issued())
 }
 
-func TestCredentialsThatAreNoGood(t *testing.T) {
+func TestAuth0CredentialsThatAreNoGood(t *testing.T) {
 	t.Parallel()
 	api := directorytest.StartAuth0(t, "read:event_streams")
-	for _, change := range []func(*auth0.Options){
-		func(o *auth0.Options) { o.ClientSecret = func() string { return "marker" } },
-		func(o *auth0.Options) { o.Audience = "https://example.com/api/v2/" },
-		func(*auth0.Options) {}, // lacks read:users
+	for _, change := range []func(*directory.Auth0Options){
+		func(o *directory.Auth0Options) { o.ClientSecret = func() string { return "marker" } },
+		func(o *directory.Auth0Options) { o.Audience = "https://example.com/api/v2/" },
+		func(*directory.Auth0Options) {}, // lacks read:users
 	} {
-		d := newDirectory(t, api, change)
+		d := newAuth0(t, api, change)
 		require.Equal(t, directory.ReasonUnauthorized, fault.ReasonOf(d.Check(t.Context())))
-		_, err := d.Gone(t.Context(), "auth0|1")
+		_, err := d.IsDeleted(t.Context(), "auth0|1")
 		require.Equal(t, directory.ReasonUnauthorized, fault.ReasonOf(err))
 		require.NotContains(t, err.Error(), "marker")
 	}
@@ -190,29 +188,29 @@ func TestCredentialsThatAreNoGood(t *testing.T) {
 		{Status: 200, ContentType: "application/json", Body: `{"access_token":"ab","token_type":"Bearer"}`},
 	} {
 		api.FailNext(odd)
-		require.Equal(t, directory.ReasonUnclear, fault.ReasonOf(newDirectory(t, api).Check(t.Context())))
+		require.Equal(t, directory.ReasonInconclusive, fault.ReasonOf(newAuth0(t, api).Check(t.Context())))
 	}
-	require.NoError(t, newDirectory(t, directorytest.StartAuth0(t)).Check(t.Context()))
+	require.NoError(t, newAuth0(t, directorytest.StartAuth0(t)).Check(t.Context()))
 }
 
 func TestFailedDeliveriesAreFoundAndRepeated(t *testing.T) {
 	t.Parallel()
-	api := directorytest.StartAuth0(t, auth0.ScopeStreams, auth0.ScopeDeliveries, auth0.ScopeRedeliver)
+	api := directorytest.StartAuth0(t, directory.Auth0ScopeStreams, directory.Auth0ScopeDeliveries, directory.Auth0ScopeRedeliver)
 	var failed []string
 	for i := range 120 {
 		failed = append(failed, fmt.Sprintf("evt_%022d", i))
 	}
 	api.AddStream(directorytest.Stream{ID: "est_1", Name: "deletions", Failed: failed})
 	api.AddStream(directorytest.Stream{ID: "est_2", Name: "old", Disabled: true})
-	d := newDirectory(t, api)
+	d := newAuth0(t, api)
 	streams, err := d.Streams(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, []auth0.Stream{{ID: "est_1", Name: "deletions", Enabled: true}, {ID: "est_2", Name: "old"}}, streams)
+	require.Equal(t, []directory.Auth0Stream{{ID: "est_1", Name: "deletions", Enabled: true}, {ID: "est_2", Name: "old"}}, streams)
 
 	deliveries, err := d.FailedDeliveries(t.Context(), "est_1")
 	require.NoError(t, err)
 	require.Len(t, deliveries, 120)
-	require.Equal(t, auth0.Delivery{
+	require.Equal(t, directory.Auth0Delivery{
 		EventID: failed[119], StreamID: "est_1", Attempts: 2, LastAt: time.Date(2026, 11, 23, 10, 0, 7, 0, time.UTC), Error: "\u202estatus 503",
 	}, deliveries[119])
 	require.NoError(t, d.Redeliver(t.Context(), "est_1", failed[3]))
@@ -221,15 +219,15 @@ func TestFailedDeliveriesAreFoundAndRepeated(t *testing.T) {
 
 	api.FailNext(directorytest.WrongJSON())
 	_, err = d.FailedDeliveries(t.Context(), "est_1")
-	require.Equal(t, directory.ReasonUnclear, fault.ReasonOf(err))
+	require.Equal(t, directory.ReasonInconclusive, fault.ReasonOf(err))
 	scopes, err := d.Scopes(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, []string{auth0.ScopeStreams, auth0.ScopeDeliveries, auth0.ScopeRedeliver}, scopes)
+	require.Equal(t, []string{directory.Auth0ScopeStreams, directory.Auth0ScopeDeliveries, directory.Auth0ScopeRedeliver}, scopes)
 }
 
-func TestForeignIDsAreRecognized(t *testing.T) {
+func TestAuth0OwnsItsIDs(t *testing.T) {
 	t.Parallel()
-	recognizes := auth0.New(auth0.Options{}).Source().Recognizes
+	recognizes := directory.NewAuth0(directory.Auth0Options{}).Source().OwnsID
 	for _, id := range oddIDs() {
 		require.True(t, recognizes(id), id)
 	}
@@ -246,12 +244,12 @@ func TestAnAnswerSaysWhichTenantsItIs(t *testing.T) {
 		"example.eu.auth0.com": "example", "example.auth0.com": "example",
 		"login.example.com": "", "auth0.com": "", "example.notauth0.com": "", "": "",
 	} {
-		d := newDirectory(t, api, func(o *auth0.Options) { o.Tenant = host })
-		answer, err := d.Gone(t.Context(), "auth0|gone")
+		d := newAuth0(t, api, func(o *directory.Auth0Options) { o.Tenant = host })
+		answer, err := d.IsDeleted(t.Context(), "auth0|gone")
 		require.NoError(t, err)
-		require.Equal(t, directory.Answer{Gone: true, Instance: want}, answer, host)
+		require.Equal(t, directory.Answer{Deleted: true, Instance: want}, answer, host)
 	}
-	answer, err := newDirectory(t, api).Gone(t.Context(), "auth0|living")
+	answer, err := newAuth0(t, api).IsDeleted(t.Context(), "auth0|living")
 	require.NoError(t, err)
 	require.Equal(t, directory.Answer{}, answer)
 }

@@ -1,4 +1,4 @@
-package auth0
+package directory
 
 import (
 	"context"
@@ -9,8 +9,6 @@ import (
 
 	"github.com/go-json-experiment/json"
 
-	"github.com/polar-bridge/polar-bridge/internal/directory"
-	"github.com/polar-bridge/polar-bridge/internal/directory/rest"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
 )
 
@@ -21,8 +19,8 @@ const renewBefore = time.Minute
 
 // token keeps an access token of the Management API, got by client credentials.
 // https://auth0.com/docs/get-started/authentication-and-authorization-flow/client-credentials-flow
-type token struct {
-	options Options
+type auth0Token struct {
+	options Auth0Options
 	turn    chan struct{} // holds one element while somebody uses what follows
 
 	value  string
@@ -30,19 +28,21 @@ type token struct {
 	renew  time.Time
 }
 
-func newToken(o Options) token { return token{options: o, turn: make(chan struct{}, 1)} }
+func newAuth0Token(o Auth0Options) auth0Token {
+	return auth0Token{options: o, turn: make(chan struct{}, 1)}
+}
 
 // ask sends a request with a token. One that is refused is replaced once: it may
 // have been revoked, or its key rotated.
-func (d *Directory) ask(ctx context.Context, r rest.Request) (rest.Answer, error) {
+func (d *Auth0) ask(ctx context.Context, r Request) (Response, error) {
 	for again := true; ; again = false {
 		value, _, err := d.token.get(ctx)
 		if err != nil {
-			return rest.Answer{}, err
+			return Response{}, err
 		}
 		r.Token = value
 		answer, err := d.options.API.Do(ctx, r)
-		if !again || !errors.Is(err, rest.ErrToken) {
+		if !again || !errors.Is(err, ErrToken) {
 			return answer, err
 		}
 		d.token.drop(value)
@@ -50,17 +50,17 @@ func (d *Directory) ask(ctx context.Context, r rest.Request) (rest.Answer, error
 }
 
 // Scopes returns the scopes that Auth0 grants these credentials.
-func (d *Directory) Scopes(ctx context.Context) ([]string, error) {
+func (d *Auth0) Scopes(ctx context.Context) ([]string, error) {
 	_, scopes, err := d.token.get(ctx)
 	return scopes, err
 }
 
-func (t *token) get(ctx context.Context) (value string, scopes []string, err error) {
+func (t *auth0Token) get(ctx context.Context) (value string, scopes []string, err error) {
 	select {
 	case t.turn <- struct{}{}:
 		defer func() { <-t.turn }()
 	case <-ctx.Done():
-		return "", nil, fault.New(fault.Unavailable, directory.ReasonUnavailable, "wait for a token: %w", ctx.Err())
+		return "", nil, fault.New(fault.Unavailable, ReasonUnavailable, "wait for a token: %w", ctx.Err())
 	}
 	now := t.options.Now()
 	if t.value != "" && now.Before(t.renew) {
@@ -77,7 +77,7 @@ func (t *token) get(ctx context.Context) (value string, scopes []string, err err
 }
 
 // drop forgets the token, unless it was replaced already.
-func (t *token) drop(value string) {
+func (t *auth0Token) drop(value string) {
 	t.turn <- struct{}{} // a fetch is bounded in time
 	defer func() { <-t.turn }()
 	if t.value == value {
@@ -93,25 +93,25 @@ type grant struct {
 	Scope       string `json:"scope"`
 }
 
-func (t *token) fetch(ctx context.Context) (grant, error) {
+func (t *auth0Token) fetch(ctx context.Context) (grant, error) {
 	body, err := json.Marshal(map[string]string{
 		"grant_type": "client_credentials", "audience": t.options.Audience,
 		"client_id": t.options.ClientID, "client_secret": t.options.ClientSecret(),
 	})
 	if err != nil {
-		return grant{}, fault.New(fault.Unavailable, directory.ReasonUnauthorized, "AUTH0_CLIENT_ID or AUTH0_CLIENT_SECRET is not valid UTF-8")
+		return grant{}, fault.New(fault.Unavailable, ReasonUnauthorized, "AUTH0_CLIENT_ID or AUTH0_CLIENT_SECRET is not valid UTF-8")
 	}
-	answer, err := t.options.API.Do(ctx, rest.Request{Method: http.MethodPost, Path: []string{"oauth", "token"}, Body: body})
+	answer, err := t.options.API.Do(ctx, Request{Method: http.MethodPost, Path: []string{"oauth", "token"}, Body: body})
 	if err != nil {
 		return grant{}, err
 	}
 	var granted grant
 	switch {
 	case answer.Status >= 400:
-		return grant{}, fault.New(fault.Unavailable, directory.ReasonUnauthorized, "Auth0 grants no token for these credentials (%d)", answer.Status)
+		return grant{}, fault.New(fault.Unavailable, ReasonUnauthorized, "Auth0 grants no token for these credentials (%d)", answer.Status)
 	case answer.Status != http.StatusOK || json.Unmarshal(answer.Body, &granted) != nil ||
 		!strings.EqualFold(granted.TokenType, "Bearer") || !usable(granted.AccessToken) || granted.ExpiresIn <= 0:
-		return grant{}, directory.Unclear("Auth0 answers the request for a token with %d and no token", answer.Status)
+		return grant{}, inconclusive("Auth0 answers the request for a token with %d and no token", answer.Status)
 	}
 	const longest = 30 * 24 * time.Hour // what a tenant can set
 	granted.ExpiresIn = min(granted.ExpiresIn, int64(longest/time.Second))

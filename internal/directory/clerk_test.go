@@ -1,4 +1,4 @@
-package clerk_test
+package directory_test
 
 import (
 	"context"
@@ -11,24 +11,22 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/polar-bridge/polar-bridge/internal/directory"
-	"github.com/polar-bridge/polar-bridge/internal/directory/clerk"
 	"github.com/polar-bridge/polar-bridge/internal/directory/directorytest"
-	"github.com/polar-bridge/polar-bridge/internal/directory/rest"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
 )
 
-var _ directory.Directory = (*clerk.Directory)(nil)
+var _ directory.Directory = (*directory.Clerk)(nil)
 
-func newDirectory(t *testing.T, api *directorytest.Clerk, change ...func(*clerk.Options)) *clerk.Directory {
+func newClerk(t *testing.T, api *directorytest.Clerk, change ...func(*directory.ClerkOptions)) *directory.Clerk {
 	t.Helper()
-	client, err := rest.New(rest.Options{Base: api.URL(), Timeout: time.Second, Now: time.Now})
+	client, err := directory.NewClient(directory.ClientOptions{Base: api.URL(), Timeout: time.Second, Now: time.Now})
 	require.NoError(t, err)
 	t.Cleanup(client.CloseIdleConnections)
-	o := clerk.Options{API: client, SecretKey: func() string { return directorytest.ClerkKey }}
+	o := directory.ClerkOptions{API: client, SecretKey: func() string { return directorytest.ClerkKey }}
 	for _, c := range change {
 		c(&o)
 	}
-	return clerk.New(o)
+	return directory.NewClerk(o)
 }
 
 func userIDs(n int) []string {
@@ -49,30 +47,30 @@ func TestOneQuestionTellsTheLivingOfAHundred(t *testing.T) {
 		want[id] = true
 	}
 	api.AddUser("user_somebodyElse")
-	living, err := newDirectory(t, api).Living(t.Context(), ids)
+	living, err := newClerk(t, api).Existing(t.Context(), ids)
 	require.NoError(t, err)
 	require.Equal(t, want, living)
 	require.Len(t, api.Calls(), 1)
 
-	_, err = newDirectory(t, api).Living(t.Context(), userIDs(101))
-	require.Equal(t, directory.ReasonUnclear, fault.ReasonOf(err))
-	_, err = newDirectory(t, api).Living(t.Context(), nil)
-	require.Equal(t, directory.ReasonUnclear, fault.ReasonOf(err), "no ids would list everybody")
+	_, err = newClerk(t, api).Existing(t.Context(), userIDs(101))
+	require.Equal(t, directory.ReasonInconclusive, fault.ReasonOf(err))
+	_, err = newClerk(t, api).Existing(t.Context(), nil)
+	require.Equal(t, directory.ReasonInconclusive, fault.ReasonOf(err), "no ids would list everybody")
 }
 
 func TestAUserIsGoneWhenClerkSaysSo(t *testing.T) {
 	t.Parallel()
 	api := directorytest.StartClerk(t)
 	api.AddUser("user_1")
-	d := newDirectory(t, api)
-	answer, err := d.Gone(t.Context(), "user_1")
+	d := newClerk(t, api)
+	answer, err := d.IsDeleted(t.Context(), "user_1")
 	require.NoError(t, err)
-	require.False(t, answer.Gone)
+	require.False(t, answer.Deleted)
 
 	api.DeleteUser("user_1")
-	answer, err = d.Gone(t.Context(), "user_1")
+	answer, err = d.IsDeleted(t.Context(), "user_1")
 	require.NoError(t, err)
-	require.True(t, answer.Gone)
+	require.True(t, answer.Deleted)
 }
 
 // faults are answers that are neither yes nor no, with the reason that is told.
@@ -95,40 +93,40 @@ func faults() map[string]struct {
 		"key refused":                     {directorytest.Status(401), directory.ReasonUnauthorized},
 		"key not allowed":                 {directorytest.Status(403), directory.ReasonUnauthorized},
 		"rate limited":                    {directorytest.RateLimited(7 * time.Second), directory.ReasonRateLimited},
-		"JSON of another form":            {directorytest.WrongJSON(), directory.ReasonUnclear},
-		"JSON that ends early":            {directorytest.CutJSON(), directory.ReasonUnclear},
-		"null":                            {other(200, asJSON, "null"), directory.ReasonUnclear},
-		"nothing":                         {other(200, asJSON, ""), directory.ReasonUnclear},
-		"a login page":                    {directorytest.HTMLPage(), directory.ReasonUnclear},
-		"a redirect":                      {directorytest.Redirect("https://example.com/"), directory.ReasonUnclear},
-		"404 of an unknown route":         {other(404, asJSON, `{"errors":[{"code":"route_not_found"}]}`), directory.ReasonUnclear},
-		"404 without a code":              {other(404, asJSON, `{}`), directory.ReasonUnclear},
-		"404 as HTML":                     {other(404, "text/html", `{"errors":[{"code":"resource_not_found"}]}`), directory.ReasonUnclear},
-		"404 with a code in capitals":     {other(404, asJSON, `{"Errors":[{"Code":"resource_not_found"}]}`), directory.ReasonUnclear},
-		"410":                             {other(410, asJSON, `{"errors":[{"code":"resource_not_found"}]}`), directory.ReasonUnclear},
-		"a user that was not asked about": {other(200, asJSON, `{"object":"user","id":"user_2"}`), directory.ReasonUnclear},
-		"nobody":                          {other(200, asJSON, `{"object":"user"}`), directory.ReasonUnclear},
+		"JSON of another form":            {directorytest.WrongJSON(), directory.ReasonInconclusive},
+		"JSON that ends early":            {directorytest.CutJSON(), directory.ReasonInconclusive},
+		"null":                            {other(200, asJSON, "null"), directory.ReasonInconclusive},
+		"nothing":                         {other(200, asJSON, ""), directory.ReasonInconclusive},
+		"a login page":                    {directorytest.HTMLPage(), directory.ReasonInconclusive},
+		"a redirect":                      {directorytest.Redirect("https://example.com/"), directory.ReasonInconclusive},
+		"404 of an unknown route":         {other(404, asJSON, `{"errors":[{"code":"route_not_found"}]}`), directory.ReasonInconclusive},
+		"404 without a code":              {other(404, asJSON, `{}`), directory.ReasonInconclusive},
+		"404 as HTML":                     {other(404, "text/html", `{"errors":[{"code":"resource_not_found"}]}`), directory.ReasonInconclusive},
+		"404 with a code in capitals":     {other(404, asJSON, `{"Errors":[{"Code":"resource_not_found"}]}`), directory.ReasonInconclusive},
+		"410":                             {other(410, asJSON, `{"errors":[{"code":"resource_not_found"}]}`), directory.ReasonInconclusive},
+		"a user that was not asked about": {other(200, asJSON, `{"object":"user","id":"user_2"}`), directory.ReasonInconclusive},
+		"nobody":                          {other(200, asJSON, `{"object":"user"}`), directory.ReasonInconclusive},
 		"no answer in time":               {directorytest.Fault{Hang: true}, directory.ReasonUnavailable},
 	}
 }
 
-func TestAnAnswerThatIsNoClearNoIsAnError(t *testing.T) {
+func TestClerkAnswerThatIsInconclusive(t *testing.T) {
 	t.Parallel()
 	for name, tt := range faults() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			api := directorytest.StartClerk(t) // user_1 does not exist: a yes would be true
 			api.FailNext(tt.fault)
-			answer, err := newDirectory(t, api).Gone(t.Context(), "user_1")
+			answer, err := newClerk(t, api).IsDeleted(t.Context(), "user_1")
 			require.Equal(t, tt.reason, fault.ReasonOf(err), err)
-			require.False(t, answer.Gone)
+			require.False(t, answer.Deleted)
 			if tt.reason == directory.ReasonRateLimited {
 				require.Equal(t, fault.Paused, fault.KindOf(err))
 				require.Equal(t, 7*time.Second, fault.RetryAfterOf(err))
 			}
 
 			api.FailNext(tt.fault)
-			_, err = newDirectory(t, api).Living(t.Context(), []string{"user_1"})
+			_, err = newClerk(t, api).Existing(t.Context(), []string{"user_1"})
 			require.Equal(t, tt.reason, fault.ReasonOf(err), err)
 		})
 	}
@@ -139,8 +137,8 @@ func TestAListOfOtherUsersIsAnError(t *testing.T) {
 	api := directorytest.StartClerk(t)
 	for _, foreign := range [][]string{{"user_other"}, {"user_1", "user_1"}, {""}} {
 		api.FailNext(directorytest.ForeignList(foreign...))
-		_, err := newDirectory(t, api).Living(t.Context(), []string{"user_1"})
-		require.Equal(t, directory.ReasonUnclear, fault.ReasonOf(err))
+		_, err := newClerk(t, api).Existing(t.Context(), []string{"user_1"})
+		require.Equal(t, directory.ReasonInconclusive, fault.ReasonOf(err))
 	}
 }
 
@@ -157,12 +155,12 @@ func (o only) Allow(_ context.Context, asked string) error {
 func TestNobodyIsGoneForAKeyOfAnotherInstance(t *testing.T) {
 	t.Parallel()
 	api := directorytest.StartClerk(t)
-	_, err := newDirectory(t, api, func(o *clerk.Options) { o.Instances = only("ins_other") }).Gone(t.Context(), "user_1")
+	_, err := newClerk(t, api, func(o *directory.ClerkOptions) { o.Instances = only("ins_other") }).IsDeleted(t.Context(), "user_1")
 	require.Equal(t, directory.ReasonOtherInstance, fault.ReasonOf(err))
 
-	answer, err := newDirectory(t, api, func(o *clerk.Options) { o.Instances = only(directorytest.ClerkInstance) }).Gone(t.Context(), "user_1")
+	answer, err := newClerk(t, api, func(o *directory.ClerkOptions) { o.Instances = only(directorytest.ClerkInstance) }).IsDeleted(t.Context(), "user_1")
 	require.NoError(t, err)
-	require.Equal(t, directory.Answer{Gone: true, Instance: directorytest.ClerkInstance}, answer)
+	require.Equal(t, directory.Answer{Deleted: true, Instance: directorytest.ClerkInstance}, answer)
 }
 
 func TestEveryKeyIsProved(t *testing.T) {
@@ -171,22 +169,22 @@ func TestEveryKeyIsProved(t *testing.T) {
 	api.AddInstance("sk_test_marker_of_another", "ins_another", "user_1")
 	api.AddUser("user_1")
 	key := directorytest.ClerkKey
-	d := newDirectory(t, api, func(o *clerk.Options) {
+	d := newClerk(t, api, func(o *directory.ClerkOptions) {
 		o.SecretKey, o.Instances = func() string { return key }, only(directorytest.ClerkInstance)
 	})
-	answer, err := d.Gone(t.Context(), "user_2")
+	answer, err := d.IsDeleted(t.Context(), "user_2")
 	require.NoError(t, err)
-	require.True(t, answer.Gone)
+	require.True(t, answer.Deleted)
 	calls := len(api.Calls())
-	_, err = d.Gone(t.Context(), "user_2")
+	_, err = d.IsDeleted(t.Context(), "user_2")
 	require.NoError(t, err)
 	require.Len(t, api.Calls(), calls+1, "once a key")
 
 	key = "sk_test_marker_of_another"
-	_, err = d.Gone(t.Context(), "user_2")
+	_, err = d.IsDeleted(t.Context(), "user_2")
 	require.Equal(t, directory.ReasonOtherInstance, fault.ReasonOf(err))
 	key = directorytest.ClerkKey
-	_, err = d.Gone(t.Context(), "user_2")
+	_, err = d.IsDeleted(t.Context(), "user_2")
 	require.NoError(t, err)
 }
 
@@ -199,21 +197,21 @@ func TestNobodyIsGoneBeforeTheListWorked(t *testing.T) {
 		}
 		return directorytest.Fault{}
 	})
-	_, err := newDirectory(t, api).Gone(t.Context(), "user_1")
-	require.Equal(t, directory.ReasonUnclear, fault.ReasonOf(err))
+	_, err := newClerk(t, api).IsDeleted(t.Context(), "user_1")
+	require.Equal(t, directory.ReasonInconclusive, fault.ReasonOf(err))
 }
 
 func TestIDsStayOneSegment(t *testing.T) {
 	t.Parallel()
 	api := directorytest.StartClerk(t)
-	d := newDirectory(t, api)
+	d := newClerk(t, api)
 	for _, id := range []string{"", ".", ".."} {
-		_, err := d.Gone(t.Context(), id)
-		require.Equal(t, directory.ReasonUnclear, fault.ReasonOf(err))
+		_, err := d.IsDeleted(t.Context(), id)
+		require.Equal(t, directory.ReasonInconclusive, fault.ReasonOf(err))
 	}
 	require.Empty(t, api.Calls())
-	_, err := d.Gone(t.Context(), "user_1/../user_2?a#b")
-	require.Equal(t, directory.ReasonUnclear, fault.ReasonOf(err))
+	_, err := d.IsDeleted(t.Context(), "user_1/../user_2?a#b")
+	require.Equal(t, directory.ReasonInconclusive, fault.ReasonOf(err))
 	require.Equal(t, []string{"GET /v1/users/user_1/../user_2?a#b"}, api.Calls())
 }
 
@@ -221,19 +219,19 @@ func TestAfterA429NothingIsSentUntilTheTimeIsOver(t *testing.T) {
 	t.Parallel()
 	api := directorytest.StartClerk(t)
 	clock := time.Now()
-	client, err := rest.New(rest.Options{Base: api.URL(), Now: func() time.Time { return clock }})
+	client, err := directory.NewClient(directory.ClientOptions{Base: api.URL(), Now: func() time.Time { return clock }})
 	require.NoError(t, err)
-	d := clerk.New(clerk.Options{API: client, SecretKey: func() string { return directorytest.ClerkKey }})
+	d := directory.NewClerk(directory.ClerkOptions{API: client, SecretKey: func() string { return directorytest.ClerkKey }})
 	api.FailNext(directorytest.RateLimited(10 * time.Second))
 	for range 2 {
-		_, err = d.Gone(t.Context(), "user_1")
+		_, err = d.IsDeleted(t.Context(), "user_1")
 		require.Equal(t, fault.Paused, fault.KindOf(err))
 	}
 	require.Len(t, api.Calls(), 1)
 	clock = clock.Add(10 * time.Second)
-	answer, err := d.Gone(t.Context(), "user_1")
+	answer, err := d.IsDeleted(t.Context(), "user_1")
 	require.NoError(t, err)
-	require.True(t, answer.Gone)
+	require.True(t, answer.Deleted)
 }
 
 func TestTheLastRequestOfAWindowIsRemembered(t *testing.T) {
@@ -243,10 +241,10 @@ func TestTheLastRequestOfAWindowIsRemembered(t *testing.T) {
 		"X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": {fmt.Sprint(time.Now().Add(time.Minute).Unix())},
 	}}
 	api.FailNext(spent)
-	d := newDirectory(t, api)
-	_, err := d.Living(t.Context(), []string{"user_1"})
+	d := newClerk(t, api)
+	_, err := d.Existing(t.Context(), []string{"user_1"})
 	require.NoError(t, err)
-	_, err = d.Living(t.Context(), []string{"user_1"})
+	_, err = d.Existing(t.Context(), []string{"user_1"})
 	require.Equal(t, directory.ReasonRateLimited, fault.ReasonOf(err))
 	require.InDelta(t, 60, fault.RetryAfterOf(err).Seconds(), 2)
 	require.Len(t, api.Calls(), 1)
@@ -260,7 +258,7 @@ func TestErrorsNameNoSecretAndNoID(t *testing.T) {
 	for _, f := range faults() {
 		for _, ctx := range []context.Context{t.Context(), cancelled} {
 			api.FailNext(f.fault)
-			_, err := newDirectory(t, api).Gone(ctx, "user_marker")
+			_, err := newClerk(t, api).IsDeleted(ctx, "user_marker")
 			require.Error(t, err)
 			require.NotContains(t, fmt.Sprintf("%v %+v", err, err), "marker")
 			require.NotContains(t, err.Error(), "http")
@@ -276,14 +274,14 @@ func TestCredentialsGoToHTTPSOrLoopbackOnly(t *testing.T) {
 	} {
 		base, err := url.Parse(address)
 		require.NoError(t, err)
-		_, err = rest.New(rest.Options{Base: base, Now: time.Now})
+		_, err = directory.NewClient(directory.ClientOptions{Base: base, Now: time.Now})
 		require.Equal(t, ok, err == nil, address)
 	}
 }
 
-func TestForeignIDsAreRecognized(t *testing.T) {
+func TestClerkOwnsItsIDs(t *testing.T) {
 	t.Parallel()
-	recognizes := clerk.New(clerk.Options{}).Source().Recognizes
+	recognizes := directory.NewClerk(directory.ClerkOptions{}).Source().OwnsID
 	for id, want := range map[string]bool{
 		"user_29wBMCtzATuFJut8jO2VNTVekS4": true, "user_": false, "auth0|1": false, "42": false, "": false, "user_a b": false, "org_1": false,
 	} {

@@ -1,15 +1,9 @@
-// Package confirm is the guard that asks the identity provider, right before a
-// customer is deleted, whether the user is really gone. It ends what a stolen
-// webhook secret could do, and what linked or restored users would lose.
-//
-// It must not know Polar, nor what becomes of a deletion.
-package confirm
+package directory
 
 import (
 	"context"
 	"time"
 
-	"github.com/polar-bridge/polar-bridge/internal/directory"
 	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
 )
@@ -33,14 +27,14 @@ const (
 
 // Confirmer asks the directories.
 type Confirmer struct {
-	sources map[string]directory.Source
+	sources map[string]Source
 	now     func() time.Time
 }
 
-// New returns a Confirmer that asks these sources, by the name of the route
+// NewConfirmer returns a Confirmer that asks these sources, by the name of the route
 // that a deletion came by. Webhooks from elsewhere pass; what only a comparison
 // found waits until its provider is among them.
-func New(sources map[string]directory.Source, now func() time.Time) *Confirmer {
+func NewConfirmer(sources map[string]Source, now func() time.Time) *Confirmer {
 	return &Confirmer{sources: sources, now: now}
 }
 
@@ -59,16 +53,16 @@ func (c *Confirmer) Gone(ctx context.Context, a event.Attempt) error {
 		return fault.New(fault.Held, string(event.HoldUserExists), "the event names a customer, but not which user of the provider it is about: whether they still exist cannot be asked")
 	}
 	age := c.now().Sub(a.ReceivedAt)
-	if early := source.Lag - age; early > 0 {
-		return fault.New(fault.Paused, reasonTooEarly, "too early to ask the provider").After(min(early, source.Lag))
+	if early := source.ReadLag - age; early > 0 {
+		return fault.New(fault.Paused, reasonTooEarly, "too early to ask the provider").After(min(early, source.ReadLag))
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	answer, err := source.Gone(ctx, a.UserID)
+	answer, err := source.IsDeleted(ctx, a.UserID)
 	switch {
 	case err != nil:
 		return err
-	case answer.Gone:
+	case answer.Deleted:
 		return sameInstance(a, answer)
 	case age >= 0 && age < lookFor:
 		return fault.New(fault.Paused, reasonStillThere, "the user still exists at the provider").After(min(lookAgain, lookFor-age))
@@ -78,7 +72,7 @@ func (c *Confirmer) Gone(ctx context.Context, a event.Attempt) error {
 
 // sameInstance holds what another instance told of than the one that was asked,
 // which knows nobody there, living or not.
-func sameInstance(a event.Attempt, answer directory.Answer) error {
+func sameInstance(a event.Attempt, answer Answer) error {
 	if a.Instance == "" || answer.Instance == "" || a.Instance == answer.Instance {
 		return nil
 	}
