@@ -13,7 +13,7 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
 	"github.com/polar-bridge/polar-bridge/internal/identity/clerk"
 	"github.com/polar-bridge/polar-bridge/internal/identity/provider"
-	"github.com/polar-bridge/polar-bridge/internal/identity/sig"
+	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
 )
 
 const clerkBody = `{"data":{"deleted":true,"id":"user_1","object":"user"},"object":"event","type":"user.deleted"}`
@@ -21,7 +21,7 @@ const clerkBody = `{"data":{"deleted":true,"id":"user_1","object":"user"},"objec
 // signBody signs any body as Clerk would.
 func signBody(t *testing.T, eventID, body string, at time.Time) delivery {
 	t.Helper()
-	header, err := sig.SvixHeader(sig.SvixHeaders(), clerkKey, eventID, at, []byte(body))
+	header, err := signature.SvixHeader(signature.SvixHeaders(), clerkKey, eventID, at, []byte(body))
 	require.NoError(t, err)
 	return delivery{"clerk", header, []byte(body)}
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/polar-bridge/polar-bridge/internal/identity"
-	"github.com/polar-bridge/polar-bridge/internal/identity/sig"
+	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
 )
 
 // signer signs any body as a provider does and returns what is sent.
@@ -41,8 +41,8 @@ func senders(t *testing.T) map[string]signingSide {
 	t.Helper()
 	return map[string]signingSide{
 		"auth0-logs": {settings: []string{"AUTH0_LOGS_UNCONFIRMED=true"}},
-		"workos":     {sign: timed(sig.TimedForm{Header: "Workos-Signature", Separator: ", ", Unit: time.Millisecond})},
-		"zitadel":    {sign: timed(sig.TimedForm{Header: "Zitadel-Signature", Separator: ",", Unit: time.Second})},
+		"workos":     {sign: timed(signature.TimedForm{Header: "Workos-Signature", Separator: ", ", Unit: time.Millisecond})},
+		"zitadel":    {sign: timed(signature.TimedForm{Header: "Zitadel-Signature", Separator: ",", Unit: time.Second})},
 		"logto":      {sign: plainHMAC("logto-signature-sha-256")},
 		"keycloak":   {sign: plainHMAC("X-Keycloak-Signature")},
 		"fusionauth": {sign: digestInToken},
@@ -89,15 +89,15 @@ func (s signingSide) found(t *testing.T, e identity.Entry) signer {
 			return header, body
 		}
 	}
-	set := sig.SvixHeaders()
+	set := signature.SvixHeaders()
 	if header, _ := sampleOf(t, e, s.secret, "a"); header.Get(set.ID) == "" {
-		set = sig.StandardHeaders()
+		set = signature.StandardHeaders()
 		require.NotEmpty(t, header.Get(set.ID), "%s needs a line in senders", e.Name)
 	}
 	return func(t *testing.T, secret string, at time.Time, body []byte) (http.Header, []byte) {
 		t.Helper()
 		sum := sha256.Sum256(body)
-		header, err := sig.SvixHeader(set, secret, "msg_"+base64.RawURLEncoding.EncodeToString(sum[:12]), at, body)
+		header, err := signature.SvixHeader(set, secret, "msg_"+base64.RawURLEncoding.EncodeToString(sum[:12]), at, body)
 		require.NoError(t, err)
 		return header, body
 	}
@@ -123,7 +123,7 @@ func sampleOf(t *testing.T, e identity.Entry, secret, id string) (http.Header, [
 	return header, body
 }
 
-func timed(form sig.TimedForm) signer {
+func timed(form signature.TimedForm) signer {
 	return func(t *testing.T, secret string, at time.Time, body []byte) (http.Header, []byte) {
 		t.Helper()
 		header, err := form.SignHeader(secret, at, body)
@@ -135,7 +135,7 @@ func timed(form sig.TimedForm) signer {
 func plainHMAC(name string) signer {
 	return func(t *testing.T, secret string, _ time.Time, body []byte) (http.Header, []byte) {
 		t.Helper()
-		header, err := sig.PlainHMACHeader(name, secret, body)
+		header, err := signature.PlainHMACHeader(name, secret, body)
 		require.NoError(t, err)
 		return header, body
 	}
@@ -145,7 +145,7 @@ func plainHMAC(name string) signer {
 func digestInToken(t *testing.T, secret string, _ time.Time, body []byte) (http.Header, []byte) {
 	t.Helper()
 	sum := sha256.Sum256(body)
-	token, err := sig.SignJWT(secret, []byte(`{"request_body_sha256":"`+base64.StdEncoding.EncodeToString(sum[:])+`"}`))
+	token, err := signature.SignJWT(secret, []byte(`{"request_body_sha256":"`+base64.StdEncoding.EncodeToString(sum[:])+`"}`))
 	require.NoError(t, err)
 	return http.Header{"Content-Type": {"application/json"}, "X-Fusionauth-Signature-Jwt": {token}}, body
 }
@@ -153,9 +153,9 @@ func digestInToken(t *testing.T, secret string, _ time.Time, body []byte) (http.
 // kindeSender is an issuer on this machine. The body is its token.
 func kindeSender(t *testing.T) signingSide {
 	t.Helper()
-	private, keys, err := sig.NewSigningKey()
+	private, keys, err := signature.NewSigningKey()
 	require.NoError(t, err)
-	other, _, err := sig.NewSigningKey()
+	other, _, err := signature.NewSigningKey()
 	require.NoError(t, err)
 	issuer := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/.well-known/jwks.json" {
@@ -169,7 +169,7 @@ func kindeSender(t *testing.T) signingSide {
 		secret: private, other: other, configured: issuer.URL,
 		sign: func(t *testing.T, secret string, _ time.Time, claims []byte) (http.Header, []byte) {
 			t.Helper()
-			token, err := sig.SignJWT(secret, claims)
+			token, err := signature.SignJWT(secret, claims)
 			require.NoError(t, err)
 			return http.Header{"Content-Type": {"application/jwt"}}, []byte(token)
 		},

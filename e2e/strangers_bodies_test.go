@@ -15,7 +15,7 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
 	"github.com/polar-bridge/polar-bridge/internal/identity/logto"
 	"github.com/polar-bridge/polar-bridge/internal/identity/provider"
-	"github.com/polar-bridge/polar-bridge/internal/identity/sig"
+	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
 )
 
 // mostBody is what one request may hold before its sender is known.
@@ -117,7 +117,7 @@ func (p *process) requireAllTaken(t *testing.T, client *http.Client, n int) {
 		d := logtoDelivery(t, logtoKey, fmt.Sprintf("user_%04d", i))
 		if i%10 == 0 {
 			d.body = append(d.body, strings.Repeat(" ", mostBody-len(d.body))...)
-			d.header.Set("Logto-Signature-Sha-256", sig.HMACHex([]byte(logtoKey), d.body))
+			d.header.Set("Logto-Signature-Sha-256", signature.HMACHex([]byte(logtoKey), d.body))
 		}
 		events <- d
 	}

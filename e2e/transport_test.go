@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
-	"github.com/polar-bridge/polar-bridge/internal/identity/sig"
+	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
 	"github.com/polar-bridge/polar-bridge/polar/polartest"
 )
 
@@ -97,7 +97,7 @@ func TestBodiesThatAreNoJSON(t *testing.T) {
 	p := w.start(t)
 	utf16 := "\xff\xfe" + strings.Join(strings.Split(clerkBody, ""), "\x00") + "\x00"
 	for i, body := range []string{"\xef\xbb\xbf" + clerkBody, utf16, `""`, `null`, `[]`, `[` + clerkBody + `]`} {
-		header, err := sig.SvixHeader(sig.SvixHeaders(), clerkKey, fmt.Sprint("msg_", i), time.Now(), []byte(body))
+		header, err := signature.SvixHeader(signature.SvixHeaders(), clerkKey, fmt.Sprint("msg_", i), time.Now(), []byte(body))
 		require.NoError(t, err)
 		p.deliver(t, delivery{"clerk", header, []byte(body)}, http.StatusBadRequest)
 	}

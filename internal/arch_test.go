@@ -60,15 +60,13 @@ func rules() []rule {
 		{"internal/database/databasetest", "internal/database"},
 
 		// Who says that a user is gone. A provider knows no other provider.
-		{"internal/identity", "internal/event internal/fault internal/identity/..."},
-		{"internal/identity/sig", "internal/fault"},
-		{"internal/identity/payload", "internal/event internal/fault"},
-		{"internal/identity/provider", "internal/event internal/fault internal/identity/payload internal/identity/sig"},
-		{"internal/identity/*", "internal/event internal/fault internal/identity/payload internal/identity/provider internal/identity/sig"},
+		{"internal/identity", "internal/event internal/fault internal/identity/... internal/provider/signature"},
+		{"internal/identity/provider", "internal/event internal/fault internal/provider/payload internal/provider/signature"},
+		{"internal/identity/*", "internal/event internal/fault internal/identity/provider internal/provider/payload internal/provider/signature"},
 		{"internal/provider", "internal/event internal/fault internal/deletion internal/provider/payload internal/provider/signature"},
 		{"internal/provider/signature", "internal/fault"},
 		{"internal/provider/payload", "internal/event internal/fault internal/deletion"},
-		{"internal/provider/providertest", "internal/event internal/fault internal/deletion internal/provider internal/provider/signature"},
+		{"internal/provider/providertest", "internal/event internal/fault internal/deletion internal/provider internal/provider/signature internal/identity/provider"},
 		{"internal/outbox", "internal/event internal/fault internal/deletion"},
 
 		// Does this user still exist?

@@ -16,7 +16,7 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
 	"github.com/polar-bridge/polar-bridge/internal/identity"
-	"github.com/polar-bridge/polar-bridge/internal/identity/identitytest"
+	"github.com/polar-bridge/polar-bridge/internal/provider/providertest"
 )
 
 // The clock is that of the request's Date, because the signatures are old; all
@@ -174,7 +174,7 @@ func TestEveryGoldenRequestThroughTheProgram(t *testing.T) {
 	}))
 }
 
-// recorded is what a provider made of a request, see identitytest.Golden.
+// recorded is what a provider made of a request, see providertest.Golden.
 type recorded struct {
 	Kind      fault.Kind `json:"kind"`
 	Deletions []event.Deletion
@@ -257,7 +257,7 @@ func (r goldenRoute) path(file string) string { return filepath.Join("../identit
 // play sends the request in the file at its time.
 func (r goldenRoute) play(t *testing.T, p *program, file string) (status int, answer string) {
 	t.Helper()
-	header, body := identitytest.ReadRequest(t, r.path(file)+".http")
+	header, body := providertest.ReadRequest(t, r.path(file)+".http")
 	at, err := http.ParseTime(header.Get("Date"))
 	require.NoError(t, err)
 	p.now(at)

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/polar-bridge/polar-bridge/internal/identity"
-	"github.com/polar-bridge/polar-bridge/internal/identity/sig"
+	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
 )
 
 // signingKey returns what an event is signed with and what to call afterwards:
@@ -28,7 +28,7 @@ func signingKey(ctx context.Context, entry identity.Entry, s identity.Settings) 
 			"To see the way of an event, start a server that trusts this machine, with http://127.0.0.1:9999 as that address, and send with the same: "+
 			"send publishes a key there that it makes for the purpose", entry.Title, entry.Title, address.Host)
 	}
-	private, keySet, err := sig.NewSigningKey()
+	private, keySet, err := signature.NewSigningKey()
 	if err != nil {
 		return "", nil, fmt.Errorf("make a key: %w", err)
 	}

@@ -21,12 +21,12 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/identity/logto"
 	"github.com/polar-bridge/polar-bridge/internal/identity/okta"
 	"github.com/polar-bridge/polar-bridge/internal/identity/provider"
-	"github.com/polar-bridge/polar-bridge/internal/identity/sig"
 	"github.com/polar-bridge/polar-bridge/internal/identity/standard"
 	"github.com/polar-bridge/polar-bridge/internal/identity/stytch"
 	"github.com/polar-bridge/polar-bridge/internal/identity/supabase"
 	"github.com/polar-bridge/polar-bridge/internal/identity/workos"
 	"github.com/polar-bridge/polar-bridge/internal/identity/zitadel"
+	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
 )
 
 // What the registry's users need of package provider.
@@ -60,7 +60,7 @@ func CheckSecret(setting, value string) error {
 			continue
 		}
 		err := e.CheckSecret(value)
-		if refused, ok := errors.AsType[*sig.SecretError](err); ok {
+		if refused, ok := errors.AsType[*signature.SecretError](err); ok {
 			return refused.Err
 		}
 		return err

@@ -13,7 +13,7 @@ import (
 
 	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/internal/identity"
-	"github.com/polar-bridge/polar-bridge/internal/identity/sig"
+	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
 )
 
 const (
@@ -169,7 +169,7 @@ func secret(e identity.Entry) string {
 // publishes returns an issuer of public keys and the private half of its key.
 func publishes(t testing.TB) (http.RoundTripper, string) {
 	t.Helper()
-	private, keys, err := sig.NewSigningKey()
+	private, keys, err := signature.NewSigningKey()
 	require.NoError(t, err)
 	return roundTrip(func(r *http.Request) (*http.Response, error) {
 		return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(bytes.NewReader(keys)), Request: r}, nil

@@ -14,9 +14,9 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/polar-bridge/polar-bridge/internal/event"
-	"github.com/polar-bridge/polar-bridge/internal/identity/payload"
 	"github.com/polar-bridge/polar-bridge/internal/identity/provider"
-	"github.com/polar-bridge/polar-bridge/internal/identity/sig"
+	"github.com/polar-bridge/polar-bridge/internal/provider/payload"
+	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
 )
 
 const (
@@ -57,7 +57,7 @@ func New(s provider.Settings) (*Provider, error) {
 	if idField != idUser && !below || !idField.IsValid() {
 		return nil, fmt.Errorf("AUTH0_ID_FIELD must be %s or a JSON pointer below %s", idUser, idMetadata)
 	}
-	token, err := sig.NewToken(secretEnv, s.Secrets, sig.Bearer())
+	token, err := signature.NewToken(secretEnv, s.Secrets, signature.Bearer())
 	if err != nil {
 		return nil, err
 	}

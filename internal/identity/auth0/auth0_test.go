@@ -9,9 +9,9 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
 	"github.com/polar-bridge/polar-bridge/internal/identity/auth0"
-	"github.com/polar-bridge/polar-bridge/internal/identity/identitytest"
 	"github.com/polar-bridge/polar-bridge/internal/identity/provider"
-	"github.com/polar-bridge/polar-bridge/internal/identity/sig"
+	"github.com/polar-bridge/polar-bridge/internal/provider/providertest"
+	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
 )
 
 const (
@@ -21,12 +21,12 @@ const (
 
 func TestAuth0(t *testing.T) {
 	t.Parallel()
-	identitytest.Run(t, harness())
+	providertest.Run(t, harness())
 }
 
 func TestAuth0WithAppMetadata(t *testing.T) {
 	t.Parallel()
-	identitytest.Run(t, metadataHarness())
+	providertest.Run(t, metadataHarness())
 }
 
 func TestAuth0WithADeepPointer(t *testing.T) {
@@ -35,24 +35,24 @@ func TestAuth0WithADeepPointer(t *testing.T) {
 	h.IDField = "/data/object/app_metadata/a~1b/polar"
 	h.IDMember = "polar"
 	h.Body = body(`{"user_id":"auth0|1","app_metadata":{"a/b":{`, `}}}`)
-	identitytest.Run(t, h)
+	providertest.Run(t, h)
 }
 
 func TestAuth0OfOneStream(t *testing.T) {
 	t.Parallel()
 	h := harness()
 	h.Source = "est_vjFVP5pVdfvsfRKatshkVV"
-	identitytest.Run(t, h)
+	providertest.Run(t, h)
 }
 
 func TestGoldenRequests(t *testing.T) {
 	t.Parallel()
-	identitytest.Golden(t, harness(), "testdata")
+	providertest.Golden(t, harness(), "testdata")
 }
 
-func FuzzReceive(f *testing.F)         { identitytest.Fuzz(f, harness()) }
-func FuzzReceiveMetadata(f *testing.F) { identitytest.Fuzz(f, metadataHarness()) }
-func FuzzUnsigned(f *testing.F)        { identitytest.FuzzUnsigned(f, harness()) }
+func FuzzReceive(f *testing.F)         { providertest.Fuzz(f, harness()) }
+func FuzzReceiveMetadata(f *testing.F) { providertest.Fuzz(f, metadataHarness()) }
+func FuzzUnsigned(f *testing.F)        { providertest.FuzzUnsigned(f, harness()) }
 
 func TestTheSubjectIsTaken(t *testing.T) {
 	t.Parallel()
@@ -106,9 +106,9 @@ func TestEventIDs(t *testing.T) {
 	require.Equal(t, missing, receive(t, "", `{`+rest), "the same body has the same key")
 }
 
-func harness() identitytest.Harness {
-	form := sig.Bearer()
-	return identitytest.Harness{
+func harness() providertest.Harness {
+	form := signature.Bearer()
+	return providertest.Harness{
 		Info:     auth0.About(),
 		New:      func(s provider.Settings) (provider.Provider, error) { return auth0.New(s) },
 		Sample:   auth0.Sample,
@@ -128,13 +128,13 @@ func harness() identitytest.Harness {
 	}
 }
 
-func metadataHarness() identitytest.Harness {
+func metadataHarness() providertest.Harness {
 	h := harness()
 	h.IDField = "/data/object/app_metadata/polar_id"
 	h.IDMember = "polar_id"
 	h.OptionalID = true
 	h.Body = body(`{"user_id":"auth0|1","app_metadata":{`, `}}`)
-	h.Ignored = append(h.Ignored, identitytest.Cases(event.IgnoreNoExternalID, map[string]string{
+	h.Ignored = append(h.Ignored, providertest.Cases(event.IgnoreNoExternalID, map[string]string{
 		"no metadata":            `{"type":"user.deleted","data":{"object":{"user_id":"a"}}}`,
 		"metadata is null":       `{"type":"user.deleted","data":{"object":{"user_id":"a","app_metadata":null}}}`,
 		"metadata is a string":   `{"type":"user.deleted","data":{"object":{"user_id":"a","app_metadata":"polar_id"}}}`,
@@ -149,9 +149,9 @@ func body(before, after string) func(string) []byte {
 	}
 }
 
-func ignored() []identitytest.Case {
+func ignored() []providertest.Case {
 	const user = `"data":{"object":{"user_id":"a"}}}`
-	cases := identitytest.Cases(event.IgnoreOtherType, map[string]string{
+	cases := providertest.Cases(event.IgnoreOtherType, map[string]string{
 		"another type":          `{"type":"user.updated",` + user,
 		"the documented prefix": `{"type":"com.auth0.user.deleted",` + user,
 		"type in other case":    `{"type":"user.Deleted",` + user,
@@ -159,10 +159,10 @@ func ignored() []identitytest.Case {
 		"another type's data":   `{"type":"organization.deleted","data":[]}`,
 		"a test of another":     `{"type":"user.created","a0purpose":"test",` + user,
 	})
-	cases = append(cases, identitytest.Cases(event.IgnoreTestEvent, map[string]string{
+	cases = append(cases, providertest.Cases(event.IgnoreTestEvent, map[string]string{
 		"a test event": `{"type":"user.deleted","a0purpose":"test",` + user,
 	})...)
-	streams := identitytest.Cases(event.IgnoreOtherInstance, map[string]string{
+	streams := providertest.Cases(event.IgnoreOtherInstance, map[string]string{
 		"another stream": `{"type":"user.deleted","a0stream":"est_2",` + user,
 		"no stream":      `{"type":"user.deleted",` + user,
 	})
@@ -172,8 +172,8 @@ func ignored() []identitytest.Case {
 	return append(cases, streams...)
 }
 
-func malformed() []identitytest.Case {
-	return identitytest.Cases(fault.ReasonBadType, map[string]string{
+func malformed() []providertest.Case {
+	return providertest.Cases(fault.ReasonBadType, map[string]string{
 		"array":            `[]`,
 		"null":             `null`,
 		"integer type":     `{"type":5}`,
@@ -192,7 +192,7 @@ func receive(t *testing.T, idField, body string) event.Deletion {
 		IDField: idField,
 	})
 	require.NoError(t, err)
-	header, err := sig.Bearer().SignHeader(secret)
+	header, err := signature.Bearer().SignHeader(secret)
 	require.NoError(t, err)
-	return identitytest.Only(t, p, header, []byte(body))
+	return providertest.Only(t, p, header, []byte(body))
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/polar-bridge/polar-bridge/internal/identity/provider"
-	"github.com/polar-bridge/polar-bridge/internal/identity/sig"
+	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
 )
 
 // Sample returns a delivery as an event stream would send it, with secret as
@@ -38,7 +38,7 @@ func Sample(secret string, s provider.Sample) (http.Header, []byte, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	h, err := sig.Bearer().SignHeader(secret)
+	h, err := signature.Bearer().SignHeader(secret)
 	return h, body, err
 }
 

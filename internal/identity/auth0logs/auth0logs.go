@@ -12,7 +12,7 @@ import (
 
 	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/internal/identity/provider"
-	"github.com/polar-bridge/polar-bridge/internal/identity/sig"
+	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
 )
 
 const (
@@ -38,7 +38,7 @@ type Provider struct{ provider.Endpoint }
 
 // New returns the provider. The token is the whole Authorization value.
 func New(s provider.Settings) (*Provider, error) {
-	token, err := sig.NewToken(secretEnv, s.Secrets, sig.Verbatim())
+	token, err := signature.NewToken(secretEnv, s.Secrets, signature.Verbatim())
 	if err != nil {
 		return nil, err
 	}

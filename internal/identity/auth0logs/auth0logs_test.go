@@ -12,9 +12,9 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
 	"github.com/polar-bridge/polar-bridge/internal/identity/auth0logs"
-	"github.com/polar-bridge/polar-bridge/internal/identity/identitytest"
 	"github.com/polar-bridge/polar-bridge/internal/identity/provider"
-	"github.com/polar-bridge/polar-bridge/internal/identity/sig"
+	"github.com/polar-bridge/polar-bridge/internal/provider/providertest"
+	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
 )
 
 const (
@@ -26,16 +26,16 @@ const (
 
 func TestAuth0Logs(t *testing.T) {
 	t.Parallel()
-	identitytest.Run(t, harness())
+	providertest.Run(t, harness())
 }
 
 func TestGoldenRequests(t *testing.T) {
 	t.Parallel()
-	identitytest.Golden(t, harness(), "testdata")
+	providertest.Golden(t, harness(), "testdata")
 }
 
-func FuzzReceive(f *testing.F)  { identitytest.Fuzz(f, harness()) }
-func FuzzUnsigned(f *testing.F) { identitytest.FuzzUnsigned(f, harness()) }
+func FuzzReceive(f *testing.F)  { providertest.Fuzz(f, harness()) }
+func FuzzUnsigned(f *testing.F) { providertest.FuzzUnsigned(f, harness()) }
 
 func TestEveryLayoutSaysTheSame(t *testing.T) {
 	t.Parallel()
@@ -136,16 +136,16 @@ func TestHundredsInOneRequest(t *testing.T) {
 	require.Equal(t, "auth0|699", d.Deletions[699].ExternalID)
 }
 
-func harness() identitytest.Harness {
-	form := sig.Verbatim()
-	list := func(reason string, bodies ...string) []identitytest.Case {
-		var cases []identitytest.Case
+func harness() providertest.Harness {
+	form := signature.Verbatim()
+	list := func(reason string, bodies ...string) []providertest.Case {
+		var cases []providertest.Case
 		for _, body := range bodies {
-			cases = append(cases, identitytest.Case{Name: body, Body: body, Reason: reason})
+			cases = append(cases, providertest.Case{Name: body, Body: body, Reason: reason})
 		}
 		return cases
 	}
-	return identitytest.Harness{
+	return providertest.Harness{
 		Info:     auth0logs.About(),
 		New:      func(s provider.Settings) (provider.Provider, error) { return auth0logs.New(s) },
 		Sample:   auth0logs.Sample,
@@ -184,7 +184,7 @@ func deliver(t *testing.T, body string) (event.Delivery, error) {
 		Now:     func() time.Time { return time.Unix(1_800_000_000, 0) },
 	})
 	require.NoError(t, err)
-	header, err := sig.Verbatim().SignHeader(secret)
+	header, err := signature.Verbatim().SignHeader(secret)
 	require.NoError(t, err)
 	return p.Receive(header, []byte(body))
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/polar-bridge/polar-bridge/internal/fault"
-	"github.com/polar-bridge/polar-bridge/internal/identity/payload"
+	"github.com/polar-bridge/polar-bridge/internal/provider/payload"
 )
 
 // split tells the three documented layouts apart by the body alone, because the

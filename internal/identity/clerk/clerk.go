@@ -10,9 +10,9 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/polar-bridge/polar-bridge/internal/event"
-	"github.com/polar-bridge/polar-bridge/internal/identity/payload"
 	"github.com/polar-bridge/polar-bridge/internal/identity/provider"
-	"github.com/polar-bridge/polar-bridge/internal/identity/sig"
+	"github.com/polar-bridge/polar-bridge/internal/provider/payload"
+	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
 )
 
 const (
@@ -37,7 +37,7 @@ func About() provider.Info {
 type Provider struct {
 	provider.Endpoint
 
-	signature *sig.Svix
+	signature *signature.Svix
 	idField   string
 }
 
@@ -49,12 +49,12 @@ func New(s provider.Settings) (*Provider, error) {
 		return nil, err
 	}
 	// Clerk's own verifier takes the svix-* set only.
-	signature, err := sig.NewSvix(secretEnv, s.Secrets, s.Clock(), sig.SvixHeaders())
+	verifier, err := signature.NewSvix(secretEnv, s.Secrets, s.Clock(), signature.SvixHeaders())
 	if err != nil {
 		return nil, err
 	}
-	common := provider.NewEndpoint(name, s, provider.MaxEvent, signature.CheckHeader)
-	return &Provider{common, signature, idField}, nil
+	common := provider.NewEndpoint(name, s, provider.MaxEvent, verifier.CheckHeader)
+	return &Provider{common, verifier, idField}, nil
 }
 
 // envelope leaves out what other types of events carry in other forms.

@@ -11,9 +11,9 @@ import (
 
 	"github.com/polar-bridge/polar-bridge/internal/fault"
 	"github.com/polar-bridge/polar-bridge/internal/identity/clerk"
-	"github.com/polar-bridge/polar-bridge/internal/identity/identitytest"
 	"github.com/polar-bridge/polar-bridge/internal/identity/provider"
-	"github.com/polar-bridge/polar-bridge/internal/identity/sig"
+	"github.com/polar-bridge/polar-bridge/internal/provider/providertest"
+	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
 )
 
 const (
@@ -24,12 +24,12 @@ const (
 
 func TestClerk(t *testing.T) {
 	t.Parallel()
-	identitytest.Run(t, harness())
+	providertest.Run(t, harness())
 }
 
 func TestClerkWithExternalID(t *testing.T) {
 	t.Parallel()
-	identitytest.Run(t, externalHarness())
+	providertest.Run(t, externalHarness())
 }
 
 func TestClerkOfOneInstance(t *testing.T) {
@@ -38,17 +38,17 @@ func TestClerkOfOneInstance(t *testing.T) {
 	h.Source = "ins_1"
 	body := h.Body
 	h.Body = func(members string) []byte { return append([]byte(`{"instance_id":"ins_1",`), body(members)[1:]...) }
-	identitytest.Run(t, h)
+	providertest.Run(t, h)
 }
 
 func TestGoldenRequests(t *testing.T) {
 	t.Parallel()
-	identitytest.Golden(t, harness(), "testdata")
+	providertest.Golden(t, harness(), "testdata")
 }
 
-func FuzzReceive(f *testing.F)         { identitytest.Fuzz(f, harness()) }
-func FuzzReceiveExternal(f *testing.F) { identitytest.Fuzz(f, externalHarness()) }
-func FuzzUnsigned(f *testing.F)        { identitytest.FuzzUnsigned(f, harness()) }
+func FuzzReceive(f *testing.F)         { providertest.Fuzz(f, harness()) }
+func FuzzReceiveExternal(f *testing.F) { providertest.Fuzz(f, externalHarness()) }
+func FuzzUnsigned(f *testing.F)        { providertest.FuzzUnsigned(f, harness()) }
 
 func TestOfficialLibrariesVerifyOurSamples(t *testing.T) {
 	t.Parallel()
@@ -72,11 +72,11 @@ func TestDeliveriesOfOfficialSignersAreTaken(t *testing.T) {
 	body := []byte(`{"type":"user.deleted","data":{"object":"user","id":"user_1","deleted":true}}`)
 	for _, sign := range []func(string, time.Time, []byte) (string, error){bySvix.Sign, byStandard.Sign} {
 		at := time.Now()
-		signature, err := sign("msg_1", at, body)
+		signed, err := sign("msg_1", at, body)
 		require.NoError(t, err)
-		header, err := sig.SvixHeader(sig.SvixHeaders(), other, "msg_1", at, body)
+		header, err := signature.SvixHeader(signature.SvixHeaders(), other, "msg_1", at, body)
 		require.NoError(t, err)
-		header.Set("Svix-Signature", signature)
+		header.Set("Svix-Signature", signed)
 		d, err := p.Receive(header, body)
 		require.NoError(t, err)
 		require.Equal(t, "user_1", d.Deletions[0].ExternalID)
@@ -87,7 +87,7 @@ func TestUnbrandedHeadersAreNotClerks(t *testing.T) {
 	t.Parallel()
 	p, err := clerk.New(provider.Settings{Secrets: func() []string { return []string{secret} }})
 	require.NoError(t, err)
-	header, err := sig.SvixHeader(sig.StandardHeaders(), secret, "msg_1", time.Now(), []byte(pings))
+	header, err := signature.SvixHeader(signature.StandardHeaders(), secret, "msg_1", time.Now(), []byte(pings))
 	require.NoError(t, err)
 	require.Equal(t, fault.ReasonMissingHeader, fault.ReasonOf(p.CheckHeader(header)))
 }

@@ -9,14 +9,14 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
 	"github.com/polar-bridge/polar-bridge/internal/identity/clerk"
-	"github.com/polar-bridge/polar-bridge/internal/identity/identitytest"
 	"github.com/polar-bridge/polar-bridge/internal/identity/provider"
-	"github.com/polar-bridge/polar-bridge/internal/identity/sig"
+	"github.com/polar-bridge/polar-bridge/internal/provider/providertest"
+	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
 )
 
-func harness() identitytest.Harness {
-	set := sig.SvixHeaders()
-	return identitytest.Harness{
+func harness() providertest.Harness {
+	set := signature.SvixHeaders()
+	return providertest.Harness{
 		Info:   clerk.About(),
 		New:    func(s provider.Settings) (provider.Provider, error) { return clerk.New(s) },
 		Sample: clerk.Sample,
@@ -36,7 +36,7 @@ func harness() identitytest.Harness {
 	}
 }
 
-func externalHarness() identitytest.Harness {
+func externalHarness() providertest.Harness {
 	h := harness()
 	h.IDField = "external_id"
 	h.IDMember = "external_id"
@@ -54,7 +54,7 @@ func body(more string) func(string) []byte {
 	}
 }
 
-func ignored() []identitytest.Case {
+func ignored() []providertest.Case {
 	cases := map[string]string{
 		"another type":                    `{"type":"user.updated","data":{"object":"user","id":"a","external_id":"a","deleted":true}}`,
 		"another type with other data":    `{"type":"session.created","data":[1,2]}`,
@@ -70,11 +70,11 @@ func ignored() []identitytest.Case {
 		"no data":                         `{"type":"user.deleted"}`,
 		"empty object":                    `{}`,
 	}
-	return identitytest.Cases(event.IgnoreOtherType, cases)
+	return providertest.Cases(event.IgnoreOtherType, cases)
 }
 
-func otherInstances() []identitytest.Case {
-	cases := identitytest.Cases(event.IgnoreOtherInstance, map[string]string{
+func otherInstances() []providertest.Case {
+	cases := providertest.Cases(event.IgnoreOtherInstance, map[string]string{
 		"another instance": `{"type":"user.deleted","instance_id":"ins_2","data":{"object":"user","id":"a","external_id":"a","deleted":true}}`,
 		"no instance":      `{"type":"user.deleted","data":{"object":"user","id":"a","external_id":"a","deleted":true}}`,
 	})
@@ -84,8 +84,8 @@ func otherInstances() []identitytest.Case {
 	return cases
 }
 
-func malformed() []identitytest.Case {
-	return identitytest.Cases(fault.ReasonBadType, map[string]string{
+func malformed() []providertest.Case {
+	return providertest.Cases(fault.ReasonBadType, map[string]string{
 		"array":                `[]`,
 		"string":               `"user.deleted"`,
 		"null":                 `null`,
@@ -104,7 +104,7 @@ func receive(t *testing.T, idField, body string) event.Deletion {
 	t.Helper()
 	p, err := clerk.New(provider.Settings{Secrets: func() []string { return []string{secret} }, IDField: idField})
 	require.NoError(t, err)
-	header, err := sig.SvixHeader(sig.SvixHeaders(), secret, "msg_1", time.Now(), []byte(body))
+	header, err := signature.SvixHeader(signature.SvixHeaders(), secret, "msg_1", time.Now(), []byte(body))
 	require.NoError(t, err)
-	return identitytest.Only(t, p, header, []byte(body))
+	return providertest.Only(t, p, header, []byte(body))
 }

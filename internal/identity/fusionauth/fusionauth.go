@@ -15,9 +15,9 @@ import (
 
 	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
-	"github.com/polar-bridge/polar-bridge/internal/identity/payload"
 	"github.com/polar-bridge/polar-bridge/internal/identity/provider"
-	"github.com/polar-bridge/polar-bridge/internal/identity/sig"
+	"github.com/polar-bridge/polar-bridge/internal/provider/payload"
+	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
 )
 
 const (
@@ -44,7 +44,7 @@ func About() provider.Info {
 type Provider struct {
 	provider.Endpoint
 
-	token *sig.JWT
+	token *signature.JWT
 }
 
 // New returns the provider. Secrets are HMAC keys or, with PublicKeys, addresses
@@ -62,14 +62,14 @@ func New(s provider.Settings) (*Provider, error) {
 	return p, nil
 }
 
-func newToken(s provider.Settings) (*sig.JWT, error) {
+func newToken(s provider.Settings) (*signature.JWT, error) {
 	if !s.PublicKeys {
-		return sig.NewHMACJWT(secretEnv, s.Secrets, sig.MaxHeaderToken)
+		return signature.NewHMACJWT(secretEnv, s.Secrets, signature.MaxHeaderToken)
 	}
-	return sig.NewIssuerJWT(jwksEnv, s.Secrets, sig.JWKS{
+	return signature.NewIssuerJWT(jwksEnv, s.Secrets, signature.JWKS{
 		Paths:      []string{""},
 		Algorithms: []string{"RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "EdDSA"},
-		MaxToken:   sig.MaxHeaderToken,
+		MaxToken:   signature.MaxHeaderToken,
 		Now:        s.Clock(),
 		Transport:  s.Transport,
 	})

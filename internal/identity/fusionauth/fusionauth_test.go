@@ -15,25 +15,25 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
 	"github.com/polar-bridge/polar-bridge/internal/identity/fusionauth"
-	"github.com/polar-bridge/polar-bridge/internal/identity/identitytest"
 	"github.com/polar-bridge/polar-bridge/internal/identity/provider"
-	"github.com/polar-bridge/polar-bridge/internal/identity/sig"
+	"github.com/polar-bridge/polar-bridge/internal/provider/providertest"
+	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
 )
 
 func TestFusionAuth(t *testing.T) {
 	t.Parallel()
-	identitytest.Run(t, harness())
+	providertest.Run(t, harness())
 }
 
 func TestFusionAuthWithPublicKeys(t *testing.T) {
 	t.Parallel()
-	identitytest.Run(t, issuerHarness(t))
+	providertest.Run(t, issuerHarness(t))
 }
 
 // The tokens are npm jose's, see scripts/golden/jose.mjs.
 func TestGoldenRequests(t *testing.T) {
 	t.Parallel()
-	identitytest.Golden(t, harness(), "testdata")
+	providertest.Golden(t, harness(), "testdata")
 }
 
 func TestGoldenRequestsWithPublicKeys(t *testing.T) {
@@ -44,13 +44,13 @@ func TestGoldenRequestsWithPublicKeys(t *testing.T) {
 	h := harness()
 	h.New = keySets{address: set}.open
 	h.Golden = []string{address}
-	identitytest.Golden(t, h, "testdata/public-keys")
+	providertest.Golden(t, h, "testdata/public-keys")
 }
 
-func FuzzReceive(f *testing.F)            { identitytest.Fuzz(f, harness()) }
-func FuzzReceivePublicKeys(f *testing.F)  { identitytest.Fuzz(f, issuerHarness(f)) }
-func FuzzUnsigned(f *testing.F)           { identitytest.FuzzUnsigned(f, harness()) }
-func FuzzUnsignedPublicKeys(f *testing.F) { identitytest.FuzzUnsigned(f, issuerHarness(f)) }
+func FuzzReceive(f *testing.F)            { providertest.Fuzz(f, harness()) }
+func FuzzReceivePublicKeys(f *testing.F)  { providertest.Fuzz(f, issuerHarness(f)) }
+func FuzzUnsigned(f *testing.F)           { providertest.FuzzUnsigned(f, harness()) }
+func FuzzUnsignedPublicKeys(f *testing.F) { providertest.FuzzUnsigned(f, issuerHarness(f)) }
 
 func TestATokenMustBeAboutTheBody(t *testing.T) {
 	t.Parallel()
@@ -133,7 +133,7 @@ func TestCreateInstantIsInMilliseconds(t *testing.T) {
 
 func TestAnHMACKeyIsNoPublicKeyAndTheOtherWayRound(t *testing.T) {
 	t.Parallel()
-	private, set, err := sig.NewSigningKey()
+	private, set, err := signature.NewSigningKey()
 	require.NoError(t, err)
 	body := []byte(deletion("user.delete", 0, 0))
 	rsa, err := sign(private, body)

@@ -15,9 +15,9 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
 	"github.com/polar-bridge/polar-bridge/internal/identity/fusionauth"
-	"github.com/polar-bridge/polar-bridge/internal/identity/identitytest"
 	"github.com/polar-bridge/polar-bridge/internal/identity/provider"
-	"github.com/polar-bridge/polar-bridge/internal/identity/sig"
+	"github.com/polar-bridge/polar-bridge/internal/provider/providertest"
+	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
 )
 
 const (
@@ -26,8 +26,8 @@ const (
 	signatureHeader = "X-FusionAuth-Signature-JWT"
 )
 
-func harness() identitytest.Harness {
-	return identitytest.Harness{
+func harness() providertest.Harness {
+	return providertest.Harness{
 		Info:   fusionauth.About(),
 		New:    func(s provider.Settings) (provider.Provider, error) { return fusionauth.New(s) },
 		Sample: fusionauth.Sample,
@@ -37,7 +37,7 @@ func harness() identitytest.Harness {
 			"marker-of-15-by", " marker-with-a-blank", "marker-with-a-break\n", "https://marker.example.com/.well-known/jwks.json",
 			"http://127.0.0.1:9011/marker", "-----BEGIN PUBLIC KEY-----", `{"kty":"RSA","n":"marker"}`, "ssh-ed25519 marker-marker",
 		},
-		Scheme: &identitytest.Scheme{
+		Scheme: &providertest.Scheme{
 			Headers: []string{http.CanonicalHeaderKey(signatureHeader)},
 			Sign:    func(key string, _ time.Time, body []byte) (http.Header, error) { return sign(key, body) },
 		},
@@ -52,12 +52,12 @@ func harness() identitytest.Harness {
 }
 
 // issuerHarness is one for keys that FusionAuth publishes. Secrets are addresses.
-func issuerHarness(tb testing.TB) identitytest.Harness {
+func issuerHarness(tb testing.TB) providertest.Harness {
 	tb.Helper()
 	const address, otherAddress = "https://auth.example.com/.well-known/jwks.json", "https://other.example.com/jwks"
 	private, sets := map[string]string{}, keySets{}
 	for _, one := range []string{address, otherAddress} {
-		key, set, err := sig.NewSigningKey()
+		key, set, err := signature.NewSigningKey()
 		require.NoError(tb, err)
 		private[one], sets[one] = key, set
 	}
@@ -98,7 +98,7 @@ func sign(key string, body []byte) (http.Header, error) {
 }
 
 func signClaims(key, claims string) (http.Header, error) {
-	token, err := sig.SignJWT(key, []byte(claims))
+	token, err := signature.SignJWT(key, []byte(claims))
 	h := http.Header{"Content-Type": {"application/json"}}
 	h.Set(signatureHeader, token)
 	return h, err
@@ -109,8 +109,8 @@ func digest(body []byte) string {
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
-func ignored() []identitytest.Case {
-	return identitytest.Cases(event.IgnoreOtherType, map[string]string{
+func ignored() []providertest.Case {
+	return providertest.Cases(event.IgnoreOtherType, map[string]string{
 		"another type":                 `{"event":{"type":"user.update","id":"e","user":{"id":"a"}}}`,
 		"another type with other data": `{"event":{"type":"jwt.refresh","user":[1]}}`,
 		"a registration":               `{"event":{"type":"user.registration.delete.complete","user":{"id":"a"}}}`,
@@ -124,8 +124,8 @@ func ignored() []identitytest.Case {
 	})
 }
 
-func malformed() []identitytest.Case {
-	return identitytest.Cases(fault.ReasonBadType, map[string]string{
+func malformed() []providertest.Case {
+	return providertest.Cases(fault.ReasonBadType, map[string]string{
 		"array":            `[]`,
 		"null":             `null`,
 		"event is a list":  `{"event":[]}`,

@@ -8,11 +8,11 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/polar-bridge/polar-bridge/internal/identity/provider"
-	"github.com/polar-bridge/polar-bridge/internal/identity/sig"
+	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
 )
 
 // Sample returns a delivery as FusionAuth would send it, signed with an HMAC key
-// or a private key: see sig.SignJWT.
+// or a private key: see signature.SignJWT.
 // https://fusionauth.io/docs/extend/events-and-webhooks/events/user-delete-complete
 func Sample(key string, s provider.Sample) (http.Header, []byte, error) {
 	body, err := json.Marshal(map[string]any{"event": map[string]any{
@@ -33,7 +33,7 @@ func Sample(key string, s provider.Sample) (http.Header, []byte, error) {
 // signedHeader returns the headers of a delivery with the body.
 func signedHeader(key string, body []byte) (http.Header, error) {
 	sum := sha256.Sum256(body)
-	token, err := sig.SignJWT(key, []byte(`{"request_body_sha256":"`+base64.StdEncoding.EncodeToString(sum[:])+`"}`))
+	token, err := signature.SignJWT(key, []byte(`{"request_body_sha256":"`+base64.StdEncoding.EncodeToString(sum[:])+`"}`))
 	if err != nil {
 		return nil, err
 	}

@@ -11,9 +11,9 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/polar-bridge/polar-bridge/internal/event"
-	"github.com/polar-bridge/polar-bridge/internal/identity/payload"
 	"github.com/polar-bridge/polar-bridge/internal/identity/provider"
-	"github.com/polar-bridge/polar-bridge/internal/identity/sig"
+	"github.com/polar-bridge/polar-bridge/internal/provider/payload"
+	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
 )
 
 const (
@@ -48,17 +48,17 @@ func About() provider.Info {
 type Provider struct {
 	provider.Endpoint
 
-	signature *sig.PlainHMAC
+	signature *signature.PlainHMAC
 }
 
 // New returns the provider. Sources are names of realms.
 func New(s provider.Settings) (*Provider, error) {
-	signature, err := sig.NewPlainHMAC(secretEnv, s.Secrets, header)
+	verifier, err := signature.NewPlainHMAC(secretEnv, s.Secrets, header)
 	if err != nil {
 		return nil, err
 	}
-	common := provider.NewEndpoint(name, s, provider.MaxEvent, signature.CheckHeader)
-	return &Provider{common, signature}, nil
+	common := provider.NewEndpoint(name, s, provider.MaxEvent, verifier.CheckHeader)
+	return &Provider{common, verifier}, nil
 }
 
 type envelope struct {

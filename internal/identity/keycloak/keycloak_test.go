@@ -10,10 +10,10 @@ import (
 
 	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
-	"github.com/polar-bridge/polar-bridge/internal/identity/identitytest"
 	"github.com/polar-bridge/polar-bridge/internal/identity/keycloak"
 	"github.com/polar-bridge/polar-bridge/internal/identity/provider"
-	"github.com/polar-bridge/polar-bridge/internal/identity/sig"
+	"github.com/polar-bridge/polar-bridge/internal/provider/providertest"
+	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
 )
 
 // The same texts stand in scripts/golden/own-hmac.mjs.
@@ -25,12 +25,12 @@ const (
 
 func TestKeycloak(t *testing.T) {
 	t.Parallel()
-	identitytest.Run(t, harness())
+	providertest.Run(t, harness())
 }
 
 func TestKeycloakWhenUsersDeleteThemselves(t *testing.T) {
 	t.Parallel()
-	identitytest.Run(t, selfHarness())
+	providertest.Run(t, selfHarness())
 }
 
 func TestKeycloakOfOlderVersionsWithoutResourceID(t *testing.T) {
@@ -40,26 +40,26 @@ func TestKeycloakOfOlderVersionsWithoutResourceID(t *testing.T) {
 	h.Body = func(members string) []byte {
 		return []byte(`{"uid":"u","type":"admin.USER-DELETE","resourceType":"USER","details":{` + members + `},"authDetails":{"userId":"actor"}}`)
 	}
-	identitytest.Run(t, h)
+	providertest.Run(t, h)
 }
 
 func TestKeycloakOfOneRealm(t *testing.T) {
 	t.Parallel()
 	h := harness()
 	h.Source = "shop"
-	identitytest.Run(t, h)
+	providertest.Run(t, h)
 }
 
 // The requests are own computation in another language: the extension's signer
 // is Java inside Keycloak.
 func TestGoldenRequestsOfOwnComputationOnly(t *testing.T) {
 	t.Parallel()
-	identitytest.Golden(t, harness(), "testdata")
+	providertest.Golden(t, harness(), "testdata")
 }
 
-func FuzzReceive(f *testing.F)     { identitytest.Fuzz(f, harness()) }
-func FuzzReceiveSelf(f *testing.F) { identitytest.Fuzz(f, selfHarness()) }
-func FuzzUnsigned(f *testing.F)    { identitytest.FuzzUnsigned(f, harness()) }
+func FuzzReceive(f *testing.F)     { providertest.Fuzz(f, harness()) }
+func FuzzReceiveSelf(f *testing.F) { providertest.Fuzz(f, selfHarness()) }
+func FuzzUnsigned(f *testing.F)    { providertest.FuzzUnsigned(f, harness()) }
 
 func TestWhichIDIsTaken(t *testing.T) {
 	t.Parallel()
@@ -151,18 +151,18 @@ func TestAnEventWithoutAUIDIsKnownByItsBody(t *testing.T) {
 	}
 }
 
-func harness() identitytest.Harness {
-	return identitytest.Harness{
+func harness() providertest.Harness {
+	return providertest.Harness{
 		Info:     keycloak.About(),
 		New:      func(s provider.Settings) (provider.Provider, error) { return keycloak.New(s) },
 		Sample:   keycloak.Sample,
 		Secret:   secret,
 		Other:    other,
-		Unusable: identitytest.UnusableTextKeys(),
-		Scheme: &identitytest.Scheme{
+		Unusable: providertest.UnusableTextKeys(),
+		Scheme: &providertest.Scheme{
 			Headers: []string{header},
 			Sign: func(secret string, _ time.Time, body []byte) (http.Header, error) {
-				return sig.PlainHMACHeader(header, secret, body)
+				return signature.PlainHMACHeader(header, secret, body)
 			},
 			Same: strings.EqualFold,
 		},
@@ -180,7 +180,7 @@ func harness() identitytest.Harness {
 	}
 }
 
-func selfHarness() identitytest.Harness {
+func selfHarness() providertest.Harness {
 	h := harness()
 	h.IDMember = "userId"
 	h.Body = func(members string) []byte {
@@ -189,7 +189,7 @@ func selfHarness() identitytest.Harness {
 	return h
 }
 
-func ignored() []identitytest.Case {
+func ignored() []providertest.Case {
 	const ids = `"realmName":"shop","resourceId":"a","authDetails":{"userId":"a"},"details":{"userId":"a"}`
 	bodies := map[string]string{
 		"an admin's failure":           `{"type":"admin.USER-DELETE","error":"forbidden",` + ids + `}`,
@@ -210,17 +210,17 @@ func ignored() []identitytest.Case {
 	} {
 		bodies[name] = `{"type":"` + name + `",` + ids + `}`
 	}
-	cases := identitytest.Cases(event.IgnoreOtherType, bodies)
+	cases := providertest.Cases(event.IgnoreOtherType, bodies)
 	for name, realm := range map[string]string{"another realm": `"realmName":"master"`, "a realm in another case": `"realmName":"Shop"`, "no realm": `"realmId":"shop"`} {
-		cases = append(cases, identitytest.Case{
+		cases = append(cases, providertest.Case{
 			Name: name, Body: `{"type":"admin.USER-DELETE","resourceId":"a",` + realm + `}`, Reason: string(event.IgnoreOtherInstance), Source: "shop",
 		})
 	}
 	return cases
 }
 
-func malformed() []identitytest.Case {
-	return identitytest.Cases(fault.ReasonBadType, map[string]string{
+func malformed() []providertest.Case {
+	return providertest.Cases(fault.ReasonBadType, map[string]string{
 		"array":                 `[]`,
 		"string":                `"admin.USER-DELETE"`,
 		"null":                  `null`,
@@ -243,7 +243,7 @@ func deliver(t *testing.T, body string) event.Delivery {
 	t.Helper()
 	p, err := keycloak.New(provider.Settings{Secrets: func() []string { return []string{secret} }})
 	require.NoError(t, err)
-	h, err := sig.PlainHMACHeader(header, secret, []byte(body))
+	h, err := signature.PlainHMACHeader(header, secret, []byte(body))
 	require.NoError(t, err)
 	d, err := p.Receive(h, []byte(body))
 	require.NoError(t, err)

@@ -7,7 +7,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/polar-bridge/polar-bridge/internal/identity/provider"
-	"github.com/polar-bridge/polar-bridge/internal/identity/sig"
+	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
 )
 
 // Sample returns a delivery as the extension would send it for a deletion by an
@@ -33,6 +33,6 @@ func Sample(secret string, s provider.Sample) (http.Header, []byte, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	h, err := sig.PlainHMACHeader(header, secret, body)
+	h, err := signature.PlainHMACHeader(header, secret, body)
 	return h, body, err
 }

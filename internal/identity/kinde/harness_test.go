@@ -12,10 +12,10 @@ import (
 
 	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
-	"github.com/polar-bridge/polar-bridge/internal/identity/identitytest"
 	"github.com/polar-bridge/polar-bridge/internal/identity/kinde"
 	"github.com/polar-bridge/polar-bridge/internal/identity/provider"
-	"github.com/polar-bridge/polar-bridge/internal/identity/sig"
+	"github.com/polar-bridge/polar-bridge/internal/provider/providertest"
+	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
 )
 
 const (
@@ -33,7 +33,7 @@ func newIssuers(tb testing.TB) *issuers {
 	tb.Helper()
 	all := &issuers{private: map[string]string{}, sets: map[string][]byte{}}
 	for address, host := range map[string]string{issuer: "shop.kinde.com", otherIssuer: "other.kinde.com"} {
-		private, set, err := sig.NewSigningKey()
+		private, set, err := signature.NewSigningKey()
 		require.NoError(tb, err)
 		all.private[address], all.sets[host] = private, set
 	}
@@ -60,14 +60,14 @@ func (i *issuers) sample(address string, s provider.Sample) (http.Header, []byte
 }
 
 func (i *issuers) sign(address string, claims []byte) ([]byte, error) {
-	token, err := sig.SignJWT(i.private[address], claims)
+	token, err := signature.SignJWT(i.private[address], claims)
 	return []byte(token), err
 }
 
-func harness(tb testing.TB) identitytest.Harness {
+func harness(tb testing.TB) providertest.Harness {
 	tb.Helper()
 	all := newIssuers(tb)
-	return identitytest.Harness{
+	return providertest.Harness{
 		Info:   kinde.About(),
 		New:    all.open,
 		Sample: all.sample,
@@ -78,7 +78,7 @@ func harness(tb testing.TB) identitytest.Harness {
 			"https://marker.kinde.com?a=b", "https://marker.kinde.com?", "https://marker.kinde.com#", "https://marker .kinde.com", "https:marker",
 			"http://127.0.0.1.marker.com", "http://localhost.marker.com", "https://[::1%25marker",
 		},
-		Scheme: &identitytest.Scheme{
+		Scheme: &providertest.Scheme{
 			Sign: func(string, time.Time, []byte) (http.Header, error) {
 				return http.Header{"Content-Type": {"application/jwt"}}, nil
 			},
@@ -93,8 +93,8 @@ func harness(tb testing.TB) identitytest.Harness {
 	}
 }
 
-func ignored() []identitytest.Case {
-	return identitytest.Cases(event.IgnoreOtherType, map[string]string{
+func ignored() []providertest.Case {
+	return providertest.Cases(event.IgnoreOtherType, map[string]string{
 		"another type":                 `{"type":"user.updated","event_id":"e","data":{"user":{"id":"a"}}}`,
 		"another type with other data": `{"type":"role.deleted","event_id":"e","data":[1]}`,
 		"type in other case":           `{"type":"User.Deleted","event_id":"e","data":{"user":{"id":"a"}}}`,
@@ -103,8 +103,8 @@ func ignored() []identitytest.Case {
 	})
 }
 
-func malformed() []identitytest.Case {
-	return identitytest.Cases(fault.ReasonBadType, map[string]string{
+func malformed() []providertest.Case {
+	return providertest.Cases(fault.ReasonBadType, map[string]string{
 		"array":            `[]`,
 		"null":             `null`,
 		"string":           `"user.deleted"`,

@@ -12,9 +12,9 @@ import (
 
 	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
-	"github.com/polar-bridge/polar-bridge/internal/identity/payload"
 	"github.com/polar-bridge/polar-bridge/internal/identity/provider"
-	"github.com/polar-bridge/polar-bridge/internal/identity/sig"
+	"github.com/polar-bridge/polar-bridge/internal/provider/payload"
+	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
 )
 
 const (
@@ -39,16 +39,16 @@ func About() provider.Info {
 type Provider struct {
 	provider.Endpoint
 
-	token *sig.JWT
+	token *signature.JWT
 }
 
 // New returns the provider. Secrets are issuers, "https://example.kinde.com".
 func New(s provider.Settings) (*Provider, error) {
-	token, err := sig.NewIssuerJWT(issuerEnv, s.Secrets, sig.JWKS{
+	token, err := signature.NewIssuerJWT(issuerEnv, s.Secrets, signature.JWKS{
 		// Kinde's own decoder asks the first, its documentation names the second.
 		Paths:      []string{"/.well-known/jwks.json", "/.well-known/jwks"},
 		Algorithms: []string{"RS256"},
-		MaxToken:   sig.MaxBodyToken,
+		MaxToken:   signature.MaxBodyToken,
 		Now:        s.Clock(),
 		Transport:  s.Transport,
 	})

@@ -14,10 +14,10 @@ import (
 	"github.com/polar-bridge/polar-bridge/handlers"
 	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
-	"github.com/polar-bridge/polar-bridge/internal/identity/identitytest"
 	"github.com/polar-bridge/polar-bridge/internal/identity/kinde"
 	"github.com/polar-bridge/polar-bridge/internal/identity/provider"
-	"github.com/polar-bridge/polar-bridge/internal/identity/sig"
+	"github.com/polar-bridge/polar-bridge/internal/provider/providertest"
+	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
 )
 
 var (
@@ -27,7 +27,7 @@ var (
 
 func TestKinde(t *testing.T) {
 	t.Parallel()
-	identitytest.Run(t, harness(t))
+	providertest.Run(t, harness(t))
 }
 
 // The tokens are npm jose's, see scripts/golden/jose.mjs, and so is the key set.
@@ -38,11 +38,11 @@ func TestGoldenRequests(t *testing.T) {
 	h := harness(t)
 	h.New = (&issuers{sets: map[string][]byte{"golden.kinde.com": set}}).open
 	h.Golden = []string{"https://golden.kinde.com"}
-	identitytest.Golden(t, h, "testdata")
+	providertest.Golden(t, h, "testdata")
 }
 
-func FuzzReceive(f *testing.F)  { identitytest.Fuzz(f, harness(f)) }
-func FuzzUnsigned(f *testing.F) { identitytest.FuzzUnsigned(f, harness(f)) }
+func FuzzReceive(f *testing.F)  { providertest.Fuzz(f, harness(f)) }
+func FuzzUnsigned(f *testing.F) { providertest.FuzzUnsigned(f, harness(f)) }
 
 func TestTokensOfUsersAreNoEvents(t *testing.T) {
 	t.Parallel()
@@ -114,7 +114,7 @@ func TestTheContentTypeDoesNotMatter(t *testing.T) {
 	for _, types := range [][]string{nil, {"application/jwt"}, {"application/json"}, {"text/plain"}, {""}, {";"}, {"application/jwt", "text/plain"}} {
 		header := http.Header{"Content-Type": types}
 		require.NoError(t, p.CheckHeader(header))
-		require.Equal(t, "kp_1", identitytest.Only(t, p, header, token).ExternalID, "%q", types)
+		require.Equal(t, "kp_1", providertest.Only(t, p, header, token).ExternalID, "%q", types)
 	}
 }
 
@@ -129,7 +129,7 @@ func TestAcknowledgesWith200(t *testing.T) {
 
 func TestSampleNeedsAPrivateKey(t *testing.T) {
 	t.Parallel()
-	private, _, err := sig.NewSigningKey()
+	private, _, err := signature.NewSigningKey()
 	require.NoError(t, err)
 	for _, key := range []string{"", "0123456789abcdef", issuer, strings.Replace(private, "PRIVATE KEY", "PUBLIC KEY", 2), private[:100]} {
 		_, _, err := kinde.Sample(key, provider.Sample{ExternalID: "a", EventID: "e", Time: time.Now()})

@@ -8,13 +8,13 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/polar-bridge/polar-bridge/internal/identity/provider"
-	"github.com/polar-bridge/polar-bridge/internal/identity/sig"
+	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
 )
 
 // Sample returns a delivery as Kinde would send it, signed with a private key:
-// see sig.NewSigningKey. Kinde's own never leave Kinde.
+// see signature.NewSigningKey. Kinde's own never leave Kinde.
 func Sample(privateKey string, s provider.Sample) (http.Header, []byte, error) {
-	if !sig.IsSigningKey(privateKey) {
+	if !signature.IsSigningKey(privateKey) {
 		return nil, nil, errors.New("a private key is needed to sign as Kinde does")
 	}
 	claims, err := json.Marshal(map[string]any{
@@ -27,7 +27,7 @@ func Sample(privateKey string, s provider.Sample) (http.Header, []byte, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	token, err := sig.SignJWT(privateKey, claims)
+	token, err := signature.SignJWT(privateKey, claims)
 	h := http.Header{}
 	h.Set("Content-Type", "application/jwt")
 	h.Set("Webhook-Id", "whr_"+s.EventID)

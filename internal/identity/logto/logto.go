@@ -10,9 +10,9 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/polar-bridge/polar-bridge/internal/event"
-	"github.com/polar-bridge/polar-bridge/internal/identity/payload"
 	"github.com/polar-bridge/polar-bridge/internal/identity/provider"
-	"github.com/polar-bridge/polar-bridge/internal/identity/sig"
+	"github.com/polar-bridge/polar-bridge/internal/provider/payload"
+	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
 )
 
 const (
@@ -50,16 +50,16 @@ func About() provider.Info {
 type Provider struct {
 	provider.Endpoint
 
-	signature *sig.PlainHMAC
+	signature *signature.PlainHMAC
 }
 
 // New returns the provider.
 func New(s provider.Settings) (*Provider, error) {
-	signature, err := sig.NewPlainHMAC(secretEnv, s.Secrets, header)
+	verifier, err := signature.NewPlainHMAC(secretEnv, s.Secrets, header)
 	if err != nil {
 		return nil, err
 	}
-	return &Provider{provider.NewEndpoint(name, s, provider.MaxEvent, signature.CheckHeader), signature}, nil
+	return &Provider{provider.NewEndpoint(name, s, provider.MaxEvent, verifier.CheckHeader), verifier}, nil
 }
 
 // Acknowledge answers 200: Logto's documentation wants no other status.

@@ -11,10 +11,10 @@ import (
 	"github.com/polar-bridge/polar-bridge/handlers"
 	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
-	"github.com/polar-bridge/polar-bridge/internal/identity/identitytest"
 	"github.com/polar-bridge/polar-bridge/internal/identity/logto"
 	"github.com/polar-bridge/polar-bridge/internal/identity/provider"
-	"github.com/polar-bridge/polar-bridge/internal/identity/sig"
+	"github.com/polar-bridge/polar-bridge/internal/provider/providertest"
+	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
 )
 
 // The same texts stand in scripts/golden/own-hmac.mjs.
@@ -28,24 +28,24 @@ var _ handlers.Acknowledger = (*logto.Provider)(nil)
 
 func TestLogto(t *testing.T) {
 	t.Parallel()
-	identitytest.Run(t, harness())
+	providertest.Run(t, harness())
 }
 
 func TestLogtoWithTheIDInData(t *testing.T) {
 	t.Parallel()
-	identitytest.Run(t, dataHarness())
+	providertest.Run(t, dataHarness())
 }
 
 // The requests are own computation in another language: Logto publishes no
 // signer. The MAC itself is compared with Logto's own unit test in package sig.
 func TestGoldenRequestsOfOwnComputationOnly(t *testing.T) {
 	t.Parallel()
-	identitytest.Golden(t, harness(), "testdata")
+	providertest.Golden(t, harness(), "testdata")
 }
 
-func FuzzReceive(f *testing.F)     { identitytest.Fuzz(f, harness()) }
-func FuzzReceiveData(f *testing.F) { identitytest.Fuzz(f, dataHarness()) }
-func FuzzUnsigned(f *testing.F)    { identitytest.FuzzUnsigned(f, harness()) }
+func FuzzReceive(f *testing.F)     { providertest.Fuzz(f, harness()) }
+func FuzzReceiveData(f *testing.F) { providertest.Fuzz(f, dataHarness()) }
+func FuzzUnsigned(f *testing.F)    { providertest.FuzzUnsigned(f, harness()) }
 
 func TestLogtoWantsStatus200(t *testing.T) {
 	t.Parallel()
@@ -91,19 +91,19 @@ func TestWhichIDIsTaken(t *testing.T) {
 	}
 }
 
-func harness() identitytest.Harness {
-	return identitytest.Harness{
+func harness() providertest.Harness {
+	return providertest.Harness{
 		Info:           logto.About(),
 		New:            func(s provider.Settings) (provider.Provider, error) { return logto.New(s) },
 		Sample:         logto.Sample,
 		Secret:         secret,
 		Other:          other,
-		Unusable:       identitytest.UnusableTextKeys(),
+		Unusable:       providertest.UnusableTextKeys(),
 		DerivedEventID: true,
-		Scheme: &identitytest.Scheme{
+		Scheme: &providertest.Scheme{
 			Headers: []string{header},
 			Sign: func(secret string, _ time.Time, body []byte) (http.Header, error) {
-				return sig.PlainHMACHeader(header, secret, body)
+				return signature.PlainHMACHeader(header, secret, body)
 			},
 			Same: strings.EqualFold,
 		},
@@ -118,7 +118,7 @@ func harness() identitytest.Harness {
 	}
 }
 
-func dataHarness() identitytest.Harness {
+func dataHarness() providertest.Harness {
 	h := harness()
 	h.IDMember = "id"
 	h.Body = func(members string) []byte {
@@ -127,25 +127,25 @@ func dataHarness() identitytest.Harness {
 	return h
 }
 
-func ignored() []identitytest.Case {
+func ignored() []providertest.Case {
 	const rest = `"createdAt":"2026-11-23T12:00:00.000Z","params":{"userId":"a"},"data":{"id":"a"}}`
-	var cases []identitytest.Case
+	var cases []providertest.Case
 	for _, name := range []string{
 		"User.Created", "User.Data.Updated", "User.SuspensionStatus.Updated", "Role.Deleted", "Scope.Deleted", "Organization.Deleted",
 		"PostSignIn", "PostRegister", "Identifier.Lockout", "user.deleted", "User.Deleted ", "User.Deleted.Failed", "",
 	} {
-		cases = append(cases, identitytest.Case{Name: name, Body: `{"event":"` + name + `",` + rest, Reason: string(event.IgnoreOtherType)})
+		cases = append(cases, providertest.Case{Name: name, Body: `{"event":"` + name + `",` + rest, Reason: string(event.IgnoreOtherType)})
 	}
 	for _, status := range []string{"400", "404", "422", "500"} {
-		cases = append(cases, identitytest.Case{Name: "a call that failed with " + status, Body: `{"event":"User.Deleted","status":` + status + `,` + rest, Reason: string(event.IgnoreOtherType)})
+		cases = append(cases, providertest.Case{Name: "a call that failed with " + status, Body: `{"event":"User.Deleted","status":` + status + `,` + rest, Reason: string(event.IgnoreOtherType)})
 	}
 	return append(cases,
-		identitytest.Case{Name: "the console's test", Body: `{"event":"User.Deleted","path":"/fake-path/:id","method":"POST","status":200,"params":{"id":"fake-id"},"data":{"result":"success"}}`, Reason: string(event.IgnoreTestEvent)},
-		identitytest.Case{Name: "a test that names a user", Body: `{"event":"User.Deleted","path":"/fake-path/:id","params":{"userId":"a"}}`, Reason: string(event.IgnoreTestEvent)})
+		providertest.Case{Name: "the console's test", Body: `{"event":"User.Deleted","path":"/fake-path/:id","method":"POST","status":200,"params":{"id":"fake-id"},"data":{"result":"success"}}`, Reason: string(event.IgnoreTestEvent)},
+		providertest.Case{Name: "a test that names a user", Body: `{"event":"User.Deleted","path":"/fake-path/:id","params":{"userId":"a"}}`, Reason: string(event.IgnoreTestEvent)})
 }
 
-func malformed() []identitytest.Case {
-	return identitytest.Cases(fault.ReasonBadType, map[string]string{
+func malformed() []providertest.Case {
+	return providertest.Cases(fault.ReasonBadType, map[string]string{
 		"array":         `[]`,
 		"string":        `"User.Deleted"`,
 		"null":          `null`,
@@ -160,7 +160,7 @@ func receive(t *testing.T, body string) event.Deletion {
 	t.Helper()
 	p, err := logto.New(provider.Settings{Secrets: func() []string { return []string{secret} }})
 	require.NoError(t, err)
-	h, err := sig.PlainHMACHeader(header, secret, []byte(body))
+	h, err := signature.PlainHMACHeader(header, secret, []byte(body))
 	require.NoError(t, err)
-	return identitytest.Only(t, p, h, []byte(body))
+	return providertest.Only(t, p, h, []byte(body))
 }

@@ -11,10 +11,10 @@ import (
 
 	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
-	"github.com/polar-bridge/polar-bridge/internal/identity/identitytest"
 	"github.com/polar-bridge/polar-bridge/internal/identity/okta"
 	"github.com/polar-bridge/polar-bridge/internal/identity/provider"
-	"github.com/polar-bridge/polar-bridge/internal/identity/sig"
+	"github.com/polar-bridge/polar-bridge/internal/provider/providertest"
+	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
 )
 
 const (
@@ -24,17 +24,17 @@ const (
 
 func TestOkta(t *testing.T) {
 	t.Parallel()
-	identitytest.Run(t, harness())
+	providertest.Run(t, harness())
 }
 
 func TestGoldenRequests(t *testing.T) {
 	t.Parallel()
-	identitytest.Golden(t, harness(), "testdata")
+	providertest.Golden(t, harness(), "testdata")
 }
 
-func FuzzReceive(f *testing.F) { identitytest.Fuzz(f, harness()) }
+func FuzzReceive(f *testing.F) { providertest.Fuzz(f, harness()) }
 
-func FuzzUnsigned(f *testing.F) { identitytest.FuzzUnsigned(f, harness()) }
+func FuzzUnsigned(f *testing.F) { providertest.FuzzUnsigned(f, harness()) }
 
 // judged is what became of an event: its id, its unusable id in brackets, or
 // "ignored".
@@ -181,9 +181,9 @@ func newProvider(t *testing.T) *okta.Provider {
 	return p
 }
 
-func harness() identitytest.Harness {
-	form := sig.Verbatim()
-	return identitytest.Harness{
+func harness() providertest.Harness {
+	form := signature.Verbatim()
+	return providertest.Harness{
 		Info:     okta.About(),
 		New:      func(s provider.Settings) (provider.Provider, error) { return okta.New(s) },
 		Sample:   okta.Sample,
@@ -199,8 +199,8 @@ func harness() identitytest.Harness {
 			return events(`{` + common + `,"outcome":{"result":"SUCCESS"},"target":[{"type":"User"` + members + `}]}`)
 		},
 		Batch:     true,
-		Ignored:   identitytest.Cases(event.IgnoreOtherType, ignored()),
-		Malformed: identitytest.Cases(fault.ReasonBadType, malformed()),
+		Ignored:   providertest.Cases(event.IgnoreOtherType, ignored()),
+		Malformed: providertest.Cases(fault.ReasonBadType, malformed()),
 		Golden:    []string{"golden-marker-token-0123456789"},
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/polar-bridge/polar-bridge/internal/identity/provider"
-	"github.com/polar-bridge/polar-bridge/internal/identity/sig"
+	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
 )
 
 // Sample returns a delivery of one event as a hook would send it, with secret as
@@ -40,6 +40,6 @@ func Sample(secret string, s provider.Sample) (http.Header, []byte, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	h, err := sig.Verbatim().SignHeader(secret)
+	h, err := signature.Verbatim().SignHeader(secret)
 	return h, body, err
 }

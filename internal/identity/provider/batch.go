@@ -5,7 +5,7 @@ import (
 
 	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
-	"github.com/polar-bridge/polar-bridge/internal/identity/payload"
+	"github.com/polar-bridge/polar-bridge/internal/provider/payload"
 )
 
 // maxUnreadable is how many unreadable items a delivery may have before it

@@ -8,7 +8,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/polar-bridge/polar-bridge/internal/event"
-	"github.com/polar-bridge/polar-bridge/internal/identity/payload"
+	"github.com/polar-bridge/polar-bridge/internal/provider/payload"
 )
 
 // Endpoint is the part of a provider that all of them have in common. Embed it

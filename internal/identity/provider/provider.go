@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/polar-bridge/polar-bridge/internal/event"
-	"github.com/polar-bridge/polar-bridge/internal/identity/sig"
+	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
 )
 
 // Limits of bodies, in bytes.
@@ -47,7 +47,7 @@ type Provider interface {
 // Settings set one provider up. A provider uses those that it has a use for.
 type Settings struct {
 	// Secrets are the signing secrets or tokens.
-	Secrets sig.Secrets
+	Secrets signature.Secrets
 	// Now is the clock; time.Now when nil.
 	Now func() time.Time
 	// IDField says which id of the event is Polar's external id; empty for

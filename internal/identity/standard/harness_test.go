@@ -12,10 +12,10 @@ import (
 
 	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
-	"github.com/polar-bridge/polar-bridge/internal/identity/identitytest"
 	"github.com/polar-bridge/polar-bridge/internal/identity/provider"
-	"github.com/polar-bridge/polar-bridge/internal/identity/sig"
 	"github.com/polar-bridge/polar-bridge/internal/identity/standard"
+	"github.com/polar-bridge/polar-bridge/internal/provider/providertest"
+	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
 )
 
 const (
@@ -25,9 +25,9 @@ const (
 	public = "whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4="
 )
 
-func harness() identitytest.Harness {
-	set := sig.StandardHeaders()
-	return identitytest.Harness{
+func harness() providertest.Harness {
+	set := signature.StandardHeaders()
+	return providertest.Harness{
 		Info:   standard.About(),
 		New:    func(s provider.Settings) (provider.Provider, error) { return standard.New(s) },
 		Sample: standard.Sample,
@@ -41,16 +41,16 @@ func harness() identitytest.Harness {
 		Svix:             &set,
 		IDMember:         "id",
 		Body:             deletion,
-		Ignored:          identitytest.Cases(event.IgnoreOtherType, ignored()),
-		Malformed:        identitytest.Cases(fault.ReasonBadType, malformed()),
+		Ignored:          providertest.Cases(event.IgnoreOtherType, ignored()),
+		Malformed:        providertest.Cases(fault.ReasonBadType, malformed()),
 		Golden:           []string{secret, other, public},
 	}
 }
 
 // svixHarness sends the same signatures under the other names.
-func svixHarness() identitytest.Harness {
+func svixHarness() providertest.Harness {
 	h := harness()
-	set := sig.SvixHeaders()
+	set := signature.SvixHeaders()
 	h.Svix = &set
 	h.Sample = func(secret string, s provider.Sample) (http.Header, []byte, error) {
 		header, body, err := standard.Sample(secret, s)
@@ -68,7 +68,7 @@ func renamed(h http.Header) http.Header {
 }
 
 // otherFieldsHarness is a sender that follows no convention.
-func otherFieldsHarness() identitytest.Harness {
+func otherFieldsHarness() providertest.Harness {
 	h := harness()
 	h.IDField = "/payload/user/uid"
 	h.UnusableIDFields = []string{"id", "/meta", "/meta/kind", "/meta/kind/id"}
@@ -84,23 +84,23 @@ func otherFieldsHarness() identitytest.Harness {
 	h.Body = func(members string) []byte {
 		return []byte(`{"meta":{"kind":"USER_GONE"},"type":"x","payload":{"actor":{"uid":"admin"},"user":{` + members + `}}}`)
 	}
-	h.Ignored = identitytest.Cases(event.IgnoreOtherType, map[string]string{
+	h.Ignored = providertest.Cases(event.IgnoreOtherType, map[string]string{
 		"the default type at the default place": `{"type":"user.deleted","data":{"id":"a"},"payload":{"user":{"uid":"a"}}}`,
 		"the default type":                      `{"meta":{"kind":"user.deleted"},"payload":{"user":{"uid":"a"}}}`,
 		"the type at the default place":         `{"type":"USER_GONE","payload":{"user":{"uid":"a"}}}`,
 		"meta is not an object":                 `{"meta":["USER_GONE"],"payload":{"user":{"uid":"a"}}}`,
 	})
-	h.Malformed = identitytest.Cases(fault.ReasonBadType, map[string]string{"the type is a number": `{"meta":{"kind":1}}`})
+	h.Malformed = providertest.Cases(fault.ReasonBadType, map[string]string{"the type is a number": `{"meta":{"kind":1}}`})
 	return h
 }
 
 // ed25519Harness signs with version v1a. Its keys are made from fixed seeds: the
 // sender's half never is a setting.
-func ed25519Harness() identitytest.Harness {
+func ed25519Harness() providertest.Harness {
 	h := harness()
 	h.Svix = nil
 	h.Secret, h.Other = publicText(keyOf(1)), publicText(keyOf(2))
-	h.Scheme = &identitytest.Scheme{
+	h.Scheme = &providertest.Scheme{
 		Headers: []string{"Webhook-Id", "Webhook-Timestamp", "Webhook-Signature"},
 		Sign: func(public string, at time.Time, body []byte) (http.Header, error) {
 			return signed(public, "msg_1", at, body)
@@ -130,7 +130,7 @@ func publicText(key ed25519.PrivateKey) string {
 
 // signed signs as the owner of the public key, if it is one of the two.
 func signed(public, id string, at time.Time, body []byte) (http.Header, error) {
-	h, err := sig.SvixHeader(sig.StandardHeaders(), secret, id, at, body)
+	h, err := signature.SvixHeader(signature.StandardHeaders(), secret, id, at, body)
 	if err != nil {
 		return nil, err
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/polar-bridge/polar-bridge/internal/identity/provider"
-	"github.com/polar-bridge/polar-bridge/internal/identity/sig"
+	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
 )
 
 // Sample returns a delivery that follows the specification's convention, signed
@@ -23,7 +23,7 @@ func Sample(secret string, s provider.Sample) (http.Header, []byte, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	h, err := sig.StandardHeader(sig.StandardHeaders(), secret, s.EventID, s.Time, body)
+	h, err := signature.StandardHeader(signature.StandardHeaders(), secret, s.EventID, s.Time, body)
 	return h, body, err
 }
 

@@ -16,9 +16,9 @@ import (
 
 	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
-	"github.com/polar-bridge/polar-bridge/internal/identity/payload"
 	"github.com/polar-bridge/polar-bridge/internal/identity/provider"
-	"github.com/polar-bridge/polar-bridge/internal/identity/sig"
+	"github.com/polar-bridge/polar-bridge/internal/provider/payload"
+	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
 )
 
 const (
@@ -46,7 +46,7 @@ func About() provider.Info {
 type Provider struct {
 	provider.Endpoint
 
-	signature  *sig.Svix
+	signature  *signature.Svix
 	eventTypes []string
 	typeField  jsontext.Pointer
 	idField    jsontext.Pointer
@@ -70,11 +70,11 @@ func New(s provider.Settings) (*Provider, error) {
 	case p.idField.Contains(p.typeField) || p.typeField.Contains(p.idField):
 		return nil, errors.New("STANDARD_ID_FIELD must not overlap with STANDARD_TYPE_FIELD")
 	}
-	signature, err := sig.NewStandard(secretEnv, s.Secrets, s.Clock(), sig.StandardHeaders(), sig.SvixHeaders())
+	verifier, err := signature.NewStandard(secretEnv, s.Secrets, s.Clock(), signature.StandardHeaders(), signature.SvixHeaders())
 	if err != nil {
 		return nil, err
 	}
-	p.signature, p.Endpoint = signature, provider.NewEndpoint(name, s, provider.MaxEvent, signature.CheckHeader)
+	p.signature, p.Endpoint = verifier, provider.NewEndpoint(name, s, provider.MaxEvent, verifier.CheckHeader)
 	return p, nil
 }
 

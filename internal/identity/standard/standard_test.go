@@ -12,49 +12,49 @@ import (
 
 	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
-	"github.com/polar-bridge/polar-bridge/internal/identity/identitytest"
 	"github.com/polar-bridge/polar-bridge/internal/identity/provider"
-	"github.com/polar-bridge/polar-bridge/internal/identity/sig"
 	"github.com/polar-bridge/polar-bridge/internal/identity/standard"
+	"github.com/polar-bridge/polar-bridge/internal/provider/providertest"
+	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
 )
 
 func TestStandard(t *testing.T) {
 	t.Parallel()
-	identitytest.Run(t, harness())
+	providertest.Run(t, harness())
 }
 
 func TestStandardWithSvixHeaders(t *testing.T) {
 	t.Parallel()
-	identitytest.Run(t, svixHarness())
+	providertest.Run(t, svixHarness())
 }
 
 func TestStandardWithEd25519(t *testing.T) {
 	t.Parallel()
-	identitytest.Run(t, ed25519Harness())
+	providertest.Run(t, ed25519Harness())
 }
 
 func TestStandardWithOtherFields(t *testing.T) {
 	t.Parallel()
-	identitytest.Run(t, otherFieldsHarness())
+	providertest.Run(t, otherFieldsHarness())
 }
 
 func TestGoldenRequests(t *testing.T) {
 	t.Parallel()
-	identitytest.Golden(t, harness(), "testdata")
+	providertest.Golden(t, harness(), "testdata")
 }
 
 func TestGoldenRequestsOfPrivy(t *testing.T) {
 	t.Parallel()
 	h := harness()
 	h.IDField = "/user/id"
-	identitytest.Golden(t, h, "testdata/privy")
+	providertest.Golden(t, h, "testdata/privy")
 }
 
-func FuzzReceive(f *testing.F) { identitytest.Fuzz(f, harness()) }
+func FuzzReceive(f *testing.F) { providertest.Fuzz(f, harness()) }
 
-func FuzzUnsigned(f *testing.F) { identitytest.FuzzUnsigned(f, harness()) }
+func FuzzUnsigned(f *testing.F) { providertest.FuzzUnsigned(f, harness()) }
 
-func FuzzUnsignedEd25519(f *testing.F) { identitytest.FuzzUnsigned(f, ed25519Harness()) }
+func FuzzUnsignedEd25519(f *testing.F) { providertest.FuzzUnsigned(f, ed25519Harness()) }
 
 func TestSamplePassesTheOfficialVerifiers(t *testing.T) {
 	t.Parallel()
@@ -79,9 +79,9 @@ func TestAPublicKeyCannotSignASample(t *testing.T) {
 func TestBothHeaderSetsAreTakenByTheSameProvider(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t, provider.Settings{Secrets: values(secret)})
-	for _, set := range []sig.HeaderSet{sig.StandardHeaders(), sig.SvixHeaders()} {
+	for _, set := range []signature.HeaderSet{signature.StandardHeaders(), signature.SvixHeaders()} {
 		body := deletion(`"id":"a"`)
-		header, err := sig.SvixHeader(set, secret, "msg_1", time.Now(), body)
+		header, err := signature.SvixHeader(set, secret, "msg_1", time.Now(), body)
 		require.NoError(t, err)
 		require.NoError(t, p.CheckHeader(header))
 		d, err := p.Receive(header, body)
@@ -141,7 +141,7 @@ func TestAnHMACWithThePublicKeyIsRefused(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t, provider.Settings{Secrets: values(public, secret)})
 	body := deletion(`"id":"a"`)
-	header, err := sig.SvixHeader(sig.StandardHeaders(), strings.TrimPrefix(public, "whpk_"), "msg_1", time.Now(), body)
+	header, err := signature.SvixHeader(signature.StandardHeaders(), strings.TrimPrefix(public, "whpk_"), "msg_1", time.Now(), body)
 	require.NoError(t, err)
 	_, err = p.Receive(header, body)
 	require.Equal(t, fault.ReasonBadSignature, fault.ReasonOf(err))
@@ -156,7 +156,7 @@ func newProvider(t *testing.T, s provider.Settings) provider.Provider {
 
 func receive(t *testing.T, s provider.Settings, body string) event.Delivery {
 	t.Helper()
-	header, err := sig.SvixHeader(sig.StandardHeaders(), secret, "msg_1", time.Now(), []byte(body))
+	header, err := signature.SvixHeader(signature.StandardHeaders(), secret, "msg_1", time.Now(), []byte(body))
 	require.NoError(t, err)
 	d, err := newProvider(t, s).Receive(header, []byte(body))
 	require.NoError(t, err)

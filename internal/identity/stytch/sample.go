@@ -7,7 +7,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/polar-bridge/polar-bridge/internal/identity/provider"
-	"github.com/polar-bridge/polar-bridge/internal/identity/sig"
+	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
 )
 
 // Sample returns a delivery as Stytch would send it, signed with secret. The
@@ -27,6 +27,6 @@ func Sample(secret string, s provider.Sample) (http.Header, []byte, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	h, err := sig.SvixHeader(sig.SvixHeaders(), secret, s.EventID, s.Time, body)
+	h, err := signature.SvixHeader(signature.SvixHeaders(), secret, s.EventID, s.Time, body)
 	return h, body, err
 }

@@ -11,9 +11,9 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/polar-bridge/polar-bridge/internal/event"
-	"github.com/polar-bridge/polar-bridge/internal/identity/payload"
 	"github.com/polar-bridge/polar-bridge/internal/identity/provider"
-	"github.com/polar-bridge/polar-bridge/internal/identity/sig"
+	"github.com/polar-bridge/polar-bridge/internal/provider/payload"
+	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
 )
 
 const (
@@ -38,16 +38,16 @@ func About() provider.Info {
 type Provider struct {
 	provider.Endpoint
 
-	signature *sig.Svix
+	signature *signature.Svix
 }
 
 // New returns the provider.
 func New(s provider.Settings) (*Provider, error) {
-	signature, err := sig.NewSvix(secretEnv, s.Secrets, s.Clock(), sig.SvixHeaders())
+	verifier, err := signature.NewSvix(secretEnv, s.Secrets, s.Clock(), signature.SvixHeaders())
 	if err != nil {
 		return nil, err
 	}
-	return &Provider{provider.NewEndpoint(name, s, provider.MaxEvent, signature.CheckHeader), signature}, nil
+	return &Provider{provider.NewEndpoint(name, s, provider.MaxEvent, verifier.CheckHeader), verifier}, nil
 }
 
 // change is Stytch's event. Its type is no member: "direct.user.delete" is

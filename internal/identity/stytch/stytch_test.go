@@ -10,10 +10,10 @@ import (
 
 	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
-	"github.com/polar-bridge/polar-bridge/internal/identity/identitytest"
 	"github.com/polar-bridge/polar-bridge/internal/identity/provider"
-	"github.com/polar-bridge/polar-bridge/internal/identity/sig"
 	"github.com/polar-bridge/polar-bridge/internal/identity/stytch"
+	"github.com/polar-bridge/polar-bridge/internal/provider/providertest"
+	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
 )
 
 const (
@@ -23,17 +23,17 @@ const (
 
 func TestStytch(t *testing.T) {
 	t.Parallel()
-	identitytest.Run(t, harness())
+	providertest.Run(t, harness())
 }
 
 func TestGoldenRequests(t *testing.T) {
 	t.Parallel()
-	identitytest.Golden(t, harness(), "testdata")
+	providertest.Golden(t, harness(), "testdata")
 }
 
-func FuzzReceive(f *testing.F) { identitytest.Fuzz(f, harness()) }
+func FuzzReceive(f *testing.F) { providertest.Fuzz(f, harness()) }
 
-func FuzzUnsigned(f *testing.F) { identitytest.FuzzUnsigned(f, harness()) }
+func FuzzUnsigned(f *testing.F) { providertest.FuzzUnsigned(f, harness()) }
 
 func TestSamplePassesTheOfficialVerifiers(t *testing.T) {
 	t.Parallel()
@@ -56,11 +56,11 @@ func TestDeliveriesOfOfficialSignersAreTaken(t *testing.T) {
 	body := deletion(`"id":"user-1"`)
 	for _, sign := range []func(string, time.Time, []byte) (string, error){bySvix.Sign, byStandard.Sign} {
 		at := time.Now()
-		signature, err := sign("msg_1", at, body)
+		signed, err := sign("msg_1", at, body)
 		require.NoError(t, err)
-		header, err := sig.SvixHeader(sig.SvixHeaders(), other, "msg_1", at, body)
+		header, err := signature.SvixHeader(signature.SvixHeaders(), other, "msg_1", at, body)
 		require.NoError(t, err)
-		header.Set("Svix-Signature", signature)
+		header.Set("Svix-Signature", signed)
 		d, err := p.Receive(header, body)
 		require.NoError(t, err)
 		require.Equal(t, "user-1", d.Deletions[0].ExternalID)
@@ -68,9 +68,9 @@ func TestDeliveriesOfOfficialSignersAreTaken(t *testing.T) {
 	}
 }
 
-func harness() identitytest.Harness {
-	set := sig.SvixHeaders()
-	return identitytest.Harness{
+func harness() providertest.Harness {
+	set := signature.SvixHeaders()
+	return providertest.Harness{
 		Info:   stytch.About(),
 		New:    func(s provider.Settings) (provider.Provider, error) { return stytch.New(s) },
 		Sample: stytch.Sample,
@@ -83,8 +83,8 @@ func harness() identitytest.Harness {
 		Svix:      &set,
 		IDMember:  "id",
 		Body:      deletion,
-		Ignored:   identitytest.Cases(event.IgnoreOtherType, ignored()),
-		Malformed: identitytest.Cases(fault.ReasonBadType, malformed()),
+		Ignored:   providertest.Cases(event.IgnoreOtherType, ignored()),
+		Malformed: providertest.Cases(fault.ReasonBadType, malformed()),
 		Golden:    []string{secret, other},
 	}
 }

@@ -10,9 +10,9 @@ import (
 	"net/http"
 
 	"github.com/polar-bridge/polar-bridge/internal/event"
-	"github.com/polar-bridge/polar-bridge/internal/identity/payload"
 	"github.com/polar-bridge/polar-bridge/internal/identity/provider"
-	"github.com/polar-bridge/polar-bridge/internal/identity/sig"
+	"github.com/polar-bridge/polar-bridge/internal/provider/payload"
+	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
 )
 
 const (
@@ -38,7 +38,7 @@ type Provider struct{ provider.Endpoint }
 
 // New returns the provider.
 func New(s provider.Settings) (*Provider, error) {
-	token, err := sig.NewToken(secretEnv, s.Secrets, sig.Bearer())
+	token, err := signature.NewToken(secretEnv, s.Secrets, signature.Bearer())
 	if err != nil {
 		return nil, err
 	}

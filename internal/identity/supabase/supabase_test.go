@@ -8,10 +8,10 @@ import (
 
 	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
-	"github.com/polar-bridge/polar-bridge/internal/identity/identitytest"
 	"github.com/polar-bridge/polar-bridge/internal/identity/provider"
-	"github.com/polar-bridge/polar-bridge/internal/identity/sig"
 	"github.com/polar-bridge/polar-bridge/internal/identity/supabase"
+	"github.com/polar-bridge/polar-bridge/internal/provider/providertest"
+	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
 )
 
 const (
@@ -21,17 +21,17 @@ const (
 
 func TestSupabase(t *testing.T) {
 	t.Parallel()
-	identitytest.Run(t, harness())
+	providertest.Run(t, harness())
 }
 
 func TestGoldenRequests(t *testing.T) {
 	t.Parallel()
-	identitytest.Golden(t, harness(), "testdata")
+	providertest.Golden(t, harness(), "testdata")
 }
 
-func FuzzReceive(f *testing.F) { identitytest.Fuzz(f, harness()) }
+func FuzzReceive(f *testing.F) { providertest.Fuzz(f, harness()) }
 
-func FuzzUnsigned(f *testing.F) { identitytest.FuzzUnsigned(f, harness()) }
+func FuzzUnsigned(f *testing.F) { providertest.FuzzUnsigned(f, harness()) }
 
 func TestTheBodyIsWhatARepeatIsRecognisedBy(t *testing.T) {
 	t.Parallel()
@@ -52,9 +52,9 @@ func TestTheBodyIsWhatARepeatIsRecognisedBy(t *testing.T) {
 	require.NotEqual(t, first, id("b", "user_1"))
 }
 
-func harness() identitytest.Harness {
-	form := sig.Bearer()
-	return identitytest.Harness{
+func harness() providertest.Harness {
+	form := signature.Bearer()
+	return providertest.Harness{
 		Info:           supabase.About(),
 		New:            func(s provider.Settings) (provider.Provider, error) { return supabase.New(s) },
 		Sample:         supabase.Sample,
@@ -66,8 +66,8 @@ func harness() identitytest.Harness {
 		Body:           deletion,
 		DerivedEventID: true,
 		Untimed:        true,
-		Ignored:        identitytest.Cases(event.IgnoreOtherType, ignored()),
-		Malformed:      identitytest.Cases(fault.ReasonBadType, malformed()),
+		Ignored:        providertest.Cases(event.IgnoreOtherType, ignored()),
+		Malformed:      providertest.Cases(fault.ReasonBadType, malformed()),
 		Golden:         []string{"golden-marker-token-0123456789"},
 	}
 }
@@ -111,7 +111,7 @@ func TestOnlyTheOldRowNamesTheUser(t *testing.T) {
 	t.Parallel()
 	p, err := supabase.New(provider.Settings{Secrets: func() []string { return []string{token} }})
 	require.NoError(t, err)
-	header, err := sig.Bearer().SignHeader(token)
+	header, err := signature.Bearer().SignHeader(token)
 	require.NoError(t, err)
 	for _, row := range []string{`null`, `{}`, `"b"`, `[{"id":"b"}]`} {
 		d, err := p.Receive(header, []byte(`{"type":"DELETE","table":"users","schema":"auth","id":"a","user_id":"a","record":{"id":"a"},"old_record":`+row+`}`))

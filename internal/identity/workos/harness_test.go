@@ -8,10 +8,10 @@ import (
 
 	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
-	"github.com/polar-bridge/polar-bridge/internal/identity/identitytest"
 	"github.com/polar-bridge/polar-bridge/internal/identity/provider"
-	"github.com/polar-bridge/polar-bridge/internal/identity/sig"
 	"github.com/polar-bridge/polar-bridge/internal/identity/workos"
+	"github.com/polar-bridge/polar-bridge/internal/provider/providertest"
+	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
 )
 
 // The same texts stand in scripts/golden/workos.mjs.
@@ -20,9 +20,9 @@ const (
 	other  = "whsk_other_fedcba9876543210"
 )
 
-func harness() identitytest.Harness {
-	form := sig.TimedForm{Header: "Workos-Signature", Separator: ", ", Unit: time.Millisecond}
-	return identitytest.Harness{
+func harness() providertest.Harness {
+	form := signature.TimedForm{Header: "Workos-Signature", Separator: ", ", Unit: time.Millisecond}
+	return providertest.Harness{
 		Info:             workos.About(),
 		New:              func(s provider.Settings) (provider.Provider, error) { return workos.New(s) },
 		Sample:           workos.Sample,
@@ -30,7 +30,7 @@ func harness() identitytest.Harness {
 		Other:            other,
 		Unusable:         []string{"whsk_15_bytes..", " whsk_golden_0123456789abcdeg", "whsk_golden\x00_0123456789abcdeh"},
 		UnusableIDFields: []string{"ID", "data.id", "/data/id", "email", "idp_id"},
-		Scheme: &identitytest.Scheme{
+		Scheme: &providertest.Scheme{
 			Headers: []string{form.Header}, Sign: form.SignHeader, Same: same,
 			Tolerance: 3 * time.Minute, Unit: time.Millisecond,
 		},
@@ -42,7 +42,7 @@ func harness() identitytest.Harness {
 	}
 }
 
-func externalHarness() identitytest.Harness {
+func externalHarness() providertest.Harness {
 	h := harness()
 	h.IDField = "external_id"
 	h.IDMember = "external_id"
@@ -51,14 +51,14 @@ func externalHarness() identitytest.Harness {
 	return h
 }
 
-func directoryHarness() identitytest.Harness {
+func directoryHarness() providertest.Harness {
 	h := harness()
 	h.New = func(s provider.Settings) (provider.Provider, error) {
 		s.DirectorySync = true
 		return workos.New(s)
 	}
 	h.Body = body("dsync.user.deleted", `,"idp_id":"8931","email":"a@example.com"`)
-	h.Ignored = slices.DeleteFunc(ignored(), func(c identitytest.Case) bool { return c.Name == "dsync.user.deleted" })
+	h.Ignored = slices.DeleteFunc(ignored(), func(c providertest.Case) bool { return c.Name == "dsync.user.deleted" })
 	return h
 }
 
@@ -88,24 +88,24 @@ func same(genuine, given string) bool {
 	return true
 }
 
-func ignored() []identitytest.Case {
-	var cases []identitytest.Case
+func ignored() []providertest.Case {
+	var cases []providertest.Case
 	for _, name := range []string{
 		"user.created", "user.updated", "USER.DELETED", "user.deleted ", "user.deleted.failed", "", "organization.deleted",
 		"organization_membership.deleted", "invitation.revoked", "session.revoked", "dsync.user.created", "dsync.user.updated",
 		"dsync.user.deleted", "dsync.deleted", "dsync.group.deleted", "dsync.group.user_removed", "test",
 	} {
-		cases = append(cases, identitytest.Case{
+		cases = append(cases, providertest.Case{
 			Name: name, Body: string(body(name, "")(`"id":"a","external_id":"a"`)), Reason: string(event.IgnoreOtherType),
 		})
 	}
 	return append(cases,
-		identitytest.Case{Name: "the name in type", Body: `{"type":"user.deleted","data":{"id":"a","external_id":"a"}}`, Reason: string(event.IgnoreOtherType)},
-		identitytest.Case{Name: "the name in another case", Body: `{"Event":"user.deleted","data":{"id":"a","external_id":"a"}}`, Reason: string(event.IgnoreOtherType)})
+		providertest.Case{Name: "the name in type", Body: `{"type":"user.deleted","data":{"id":"a","external_id":"a"}}`, Reason: string(event.IgnoreOtherType)},
+		providertest.Case{Name: "the name in another case", Body: `{"Event":"user.deleted","data":{"id":"a","external_id":"a"}}`, Reason: string(event.IgnoreOtherType)})
 }
 
-func malformed() []identitytest.Case {
-	return identitytest.Cases(fault.ReasonBadType, map[string]string{
+func malformed() []providertest.Case {
+	return providertest.Cases(fault.ReasonBadType, map[string]string{
 		"array":            `[]`,
 		"string":           `"user.deleted"`,
 		"null":             `null`,
@@ -117,7 +117,7 @@ func malformed() []identitytest.Case {
 
 // signed returns a body's headers at the time.
 func signed(body string, at time.Time) (http.Header, []byte, error) {
-	form := sig.TimedForm{Header: "Workos-Signature", Separator: ", ", Unit: time.Millisecond}
+	form := signature.TimedForm{Header: "Workos-Signature", Separator: ", ", Unit: time.Millisecond}
 	h, err := form.SignHeader(secret, at, []byte(body))
 	return h, []byte(body), err
 }

@@ -13,9 +13,9 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/polar-bridge/polar-bridge/internal/event"
-	"github.com/polar-bridge/polar-bridge/internal/identity/payload"
 	"github.com/polar-bridge/polar-bridge/internal/identity/provider"
-	"github.com/polar-bridge/polar-bridge/internal/identity/sig"
+	"github.com/polar-bridge/polar-bridge/internal/provider/payload"
+	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
 )
 
 const (
@@ -41,8 +41,8 @@ func About() provider.Info {
 // form is that of workos-node and workos-go, whose default tolerance it has. The
 // former accepts any time in the future.
 // https://github.com/workos/workos-node/blob/main/src/common/crypto/signature-provider.ts
-func form() sig.TimedForm {
-	return sig.TimedForm{
+func form() signature.TimedForm {
+	return signature.TimedForm{
 		Header: "Workos-Signature", Separator: ", ", Unit: time.Millisecond, Tolerance: 180 * time.Second,
 	}
 }
@@ -51,7 +51,7 @@ func form() sig.TimedForm {
 type Provider struct {
 	provider.Endpoint
 
-	signature     *sig.TimedHMAC
+	signature     *signature.TimedHMAC
 	idField       string
 	directorySync bool
 }
@@ -66,12 +66,12 @@ func New(s provider.Settings) (*Provider, error) {
 	if s.DirectorySync && idField != provider.IDOwn {
 		return nil, errors.New("WORKOS_DIRECTORY_SYNC needs WORKOS_ID_FIELD=id: directory users have no external id")
 	}
-	signature, err := sig.NewTimedHMAC(secretEnv, s.Secrets, s.Clock(), form())
+	verifier, err := signature.NewTimedHMAC(secretEnv, s.Secrets, s.Clock(), form())
 	if err != nil {
 		return nil, err
 	}
-	common := provider.NewEndpoint(name, s, provider.MaxEvent, signature.CheckHeader)
-	return &Provider{common, signature, idField, s.DirectorySync}, nil
+	common := provider.NewEndpoint(name, s, provider.MaxEvent, verifier.CheckHeader)
+	return &Provider{common, verifier, idField, s.DirectorySync}, nil
 }
 
 // Acknowledge answers 200, which is what WorkOS's documentation asks for.

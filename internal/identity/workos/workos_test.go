@@ -9,44 +9,44 @@ import (
 
 	"github.com/polar-bridge/polar-bridge/handlers"
 	"github.com/polar-bridge/polar-bridge/internal/event"
-	"github.com/polar-bridge/polar-bridge/internal/identity/identitytest"
 	"github.com/polar-bridge/polar-bridge/internal/identity/provider"
 	"github.com/polar-bridge/polar-bridge/internal/identity/workos"
+	"github.com/polar-bridge/polar-bridge/internal/provider/providertest"
 )
 
 var _ handlers.Acknowledger = (*workos.Provider)(nil)
 
 func TestWorkOS(t *testing.T) {
 	t.Parallel()
-	identitytest.Run(t, harness())
+	providertest.Run(t, harness())
 }
 
 func TestWorkOSWithExternalID(t *testing.T) {
 	t.Parallel()
-	identitytest.Run(t, externalHarness())
+	providertest.Run(t, externalHarness())
 }
 
 func TestWorkOSWithDirectorySync(t *testing.T) {
 	t.Parallel()
 	h := directoryHarness()
 	h.UnusableIDFields = append(h.UnusableIDFields, "external_id")
-	identitytest.Run(t, h)
+	providertest.Run(t, h)
 }
 
 // The requests are signed by npm @workos-inc/node; see scripts/golden.
 func TestGoldenRequestsOfTheOfficialSigner(t *testing.T) {
 	t.Parallel()
-	identitytest.Golden(t, harness(), "testdata")
+	providertest.Golden(t, harness(), "testdata")
 }
 
 func TestGoldenRequestsOfTheOfficialSignerForDirectories(t *testing.T) {
 	t.Parallel()
-	identitytest.Golden(t, directoryHarness(), "testdata/directory")
+	providertest.Golden(t, directoryHarness(), "testdata/directory")
 }
 
-func FuzzReceive(f *testing.F)         { identitytest.Fuzz(f, harness()) }
-func FuzzReceiveExternal(f *testing.F) { identitytest.Fuzz(f, externalHarness()) }
-func FuzzUnsigned(f *testing.F)        { identitytest.FuzzUnsigned(f, harness()) }
+func FuzzReceive(f *testing.F)         { providertest.Fuzz(f, harness()) }
+func FuzzReceiveExternal(f *testing.F) { providertest.Fuzz(f, externalHarness()) }
+func FuzzUnsigned(f *testing.F)        { providertest.FuzzUnsigned(f, harness()) }
 
 func TestWorkOSWantsStatus200(t *testing.T) {
 	t.Parallel()
@@ -105,5 +105,5 @@ func receive(t *testing.T, s provider.Settings, text string) event.Deletion {
 	require.NoError(t, err)
 	header, raw, err := signed(text, time.Now())
 	require.NoError(t, err)
-	return identitytest.Only(t, p, header, raw)
+	return providertest.Only(t, p, header, raw)
 }

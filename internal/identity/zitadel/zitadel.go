@@ -12,9 +12,9 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/polar-bridge/polar-bridge/internal/event"
-	"github.com/polar-bridge/polar-bridge/internal/identity/payload"
 	"github.com/polar-bridge/polar-bridge/internal/identity/provider"
-	"github.com/polar-bridge/polar-bridge/internal/identity/sig"
+	"github.com/polar-bridge/polar-bridge/internal/provider/payload"
+	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
 )
 
 const (
@@ -43,8 +43,8 @@ func About() provider.Info {
 // form is that of ZITADEL's own signer, whose validator has the same tolerance
 // but accepts any time in the future.
 // https://github.com/zitadel/zitadel/blob/main/pkg/actions/signing.go
-func form() sig.TimedForm {
-	return sig.TimedForm{
+func form() signature.TimedForm {
+	return signature.TimedForm{
 		Header: "Zitadel-Signature", Separator: ",", Unit: time.Second, Tolerance: 300 * time.Second,
 	}
 }
@@ -53,19 +53,19 @@ func form() sig.TimedForm {
 type Provider struct {
 	provider.Endpoint
 
-	signature *sig.TimedHMAC
+	signature *signature.TimedHMAC
 	types     []string
 }
 
 // New returns the provider. EventTypes are the names of deletions, by default
 // user.removed.
 func New(s provider.Settings) (*Provider, error) {
-	signature, err := sig.NewTimedHMAC(secretEnv, s.Secrets, s.Clock(), form())
+	verifier, err := signature.NewTimedHMAC(secretEnv, s.Secrets, s.Clock(), form())
 	if err != nil {
 		return nil, err
 	}
-	common := provider.NewEndpoint(name, s, provider.MaxEvent, signature.CheckHeader)
-	return &Provider{common, signature, s.EventTypesOr(userRemoved)}, nil
+	common := provider.NewEndpoint(name, s, provider.MaxEvent, verifier.CheckHeader)
+	return &Provider{common, verifier, s.EventTypesOr(userRemoved)}, nil
 }
 
 // envelope leaves userID out: that is who deleted, not who was deleted.

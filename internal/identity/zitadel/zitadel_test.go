@@ -11,10 +11,10 @@ import (
 
 	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
-	"github.com/polar-bridge/polar-bridge/internal/identity/identitytest"
 	"github.com/polar-bridge/polar-bridge/internal/identity/provider"
-	"github.com/polar-bridge/polar-bridge/internal/identity/sig"
 	"github.com/polar-bridge/polar-bridge/internal/identity/zitadel"
+	"github.com/polar-bridge/polar-bridge/internal/provider/providertest"
+	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
 )
 
 // The same texts stand in scripts/golden/own-hmac.mjs.
@@ -25,18 +25,18 @@ const (
 
 func TestZITADEL(t *testing.T) {
 	t.Parallel()
-	identitytest.Run(t, harness())
+	providertest.Run(t, harness())
 }
 
 // The requests are own computation in another language: ZITADEL publishes its
 // signer as Go source only, which the module proxy does not serve.
 func TestGoldenRequestsOfOwnComputationOnly(t *testing.T) {
 	t.Parallel()
-	identitytest.Golden(t, harness(), "testdata")
+	providertest.Golden(t, harness(), "testdata")
 }
 
-func FuzzReceive(f *testing.F)  { identitytest.Fuzz(f, harness()) }
-func FuzzUnsigned(f *testing.F) { identitytest.FuzzUnsigned(f, harness()) }
+func FuzzReceive(f *testing.F)  { providertest.Fuzz(f, harness()) }
+func FuzzUnsigned(f *testing.F) { providertest.FuzzUnsigned(f, harness()) }
 
 func TestTheActorIsNotTheUser(t *testing.T) {
 	t.Parallel()
@@ -85,17 +85,17 @@ func TestEventsAreKnownByTheirPlaceInTheEventStore(t *testing.T) {
 	}
 }
 
-func harness() identitytest.Harness {
+func harness() providertest.Harness {
 	form := form()
-	return identitytest.Harness{
+	return providertest.Harness{
 		Info:           zitadel.About(),
 		New:            func(s provider.Settings) (provider.Provider, error) { return zitadel.New(s) },
 		Sample:         zitadel.Sample,
 		Secret:         secret,
 		Other:          other,
-		Unusable:       identitytest.UnusableTextKeys(),
+		Unusable:       providertest.UnusableTextKeys(),
 		DerivedEventID: true,
-		Scheme: &identitytest.Scheme{
+		Scheme: &providertest.Scheme{
 			Headers: []string{form.Header}, Sign: form.SignHeader, Same: same, Tolerance: 5 * time.Minute, Unit: time.Second,
 		},
 		IDMember: "aggregateID",
@@ -112,10 +112,10 @@ func harness() identitytest.Harness {
 	}
 }
 
-func ignored() []identitytest.Case {
-	var cases []identitytest.Case
+func ignored() []providertest.Case {
+	var cases []providertest.Case
 	add := func(aggregate, name string) {
-		cases = append(cases, identitytest.Case{
+		cases = append(cases, providertest.Case{
 			Name:   aggregate + " " + name,
 			Body:   `{"aggregateID":"a","aggregateType":"` + aggregate + `","event_type":"` + name + `"}`,
 			Reason: string(event.IgnoreOtherType),
@@ -133,12 +133,12 @@ func ignored() []identitytest.Case {
 	add("org", "org.removed")
 	add("usergrant", "user.grant.removed")
 	return append(cases,
-		identitytest.Case{Name: "a request execution", Body: `{"fullMethod":"/zitadel.user.v2.UserService/DeleteUser","instanceID":"1","userID":"2","request":{"userId":"3"}}`, Reason: string(event.IgnoreOtherType)},
-		identitytest.Case{Name: "names in another form", Body: `{"aggregateId":"a","aggregate_type":"user","eventType":"user.removed"}`, Reason: string(event.IgnoreOtherType)})
+		providertest.Case{Name: "a request execution", Body: `{"fullMethod":"/zitadel.user.v2.UserService/DeleteUser","instanceID":"1","userID":"2","request":{"userId":"3"}}`, Reason: string(event.IgnoreOtherType)},
+		providertest.Case{Name: "names in another form", Body: `{"aggregateId":"a","aggregate_type":"user","eventType":"user.removed"}`, Reason: string(event.IgnoreOtherType)})
 }
 
-func malformed() []identitytest.Case {
-	return identitytest.Cases(fault.ReasonBadType, map[string]string{
+func malformed() []providertest.Case {
+	return providertest.Cases(fault.ReasonBadType, map[string]string{
 		"array":                  `[]`,
 		"a JSON web token":       `"eyJhbGciOiJSUzI1NiJ9.e30.AAAA"`,
 		"null":                   `null`,
@@ -147,8 +147,8 @@ func malformed() []identitytest.Case {
 	})
 }
 
-func form() sig.TimedForm {
-	return sig.TimedForm{Header: "Zitadel-Signature", Separator: ",", Unit: time.Second}
+func form() signature.TimedForm {
+	return signature.TimedForm{Header: "Zitadel-Signature", Separator: ",", Unit: time.Second}
 }
 
 // same takes more signatures beside the genuine one, in any case.

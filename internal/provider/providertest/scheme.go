@@ -1,0 +1,117 @@
+package providertest
+
+import (
+	"bytes"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/polar-bridge/polar-bridge/internal/fault"
+)
+
+// Scheme describes a signature over the body that is not Svix's.
+type Scheme struct {
+	// Headers are those that authenticate, none when the body does.
+	Headers []string
+	// Sign returns headers that authenticate the body.
+	Sign func(secret string, at time.Time, body []byte) (http.Header, error)
+	// Wrap returns the request's body that says what the payload does; nil when
+	// the payload is the body.
+	Wrap func(secret string, payload []byte) ([]byte, error)
+	// Tolerance is how far the time that is signed may be off, both ways; 0
+	// when no time is signed.
+	Tolerance time.Duration
+	// Unit is the smallest difference of that time.
+	Unit time.Duration
+	// Same says whether a header's value carries the genuine one's proof. Nil
+	// compares the values.
+	Same func(genuine, given string) bool
+}
+
+// genuine requires that the headers carry the genuine delivery's proof.
+func (s *Scheme) genuine(t *testing.T, header http.Header, values []string) {
+	t.Helper()
+	for i, name := range s.Headers {
+		if s.Same == nil {
+			require.Equal(t, header.Get(name), values[i])
+			continue
+		}
+		require.True(t, s.Same(header.Get(name), values[i]), "%q", values[i])
+	}
+}
+
+func (h Harness) scheme(t *testing.T) {
+	t.Parallel()
+	p := h.provider(t, h.Secret)
+	header, body := h.good(t, h.Secret, now())
+	t.Run("no mutation of the body passes", func(t *testing.T) {
+		t.Parallel()
+		if h.Scheme.Wrap != nil {
+			h.mutations(t, header, body)
+			return
+		}
+		for i := range body {
+			for _, bit := range []byte{0x01, 0x20, 0x80} {
+				changed := bytes.Clone(body)
+				changed[i] ^= bit
+				h.refused(t, p, header, changed, fault.ReasonBadSignature)
+			}
+			h.refused(t, p, header, body[:i], fault.ReasonBadSignature)
+			h.refused(t, p, header, append(body[:i:i], body[i+1:]...), fault.ReasonBadSignature)
+		}
+		h.refused(t, p, header, append(bytes.Clone(body), '\n'), fault.ReasonBadSignature)
+		h.refused(t, p, header, nil, fault.ReasonBadSignature)
+	})
+	if h.Scheme.Tolerance > 0 {
+		t.Run("the time may be off by the tolerance, both ways", h.schemeAge)
+	}
+}
+
+func (h Harness) schemeAge(t *testing.T) {
+	t.Parallel()
+	p := h.provider(t, h.Secret)
+	limit, unit := h.Scheme.Tolerance, h.Scheme.Unit
+	for _, off := range []time.Duration{-limit, 0, limit} {
+		header, body := h.good(t, h.Secret, now().Add(off))
+		h.accepted(t, p, header, body)
+	}
+	for off, reason := range map[time.Duration]string{
+		-limit - unit: fault.ReasonStale, -24 * time.Hour: fault.ReasonStale,
+		limit + unit: fault.ReasonFuture, 24 * time.Hour: fault.ReasonFuture,
+	} {
+		header, body := h.good(t, h.Secret, now().Add(off))
+		h.refused(t, p, header, body, reason)
+	}
+}
+
+// mutations requires that no other body passes than the genuine one, when the
+// body is what authenticates: then the reason depends on what is broken.
+func (h Harness) mutations(t *testing.T, header http.Header, body []byte) {
+	t.Helper()
+	p := h.provider(t, h.Secret)
+	refused := func(changed []byte) {
+		d, err := p.Receive(header, changed)
+		require.Equal(t, fault.Unauthenticated, fault.KindOf(err))
+		h.check(t, d, err)
+	}
+	for i := range body {
+		for _, bit := range []byte{0x01, 0x02, 0x20, 0x80} {
+			changed := bytes.Clone(body)
+			changed[i] ^= bit
+			refused(changed)
+		}
+		refused(body[:i])
+		refused(append(body[:i:i], body[i+1:]...))
+	}
+	for _, space := range []string{"\n", "\r\n", " ", "\t"} {
+		h.accepted(t, p, header, append(bytes.Clone(body), space...))
+		h.accepted(t, p, header, append([]byte(space), body...))
+		refused(append(append(bytes.Clone(body[:len(body)/2]), space...), body[len(body)/2:]...))
+	}
+	for _, more := range []string{"=", ".", "A", "\v", "\x00", "\u00a0"} {
+		refused(append(bytes.Clone(body), more...))
+		refused(append([]byte(more), body...))
+	}
+}

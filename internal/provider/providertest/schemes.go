@@ -1,0 +1,179 @@
+package providertest
+
+import (
+	"bytes"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/polar-bridge/polar-bridge/internal/fault"
+	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
+)
+
+func (h Harness) svix(t *testing.T) {
+	t.Parallel()
+	p := h.provider(t, h.Secret)
+	header, body := h.good(t, h.Secret, now())
+	t.Run("no mutation of the body passes", func(t *testing.T) {
+		t.Parallel()
+		for i := range body {
+			for _, bit := range []byte{0x01, 0x20, 0x80} {
+				changed := bytes.Clone(body)
+				changed[i] ^= bit
+				h.refused(t, p, header, changed, fault.ReasonBadSignature)
+			}
+			h.refused(t, p, header, body[:i], fault.ReasonBadSignature)
+			h.refused(t, p, header, append(body[:i:i], body[i+1:]...), fault.ReasonBadSignature)
+		}
+		h.refused(t, p, header, append(bytes.Clone(body), '\n'), fault.ReasonBadSignature)
+		h.refused(t, p, header, nil, fault.ReasonBadSignature)
+	})
+	t.Run("the form", func(t *testing.T) { h.svixForm(t, header, body) })
+	t.Run("headers of another set beside it", func(t *testing.T) { h.svixSets(t, header, body) })
+	t.Run("the signature list", func(t *testing.T) { h.svixSignatures(t, header, body) })
+}
+
+// svixSets requires that another set neither helps nor harms, whatever it says,
+// and that the id is never its.
+func (h Harness) svixSets(t *testing.T, header http.Header, body []byte) {
+	t.Parallel()
+	p := h.provider(t, h.Secret)
+	for _, other := range []signature.HeaderSet{signature.SvixHeaders(), signature.StandardHeaders()} {
+		if other == *h.Svix {
+			continue
+		}
+		wrong, _ := h.good(t, h.Other, now())
+		for _, theirs := range []map[string]string{
+			{other.ID: "foreign"},
+			{other.Signature: "nonsense", other.Timestamp: "soon"},
+			{other.ID: "foreign", other.Timestamp: header.Get(h.Svix.Timestamp), other.Signature: header.Get(h.Svix.Signature)},
+			{other.ID: header.Get(h.Svix.ID), other.Timestamp: "1", other.Signature: wrong.Get(h.Svix.Signature)},
+		} {
+			both := header.Clone()
+			for name, value := range theirs {
+				both.Set(name, value)
+			}
+			require.Equal(t, eventID, h.accepted(t, p, both, body).Deletions[0].EventID)
+			for _, name := range []string{h.Svix.ID, h.Svix.Timestamp, h.Svix.Signature} {
+				torn := both.Clone()
+				torn.Del(name)
+				_, err := p.Receive(torn, body)
+				require.Equal(t, fault.Unauthenticated, fault.KindOf(err))
+			}
+			both.Set(h.Svix.Signature, wrong.Get(h.Svix.Signature))
+			h.refused(t, p, both, body, fault.ReasonBadSignature)
+		}
+	}
+}
+
+// svixForm checks id and timestamp, which have one form and one window only.
+func (h Harness) svixForm(t *testing.T, header http.Header, body []byte) {
+	t.Parallel()
+	p := h.provider(t, h.Secret)
+	with := func(name, value string) http.Header {
+		changed := header.Clone()
+		changed.Set(name, value)
+		return changed
+	}
+	t.Run("the timestamp may be 5 minutes off, both ways", func(t *testing.T) {
+		t.Parallel()
+		for _, off := range []time.Duration{-5 * time.Minute, 0, 5 * time.Minute} {
+			header, body := h.good(t, h.Secret, now().Add(off))
+			h.accepted(t, p, header, body)
+		}
+		header, body := h.good(t, h.Secret, now().Add(-5*time.Minute-time.Second))
+		h.refused(t, p, header, body, fault.ReasonStale)
+		header, body = h.good(t, h.Secret, now().Add(5*time.Minute+time.Second))
+		h.refused(t, p, header, body, fault.ReasonFuture)
+	})
+	t.Run("the timestamp has one form only", func(t *testing.T) {
+		t.Parallel()
+		seconds := strconv.FormatInt(now().Unix(), 10)
+		for _, value := range []string{
+			"+" + seconds, "-" + seconds, "0" + seconds, seconds + ".0", seconds + " ", " " + seconds, seconds + "000000",
+			"0x6922f2c0", "1e9", "-0", "00", "now", "9223372036854775807", "9223372036854775808", "99999999999999999999", "１",
+		} {
+			h.refused(t, p, with(h.Svix.Timestamp, value), body, fault.ReasonBadHeader)
+		}
+		h.refused(t, p, with(h.Svix.Timestamp, "0"), body, fault.ReasonStale)
+		h.refused(t, p, with(h.Svix.Timestamp, "999999999999"), body, fault.ReasonFuture)
+	})
+	t.Run("the id has one form only", func(t *testing.T) {
+		t.Parallel()
+		for _, value := range []string{"a.b", "a b", "a\tb", "é", "a\x00", strings.Repeat("a", 257)} {
+			signed, err := signature.SvixHeader(*h.Svix, h.Secret, value, now(), body)
+			require.NoError(t, err)
+			h.refused(t, p, signed, body, fault.ReasonBadHeader)
+		}
+	})
+}
+
+func (h Harness) svixSignatures(t *testing.T, header http.Header, body []byte) {
+	t.Parallel()
+	good := header.Get(h.Svix.Signature)
+	otherHeader, _ := h.good(t, h.Other, now())
+	wrong := otherHeader.Get(h.Svix.Signature)
+	mac := strings.TrimPrefix(good, "v1,")
+	tests := []struct {
+		name, value, reason string
+	}{
+		{"the right one after others", "v1a,AAAA v2,BBBB nonsense " + wrong + " " + good, ""},
+		{"the right one before others", good + " " + wrong + " v1a,AAAA", ""},
+		{"64 signatures", strings.Repeat(wrong+" ", 63) + good, ""},
+		{"65 signatures", strings.Repeat(wrong+" ", 64) + good, fault.ReasonBadHeader},
+		{"100 signatures", strings.Repeat(wrong+" ", 99) + good, fault.ReasonBadHeader},
+		{"a header that is too long", good + " v2," + strings.Repeat("A", 8<<10), fault.ReasonBadHeader},
+		{"only wrong ones", wrong + " " + wrong, fault.ReasonBadSignature},
+		{"only unknown versions", "v2," + mac + " v1a," + mac, fault.ReasonBadSignature},
+		{"an unknown version that is nearly v1", "V1," + mac, fault.ReasonBadSignature},
+		{"no version", mac, fault.ReasonBadSignature},
+		{"no padding", strings.TrimRight(good, "="), fault.ReasonBadSignature},
+		{"a shorter MAC", "v1," + mac[:40], fault.ReasonBadSignature},
+		{"an empty MAC", "v1,", fault.ReasonBadSignature},
+		{"a comma and a blank, the right one first", good + ", " + wrong, ""},
+		{"a comma and a blank, the right one last", wrong + ", " + good, ""},
+		{"a comma and a blank, after unknown versions", "v1a,AAAA, v2,BBBB, " + good + ", " + wrong, ""},
+		{"a comma only, the right one first", good + "," + wrong, ""},
+		{"a comma only, the right one last", wrong + "," + good, fault.ReasonBadSignature}, // as the official libraries
+		{"blanks and commas around it", " , " + good + ",, ", ""},
+		{"65 signatures with commas", strings.Repeat(wrong+", ", 64) + good, fault.ReasonBadHeader},
+		{"a version without a signature", "v1", fault.ReasonBadSignature},
+		{"the signature before the version", mac + ",v1", fault.ReasonBadSignature},
+		{"tabs as separators", wrong + "\t" + good, fault.ReasonBadSignature},
+		{"blanks only", "   ", fault.ReasonBadSignature},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			changed := header.Clone()
+			changed.Set(h.Svix.Signature, tt.value)
+			p := h.provider(t, h.Secret)
+			if tt.reason == "" {
+				h.accepted(t, p, changed, body)
+				return
+			}
+			h.refused(t, p, changed, body, tt.reason)
+		})
+	}
+}
+
+func (h Harness) token(t *testing.T) {
+	t.Parallel()
+	p := h.provider(t, h.Secret)
+	_, body := h.good(t, h.Secret, now())
+	for _, value := range []string{
+		h.Token.Prefix, strings.TrimSpace(h.Token.Prefix), "Bearer", "Bearer ", "Basic " + h.Secret,
+		"bearer " + h.Secret, "Bearer  " + h.Secret, "Bearer " + h.Secret + " ", h.Secret + "," + h.Secret,
+		h.Secret[:len(h.Secret)-1], h.Secret + "x", h.Token.Prefix + h.Secret[1:], "Token " + h.Secret,
+		h.Token.Prefix + h.Secret + ", " + h.Token.Prefix + h.Secret, h.Token.Prefix + h.Token.Prefix + h.Secret + " ",
+	} {
+		t.Run("authorization "+strconv.Quote(value), func(t *testing.T) {
+			t.Parallel()
+			h.refused(t, p, http.Header{h.Token.Header: {value}}, body, fault.ReasonBadToken)
+		})
+	}
+}

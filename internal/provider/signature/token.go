@@ -1,0 +1,127 @@
+package signature
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/polar-bridge/polar-bridge/internal/fault"
+)
+
+// minToken is the shortest static token that is accepted.
+const minToken = 16
+
+// TokenForm says where a static token stands in a request.
+type TokenForm struct {
+	// Header is the name of the header.
+	Header string
+	// Prefix stands before the token, with its space; empty for verbatim values.
+	Prefix string
+}
+
+// Bearer returns the form "Authorization: Bearer <token>".
+//
+// RFC 9110 lets the scheme's name be written in any case, but Auth0 sends
+// exactly this and its documented handler compares exactly, so nothing else is
+// taken.
+func Bearer() TokenForm { return TokenForm{Header: "Authorization", Prefix: "Bearer "} }
+
+// Verbatim returns the form in which the whole Authorization value is the token.
+func Verbatim() TokenForm { return TokenForm{Header: "Authorization"} }
+
+// Token verifies a static token. It proves who sends, not what is sent: there
+// is no signature and no time, so a captured request can be repeated for ever.
+type Token struct {
+	tokens *keyring[[sha256.Size]byte]
+	form   TokenForm
+}
+
+// NewToken returns a verifier. It fails when the token, named by env in errors,
+// is missing, shorter than 16 characters or not sendable in a header.
+func NewToken(env string, secrets Secrets, form TokenForm) (*Token, error) {
+	tokens, err := newKeyring(env, secrets, form.digest)
+	if err != nil {
+		return nil, err
+	}
+	return &Token{tokens: tokens, form: form}, nil
+}
+
+// CheckHeader reports why the request does not carry any of the tokens, or nil.
+//
+// Digests are compared because subtle.ConstantTimeCompare returns at once for
+// texts of different length, and all of them, so that the time does not tell
+// which one matched.
+func (t *Token) CheckHeader(h http.Header) error {
+	value, err := single(h, t.form.Header)
+	if err != nil {
+		return err
+	}
+	presented, hasPrefix := strings.CutPrefix(value, t.form.Prefix)
+	digest := sha256.Sum256([]byte(presented))
+	match := 0
+	for _, want := range t.tokens.current() {
+		match |= subtle.ConstantTimeCompare(digest[:], want[:])
+	}
+	if !hasPrefix || match != 1 {
+		return refuseHeader(fault.ReasonBadToken, t.form.Header, "does not hold a configured token")
+	}
+	return nil
+}
+
+// SignHeader returns the headers of a request that carries the token.
+func (f TokenForm) SignHeader(token string) (http.Header, error) {
+	if _, err := f.digest(token); err != nil {
+		return nil, err
+	}
+	h := http.Header{}
+	h.Set("Content-Type", "application/json")
+	h.Set(f.Header, f.Prefix+token)
+	return h, nil
+}
+
+// digest checks a configured token and returns its digest.
+func (f TokenForm) digest(token string) ([sha256.Size]byte, error) {
+	if err := f.check(token); err != nil {
+		return [sha256.Size]byte{}, err
+	}
+	return sha256.Sum256([]byte(token)), nil
+}
+
+// check reports why a header cannot carry the token, or why it is too short. A
+// scheme's word before it, which everybody knows, does not make it longer. Errors
+// follow a setting's name and never show the token.
+func (f TokenForm) check(token string) error {
+	word, rest, found := strings.Cut(token, " ")
+	if !found || !schemeWord(word) {
+		word, rest = "", token
+	}
+	verbatim := f.Prefix == ""
+	switch {
+	case !verbatim && strings.EqualFold(word+" ", f.Prefix):
+		return errors.New("must be the token alone, without the word " + strings.TrimSpace(f.Prefix))
+	case !verbatim && (found || !printable(token)):
+		return errors.New("must consist of visible ASCII characters without spaces")
+	case !printable(token) || token != strings.Join(strings.Fields(token), " "):
+		return errors.New("must consist of visible ASCII characters and single spaces")
+	case len(rest) >= minToken:
+		return nil
+	case word != "":
+		return fmt.Errorf("must be at least %d characters long, not counting the scheme's word (such as Basic) before it", minToken)
+	}
+	return fmt.Errorf("must be at least %d characters long", minToken)
+}
+
+// schemeWord says whether a value's first word is the name of a scheme such as
+// Basic rather than a part of the token: a few letters.
+func schemeWord(word string) bool {
+	return len(word) < minToken && !strings.ContainsFunc(word, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && r != '-'
+	})
+}
+
+func printable(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' })
+}
