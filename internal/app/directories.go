@@ -36,7 +36,7 @@ func NewDirectories(o DirectoriesOptions) (Directories, error) {
 		if err != nil {
 			return Directories{}, err
 		}
-		all.Clerk = directory.NewClerk(directory.ClerkOptions{API: api, SecretKey: settings.ClerkSecretKey.Value, Instances: o.instances("clerk", o.Config.Clerk.Instances())})
+		all.Clerk = directory.NewClerk(directory.ClerkOptions{API: api, SecretKey: settings.ClerkSecretKey.Value, Pinned: o.pinned(directory.ProviderClerk, o.Config.Clerk.Instances())})
 	}
 	if settings.AsksAuth0() {
 		base, api, err := o.open(settings.Auth0URL())
@@ -45,7 +45,7 @@ func NewDirectories(o DirectoriesOptions) (Directories, error) {
 		}
 		all.Auth0 = directory.NewAuth0(directory.Auth0Options{
 			API: api, Audience: settings.Auth0URL() + "/api/v2/", ClientID: settings.Auth0ClientID, ClientSecret: settings.Auth0ClientSecret.Value,
-			Now: o.Now, Tenant: strings.ToLower(base.Host), Instances: o.instances("auth0", nil),
+			Now: o.Now, Tenant: strings.ToLower(base.Host), Pinned: o.pinned(directory.ProviderAuth0, nil),
 		})
 	}
 	return all, nil
@@ -60,11 +60,11 @@ func (o DirectoriesOptions) open(address string) (*url.URL, *directory.Client, e
 	return base, api, err
 }
 
-func (o DirectoriesOptions) instances(provider string, named []string) directory.Instances {
+func (o DirectoriesOptions) pinned(provider string, named []string) *directory.PinnedInstance {
 	if o.DB == nil {
 		return nil
 	}
-	return directory.NewPinnedInstance(directory.PinnedInstanceOptions{Store: o.DB, Provider: provider, Named: named})
+	return &directory.PinnedInstance{Store: o.DB, Provider: provider, Named: named}
 }
 
 // Sources returns them by the names of the routes that their events come by.
@@ -88,7 +88,7 @@ func (a *App) openDirectories() (err error) {
 }
 
 // openConfirmer prepares to ask them before each deletion. Without any it
-// still keeps back what only a comparison found.
+// still keeps back what only a reconciliation found.
 func (a *App) openConfirmer() {
 	var sources map[string]directory.Source
 	if a.options.Config.Directory.Confirm {

@@ -4,14 +4,12 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
-
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 )
 
-// The scopes that looking at deliveries and repeating them take, besides
+// The scopes that reading deliveries and repeating them take, besides
 // Auth0ScopeUsers for everything else.
 const (
 	Auth0ScopeUsers      = "read:users"
@@ -20,17 +18,17 @@ const (
 	Auth0ScopeRedeliver  = "update:event_deliveries"
 )
 
-// eventType is the event that is asked about.
-const eventType = "user.deleted"
-
-// take is Auth0's default for a page of deliveries; that more are allowed is not
-// documented.
-const take = 50
-
-// maxPages bounds what one question collects: a stream is disabled long before
-// it has as many failed deliveries, at 5000 of them.
-// https://auth0.com/docs/customize/events/event-testing-observability-and-failure-recovery
-const maxPages = 200
+const (
+	// userDeleted is the type of the events that are asked about.
+	userDeleted = "user.deleted"
+	// deliveriesPage is Auth0's default for a page of deliveries; that more are
+	// allowed is not documented.
+	deliveriesPage = 50
+	// maxPages bounds what one list collects: a stream is disabled long before it
+	// has as many failed deliveries, at 5000 of them.
+	// https://auth0.com/docs/customize/events/event-testing-observability-and-failure-recovery
+	maxPages = 200
+)
 
 // Auth0Stream is an event stream.
 type Auth0Stream struct {
@@ -41,11 +39,11 @@ type Auth0Stream struct {
 
 // Streams returns the tenant's event streams that carry user.deleted, the
 // disabled ones too. https://auth0.com/docs/api/management/v2/event-streams/get-event-streams
-func (d *Auth0) Streams(ctx context.Context) ([]Auth0Stream, error) {
+func (a *Auth0) Streams(ctx context.Context) ([]Auth0Stream, error) {
 	var all []Auth0Stream
-	from := ""
+	query := url.Values{}
 	for range maxPages {
-		streams, next, err := d.streams(ctx, from)
+		streams, next, err := a.streams(ctx, query)
 		if err != nil {
 			return nil, err
 		}
@@ -53,40 +51,34 @@ func (d *Auth0) Streams(ctx context.Context) ([]Auth0Stream, error) {
 		if next == "" {
 			return all, nil
 		}
-		from = next
+		query.Set("from", next)
 	}
 	return nil, inconclusive("Auth0's list of event streams has no end")
 }
 
-func (d *Auth0) streams(ctx context.Context, from string) ([]Auth0Stream, string, error) {
-	query := url.Values{}
-	if from != "" {
-		query.Set("from", from)
-	}
-	answer, err := d.ask(ctx, Request{Method: http.MethodGet, Path: []string{"api", "v2", "event-streams"}, Query: query})
+func (a *Auth0) streams(ctx context.Context, query url.Values) (streams []Auth0Stream, next string, err error) {
+	response, err := a.get(ctx, query, "event-streams")
 	if err != nil {
 		return nil, "", err
+	}
+	type subscription struct {
+		EventType string `json:"event_type"`
 	}
 	var page struct {
 		Streams []struct {
 			Auth0Stream
 
-			Status        string `json:"status"`
-			Subscriptions []struct {
-				EventType string `json:"event_type"`
-			} `json:"subscriptions"`
+			Status        string         `json:"status"`
+			Subscriptions []subscription `json:"subscriptions"`
 		} `json:"eventStreams"`
 		Next string `json:"next"`
 	}
-	if answer.Status != http.StatusOK || json.Unmarshal(answer.Body, &page) != nil || page.Streams == nil {
-		return nil, "", inconclusive("Auth0 answers the question about event streams with %d and something else than a list", answer.Status)
+	if !response.decode(http.StatusOK, &page) || page.Streams == nil {
+		return nil, "", inconclusive("Auth0 answered %d to the list of event streams, without a list", response.Status)
 	}
-	var streams []Auth0Stream
 	for _, s := range page.Streams {
-		for _, subscription := range s.Subscriptions {
-			if subscription.EventType == eventType {
-				streams = append(streams, Auth0Stream{ID: s.ID, Name: s.Name, Enabled: s.Status == "enabled"})
-			}
+		if slices.Contains(s.Subscriptions, subscription{userDeleted}) {
+			streams = append(streams, Auth0Stream{ID: s.ID, Name: s.Name, Enabled: s.Status == "enabled"})
 		}
 	}
 	return streams, page.Next, nil
@@ -105,59 +97,52 @@ type Auth0Delivery struct {
 
 // FailedDeliveries returns the deletions that the stream failed to deliver.
 // https://auth0.com/docs/api/management/v2/event-streams/get-event-deliveries
-func (d *Auth0) FailedDeliveries(ctx context.Context, streamID string) ([]Auth0Delivery, error) {
+func (a *Auth0) FailedDeliveries(ctx context.Context, streamID string) ([]Auth0Delivery, error) {
 	var all []Auth0Delivery
 	seen := map[string]bool{}
-	from := ""
+	query := url.Values{"statuses": {"failed"}, "event_types": {userDeleted}, "take": {strconv.Itoa(deliveriesPage)}}
 	for range maxPages {
-		page, err := d.deliveries(ctx, streamID, from)
+		page, err := a.deliveries(ctx, streamID, query)
 		if err != nil {
 			return nil, err
 		}
 		// Whether "from" itself is in its page is not documented; either will do.
-		fresh := 0
+		unread := 0
 		for _, delivery := range page {
 			if !seen[delivery.EventID] {
-				seen[delivery.EventID], fresh = true, fresh+1
+				seen[delivery.EventID], unread = true, unread+1
 				all = append(all, delivery)
 			}
-			from = delivery.EventID
+			query.Set("from", delivery.EventID)
 		}
-		if fresh == 0 || len(page) < take {
+		if unread == 0 || len(page) < deliveriesPage {
 			return all, nil
 		}
 	}
 	return nil, inconclusive("Auth0's list of failed deliveries has no end")
 }
 
-func (d *Auth0) deliveries(ctx context.Context, streamID, from string) ([]Auth0Delivery, error) {
-	query := url.Values{"statuses": {"failed"}, "event_types": {eventType}, "take": {strconv.Itoa(take)}}
-	if from != "" {
-		query.Set("from", from)
-	}
-	answer, err := d.ask(ctx, Request{
-		Method: http.MethodGet, Path: []string{"api", "v2", "event-streams", streamID, "deliveries"}, Query: query,
-	})
+func (a *Auth0) deliveries(ctx context.Context, streamID string, query url.Values) ([]Auth0Delivery, error) {
+	response, err := a.get(ctx, query, "event-streams", streamID, "deliveries")
 	if err != nil {
 		return nil, err
 	}
 	var page []struct {
-		ID       string         `json:"id"`
-		Status   string         `json:"status"`
-		Type     string         `json:"event_type"`
-		Event    jsontext.Value `json:"event"`
+		ID       string `json:"id"`
+		Status   string `json:"status"`
+		Type     string `json:"event_type"`
 		Attempts []struct {
 			Timestamp time.Time `json:"timestamp"`
 			Error     string    `json:"error_message"`
 		} `json:"attempts"`
 	}
-	if answer.Status != http.StatusOK || json.Unmarshal(answer.Body, &page) != nil || page == nil {
-		return nil, inconclusive("Auth0 answers the question about deliveries with %d and something else than a list", answer.Status)
+	if !response.decode(http.StatusOK, &page) || page == nil {
+		return nil, inconclusive("Auth0 answered %d to the list of deliveries, without a list", response.Status)
 	}
-	var deliveries []Auth0Delivery
+	deliveries := make([]Auth0Delivery, 0, len(page))
 	for _, p := range page {
-		if p.ID == "" || p.Status != "failed" || p.Type != eventType {
-			return nil, inconclusive("Auth0 lists other deliveries than it was asked for")
+		if p.ID == "" || p.Status != "failed" || p.Type != userDeleted {
+			return nil, inconclusive("Auth0 lists deliveries other than those it was asked for")
 		}
 		failed := Auth0Delivery{EventID: p.ID, StreamID: streamID, Attempts: len(p.Attempts)}
 		for _, attempt := range p.Attempts {
@@ -172,18 +157,10 @@ func (d *Auth0) deliveries(ctx context.Context, streamID, from string) ([]Auth0D
 
 // Redeliver asks Auth0 to deliver the event again. The stream must be enabled.
 // https://auth0.com/docs/api/management/v2/event-streams/post-redeliver-by-event-id
-func (d *Auth0) Redeliver(ctx context.Context, streamID, eventID string) error {
-	if err := checkID(eventID); err != nil {
-		return err
+func (a *Auth0) Redeliver(ctx context.Context, streamID, eventID string) error {
+	response, err := a.do(ctx, Request{Method: http.MethodPost, Path: []string{"api", "v2", "event-streams", streamID, "redeliver", eventID}})
+	if err == nil && response.Status >= 300 {
+		return inconclusive("Auth0 does not deliver the event again (%d)", response.Status)
 	}
-	answer, err := d.ask(ctx, Request{
-		Method: http.MethodPost, Path: []string{"api", "v2", "event-streams", streamID, "redeliver", eventID},
-	})
-	if err != nil {
-		return err
-	}
-	if answer.Status >= 300 {
-		return inconclusive("Auth0 does not deliver the event again (%d)", answer.Status)
-	}
-	return nil
+	return err
 }

@@ -40,7 +40,7 @@ func oddIDs() []string {
 	}
 }
 
-func TestASearchTellsTheLivingOfFifty(t *testing.T) {
+func TestAuth0ListsWhichOfFiftyUsersExist(t *testing.T) {
 	t.Parallel()
 	api := directorytest.StartAuth0(t)
 	ids := oddIDs()
@@ -53,13 +53,13 @@ func TestASearchTellsTheLivingOfFifty(t *testing.T) {
 		want[id] = true
 	}
 	api.AddUser("auth0|somebody else")
-	living, err := newAuth0(t, api).Existing(t.Context(), ids)
+	existing, err := newAuth0(t, api).Existing(t.Context(), ids)
 	require.NoError(t, err)
-	require.Equal(t, want, living)
+	require.Equal(t, want, existing)
 	require.Equal(t, []string{"POST /oauth/token", "GET /api/v2/users"}, api.Calls())
 }
 
-func TestAUserIsGoneWhenAuth0SaysSo(t *testing.T) {
+func TestAuth0SaysThatAUserIsDeleted(t *testing.T) {
 	t.Parallel()
 	for _, id := range oddIDs() {
 		api := directorytest.StartAuth0(t)
@@ -78,7 +78,7 @@ func TestAUserIsGoneWhenAuth0SaysSo(t *testing.T) {
 	}
 }
 
-func TestALinkedUserIsAlive(t *testing.T) {
+func TestALinkedAuth0UserExists(t *testing.T) {
 	t.Parallel()
 	api := directorytest.StartAuth0(t)
 	api.AddUser("auth0|primary", "google-oauth2|secondary", "github|4711", "samlp|connection|name@example.com")
@@ -193,7 +193,7 @@ func TestAuth0CredentialsThatAreNoGood(t *testing.T) {
 	require.NoError(t, newAuth0(t, directorytest.StartAuth0(t)).Check(t.Context()))
 }
 
-func TestFailedDeliveriesAreFoundAndRepeated(t *testing.T) {
+func TestAuth0FailedDeliveriesAreFoundAndRepeated(t *testing.T) {
 	t.Parallel()
 	api := directorytest.StartAuth0(t, directory.Auth0ScopeStreams, directory.Auth0ScopeDeliveries, directory.Auth0ScopeRedeliver)
 	var failed []string
@@ -227,19 +227,19 @@ func TestFailedDeliveriesAreFoundAndRepeated(t *testing.T) {
 
 func TestAuth0OwnsItsIDs(t *testing.T) {
 	t.Parallel()
-	recognizes := directory.NewAuth0(directory.Auth0Options{}).Source().OwnsID
+	ownsID := directory.NewAuth0(directory.Auth0Options{}).Source().OwnsID
 	for _, id := range oddIDs() {
-		require.True(t, recognizes(id), id)
+		require.True(t, ownsID(id), id)
 	}
 	for _, id := range []string{"", "|", "auth0|", "user_1", "42", "a b|c"} {
-		require.False(t, recognizes(id), id)
+		require.False(t, ownsID(id), id)
 	}
 }
 
-func TestAnAnswerSaysWhichTenantsItIs(t *testing.T) {
+func TestAnAnswerNamesItsTenant(t *testing.T) {
 	t.Parallel()
 	api := directorytest.StartAuth0(t)
-	api.AddUser("auth0|living")
+	api.AddUser("auth0|existing")
 	for host, want := range map[string]string{
 		"example.eu.auth0.com": "example", "example.auth0.com": "example",
 		"login.example.com": "", "auth0.com": "", "example.notauth0.com": "", "": "",
@@ -249,7 +249,7 @@ func TestAnAnswerSaysWhichTenantsItIs(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, directory.Answer{Deleted: true, Instance: want}, answer, host)
 	}
-	answer, err := newAuth0(t, api).IsDeleted(t.Context(), "auth0|living")
+	answer, err := newAuth0(t, api).IsDeleted(t.Context(), "auth0|existing")
 	require.NoError(t, err)
 	require.Equal(t, directory.Answer{}, answer)
 }

@@ -8,117 +8,98 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
-
-	"github.com/polar-bridge/polar-bridge/internal/fault"
 )
 
-// renewBefore is how long before its end a token is renewed. Auth0's last a day
-// by default, and how many are issued is limited and billed.
-// https://auth0.com/docs/secure/tokens/access-tokens/management-api-access-tokens
-const renewBefore = time.Minute
+const (
+	// renewBefore is how long before its end a token is renewed. Auth0's last a
+	// day by default, and how many are issued is limited and billed.
+	// https://auth0.com/docs/secure/tokens/access-tokens/management-api-access-tokens
+	renewBefore = time.Minute
+	// maxTokenLifetime is the longest that a tenant can set.
+	maxTokenLifetime = 30 * 24 * time.Hour
+)
 
-// token keeps an access token of the Management API, got by client credentials.
+// auth0Token is an access token of the Management API, got by client credentials.
 // https://auth0.com/docs/get-started/authentication-and-authorization-flow/client-credentials-flow
 type auth0Token struct {
-	options Auth0Options
-	turn    chan struct{} // holds one element while somebody uses what follows
-
-	value  string
+	value  string // "" for none
 	scopes []string
 	renew  time.Time
 }
 
-func newAuth0Token(o Auth0Options) auth0Token {
-	return auth0Token{options: o, turn: make(chan struct{}, 1)}
-}
-
-// ask sends a request with a token. One that is refused is replaced once: it may
+// do sends a request with a token. One that is refused is replaced once: it may
 // have been revoked, or its key rotated.
-func (d *Auth0) ask(ctx context.Context, r Request) (Response, error) {
-	for again := true; ; again = false {
-		value, _, err := d.token.get(ctx)
+func (a *Auth0) do(ctx context.Context, r Request) (Response, error) {
+	var refused string
+	for {
+		token, err := a.currentToken(ctx, refused)
 		if err != nil {
 			return Response{}, err
 		}
-		r.Token = value
-		answer, err := d.options.API.Do(ctx, r)
-		if !again || !errors.Is(err, ErrToken) {
-			return answer, err
+		r.Token = token.value
+		response, err := a.options.API.Do(ctx, r)
+		if refused != "" || !errors.Is(err, errToken) {
+			return response, err
 		}
-		d.token.drop(value)
+		refused = token.value
 	}
 }
 
 // Scopes returns the scopes that Auth0 grants these credentials.
-func (d *Auth0) Scopes(ctx context.Context) ([]string, error) {
-	_, scopes, err := d.token.get(ctx)
-	return scopes, err
+func (a *Auth0) Scopes(ctx context.Context) ([]string, error) {
+	token, err := a.currentToken(ctx, "")
+	return token.scopes, err
 }
 
-func (t *auth0Token) get(ctx context.Context) (value string, scopes []string, err error) {
-	select {
-	case t.turn <- struct{}{}:
-		defer func() { <-t.turn }()
-	case <-ctx.Done():
-		return "", nil, fault.New(fault.Unavailable, ReasonUnavailable, "wait for a token: %w", ctx.Err())
+// currentToken returns a token that is none of the refused one, a new one if
+// there is no other.
+func (a *Auth0) currentToken(ctx context.Context, refused string) (auth0Token, error) {
+	if err := a.lock.Acquire(ctx, 1); err != nil {
+		return auth0Token{}, unavailable(err)
 	}
-	now := t.options.Now()
-	if t.value != "" && now.Before(t.renew) {
-		return t.value, t.scopes, nil
+	defer a.lock.Release(1)
+	now := a.options.Now()
+	if t := a.token; t.value != "" && t.value != refused && now.Before(t.renew) {
+		return t, nil
 	}
-	granted, err := t.fetch(ctx)
+	a.token = auth0Token{}
+	token, err := a.requestToken(ctx, now)
 	if err != nil {
-		return "", nil, err
+		return auth0Token{}, err
 	}
-	lifetime := time.Duration(granted.ExpiresIn) * time.Second
-	t.value, t.scopes = granted.AccessToken, strings.Fields(granted.Scope)
-	t.renew = now.Add(max(lifetime-renewBefore, lifetime/2))
-	return t.value, t.scopes, nil
+	a.token = token
+	return token, nil
 }
 
-// drop forgets the token, unless it was replaced already.
-func (t *auth0Token) drop(value string) {
-	t.turn <- struct{}{} // a fetch is bounded in time
-	defer func() { <-t.turn }()
-	if t.value == value {
-		t.value = ""
-	}
-}
-
-// grant is the answer of /oauth/token (RFC 6749, section 5.1).
-type grant struct {
-	AccessToken string `json:"access_token"`
-	TokenType   string `json:"token_type"`
-	ExpiresIn   int64  `json:"expires_in"` // seconds
-	Scope       string `json:"scope"`
-}
-
-func (t *auth0Token) fetch(ctx context.Context) (grant, error) {
+func (a *Auth0) requestToken(ctx context.Context, now time.Time) (auth0Token, error) {
 	body, err := json.Marshal(map[string]string{
-		"grant_type": "client_credentials", "audience": t.options.Audience,
-		"client_id": t.options.ClientID, "client_secret": t.options.ClientSecret(),
+		"grant_type": "client_credentials", "audience": a.options.Audience,
+		"client_id": a.options.ClientID, "client_secret": a.options.ClientSecret(),
 	})
 	if err != nil {
-		return grant{}, fault.New(fault.Unavailable, ReasonUnauthorized, "AUTH0_CLIENT_ID or AUTH0_CLIENT_SECRET is not valid UTF-8")
+		return auth0Token{}, unauthorized("AUTH0_CLIENT_ID or AUTH0_CLIENT_SECRET is not valid UTF-8")
 	}
-	answer, err := t.options.API.Do(ctx, Request{Method: http.MethodPost, Path: []string{"oauth", "token"}, Body: body})
+	response, err := a.options.API.Do(ctx, Request{Method: http.MethodPost, Path: []string{"oauth", "token"}, Body: body})
 	if err != nil {
-		return grant{}, err
+		return auth0Token{}, err
 	}
-	var granted grant
-	switch {
-	case answer.Status >= 400:
-		return grant{}, fault.New(fault.Unavailable, ReasonUnauthorized, "Auth0 grants no token for these credentials (%d)", answer.Status)
-	case answer.Status != http.StatusOK || json.Unmarshal(answer.Body, &granted) != nil ||
-		!strings.EqualFold(granted.TokenType, "Bearer") || !usable(granted.AccessToken) || granted.ExpiresIn <= 0:
-		return grant{}, inconclusive("Auth0 answers the request for a token with %d and no token", answer.Status)
+	if response.Status >= 400 {
+		return auth0Token{}, unauthorized("Auth0 grants no token for these credentials (%d)", response.Status)
 	}
-	const longest = 30 * 24 * time.Hour // what a tenant can set
-	granted.ExpiresIn = min(granted.ExpiresIn, int64(longest/time.Second))
-	return granted, nil
+	var granted struct { // RFC 6749, section 5.1
+		AccessToken string `json:"access_token"`
+		TokenType   string `json:"token_type"`
+		ExpiresIn   int64  `json:"expires_in"` // seconds
+		Scope       string `json:"scope"`
+	}
+	if !response.decode(http.StatusOK, &granted) || !strings.EqualFold(granted.TokenType, "Bearer") || !fitsHeader(granted.AccessToken) || granted.ExpiresIn <= 0 {
+		return auth0Token{}, inconclusive("Auth0 answered %d to the request for a token, without one", response.Status)
+	}
+	lifetime := time.Duration(min(granted.ExpiresIn, int64(maxTokenLifetime/time.Second))) * time.Second
+	return auth0Token{granted.AccessToken, strings.Fields(granted.Scope), now.Add(max(lifetime-renewBefore, lifetime/2))}, nil
 }
 
-// usable says whether the token can stand in a header.
-func usable(value string) bool {
-	return value != "" && !strings.ContainsFunc(value, func(r rune) bool { return r <= ' ' || r > '~' })
+// fitsHeader says whether the token can stand in a header.
+func fitsHeader(token string) bool {
+	return token != "" && !strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' })
 }

@@ -5,194 +5,174 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
-	"slices"
 	"strconv"
 	"sync/atomic"
-
-	"github.com/go-json-experiment/json"
 )
 
 // ProviderClerk is the name of Clerk's route.
 const ProviderClerk = "clerk"
 
-// clerkMaxIDs is how many ids one question takes, and few enough for one page, which
-// holds up to 500 users: parameters user_id and limit of GET /v1/users.
+// clerkMaxIDs is how many ids one request takes, and few enough for one page,
+// which holds up to 500 users: parameters user_id and limit of GET /v1/users.
 // https://clerk.com/docs/reference/backend-api/tag/users/GET/users
 const clerkMaxIDs = 100
 
-// ClerkOptions for New.
+// ClerkOptions for NewClerk.
 type ClerkOptions struct {
 	API *Client
 	// SecretKey returns the instance's secret key, "sk_live_…".
 	SecretKey func() string
-	// Instances says whether the instance that the key belongs to, "ins_…", may
-	// be asked; nil lets any. A key of another instance knows none of our users,
+	// Pinned says whether the instance that the key belongs to, "ins_…", may be
+	// asked; nil allows any. A key of another instance knows none of our users,
 	// and would have all of them deleted.
-	Instances Instances
+	Pinned *PinnedInstance
 }
 
 // Clerk asks the Backend API of one instance which users exist.
 // https://clerk.com/docs/reference/backend-api,
 // https://github.com/clerk/openapi-specs/tree/main/bapi
 type Clerk struct {
-	options ClerkOptions
-	proved  atomic.Pointer[proof] // nil until a key is proved
+	options  ClerkOptions
+	verified atomic.Pointer[clerkKey] // nil until a key is verified
 }
 
-// proof says that a key works, and which instance it belongs to, "" as long as
-// that is not known. It says nothing about the key that comes after it.
-type proof struct{ key, instance string }
+// clerkKey is a key that works, and the instance it belongs to, "" as long as
+// that is not known. It says nothing about the key that replaces it.
+type clerkKey struct{ key, instance string }
 
 // NewClerk returns the instance's directory. It makes no request.
 func NewClerk(o ClerkOptions) *Clerk { return &Clerk{options: o} }
 
 // Source returns the directory with what has to be known about its ids.
-func (d *Clerk) Source() Source {
+func (c *Clerk) Source() Source {
 	form := regexp.MustCompile(`^user_[0-9A-Za-z]+$`)
-	return Source{Directory: d, Provider: ProviderClerk, MaxIDs: clerkMaxIDs, OwnsID: form.MatchString}
+	return Source{Directory: c, Provider: ProviderClerk, MaxIDs: clerkMaxIDs, OwnsID: form.MatchString}
 }
 
-// user is what is read of Clerk's User.
+// clerkUser is what is read of Clerk's User.
 type clerkUser struct {
 	Object string `json:"object"`
 	ID     string `json:"id"`
 }
 
-// Existing implements Directory. Ids that do not exist are left out of
-// the answer, says the OpenAPI document.
-func (d *Clerk) Existing(ctx context.Context, userIDs []string) (map[string]bool, error) {
-	if len(userIDs) == 0 || len(userIDs) > clerkMaxIDs {
-		return nil, inconclusive("one question to Clerk names 1 to %d users, not %d", clerkMaxIDs, len(userIDs))
+// Existing implements Directory. Ids that do not exist are left out of the
+// response, says the OpenAPI document.
+func (c *Clerk) Existing(ctx context.Context, userIDs []string) (map[string]bool, error) {
+	if err := checkCount(userIDs, clerkMaxIDs); err != nil {
+		return nil, err
 	}
-	users, err := d.list(ctx, d.options.SecretKey(), url.Values{"user_id": userIDs, "limit": {strconv.Itoa(len(userIDs))}})
+	listed, err := c.list(ctx, c.options.SecretKey(), url.Values{"user_id": userIDs, "limit": {strconv.Itoa(len(userIDs))}})
 	if err != nil {
 		return nil, err
 	}
-	living := make(map[string]bool, len(users))
-	for _, u := range users {
-		if !slices.Contains(userIDs, u.ID) || living[u.ID] {
-			return nil, inconclusive("Clerk lists users that it was not asked about")
-		}
-		living[u.ID] = true
-	}
-	return living, nil
+	return matched(userIDs, listed)
 }
 
-func (d *Clerk) list(ctx context.Context, key string, query url.Values) ([]clerkUser, error) {
-	answer, err := d.get(ctx, key, query, "users")
+// list returns the ids of the users that match.
+func (c *Clerk) list(ctx context.Context, key string, query url.Values) ([]string, error) {
+	response, err := c.get(ctx, key, query, "users")
 	if err != nil {
 		return nil, err
 	}
 	var users []clerkUser
-	if answer.Status != http.StatusOK || json.Unmarshal(answer.Body, &users) != nil || users == nil {
-		return nil, inconclusive("Clerk answers the list of users with %d and something else than a list", answer.Status)
+	if !response.decode(http.StatusOK, &users) || users == nil {
+		return nil, inconclusive("Clerk answered %d to the list of users, without a list", response.Status)
 	}
-	for _, u := range users {
+	ids := make([]string, len(users))
+	for i, u := range users {
 		if u.Object != "user" || u.ID == "" {
-			return nil, inconclusive("Clerk lists something else than users")
+			return nil, inconclusive("Clerk lists something other than users")
 		}
+		ids[i] = u.ID
 	}
-	return users, nil
+	return ids, nil
 }
 
-// notFound is the code of Clerk's 404 for a user; an unknown route or a proxy
-// has no such code. https://clerk.com/docs/errors/backend-api
-const notFound = "resource_not_found"
-
-// problem is Clerk's answer to what it does not do.
-type problem struct {
-	Errors []struct {
-		Code string `json:"code"`
-	} `json:"errors"`
-}
+// clerkNotFound is the code of Clerk's 404 for a user; an unknown route or a
+// proxy has no such code. https://clerk.com/docs/errors/backend-api
+const clerkNotFound = "resource_not_found"
 
 // IsDeleted implements Directory: GET /v1/users/{user_id}.
 // https://clerk.com/docs/reference/backend-api/tag/users/GET/users/{user_id}
-func (d *Clerk) IsDeleted(ctx context.Context, userID string) (Answer, error) {
-	if err := checkID(userID); err != nil {
-		return Answer{}, err
-	}
-	key := d.options.SecretKey() // may be another one at the next call
-	answer, err := d.get(ctx, key, nil, "users", userID)
+func (c *Clerk) IsDeleted(ctx context.Context, userID string) (Answer, error) {
+	key := c.options.SecretKey() // may be another one at the next call
+	response, err := c.get(ctx, key, nil, "users", userID)
 	if err != nil {
 		return Answer{}, err
 	}
-	switch answer.Status {
-	case http.StatusOK:
-		var u clerkUser
-		if json.Unmarshal(answer.Body, &u) == nil && u.Object == "user" && u.ID == userID {
-			return Answer{}, nil
-		}
-	case http.StatusNotFound:
-		var p problem
-		if json.Unmarshal(answer.Body, &p) == nil && len(p.Errors) == 1 && p.Errors[0].Code == notFound {
-			// A key or an address that is no good may find nobody at all.
-			instance, err := d.prove(ctx, key)
-			return Answer{Deleted: err == nil, Instance: instance}, err
-		}
+	var user clerkUser
+	if response.decode(http.StatusOK, &user) && user.Object == "user" && user.ID == userID {
+		return Answer{}, nil
 	}
-	return Answer{}, inconclusive("Clerk answers the question about one user with %d and neither that user nor %s", answer.Status, notFound)
+	var problem struct {
+		Errors []struct {
+			Code string `json:"code"`
+		} `json:"errors"`
+	}
+	if response.decode(http.StatusNotFound, &problem) && len(problem.Errors) == 1 && problem.Errors[0].Code == clerkNotFound {
+		// With a wrong key or address nobody might be found at all.
+		instance, err := c.verify(ctx, key)
+		return Answer{Deleted: err == nil, Instance: instance}, err
+	}
+	return Answer{}, inconclusive("Clerk answered %d to the lookup of a user, with neither that user nor %s", response.Status, clerkNotFound)
 }
 
 // Instance proves that address and key work, and returns which instance the key
 // belongs to.
-func (d *Clerk) Instance(ctx context.Context) (string, error) {
-	key := d.options.SecretKey()
-	if err := d.canList(ctx, key); err != nil {
+func (c *Clerk) Instance(ctx context.Context) (string, error) {
+	key := c.options.SecretKey()
+	if err := c.canList(ctx, key); err != nil {
 		return "", err
 	}
-	return d.instance(ctx, key)
+	return c.instance(ctx, key)
 }
 
-// prove is Instance, once for each key, for those that may be asked. It goes on
-// where it was broken off.
-func (d *Clerk) prove(ctx context.Context, key string) (instance string, err error) {
-	known := d.proved.Load()
-	switch {
-	case known == nil || known.key != key:
-		if err := d.canList(ctx, key); err != nil {
+// verify is Instance, once for each key, for instances that may be asked. Each
+// step is done once: all of them may take longer than one deletion can wait.
+func (c *Clerk) verify(ctx context.Context, key string) (instance string, err error) {
+	known := c.verified.Load()
+	if known == nil || known.key != key {
+		if err := c.canList(ctx, key); err != nil {
 			return "", err
 		}
-		d.proved.Store(&proof{key: key})
-	case known.instance != "":
+		known = &clerkKey{key: key}
+		c.verified.Store(known)
+	}
+	if known.instance != "" {
 		return known.instance, nil
 	}
-	if instance, err = d.instance(ctx, key); err != nil {
+	if instance, err = c.instance(ctx, key); err != nil {
 		return "", err
 	}
-	if d.options.Instances != nil {
-		if err := d.options.Instances.Allow(ctx, instance); err != nil {
-			return "", err
-		}
+	if err := c.options.Pinned.Allow(ctx, instance); err != nil {
+		return "", err
 	}
-	d.proved.Store(&proof{key, instance})
+	c.verified.Store(&clerkKey{key, instance})
 	return instance, nil
 }
 
-// canList lists a user, which proves that users can be asked about.
-func (d *Clerk) canList(ctx context.Context, key string) error {
-	_, err := d.list(ctx, key, url.Values{"limit": {"1"}})
+// canList lists a user, which proves that users can be looked up.
+func (c *Clerk) canList(ctx context.Context, key string) error {
+	_, err := c.list(ctx, key, url.Values{"limit": {"1"}})
 	return err
 }
 
 // instance asks which instance the key belongs to.
 // https://clerk.com/docs/reference/backend-api/tag/instance-settings/GET/instance
-func (d *Clerk) instance(ctx context.Context, key string) (string, error) {
-	answer, err := d.get(ctx, key, nil, "instance")
+func (c *Clerk) instance(ctx context.Context, key string) (string, error) {
+	response, err := c.get(ctx, key, nil, "instance")
 	if err != nil {
 		return "", err
 	}
 	var instance struct {
 		ID string `json:"id"`
 	}
-	if answer.Status != http.StatusOK || json.Unmarshal(answer.Body, &instance) != nil || instance.ID == "" {
-		return "", inconclusive("Clerk does not say which instance the key belongs to (%d)", answer.Status)
+	if !response.decode(http.StatusOK, &instance) || instance.ID == "" {
+		return "", inconclusive("Clerk does not say which instance the key belongs to (%d)", response.Status)
 	}
 	return instance.ID, nil
 }
 
-func (d *Clerk) get(ctx context.Context, key string, query url.Values, path ...string) (Response, error) {
-	return d.options.API.Do(ctx, Request{
-		Method: http.MethodGet, Path: append([]string{"v1"}, path...), Query: query, Token: key,
-	})
+func (c *Clerk) get(ctx context.Context, key string, query url.Values, path ...string) (Response, error) {
+	return c.options.API.Do(ctx, Request{Method: http.MethodGet, Path: append([]string{"v1"}, path...), Query: query, Token: key})
 }

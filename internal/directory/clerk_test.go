@@ -37,7 +37,7 @@ func userIDs(n int) []string {
 	return ids
 }
 
-func TestOneQuestionTellsTheLivingOfAHundred(t *testing.T) {
+func TestClerkListsWhichOfAHundredUsersExist(t *testing.T) {
 	t.Parallel()
 	api := directorytest.StartClerk(t)
 	ids := userIDs(100)
@@ -47,9 +47,9 @@ func TestOneQuestionTellsTheLivingOfAHundred(t *testing.T) {
 		want[id] = true
 	}
 	api.AddUser("user_somebodyElse")
-	living, err := newClerk(t, api).Existing(t.Context(), ids)
+	existing, err := newClerk(t, api).Existing(t.Context(), ids)
 	require.NoError(t, err)
-	require.Equal(t, want, living)
+	require.Equal(t, want, existing)
 	require.Len(t, api.Calls(), 1)
 
 	_, err = newClerk(t, api).Existing(t.Context(), userIDs(101))
@@ -58,7 +58,7 @@ func TestOneQuestionTellsTheLivingOfAHundred(t *testing.T) {
 	require.Equal(t, directory.ReasonInconclusive, fault.ReasonOf(err), "no ids would list everybody")
 }
 
-func TestAUserIsGoneWhenClerkSaysSo(t *testing.T) {
+func TestClerkSaysThatAUserIsDeleted(t *testing.T) {
 	t.Parallel()
 	api := directorytest.StartClerk(t)
 	api.AddUser("user_1")
@@ -115,7 +115,7 @@ func TestClerkAnswerThatIsInconclusive(t *testing.T) {
 	for name, tt := range faults() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			api := directorytest.StartClerk(t) // user_1 does not exist: a yes would be true
+			api := directorytest.StartClerk(t) // user_1 does not exist: "deleted" would be true
 			api.FailNext(tt.fault)
 			answer, err := newClerk(t, api).IsDeleted(t.Context(), "user_1")
 			require.Equal(t, tt.reason, fault.ReasonOf(err), err)
@@ -132,7 +132,7 @@ func TestClerkAnswerThatIsInconclusive(t *testing.T) {
 	}
 }
 
-func TestAListOfOtherUsersIsAnError(t *testing.T) {
+func TestClerkListOfOtherUsersIsAnError(t *testing.T) {
 	t.Parallel()
 	api := directorytest.StartClerk(t)
 	for _, foreign := range [][]string{{"user_other"}, {"user_1", "user_1"}, {""}} {
@@ -142,35 +142,39 @@ func TestAListOfOtherUsersIsAnError(t *testing.T) {
 	}
 }
 
-// only allows one instance.
-type only string
-
-func (o only) Allow(_ context.Context, asked string) error {
-	if asked != string(o) {
-		return fault.New(fault.Unavailable, directory.ReasonOtherInstance, "another")
-	}
-	return nil
+// pinnedTo allows one instance.
+func pinnedTo(instance string) *directory.PinnedInstance {
+	return &directory.PinnedInstance{Store: noInstances{}, Provider: directory.ProviderClerk, Named: []string{instance}}
 }
 
-func TestNobodyIsGoneForAKeyOfAnotherInstance(t *testing.T) {
+// noInstances remembers nothing.
+type noInstances struct{}
+
+func (noInstances) Instance(context.Context, string) (string, error) { return "", nil }
+func (noInstances) FirstInstance(_ context.Context, _, asked string) (string, error) {
+	return asked, nil
+}
+func (noInstances) SetInstance(context.Context, string, string) error { return nil }
+
+func TestNobodyIsDeletedForAKeyOfAnotherInstance(t *testing.T) {
 	t.Parallel()
 	api := directorytest.StartClerk(t)
-	_, err := newClerk(t, api, func(o *directory.ClerkOptions) { o.Instances = only("ins_other") }).IsDeleted(t.Context(), "user_1")
+	_, err := newClerk(t, api, func(o *directory.ClerkOptions) { o.Pinned = pinnedTo("ins_other") }).IsDeleted(t.Context(), "user_1")
 	require.Equal(t, directory.ReasonOtherInstance, fault.ReasonOf(err))
 
-	answer, err := newClerk(t, api, func(o *directory.ClerkOptions) { o.Instances = only(directorytest.ClerkInstance) }).IsDeleted(t.Context(), "user_1")
+	answer, err := newClerk(t, api, func(o *directory.ClerkOptions) { o.Pinned = pinnedTo(directorytest.ClerkInstance) }).IsDeleted(t.Context(), "user_1")
 	require.NoError(t, err)
 	require.Equal(t, directory.Answer{Deleted: true, Instance: directorytest.ClerkInstance}, answer)
 }
 
-func TestEveryKeyIsProved(t *testing.T) {
+func TestEveryClerkKeyIsVerifiedOnce(t *testing.T) {
 	t.Parallel()
 	api := directorytest.StartClerk(t)
 	api.AddInstance("sk_test_marker_of_another", "ins_another", "user_1")
 	api.AddUser("user_1")
 	key := directorytest.ClerkKey
 	d := newClerk(t, api, func(o *directory.ClerkOptions) {
-		o.SecretKey, o.Instances = func() string { return key }, only(directorytest.ClerkInstance)
+		o.SecretKey, o.Pinned = func() string { return key }, pinnedTo(directorytest.ClerkInstance)
 	})
 	answer, err := d.IsDeleted(t.Context(), "user_2")
 	require.NoError(t, err)
@@ -188,7 +192,7 @@ func TestEveryKeyIsProved(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestNobodyIsGoneBeforeTheListWorked(t *testing.T) {
+func TestNobodyIsDeletedBeforeTheListWorked(t *testing.T) {
 	t.Parallel()
 	api := directorytest.StartClerk(t)
 	api.SetFault(func(r *http.Request) directorytest.Fault {
@@ -281,10 +285,10 @@ func TestCredentialsGoToHTTPSOrLoopbackOnly(t *testing.T) {
 
 func TestClerkOwnsItsIDs(t *testing.T) {
 	t.Parallel()
-	recognizes := directory.NewClerk(directory.ClerkOptions{}).Source().OwnsID
+	ownsID := directory.NewClerk(directory.ClerkOptions{}).Source().OwnsID
 	for id, want := range map[string]bool{
 		"user_29wBMCtzATuFJut8jO2VNTVekS4": true, "user_": false, "auth0|1": false, "42": false, "": false, "user_a b": false, "org_1": false,
 	} {
-		require.Equal(t, want, recognizes(id), id)
+		require.Equal(t, want, ownsID(id), id)
 	}
 }

@@ -9,13 +9,13 @@ import (
 )
 
 const (
-	// lookFor is how long after its arrival a deletion may find the user still
-	// there before it is held: what providers answer may lag.
-	lookFor = 10 * time.Minute
-	// lookAgain is the time between two looks meanwhile.
-	lookAgain = 30 * time.Second
-	// patience bounds one question, so that time is left for Polar.
-	patience = 5 * time.Second
+	// existsFor is how long after its arrival a deletion may find that the user
+	// still exists before it is held: what providers answer may lag.
+	existsFor = 10 * time.Minute
+	// recheckAfter is the time between two lookups meanwhile.
+	recheckAfter = 30 * time.Second
+	// lookupTimeout bounds one lookup, so that time is left for Polar.
+	lookupTimeout = 5 * time.Second
 )
 
 // Reasons for which a deletion waits. They are for the log.
@@ -25,15 +25,17 @@ const (
 	reasonNotAsked   = "not_confirmed"
 )
 
-// Confirmer asks the directories.
+// Confirmer is the guard that asks the identity provider, right before a customer
+// is deleted, whether the user is really gone. It ends what a stolen webhook
+// secret could do, and what linked or restored users would lose.
 type Confirmer struct {
 	sources map[string]Source
 	now     func() time.Time
 }
 
-// NewConfirmer returns a Confirmer that asks these sources, by the name of the route
-// that a deletion came by. Webhooks from elsewhere pass; what only a comparison
-// found waits until its provider is among them.
+// NewConfirmer returns a Confirmer that asks these sources, by the name of the
+// route that a deletion came by. Webhooks from elsewhere pass; what only a
+// reconciliation found waits until its provider is among them.
 func NewConfirmer(sources map[string]Source, now func() time.Time) *Confirmer {
 	return &Confirmer{sources: sources, now: now}
 }
@@ -42,48 +44,36 @@ func NewConfirmer(sources map[string]Source, now func() time.Time) *Confirmer {
 // asked. Errors: fault.Held as event.HoldUserExists when the user still exists
 // after a while, or when the event names the customer by an id of the operator's
 // own and not the user, who may still exist, and as event.HoldOtherInstance when
-// the event comes from elsewhere than the answer; fault.Paused to look again; and whatever
-// kept the provider from a clear answer, which never is a yes.
+// the event comes from another instance than the answer; fault.Paused to look
+// again; and whatever kept the provider from a clear answer, which never is a yes.
 func (c *Confirmer) Gone(ctx context.Context, a event.Attempt) error {
 	source, asked := c.sources[a.Provider]
-	if !asked {
-		return unasked(a)
-	}
-	if a.UserID == "" {
+	switch {
+	case !asked && a.Compared():
+		return fault.New(fault.Unavailable, reasonNotAsked,
+			"no webhook told of this deletion, and this server cannot ask %s: give it the provider's API credentials, and leave CONFIRM on", a.Provider)
+	case !asked:
+		return nil
+	case a.UserID == "":
 		return fault.New(fault.Held, string(event.HoldUserExists), "the event names a customer, but not which user of the provider it is about: whether they still exist cannot be asked")
 	}
 	age := c.now().Sub(a.ReceivedAt)
 	if early := source.ReadLag - age; early > 0 {
 		return fault.New(fault.Paused, reasonTooEarly, "too early to ask the provider").After(min(early, source.ReadLag))
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
 	answer, err := source.IsDeleted(ctx, a.UserID)
 	switch {
 	case err != nil:
 		return err
+	case answer.Deleted && a.Instance != "" && answer.Instance != "" && a.Instance != answer.Instance:
+		// The instance that was asked knows nobody of the other one, existing or not.
+		return fault.New(fault.Held, string(event.HoldOtherInstance), "the user was one of %q, and %q was asked: whether the user is gone is not known", a.Instance, answer.Instance)
 	case answer.Deleted:
-		return sameInstance(a, answer)
-	case age >= 0 && age < lookFor:
-		return fault.New(fault.Paused, reasonStillThere, "the user still exists at the provider").After(min(lookAgain, lookFor-age))
+		return nil
+	case age >= 0 && age < existsFor:
+		return fault.New(fault.Paused, reasonStillThere, "the user still exists at the provider").After(min(recheckAfter, existsFor-age))
 	}
 	return fault.New(fault.Held, string(event.HoldUserExists), "the user still exists at the provider: the event is forged, the user was linked to another, or is back")
-}
-
-// sameInstance holds what another instance told of than the one that was asked,
-// which knows nobody there, living or not.
-func sameInstance(a event.Attempt, answer Answer) error {
-	if a.Instance == "" || answer.Instance == "" || a.Instance == answer.Instance {
-		return nil
-	}
-	return fault.New(fault.Held, string(event.HoldOtherInstance), "the user was one of %q, and %q was asked: whether the user is gone is not known", a.Instance, answer.Instance)
-}
-
-// unasked is the verdict on a deletion whose provider is not asked here.
-func unasked(a event.Attempt) error {
-	if !a.Compared() {
-		return nil
-	}
-	return fault.New(fault.Unavailable, reasonNotAsked,
-		"no webhook told of this deletion, and this server cannot ask %s: give it the provider's API credentials, and leave CONFIRM on", a.Provider)
 }

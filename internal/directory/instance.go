@@ -18,8 +18,12 @@ type InstanceStore interface {
 	SetInstance(ctx context.Context, provider, accepted string) error
 }
 
-// PinnedInstanceOptions for NewPinnedInstance.
-type PinnedInstanceOptions struct {
+// PinnedInstance says which instance of an identity provider (at Auth0: which
+// tenant) an installation may ask. Another one knows none of its users, and would
+// have all of them deleted: a key that was mixed up must not be believed before
+// somebody has said that the change is meant. It may be used by many goroutines;
+// nil allows any instance.
+type PinnedInstance struct {
 	Store InstanceStore
 	// Provider is the route's name of the provider.
 	Provider string
@@ -28,39 +32,35 @@ type PinnedInstanceOptions struct {
 	Named []string
 }
 
-// PinnedInstance is Instances. It may be used by many goroutines.
-type PinnedInstance struct{ options PinnedInstanceOptions }
-
-// NewPinnedInstance returns the register. It looks at nothing yet.
-func NewPinnedInstance(o PinnedInstanceOptions) *PinnedInstance { return &PinnedInstance{options: o} }
-
-// Allow implements Instances. What it allows is remembered. Errors:
-// fault.Unavailable with ReasonOtherInstance, as a sentence for
-// people, or with fault.ReasonDatabase.
-func (r *PinnedInstance) Allow(ctx context.Context, asked string) error {
-	store, provider := r.options.Store, r.options.Provider
-	known, err := store.Instance(ctx, provider)
-	if err == nil && known == "" && len(r.options.Named) == 0 {
-		known, err = store.FirstInstance(ctx, provider, asked)
+// Allow returns nil when users who are unknown to the instance count as deleted,
+// and remembers it. Errors: fault.Unavailable with ReasonOtherInstance, as a
+// sentence for people, or with fault.ReasonDatabase.
+func (p *PinnedInstance) Allow(ctx context.Context, asked string) error {
+	if p == nil {
+		return nil
+	}
+	known, err := p.Store.Instance(ctx, p.Provider)
+	if err == nil && known == "" && len(p.Named) == 0 {
+		known, err = p.Store.FirstInstance(ctx, p.Provider, asked)
 	}
 	if err != nil {
-		return fault.New(fault.Unavailable, fault.ReasonDatabase, "%w", err)
+		return fault.New(fault.Unavailable, fault.ReasonDatabase, "read the pinned instance: %w", err)
 	}
-	if err := CheckInstance(asked, known, r.options.Named); err != nil {
+	if err := CheckInstance(asked, known, p.Named); err != nil {
 		return fault.New(fault.Unavailable, ReasonOtherInstance, "%w; polar-bridge doctor says what to do", err)
 	}
 	if asked == known {
 		return nil
 	}
-	if err := store.SetInstance(ctx, provider, asked); err != nil {
-		return fault.New(fault.Unavailable, fault.ReasonDatabase, "%w", err)
+	if err := p.Store.SetInstance(ctx, p.Provider, asked); err != nil {
+		return fault.New(fault.Unavailable, fault.ReasonDatabase, "pin the instance: %w", err)
 	}
 	return nil
 }
 
-// CheckInstance says why an instance may not be asked, nil if it may: named are those
-// that the operator's settings name, known is the one that was asked so far, ""
-// for none. A setting is the operator's word, and counts for more than what was
+// CheckInstance says why an instance may not be asked, nil if it may: named are
+// those that the operator's settings name, known is the one that was asked so
+// far, "" for none. Settings are the operator's word, and outweigh what was asked
 // so far.
 func CheckInstance(asked, known string, named []string) error {
 	switch {

@@ -12,7 +12,7 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/fault"
 )
 
-var _ directory.Instances = (*directory.PinnedInstance)(nil)
+var _ directory.InstanceStore = (*database.DB)(nil)
 
 func TestMain(m *testing.M) { os.Exit(databasetest.Main(m)) }
 
@@ -20,7 +20,8 @@ func TestAnInstallation(t *testing.T) {
 	t.Parallel()
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		allow := func(provider, asked string, named ...string) error {
-			return directory.NewPinnedInstance(directory.PinnedInstanceOptions{Store: db, Provider: provider, Named: named}).Allow(t.Context(), asked)
+			pinned := directory.PinnedInstance{Store: db, Provider: provider, Named: named}
+			return pinned.Allow(t.Context(), asked)
 		}
 		refused := func(err error) {
 			t.Helper()

@@ -22,55 +22,54 @@ const (
 	maxWait     = 10 * time.Minute
 )
 
-// ErrToken says that the API does not take the token, which may be too old.
-var ErrToken = errors.New("the provider's API refuses the credentials (401)")
+// errToken says that the API refuses the token, which may have expired.
+var errToken = errors.New("the provider's API refuses the credentials (401)")
 
-// judge lets through what only the caller can understand.
-func (c *Client) judge(response *http.Response, body []byte) (Response, error) {
+// check lets through what only the caller can interpret.
+func (c *Client) check(response *http.Response, body []byte) (Response, error) {
 	status := response.StatusCode
 	switch {
 	case status == http.StatusTooManyRequests:
 		return Response{}, rateLimited(c.askedToWait(response))
 	case status == http.StatusUnauthorized:
-		return Response{}, fault.New(fault.Unavailable, ReasonUnauthorized, "%w", ErrToken)
+		return Response{}, unauthorized("%w", errToken)
 	case status == http.StatusForbidden && isJSON(response):
-		return Response{}, fault.New(fault.Unavailable, ReasonUnauthorized, "the provider's API does not allow it to these credentials (403)")
+		return Response{}, unauthorized("the provider's API forbids this to these credentials (403)")
 	case status == http.StatusForbidden, status == http.StatusRequestTimeout, status == http.StatusTooEarly, status >= 500:
-		return Response{}, fault.New(fault.Unavailable, ReasonUnavailable, "the provider's API answers %d", status)
+		return Response{}, unavailable(errors.New("status " + strconv.Itoa(status)))
 	case status < 200 || status >= 300 && status < 400:
-		return Response{}, inconclusive("the provider's API answers %d, which it never does when all is well", status)
+		return Response{}, inconclusive("the provider's API answered %d, which it never does when all is well", status)
 	case len(body) > maxBody:
-		return Response{}, inconclusive("the provider's API answers with more than %d bytes", maxBody)
+		return Response{}, inconclusive("the provider's API answered with more than %d bytes", maxBody)
 	case len(body) == 0 && (status == http.StatusAccepted || status == http.StatusNoContent):
 		return Response{Status: status}, nil
 	case !isJSON(response) || !jsontext.Value(body).IsValid():
-		return Response{}, inconclusive("the provider's API answers %d with something else than JSON", status)
+		return Response{}, inconclusive("the provider's API answered %d without JSON", status)
 	}
 	return Response{Status: status, Body: body}, nil
 }
 
-// restIfAsked keeps everybody away until the API wants requests again: after a
-// 429, and after an answer that says it was the last one of its window.
-func (c *Client) restIfAsked(response *http.Response) {
-	if response.StatusCode == http.StatusTooManyRequests || response.Header.Get("X-Ratelimit-Remaining") == "0" && untilReset(response, c.now()) > 0 {
-		c.notBefore.Store(c.now().Add(c.askedToWait(response)).UnixMilli())
+// pauseIfAsked stops all requests until the API takes them again: after a 429,
+// and after a response that says it was the last one of its window.
+func (c *Client) pauseIfAsked(response *http.Response) {
+	now := c.options.Now()
+	if response.StatusCode == http.StatusTooManyRequests || response.Header.Get("X-Ratelimit-Remaining") == "0" && untilReset(response, now) > 0 {
+		c.notBefore.Store(now.Add(c.askedToWait(response)).UnixMilli())
 	}
 }
 
 // askedToWait reads Retry-After (RFC 9110, section 10.2.3), else
 // X-RateLimit-Reset, a UNIX time in seconds, within the bounds above.
 func (c *Client) askedToWait(response *http.Response) time.Duration {
-	value := strings.TrimSpace(response.Header.Get("Retry-After"))
+	wait, value := defaultWait, strings.TrimSpace(response.Header.Get("Retry-After"))
 	if seconds, err := strconv.ParseInt(value, 10, 32); err == nil {
-		return bounded(time.Duration(seconds) * time.Second)
+		wait = time.Duration(seconds) * time.Second
+	} else if until, err := http.ParseTime(value); err == nil {
+		wait = until.Sub(c.options.Now())
+	} else if reset := untilReset(response, c.options.Now()); reset != 0 {
+		wait = reset
 	}
-	if until, err := http.ParseTime(value); err == nil {
-		return bounded(until.Sub(c.now()))
-	}
-	if wait := untilReset(response, c.now()); wait != 0 {
-		return bounded(wait)
-	}
-	return defaultWait
+	return min(max(wait, minWait), maxWait)
 }
 
 // untilReset returns 0 when there is no X-RateLimit-Reset that can be read.
@@ -83,14 +82,12 @@ func untilReset(response *http.Response, now time.Time) time.Duration {
 	return time.Unix(reset, 0).Sub(now)
 }
 
-func bounded(wait time.Duration) time.Duration { return min(max(wait, minWait), maxWait) }
-
 func rateLimited(wait time.Duration) error {
 	return fault.New(fault.Paused, ReasonRateLimited, "the provider's API asks to wait").After(wait)
 }
 
 func unavailable(err error) error {
-	return fault.New(fault.Unavailable, ReasonUnavailable, "ask the provider's API: %w", err)
+	return fault.New(fault.Unavailable, ReasonUnavailable, "request to the provider's API: %w", err)
 }
 
 func isJSON(response *http.Response) bool {
