@@ -30,7 +30,7 @@ type reconcileCommand struct {
 	SoleInstance bool   `name:"sole-instance" help:"Say that no other instance or tenant has users who are customers in this Polar organization; needed by --apply where there is no terminal."`
 	Max          int    `name:"max" placeholder:"N" help:"Refuse when more customers than this are found; 0 is no limit."`
 	MaxShare     string `name:"max-share" default:"5%" placeholder:"PERCENT" help:"Refuse when a larger share of the customers than this is found."`
-	Restart      bool   `name:"restart" help:"Begin anew instead of going on with a run that was broken off."`
+	Restart      bool   `name:"restart" help:"An interrupted run can be resumed for 24 hours; this starts over."`
 	ExitCode     bool   `name:"exit-code" help:"Exit 3 when something was found."`
 	JSON         bool   `name:"json" help:"Print one JSON object a line, the last one with the counts."`
 
@@ -173,8 +173,8 @@ func progress(w io.Writer) func(reconcile.Progress) {
 	const width, whole = 30, 100
 	return func(p reconcile.Progress) {
 		what, total := "reading customers", max(p.Total, 1)
-		if p.Asking {
-			what = "asking about users"
+		if p.Checking {
+			what = "checking users"
 		}
 		full := min(width*p.Done/total, width)
 		fmt.Fprintf(w, "\r%-18s [%s%s] %3d%% %d of %d ", what, strings.Repeat("#", full), strings.Repeat(".", width-full), min(whole*p.Done/total, whole), p.Done, p.Total)

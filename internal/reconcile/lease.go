@@ -17,43 +17,38 @@ func (s *Sweeper) hold(ctx context.Context) (held context.Context, release func(
 		return nil, nil, ErrBusy
 	}
 	held, cancel := context.WithCancelCause(ctx)
-	stop := make(chan struct{})
-	var keeping sync.WaitGroup
-	keeping.Go(func() { s.keep(held, stop, cancel) })
+	var renewing sync.WaitGroup
+	renewing.Go(func() { s.renew(held, cancel) })
 	return held, func() {
-		close(stop)
-		keeping.Wait()
 		cancel(nil)
+		renewing.Wait()
 		bounded, done := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer done()
 		_ = s.store.release(bounded) // else the lease ends by itself
 	}, nil
 }
 
-// keep renews the lease. A database that is away for as long as the lease lasts
-// has lost it.
-func (s *Sweeper) keep(ctx context.Context, stop <-chan struct{}, lost context.CancelCauseFunc) {
+// renew renews the lease until ctx ends. A database that is away for as long as
+// the lease lasts has lost it.
+func (s *Sweeper) renew(ctx context.Context, cancel context.CancelCauseFunc) {
 	const perLease = 3
 	ticker := time.NewTicker(s.options.Lease / perLease)
 	defer ticker.Stop()
-	misses := 0
-	for {
+	for misses := 0; misses < perLease; {
 		select {
 		case <-ticker.C:
-		case <-stop:
-			return
 		case <-ctx.Done():
 			return
 		}
 		claimed, err := s.store.claim(ctx)
 		switch {
-		case err == nil && claimed:
-			misses = 0
-		case err == nil, misses == perLease-1:
-			lost(errLost)
-			return
-		default:
+		case err != nil:
 			misses++
+		case claimed:
+			misses = 0
+		default:
+			misses = perLease
 		}
 	}
+	cancel(errLost)
 }

@@ -3,10 +3,10 @@
 // got lost, and hands them to the queue when it is told to.
 //
 // It reads all customers and asks about them in bulk, without deciding
-// anything; then it asks about each one that was missing, alone. What it finds
-// is kept in the database, so that a sweep goes on after a crash and its size
-// costs no memory. It must not know which provider it asks, nor how the queue
-// keeps deletions.
+// anything; then it asks about each one that was missing, the candidates, alone.
+// What it finds is kept in the database, so that an interrupted sweep can be
+// resumed and its size costs no memory. It must not know which provider it asks,
+// nor how the queue keeps deletions.
 package reconcile
 
 import (
@@ -26,14 +26,12 @@ const (
 	// youngest is how old a customer must be: one that was just made may belong
 	// to a user whom the provider's list does not have yet.
 	youngest = time.Hour
-	// resumeWithin is how old a sweep may be that is gone on with.
+	// resumeWithin is how old an interrupted sweep may be to be resumed.
 	resumeWithin = 24 * time.Hour
-	// askAgain is how old what the provider said about one user may be.
-	askAgain = time.Hour
-	// tryAgain is how long after an attempt the next periodic one may begin.
-	tryAgain = 15 * time.Minute
-	// acceptChunk is how many orphans are handed to the queue at once.
-	acceptChunk = 100
+	// recheckAfter is how old what the provider said about one user may be.
+	recheckAfter = time.Hour
+	// retryAfter is how long after an attempt the next periodic one may begin.
+	retryAfter = 15 * time.Minute
 )
 
 // Polar is what is asked of Polar.
@@ -54,7 +52,7 @@ type Acceptor interface {
 
 // Options for New.
 type Options struct {
-	// DB holds the tables polar_bridge_sweeps and polar_bridge_suspects.
+	// DB holds the tables polar_bridge_sweeps and polar_bridge_sweep_candidates.
 	DB     *sql.DB
 	Polar  Polar
 	Slots  Slots
@@ -78,14 +76,15 @@ type Limits struct {
 	Share float64
 	// Max is the largest number of orphans; 0 is no limit.
 	Max int
-	// Restart begins anew even when a sweep could be gone on with.
+	// Restart starts over even when a sweep could be resumed.
 	Restart bool
 }
 
 // Progress says how far a sweep is.
 type Progress struct {
-	// Asking is set once all customers are read and each suspect is asked about.
-	Asking      bool
+	// Checking is set once all customers are read and each candidate is asked
+	// about.
+	Checking    bool
 	Done, Total int
 }
 
@@ -99,8 +98,8 @@ type Counts struct {
 	Foreign   int `json:"foreign"`
 	Young     int `json:"young"`
 	Asked     int `json:"asked"`
-	// Suspects is how many of those asked about the provider did not list.
-	Suspects int `json:"suspects"`
+	// Candidates is how many of those asked about the provider did not list.
+	Candidates int `json:"candidates"`
 	// Orphans is how many of them it says are gone, when asked for each.
 	Orphans int `json:"orphans"`
 }
@@ -118,7 +117,7 @@ type Orphan struct {
 	// "" when that is not known.
 	Instance string `json:"-"`
 
-	goneAt time.Time
+	checkedAt time.Time
 }
 
 // Why there is no result. The texts are for people.
@@ -162,9 +161,9 @@ func wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// Sweep finds the orphans, or goes on with a sweep that was broken off, and
-// calls finish with what it found while it still holds the sweep: when finish
-// fails, the next Sweep goes on from there.
+// Sweep finds the orphans, or resumes an interrupted sweep, and calls finish with
+// what it found while it still holds the sweep: when finish fails, the next Sweep
+// resumes there.
 //
 // Errors: ErrBusy, ErrRefused, what finish returns, and whatever kept it from
 // a clear answer about everybody.
@@ -178,49 +177,50 @@ func (s *Sweeper) Sweep(ctx context.Context, limits Limits, finish func(context.
 	if err != nil {
 		return Counts{}, err
 	}
-	counts, err := s.sweep(ctx, &current, limits)
+	err = s.find(ctx, &current, limits)
 	if errors.Is(err, ErrRefused) {
 		err = errors.Join(err, s.store.abandon(ctx)) // what comes next has other credentials or limits
 	}
 	if err == nil {
-		err = finish(ctx, &Found{Counts: counts, sweeper: s})
+		err = finish(ctx, &Found{Counts: current.Counts, sweeper: s})
 	}
 	if err == nil {
-		err = s.store.finish(ctx, counts.Orphans)
+		err = s.store.finish(ctx, current.Counts.Orphans)
 	}
 	if cause := context.Cause(ctx); err != nil && errors.Is(cause, errLost) {
 		err = errors.Join(cause, err)
 	}
-	return counts, err
-}
-
-func (s *Sweeper) sweep(ctx context.Context, current *sweep, limits Limits) (Counts, error) {
-	if current.phase == phaseReading {
-		if err := s.read(ctx, current, limits); err != nil {
-			return current.Counts, err
-		}
-	}
-	if err := limits.checkAll(current.Counts); err != nil {
-		return current.Counts, err
-	}
-	if err := s.ask(ctx, current); err != nil {
-		return current.Counts, err
-	}
-	var err error
-	current.Counts.Orphans, err = s.store.count(ctx, verdictGone, verdictGone)
 	return current.Counts, err
 }
 
+// find reads the customers, unless that was done, and checks the candidates.
+func (s *Sweeper) find(ctx context.Context, current *sweep, limits Limits) error {
+	if current.phase == phaseReading {
+		if err := s.read(ctx, current, limits); err != nil {
+			return err
+		}
+	}
+	if err := limits.checkAll(current.Counts); err != nil {
+		return err
+	}
+	if err := s.checkCandidates(ctx, current); err != nil {
+		return err
+	}
+	var err error
+	_, current.Counts.Orphans, err = s.store.count(ctx)
+	return err
+}
+
 // check refuses what is too much to be true. among is how many customers the
-// suspects can be a part of at the most.
+// candidates can be a part of at the most.
 func (l Limits) check(c Counts, among int) error {
-	if l.Max > 0 && c.Suspects > l.Max {
+	if l.Max > 0 && c.Candidates > l.Max {
 		return fmt.Errorf("%w: more than %d users are not at the provider, which is more than --max allows", ErrRefused, l.Max)
 	}
-	if float64(c.Suspects) > l.Share*float64(among) {
+	if float64(c.Candidates) > l.Share*float64(among) {
 		return fmt.Errorf("%w: %d of %d users are not at the provider, which is more than --max-share allows (%g%%). "+
 			"Check that the credentials belong to the right instance or tenant; raise --max-share only if these users are really gone",
-			ErrRefused, c.Suspects, among, l.Share*100)
+			ErrRefused, c.Candidates, among, l.Share*100)
 	}
 	return nil
 }
@@ -228,10 +228,40 @@ func (l Limits) check(c Counts, among int) error {
 // checkAll is check once all customers were read. That nobody at all is left
 // has one likely cause, however large a share is allowed.
 func (l Limits) checkAll(c Counts) error {
-	if c.Asked > 0 && c.Suspects == c.Asked {
+	if c.Asked > 0 && c.Candidates == c.Asked {
 		return fmt.Errorf("%w: the provider knows none of the %d users: the credentials belong to another instance or tenant", ErrRefused, c.Asked)
 	}
 	return l.check(c, c.Asked)
+}
+
+// Last is the last sweep that was completed, whoever ran it.
+type Last struct {
+	FinishedAt time.Time // zero for never
+	Orphans    int
+}
+
+// Last returns the last sweep that was completed.
+func (s *Sweeper) Last(ctx context.Context) (Last, error) {
+	last, _, err := s.store.last(ctx)
+	return last, err
+}
+
+// SweepWhenDue sweeps when the last sweep was completed that long ago and nobody
+// else has begun, and only reports. It says whether it did.
+func (s *Sweeper) SweepWhenDue(ctx context.Context, interval time.Duration, limits Limits) (swept bool, counts Counts, err error) {
+	last, attemptedAt, err := s.store.last(ctx)
+	if err != nil {
+		return false, Counts{}, err
+	}
+	now := s.options.Now()
+	if now.Sub(last.FinishedAt) < interval || now.Sub(attemptedAt) < min(retryAfter, interval) {
+		return false, Counts{}, nil
+	}
+	counts, err = s.Sweep(ctx, limits, func(context.Context, *Found) error { return nil })
+	if errors.Is(err, ErrBusy) {
+		return false, Counts{}, nil
+	}
+	return true, counts, err
 }
 
 // Found is what a sweep found.
@@ -241,42 +271,50 @@ type Found struct {
 	sweeper *Sweeper
 }
 
-// Each calls act for each orphan, the oldest first.
+// Each calls act for each orphan, the oldest first; act may use the database, of
+// which SQLite has one connection.
 func (f *Found) Each(ctx context.Context, act func(Orphan) error) error {
-	return f.sweeper.store.each(ctx, act)
+	return f.chunks(ctx, func(orphans []Orphan) error {
+		for _, o := range orphans {
+			if err := act(o); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (f *Found) chunks(ctx context.Context, act func([]Orphan) error) error {
+	var last Orphan
+	for {
+		orphans, err := f.sweeper.store.next(ctx, statusDeleted, last)
+		if err != nil || len(orphans) == 0 {
+			return err
+		}
+		if err := act(orphans); err != nil {
+			return err
+		}
+		last = orphans[len(orphans)-1]
+	}
 }
 
 // Apply hands all orphans to the queue, where each is a deletion like any other
 // and meets the same guards. Its event id is the customer's: the same customer
 // is a duplicate when found again, and neither a webhook about the same user
-// nor a customer made anew is.
-func (f *Found) Apply(ctx context.Context, queue Acceptor) (event.Receipt, error) {
-	var total event.Receipt
-	var chunk []event.Deletion
-	flush := func() error {
-		if len(chunk) == 0 {
-			return nil
+// nor a customer that was created again is.
+func (f *Found) Apply(ctx context.Context, queue Acceptor) (total event.Receipt, err error) {
+	err = f.chunks(ctx, func(orphans []Orphan) error {
+		deletions := make([]event.Deletion, len(orphans))
+		for i, o := range orphans {
+			deletions[i] = f.sweeper.deletion(o)
 		}
-		receipt, err := queue.Accept(ctx, chunk)
+		receipt, err := queue.Accept(ctx, deletions)
 		if err != nil {
 			return fmt.Errorf("hand orphans to the queue: %w", err)
 		}
-		total.Accepted += receipt.Accepted
-		total.Duplicates += receipt.Duplicates
-		total.Held += receipt.Held
-		chunk = nil
+		total = total.Plus(receipt)
 		return nil
-	}
-	err := f.Each(ctx, func(o Orphan) error {
-		chunk = append(chunk, f.sweeper.deletion(o))
-		if len(chunk) < acceptChunk {
-			return nil
-		}
-		return flush()
 	})
-	if err == nil {
-		err = flush()
-	}
 	return total, err
 }
 
@@ -285,6 +323,6 @@ func (f *Found) Apply(ctx context.Context, queue Acceptor) (event.Receipt, error
 func (s *Sweeper) deletion(o Orphan) event.Deletion {
 	return event.Deletion{
 		Provider: s.options.Source.Provider, EventID: event.ComparisonEventID(o.CustomerID),
-		UserID: o.ExternalID, ExternalID: o.ExternalID, Instance: o.Instance, OccurredAt: o.goneAt, ReceivedAt: s.options.Now(),
+		UserID: o.ExternalID, ExternalID: o.ExternalID, Instance: o.Instance, OccurredAt: o.checkedAt, ReceivedAt: s.options.Now(),
 	}
 }

@@ -38,7 +38,7 @@ func TestExactlyTheOrphansAreFound(t *testing.T) {
 		counts, err := h.sweeper(t).Sweep(t.Context(), limits(), collect(&found))
 		require.NoError(t, err)
 		require.Equal(t, reconcile.Counts{
-			Read: 1003, WithoutID: 1, Foreign: 1, Young: 1, Asked: 1000, Suspects: 40, Orphans: 40,
+			Read: 1003, WithoutID: 1, Foreign: 1, Young: 1, Asked: 1000, Candidates: 40, Orphans: 40,
 		}, counts)
 		require.Equal(t, orphans, externalIDs(found), "the oldest first")
 		require.Equal(t, 12%3, *found[0].ActiveSubscriptions)
@@ -108,15 +108,15 @@ func TestTheWayIsGoneToItsEndThrough429s(t *testing.T) {
 	require.Positive(t, h.slots.reports[fault.PauseRateLimited])
 }
 
-func TestASweepGoesOnAfterACrash(t *testing.T) {
+func TestASweepIsResumedAfterACrash(t *testing.T) {
 	t.Parallel()
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		h := newHarness(t, db)
 		orphans := h.populate(1000, 50)
-		// The program dies in the middle of reading, of asking, and of applying.
+		// The program dies in the middle of reading, of checking, and of applying.
 		for _, dying := range []func(reconcile.Progress) bool{
 			func(p reconcile.Progress) bool { return p.Done > 500 },
-			func(p reconcile.Progress) bool { return p.Asking && p.Done > 10 },
+			func(p reconcile.Progress) bool { return p.Checking && p.Done > 10 },
 		} {
 			ctx, cancel := context.WithCancel(t.Context())
 			_, err := h.sweeper(t, func(o *reconcile.Options) {
@@ -142,7 +142,7 @@ func TestASweepGoesOnAfterACrash(t *testing.T) {
 
 		_, err = h.sweeper(t).Sweep(t.Context(), limits(), apply(queue))
 		require.NoError(t, err)
-		require.Greater(t, h.polar.Calls(), before+10, "a sweep that has ended is not gone on with")
+		require.Greater(t, h.polar.Calls(), before+10, "a sweep that has ended is not resumed")
 	})
 }
 
@@ -158,11 +158,11 @@ func TestCustomersThatAreDeletedMeanwhileHideNobody(t *testing.T) {
 		}
 		// While the list is read, the beginning of it goes away, and as many or
 		// as few come at its end.
-		next, fresh := 0, 1000
+		next, added := 0, 1000
 		h.polar.SetFaultFunc(nil)
 		sweeper := h.sweeper(t, func(o *reconcile.Options) {
 			o.OnProgress = func(p reconcile.Progress) {
-				if p.Asking {
+				if p.Checking {
 					return
 				}
 				for range 7 {
@@ -171,10 +171,10 @@ func TestCustomersThatAreDeletedMeanwhileHideNobody(t *testing.T) {
 					}
 					next++
 				}
-				for range min(created, 1500-fresh) {
-					h.polar.AddCustomer(polartest.Customer{ExternalID: userID(fresh), CreatedAt: h.clock.now().Add(-2 * time.Hour)})
-					h.clerk.AddUser(userID(fresh))
-					fresh++
+				for range min(created, 1500-added) {
+					h.polar.AddCustomer(polartest.Customer{ExternalID: userID(added), CreatedAt: h.clock.now().Add(-2 * time.Hour)})
+					h.clerk.AddUser(userID(added))
+					added++
 				}
 			}
 		})
@@ -183,7 +183,7 @@ func TestCustomersThatAreDeletedMeanwhileHideNobody(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, found, 20)
 		require.Equal(t, 20, counts.Orphans)
-		require.Equal(t, fresh, counts.Read)
+		require.Equal(t, added, counts.Read)
 	}
 }
 
@@ -267,7 +267,7 @@ func TestAListThatIsCutOrEmptyMakesNobodyAnOrphan(t *testing.T) {
 			counts, err := h.sweeper(t).Sweep(t.Context(), reconcile.Limits{Share: 1}, collect(&found))
 			require.NoError(t, err)
 			require.Equal(t, orphans, externalIDs(found))
-			require.Greater(t, counts.Suspects, counts.Orphans)
+			require.Greater(t, counts.Candidates, counts.Orphans)
 		})
 	}
 }
@@ -285,7 +285,7 @@ func TestTooManyOrphansAreRefused(t *testing.T) {
 		require.ErrorContains(t, err, want)
 	}
 	counts, err := h.sweeper(t).Sweep(t.Context(), reconcile.Limits{Share: 0.1, Max: 10}, apply(&keeper{}))
-	require.NoError(t, err, "what was refused is not gone on with")
+	require.NoError(t, err, "what was refused is not resumed")
 	require.Equal(t, 10, counts.Orphans)
 }
 
@@ -311,7 +311,7 @@ func TestAWrongKeyIsNoticedBeforeEverybodyIsRead(t *testing.T) {
 	}
 	counts, err := h.sweeper(t).Sweep(t.Context(), limits(), apply(&keeper{}))
 	require.NoError(t, err)
-	require.Zero(t, counts.Suspects, "what the wrong key said is forgotten")
+	require.Zero(t, counts.Candidates, "what the wrong key said is forgotten")
 }
 
 func TestAPolarThatIsNotRightEndsTheSweep(t *testing.T) {

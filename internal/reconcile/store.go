@@ -15,18 +15,20 @@ import (
 
 // The phases of a sweep. They are stored.
 const (
-	phaseReading = "reading"
-	phaseAsking  = "asking"
+	phaseReading  = "reading"
+	phaseChecking = "checking"
 )
 
-// What the provider said about a suspect. They are stored.
+// What the provider said about a candidate. They are stored.
 const (
-	verdictGone   = "gone"
-	verdictLiving = "living"
+	statusUnchecked = ""
+	statusDeleted   = "deleted"
+	statusExists    = "exists"
 )
 
-// suspectChunk is how many suspects are read at once.
-const suspectChunk = 100
+// chunkSize is how many candidates are read from the database, and handed to the
+// queue, at once.
+const chunkSize = 100
 
 // sweep is how far one is; what is in JSON is stored as its progress.
 type sweep struct {
@@ -63,133 +65,131 @@ func (s store) claim(ctx context.Context) (bool, error) {
 
 // release lets others sweep at once.
 func (s store) release(ctx context.Context) error {
-	_, err := changed(s.db.ExecContext(ctx, "UPDATE polar_bridge_sweeps SET holder = '', leased_until = 0 WHERE provider = $1 AND holder = $2", s.provider, s.holder))
+	_, err := s.db.ExecContext(ctx, "UPDATE polar_bridge_sweeps SET holder = '', leased_until = 0 WHERE provider = $1 AND holder = $2", s.provider, s.holder)
 	return err
 }
 
-// resume returns the sweep to go on with, or begins one.
+// resume returns the interrupted sweep, or begins one.
 func (s store) resume(ctx context.Context, restart bool) (sweep, error) {
-	current := sweep{phase: phaseReading}
+	var current sweep
 	var startedAt int64
 	var progress string
 	err := s.db.QueryRowContext(ctx, "SELECT phase, started_at, progress FROM polar_bridge_sweeps WHERE provider = $1", s.provider).
 		Scan(&current.phase, &startedAt, &progress)
 	if err != nil {
-		return sweep{}, fmt.Errorf("look for a sweep to go on with: %w", err)
+		return sweep{}, fmt.Errorf("look for an interrupted sweep: %w", err)
 	}
 	recent := s.now().Sub(time.UnixMicro(startedAt)) < resumeWithin
 	if current.phase != "" && recent && !restart && json.Unmarshal([]byte(progress), &current) == nil {
-		_, err := s.db.ExecContext(ctx, "UPDATE polar_bridge_suspects SET verdict = '' WHERE provider = $1 AND judged_at < $2",
-			s.provider, s.now().Add(-askAgain).UnixMicro())
+		_, err := s.db.ExecContext(ctx, "UPDATE polar_bridge_sweep_candidates SET status = '' WHERE provider = $1 AND checked_at < $2",
+			s.provider, s.now().Add(-recheckAfter).UnixMicro())
 		if err != nil {
-			return sweep{}, fmt.Errorf("go on with a sweep: %w", err)
+			return sweep{}, fmt.Errorf("resume the sweep: %w", err)
 		}
 		return current, nil
 	}
 	return sweep{phase: phaseReading}, s.inTransaction(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, "DELETE FROM polar_bridge_suspects WHERE provider = $1", s.provider); err != nil {
+		if _, err := tx.ExecContext(ctx, "DELETE FROM polar_bridge_sweep_candidates WHERE provider = $1", s.provider); err != nil {
 			return err
 		}
-		return s.own(tx.ExecContext(ctx, `UPDATE polar_bridge_sweeps SET phase = $3, started_at = $4, progress = '{}'
+		return requireHeld(tx.ExecContext(ctx, `UPDATE polar_bridge_sweeps SET phase = $3, started_at = $4, progress = '{}'
 			WHERE provider = $1 AND holder = $2`, s.provider, s.holder, phaseReading, s.now().UnixMicro()))
 	})
 }
 
-// save stores how far the sweep is together with the suspects found on the way.
-func (s store) save(ctx context.Context, current sweep, suspects []polar.ListedCustomer) error {
+// save stores how far the sweep is together with the candidates found on the way.
+func (s store) save(ctx context.Context, current sweep, candidates []polar.ListedCustomer) error {
 	progress, err := json.Marshal(current)
 	if err != nil {
 		return fmt.Errorf("store the sweep's progress: %w", err)
 	}
 	return s.inTransaction(ctx, func(tx *sql.Tx) error {
-		for _, c := range suspects {
-			_, err := tx.ExecContext(ctx, `INSERT INTO polar_bridge_suspects (provider, customer_id, external_id, type, created_at)
+		for _, c := range candidates {
+			_, err := tx.ExecContext(ctx, `INSERT INTO polar_bridge_sweep_candidates (provider, customer_id, external_id, type, created_at)
 				VALUES ($1, $2, $3, $4, $5) ON CONFLICT (provider, customer_id) DO NOTHING`,
 				s.provider, c.ID, c.ExternalID, c.Type, c.CreatedAt.UnixMicro())
 			if err != nil {
 				return err
 			}
 		}
-		return s.own(tx.ExecContext(ctx, "UPDATE polar_bridge_sweeps SET phase = $3, progress = $4 WHERE provider = $1 AND holder = $2",
+		return requireHeld(tx.ExecContext(ctx, "UPDATE polar_bridge_sweeps SET phase = $3, progress = $4 WHERE provider = $1 AND holder = $2",
 			s.provider, s.holder, current.phase, string(progress)))
 	})
 }
 
-// judge stores what the provider said about one suspect.
-func (s store) judge(ctx context.Context, suspect Orphan, verdict string, at time.Time) error {
+// record stores what the provider said about one candidate.
+func (s store) record(ctx context.Context, candidate Orphan, status string) error {
 	subscriptions := -1
-	if suspect.ActiveSubscriptions != nil {
-		subscriptions = *suspect.ActiveSubscriptions
+	if candidate.ActiveSubscriptions != nil {
+		subscriptions = *candidate.ActiveSubscriptions
 	}
-	_, err := s.db.ExecContext(ctx, "UPDATE polar_bridge_suspects SET verdict = $3, judged_at = $4, subscriptions = $5, instance = $6 WHERE provider = $1 AND customer_id = $2",
-		s.provider, suspect.CustomerID, verdict, at.UnixMicro(), subscriptions, suspect.Instance)
+	_, err := s.db.ExecContext(ctx, `UPDATE polar_bridge_sweep_candidates SET status = $3, checked_at = $4, subscriptions = $5, instance = $6
+		WHERE provider = $1 AND customer_id = $2`,
+		s.provider, candidate.CustomerID, status, candidate.checkedAt.UnixMicro(), subscriptions, candidate.Instance)
 	if err != nil {
-		return fmt.Errorf("store what is known of a suspect: %w", err)
+		return fmt.Errorf("store the status of a candidate: %w", err)
 	}
 	return nil
 }
 
 // finish ends the sweep.
 func (s store) finish(ctx context.Context, orphans int) error {
-	return s.own(s.db.ExecContext(ctx, "UPDATE polar_bridge_sweeps SET phase = '', finished_at = $3, orphans = $4 WHERE provider = $1 AND holder = $2",
+	return requireHeld(s.db.ExecContext(ctx, "UPDATE polar_bridge_sweeps SET phase = '', finished_at = $3, orphans = $4 WHERE provider = $1 AND holder = $2",
 		s.provider, s.holder, s.now().UnixMicro(), orphans))
 }
 
-// abandon makes the next sweep begin anew.
+// abandon makes the next sweep start over.
 func (s store) abandon(ctx context.Context) error {
-	return s.own(s.db.ExecContext(ctx, "UPDATE polar_bridge_sweeps SET phase = '' WHERE provider = $1 AND holder = $2", s.provider, s.holder))
+	return requireHeld(s.db.ExecContext(ctx, "UPDATE polar_bridge_sweeps SET phase = '' WHERE provider = $1 AND holder = $2", s.provider, s.holder))
 }
 
-// count counts the suspects with one of the verdicts.
-func (s store) count(ctx context.Context, verdict, other string) (n int, err error) {
-	err = s.db.QueryRowContext(ctx, "SELECT count(*) FROM polar_bridge_suspects WHERE provider = $1 AND verdict IN ($2, $3)",
-		s.provider, verdict, other).Scan(&n)
+// last returns the last sweep that was completed, and when one was last begun.
+func (s store) last(ctx context.Context) (last Last, attemptedAt time.Time, err error) {
+	var finished, attempted int64
+	err = s.db.QueryRowContext(ctx, "SELECT finished_at, attempted_at, orphans FROM polar_bridge_sweeps WHERE provider = $1", s.provider).
+		Scan(&finished, &attempted, &last.Orphans)
+	if errors.Is(err, sql.ErrNoRows) {
+		return Last{}, time.Time{}, nil
+	}
 	if err != nil {
-		return 0, fmt.Errorf("count suspects: %w", err)
+		return Last{}, time.Time{}, fmt.Errorf("look for the last sweep: %w", err)
 	}
-	return n, nil
-}
-
-// unjudged returns some suspects that were not asked about yet.
-func (s store) unjudged(ctx context.Context) ([]Orphan, error) {
-	return s.suspects(ctx, "", Orphan{})
-}
-
-// each calls act for each orphan, the oldest first; act may use the database,
-// of which SQLite has one connection.
-func (s store) each(ctx context.Context, act func(Orphan) error) error {
-	var last Orphan
-	for {
-		orphans, err := s.suspects(ctx, verdictGone, last)
-		if err != nil || len(orphans) == 0 {
-			return err
-		}
-		for _, last = range orphans {
-			if err := act(last); err != nil {
-				return err
-			}
-		}
+	if finished > 0 {
+		last.FinishedAt = time.UnixMicro(finished)
 	}
+	return last, time.UnixMicro(attempted), nil
 }
 
-// suspects returns the next ones with the verdict after the last one.
-func (s store) suspects(ctx context.Context, verdict string, last Orphan) (found []Orphan, err error) {
-	rows, err := s.db.QueryContext(ctx, `SELECT customer_id, external_id, type, created_at, judged_at, subscriptions, instance
-		FROM polar_bridge_suspects WHERE provider = $1 AND verdict = $2 AND (created_at, customer_id) > ($3, $4)
+// count counts the candidates that were asked about, and those of them who were
+// deleted.
+func (s store) count(ctx context.Context) (checked, deleted int, err error) {
+	err = s.db.QueryRowContext(ctx, `SELECT count(*) FILTER (WHERE status <> ''), count(*) FILTER (WHERE status = 'deleted')
+		FROM polar_bridge_sweep_candidates WHERE provider = $1`, s.provider).Scan(&checked, &deleted)
+	if err != nil {
+		return 0, 0, fmt.Errorf("count candidates: %w", err)
+	}
+	return checked, deleted, nil
+}
+
+// next returns a chunk of the candidates with the status, the oldest first, after
+// the last one.
+func (s store) next(ctx context.Context, status string, last Orphan) (found []Orphan, err error) {
+	rows, err := s.db.QueryContext(ctx, `SELECT customer_id, external_id, type, created_at, checked_at, subscriptions, instance
+		FROM polar_bridge_sweep_candidates WHERE provider = $1 AND status = $2 AND (created_at, customer_id) > ($3, $4)
 		ORDER BY created_at, customer_id LIMIT $5`,
-		s.provider, verdict, last.CreatedAt.UnixMicro(), last.CustomerID, suspectChunk)
+		s.provider, status, last.CreatedAt.UnixMicro(), last.CustomerID, chunkSize)
 	if err != nil {
-		return nil, fmt.Errorf("read suspects: %w", err)
+		return nil, fmt.Errorf("read candidates: %w", err)
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		var o Orphan
-		var createdAt, judgedAt int64
+		var createdAt, checkedAt int64
 		var subscriptions int
-		if err := rows.Scan(&o.CustomerID, &o.ExternalID, &o.Type, &createdAt, &judgedAt, &subscriptions, &o.Instance); err != nil {
-			return nil, fmt.Errorf("read a suspect: %w", err)
+		if err := rows.Scan(&o.CustomerID, &o.ExternalID, &o.Type, &createdAt, &checkedAt, &subscriptions, &o.Instance); err != nil {
+			return nil, fmt.Errorf("read a candidate: %w", err)
 		}
-		o.CreatedAt, o.goneAt = time.UnixMicro(createdAt).UTC(), time.UnixMicro(judgedAt).UTC()
+		o.CreatedAt, o.checkedAt = time.UnixMicro(createdAt).UTC(), time.UnixMicro(checkedAt).UTC()
 		if subscriptions >= 0 {
 			o.ActiveSubscriptions = &subscriptions
 		}
@@ -204,17 +204,18 @@ func (s store) inTransaction(ctx context.Context, act func(*sql.Tx) error) error
 		return fmt.Errorf("store the sweep: %w", err)
 	}
 	defer func() { _ = tx.Rollback() }() // after a commit it does nothing
-	if err := act(tx); err != nil {
-		return fmt.Errorf("store the sweep: %w", err)
+	if err = act(tx); err == nil {
+		err = tx.Commit()
 	}
-	if err := tx.Commit(); err != nil {
+	if err != nil {
 		return fmt.Errorf("store the sweep: %w", err)
 	}
 	return nil
 }
 
-// own makes an error of a change that touched nothing: the sweep is not ours.
-func (s store) own(result sql.Result, err error) error {
+// requireHeld makes an error of a change that touched nothing: another process holds
+// the sweep.
+func requireHeld(result sql.Result, err error) error {
 	if ours, err := changed(result, err); err != nil || ours {
 		return err
 	}
@@ -222,10 +223,10 @@ func (s store) own(result sql.Result, err error) error {
 }
 
 func changed(result sql.Result, err error) (bool, error) {
-	if err != nil {
-		return false, fmt.Errorf("store the sweep: %w", err)
+	var rows int64
+	if err == nil {
+		rows, err = result.RowsAffected()
 	}
-	rows, err := result.RowsAffected()
 	if err != nil {
 		return false, fmt.Errorf("store the sweep: %w", err)
 	}

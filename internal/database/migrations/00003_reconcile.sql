@@ -11,7 +11,7 @@ CREATE TABLE polar_bridge_sweeps (
     -- when somebody last began or went on
     attempted_at bigint NOT NULL DEFAULT 0,
     started_at bigint NOT NULL DEFAULT 0,
-    -- reading, asking, or '' when none is under way
+    -- reading, checking, or '' when none is under way
     phase text NOT NULL DEFAULT '',
     -- how far it is, as JSON
     progress text NOT NULL DEFAULT '{}',
@@ -21,22 +21,22 @@ CREATE TABLE polar_bridge_sweeps (
 );
 
 -- Customers whose user the provider did not list in the sweep of that row.
-CREATE TABLE polar_bridge_suspects (
+CREATE TABLE polar_bridge_sweep_candidates (
     provider text NOT NULL,
     customer_id text NOT NULL,
     external_id text NOT NULL,
     type text NOT NULL,
     created_at bigint NOT NULL,
-    -- gone or living, as the provider said when asked about this user alone
-    verdict text NOT NULL DEFAULT '',
-    judged_at bigint NOT NULL DEFAULT 0,
+    -- deleted or exists, as the provider said when asked about this user alone
+    status text NOT NULL DEFAULT '',
+    checked_at bigint NOT NULL DEFAULT 0,
     -- active subscriptions, -1 when not known
     subscriptions bigint NOT NULL DEFAULT -1,
     PRIMARY KEY (provider, customer_id)
 );
 
-CREATE INDEX polar_bridge_suspects_by_age ON polar_bridge_suspects (provider, verdict, created_at, customer_id);
+CREATE INDEX polar_bridge_sweep_candidates_by_age ON polar_bridge_sweep_candidates (provider, status, created_at, customer_id);
 
 -- +goose Down
-DROP TABLE polar_bridge_suspects;
+DROP TABLE polar_bridge_sweep_candidates;
 DROP TABLE polar_bridge_sweeps;

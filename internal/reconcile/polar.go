@@ -1,0 +1,116 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/polar-bridge/polar-bridge/internal/directory"
+	"github.com/polar-bridge/polar-bridge/internal/fault"
+	"github.com/polar-bridge/polar-bridge/polar"
+)
+
+// How often a failing request is tried, and how long the first wait is; it
+// doubles.
+const (
+	maxTries  = 6
+	firstWait = time.Second
+)
+
+// operatorPause is how long all calls pause when only an operator can put right
+// what is wrong, as for deletions.
+const operatorPause = time.Minute
+
+// activeSubscriptions returns what a deletion would end, nil when Polar cannot
+// say.
+func (s *Sweeper) activeSubscriptions(ctx context.Context, externalID string) (*int, error) {
+	state, answer, err := fromPolar(ctx, s, func(ctx context.Context) (polar.State, polar.Answer, error) {
+		return s.options.Polar.GetState(ctx, externalID)
+	})
+	switch {
+	case errors.Is(err, polar.ErrUnaddressable), err == nil && answer.Result != polar.ResultFound:
+		return nil, nil //nolint:nilnil // nothing is known, and that is no error
+	case err != nil:
+		return nil, err
+	}
+	return &state.ActiveSubscriptions, nil
+}
+
+// list reads a page of customers. A page that is not right is tried again, like
+// a server error: it may come from a replica that is behind.
+func (s *Sweeper) list(ctx context.Context, page, limit int) (polar.Page, error) {
+	found, _, err := fromPolar(ctx, s, func(ctx context.Context) (polar.Page, polar.Answer, error) {
+		found, answer, err := s.options.Polar.ListCustomers(ctx, page, limit)
+		if err == nil && answer.Result != polar.ResultFound {
+			err = fault.New(fault.Unavailable, string(answer.Result), "polar answered %d without a complete page of customers", answer.StatusCode)
+		}
+		return found, answer, err
+	})
+	return found, err
+}
+
+// fromPolar sends one request to Polar, with a slot of its own for each try.
+func fromPolar[T any](ctx context.Context, s *Sweeper, request func(context.Context) (T, polar.Answer, error)) (T, polar.Answer, error) {
+	var answer polar.Answer
+	found, err := retry(ctx, s, func(ctx context.Context) (T, error) {
+		var found T
+		answered, err := s.options.Slots.Take(ctx, 1)
+		if err != nil {
+			return found, err
+		}
+		found, answer, err = request(ctx)
+		pause, wait, refused := pauseFor(answer, err)
+		if ctx.Err() == nil { // what was cancelled here says nothing about Polar
+			err = errors.Join(refused, answered(ctx, pause, wait))
+		}
+		return found, err
+	})
+	return found, answer, err
+}
+
+// pauseFor says what an answer means for everybody's next request, and for this
+// one.
+func pauseFor(answer polar.Answer, err error) (pause string, wait time.Duration, refused error) {
+	switch answer.Result {
+	case polar.ResultRateLimited:
+		return fault.PauseRateLimited, answer.RetryAfter,
+			fault.New(fault.Paused, fault.PauseRateLimited, "polar asks to wait").After(answer.RetryAfter)
+	case polar.ResultUnauthorized:
+		return fault.PauseUnauthorized, operatorPause, errors.New("polar refuses the token: run polar-bridge doctor")
+	case polar.ResultServerError, polar.ResultNetworkError:
+		if err == nil {
+			err = fmt.Errorf("polar answered %d", answer.StatusCode)
+		}
+		return fault.PauseOutage, 0, fault.New(fault.Unavailable, string(answer.Result), "%w", err)
+	case polar.ResultFound, polar.ResultNotFound, polar.ResultDeleted, polar.ResultRejected, polar.ResultForbidden, polar.ResultUnexpected:
+	}
+	return "", 0, err // concerns this request alone, if anything is wrong
+}
+
+// retry tries until it works. A wait that somebody asks for costs no try; what
+// only an operator can put right is not tried again.
+func retry[T any](ctx context.Context, s *Sweeper, try func(context.Context) (T, error)) (T, error) {
+	delay := firstWait
+	for tries := 0; ; {
+		result, err := try(ctx)
+		if err == nil || ctx.Err() != nil {
+			return result, errors.Join(err, context.Cause(ctx))
+		}
+		pause := delay
+		switch reason := fault.ReasonOf(err); {
+		case fault.KindOf(err) == fault.Paused:
+			pause = fault.RetryAfterOf(err)
+		case fault.KindOf(err) != fault.Unavailable, reason == directory.ReasonUnauthorized, reason == directory.ReasonOtherInstance:
+			return result, err
+		default:
+			if tries++; tries >= maxTries {
+				return result, err
+			}
+			delay *= 2
+		}
+		if err := s.options.Wait(ctx, pause); err != nil {
+			return result, err
+		}
+	}
+}
