@@ -1,8 +1,9 @@
-// Package notify tells people, through a Slack-compatible webhook, when
-// deletions wait for them. It is for shops without an Alertmanager.
+// Package notify sends messages to people, through a Slack-compatible webhook,
+// when deletions wait for them. It is for shops without an Alertmanager.
 //
-// It is told what others have read and decides when that is worth a message. It
-// must not know where the numbers come from, and no id ever reaches it.
+// It gets the state that others have read and decides when that is worth a
+// message. It must not know where the numbers come from, and no id ever reaches
+// it.
 package notify
 
 import (
@@ -22,23 +23,23 @@ import (
 )
 
 const (
-	// quiet is the least time between two messages, and before what failed is
-	// tried again.
-	quiet = 5 * time.Minute
-	// remindAfter is when what has not changed is said again, except about
-	// held deletions, which may rightly wait for days.
-	remindAfter     = time.Hour
-	remindHeldAfter = 24 * time.Hour
-	// over is how long something must not have been seen to be new again. A
+	// minInterval is the least time between two messages, and before one that
+	// failed is tried again.
+	minInterval = 5 * time.Minute
+	// repeatAfter is when a message about an unchanged state is repeated, except
+	// about held deletions, which may rightly wait for days.
+	repeatAfter     = time.Hour
+	repeatHeldAfter = 24 * time.Hour
+	// resolvedAfter is how long a condition must not have held to be new again. A
 	// pause for a refused token ends every minute, to try.
-	over = 10 * time.Minute
-	// tooLong is how long the oldest deletion may wait.
-	tooLong = time.Hour
+	resolvedAfter = 10 * time.Minute
+	// maxWaiting is how long the oldest deletion may wait.
+	maxWaiting = time.Hour
 	// sendTimeout bounds one message.
 	sendTimeout = 10 * time.Second
 )
 
-// State is what was read.
+// State is what messages are about.
 type State struct {
 	// Held is how many deletions are held, by reason.
 	Held map[string]int
@@ -64,24 +65,24 @@ type Notifier struct {
 	client  http.Client
 	states  chan State
 
-	tried        time.Time // last
-	held         map[string]int
-	heldSaid     time.Time
+	lastTried    time.Time
+	held         map[string]int // what the last message about held deletions said
+	heldLastSent time.Time
 	unauthorized condition
 	oldest       condition
 }
 
 // condition is something that holds or not.
-type condition struct{ seen, said time.Time }
+type condition struct{ lastSeen, lastSent time.Time }
 
-// due notes whether it holds now, and says whether that is worth a message.
-func (c *condition) due(holds bool, now time.Time) bool {
+// shouldSend notes whether it holds now, and says whether that is worth a message.
+func (c *condition) shouldSend(holds bool, now time.Time) bool {
 	if holds {
-		c.seen = now
-	} else if now.Sub(c.seen) >= over {
-		c.said = time.Time{}
+		c.lastSeen = now
+	} else if now.Sub(c.lastSeen) >= resolvedAfter {
+		c.lastSent = time.Time{}
 	}
-	return holds && (c.said.IsZero() || now.Sub(c.said) >= remindAfter)
+	return holds && (c.lastSent.IsZero() || now.Sub(c.lastSent) >= repeatAfter)
 }
 
 // New makes a Notifier. Nothing is sent before Run.
@@ -92,8 +93,8 @@ func New(o Options) *Notifier {
 	return n
 }
 
-// Observe takes a new state and never waits; one that was not looked at yet is
-// forgotten for it. It must not be called by two goroutines at once.
+// Observe takes a new state and never waits; it replaces one that was not
+// evaluated yet. It must not be called by two goroutines at once.
 func (n *Notifier) Observe(s State) {
 	select {
 	case <-n.states:
@@ -107,62 +108,63 @@ func (n *Notifier) Run(ctx context.Context) {
 	for {
 		select {
 		case s := <-n.states:
-			n.Consider(ctx, s)
+			n.Evaluate(ctx, s)
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-// Consider sends one message about all that is due. Run calls it.
-func (n *Notifier) Consider(ctx context.Context, s State) {
+// Evaluate sends one message about all that is worth one. Run calls it.
+func (n *Notifier) Evaluate(ctx context.Context, s State) {
 	now := n.options.Now()
-	held := n.heldDue(s.Held, now)
-	unauthorized := n.unauthorized.due(s.Unauthorized, now)
-	oldest := n.oldest.due(!s.OldestWaiting.IsZero() && now.Sub(s.OldestWaiting) > tooLong, now)
-	if !held && !unauthorized && !oldest || !n.tried.IsZero() && now.Sub(n.tried) < quiet {
+	held := n.shouldSendHeld(s.Held, now)
+	unauthorized := n.unauthorized.shouldSend(s.Unauthorized, now)
+	oldest := n.oldest.shouldSend(!s.OldestWaiting.IsZero() && now.Sub(s.OldestWaiting) > maxWaiting, now)
+	if !held && !unauthorized && !oldest || !n.lastTried.IsZero() && now.Sub(n.lastTried) < minInterval {
 		return
 	}
-	n.tried = now
+	n.lastTried = now
 	var lines []string
 	if held {
 		lines = append(lines, heldText(s.Held))
 	}
 	if unauthorized {
-		lines = append(lines, "Polar refuses the access token; deletions wait and go on by themselves once POLAR_ACCESS_TOKEN works.")
+		lines = append(lines, "Polar refuses the access token; deletions wait, and resume by themselves once POLAR_ACCESS_TOKEN works.")
 	}
 	if oldest {
 		lines = append(lines, fmt.Sprintf("The oldest deletion has waited for %s; run `polar-bridge deletions stats`.", now.Sub(s.OldestWaiting).Truncate(time.Minute)))
 	}
 	if err := n.send(ctx, "polar-bridge: "+strings.Join(lines, "\n")); err != nil {
 		if ctx.Err() == nil {
-			n.options.Logger.Error("notification not sent", zap.Error(err), zap.Duration("retry_in", quiet))
+			n.options.Logger.Error("send notification failed", zap.Error(err), zap.Duration("retry_in", minInterval))
 		}
 		return
 	}
 	if held {
-		n.held, n.heldSaid = maps.Clone(s.Held), now
+		n.held, n.heldLastSent = maps.Clone(s.Held), now
 	}
 	if unauthorized {
-		n.unauthorized.said = now
+		n.unauthorized.lastSent = now
 	}
 	if oldest {
-		n.oldest.said = now
+		n.oldest.lastSent = now
 	}
 }
 
-// heldDue says whether there are more of a reason than were said, or whether
-// it is time to say it again. What was let go is forgotten.
-func (n *Notifier) heldDue(held map[string]int, now time.Time) bool {
+// shouldSendHeld says whether more are held for a reason than the last message
+// said, or whether it is time to repeat it. Reasons that were resolved count as
+// new afterwards.
+func (n *Notifier) shouldSendHeld(held map[string]int, now time.Time) bool {
 	total, more := 0, false
 	for reason, count := range held {
 		total += count
 		more = more || count > n.held[reason]
 	}
-	for reason, said := range n.held {
-		n.held[reason] = min(said, held[reason])
+	for reason, sent := range n.held {
+		n.held[reason] = min(sent, held[reason])
 	}
-	return total > 0 && (more || now.Sub(n.heldSaid) >= remindHeldAfter)
+	return total > 0 && (more || now.Sub(n.heldLastSent) >= repeatHeldAfter)
 }
 
 func heldText(held map[string]int) string {
@@ -192,7 +194,7 @@ func (n *Notifier) send(ctx context.Context, text string) error {
 		}
 		return fmt.Errorf("post message: %w", err)
 	}
-	_ = response.Body.Close() // what it says matters not
+	_ = response.Body.Close() // its body does not matter
 	if response.StatusCode < 200 || response.StatusCode > 299 {
 		return fmt.Errorf("post message: answered %d", response.StatusCode)
 	}

@@ -53,7 +53,7 @@ func (c *channel) pass(d time.Duration) { c.clock = c.clock.Add(d) }
 // messages lets it see the state and returns what was sent because of it.
 func (c *channel) messages(t *testing.T, s notify.State) []string {
 	t.Helper()
-	c.Consider(t.Context(), s)
+	c.Evaluate(t.Context(), s)
 	sent := []string{}
 	for len(c.posts) > 0 {
 		sent = append(sent, <-c.posts)
@@ -74,7 +74,7 @@ func TestOneMessageGroupsAllThatIsDue(t *testing.T) {
 	t.Parallel()
 	c := start(t)
 	require.Equal(t, []string{"POST /secret-path polar-bridge: 5 held for a human (2 rejected, 3 team); run `polar-bridge deletions list --state held`.\n" +
-		"Polar refuses the access token; deletions wait and go on by themselves once POLAR_ACCESS_TOKEN works.\n" +
+		"Polar refuses the access token; deletions wait, and resume by themselves once POLAR_ACCESS_TOKEN works.\n" +
 		"The oldest deletion has waited for 1h1m0s; run `polar-bridge deletions stats`."},
 		c.messages(t, notify.State{Held: map[string]int{"team": 3, "rejected": 2}, Unauthorized: true, OldestWaiting: c.clock.Add(-61 * time.Minute)}))
 }
@@ -134,7 +134,7 @@ func TestAFailureIsLoggedWithoutTheAddressAndTriedAgain(t *testing.T) {
 			sent := c.messages(t, held(1))
 			require.LessOrEqual(t, len(sent), 1, "no redirect is followed")
 			require.Empty(t, c.messages(t, held(1)))
-			lines := c.logs.FilterMessage("notification not sent").All()
+			lines := c.logs.FilterMessage("send notification failed").All()
 			require.Len(t, lines, 1)
 			require.NotContains(t, fmt.Sprint(lines[0].ContextMap()), "secret-path")
 			if name == "away" {
