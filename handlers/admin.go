@@ -29,7 +29,7 @@ type AdminOptions struct {
 	Logger *zap.Logger
 }
 
-// exposition shows the metrics to Prometheus.
+// exposition serves the metrics to Prometheus.
 func exposition(o AdminOptions) http.Handler {
 	std, err := zap.NewStdLogAt(o.Logger, zapcore.ErrorLevel)
 	if err != nil { // Only for a level that does not exist.

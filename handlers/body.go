@@ -15,7 +15,7 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/fault"
 )
 
-// checkRequest refuses what the headers alone show to be of no use.
+// checkRequest refuses a body that the headers show to be too large or encoded.
 func checkRequest(r *http.Request, limit int64) error {
 	for _, encoding := range r.Header.Values("Content-Encoding") {
 		// Signatures are over the bytes as sent; unpacking them would also
@@ -39,46 +39,42 @@ const maxUnknownBody = 64 << 10
 // than a millisecond.
 const maxUnknownBodies = 512
 
-// bodies are what all requests share that are being read. What strangers can
-// hold is bounded by number and size, and the newest always gets in: whoever
-// keeps bodies back must not shut out those who send theirs at once. What known
-// senders send is bounded by bytes, which strangers cannot use up.
+// bodies bounds the bodies of all requests together. Those of strangers are
+// bounded by number and size, and the newest always gets in: whoever sends slowly
+// must not shut out those who send at once. Those of known senders are bounded by
+// bytes, which strangers cannot use up.
 type bodies struct {
 	unknown *inFlight
 	budget  *semaphore.Weighted
-	free    sync.Pool // of *[otherPiece]byte
+	chunks  sync.Pool // of *[nextChunk]byte
 }
 
-// read reads the body of a request. release gives back what it takes; it is
-// never nil.
+// read reads the body of a request. release must be called when the body is not
+// used any more; it is never nil.
 func (b *bodies) read(w http.ResponseWriter, r *http.Request, limit int64) (body []byte, release func(), err error) {
 	src := http.MaxBytesReader(w, r.Body, limit)
 	if limit > maxUnknownBody {
 		m := &meter{src: src, budget: b.budget}
 		body, err = b.readAll(m)
-		return body, m.release, refusedBody(err)
+		return body, m.release, bodyError(err)
 	}
-	place := b.unknown.enter(func() {
+	request := b.unknown.enter(func() {
 		_ = http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0)) // fails only in tests without a connection
 	})
-	release = func() { b.unknown.leave(place) }
-	body, err = b.readAll(src)
-	if err != nil && b.unknown.interrupted(place) {
-		return nil, release, errTooManyBodies()
+	release = func() { b.unknown.leave(request) }
+	if body, err = b.readAll(src); err != nil && b.unknown.interrupted(request) {
+		return nil, release, tooManyBodies()
 	}
-	return body, release, refusedBody(err)
+	return body, release, bodyError(err)
 }
 
-func errTooManyBodies() error {
+func tooManyBodies() error {
 	return fault.New(fault.Unavailable, fault.ReasonOverload, "too many bodies in flight")
 }
 
-// refusedBody says what is wrong with a body that could not be read.
-func refusedBody(err error) error {
-	if err == nil {
-		return nil
-	}
-	if _, ok := errors.AsType[*fault.Error](err); ok {
+// bodyError classifies why a body could not be read.
+func bodyError(err error) error {
+	if _, ok := errors.AsType[*fault.Error](err); ok || err == nil {
 		return err
 	}
 	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
@@ -93,41 +89,41 @@ func refusedBody(err error) error {
 	return fault.New(fault.Malformed, fault.ReasonBodyRead, "read body: %w", err)
 }
 
-// The pieces in which a body is read. Most fit into the first one.
+// The chunks in which a body is read. Most fit into the first one.
 const (
-	firstPiece = 4 << 10
-	otherPiece = 16 << 10
+	firstChunk = 4 << 10
+	nextChunk  = 16 << 10
 )
 
-// readAll is io.ReadAll without the copy that it makes at an error, too: when
-// slow bodies ran out of time together, that doubled them. What a refused body
-// leaves is used again at once instead of lying about until the next garbage
-// collection. What it returns is the caller's own.
+// readAll is io.ReadAll without the copy that it makes even of a body that ends
+// in an error: when slow bodies ran out of time together, that doubled them. The
+// chunks of a refused body are used again at once instead of waiting for the next
+// garbage collection. What it returns is the caller's own.
 func (b *bodies) readAll(r io.Reader) ([]byte, error) {
-	var lent []*[otherPiece]byte
+	var pooled []*[nextChunk]byte
 	defer func() {
-		for _, piece := range lent {
-			b.free.Put(piece)
+		for _, c := range pooled {
+			b.chunks.Put(c)
 		}
 	}()
 	var full [][]byte
-	piece := make([]byte, 0, firstPiece)
+	chunk := make([]byte, 0, firstChunk)
 	for {
-		n, err := r.Read(piece[len(piece):cap(piece)])
-		piece = piece[:len(piece)+n]
+		n, err := r.Read(chunk[len(chunk):cap(chunk)])
+		chunk = chunk[:len(chunk)+n]
 		switch {
 		case errors.Is(err, io.EOF) && full == nil:
-			return piece, nil
+			return chunk, nil
 		case errors.Is(err, io.EOF):
-			return slices.Concat(append(full, piece)...), nil
+			return slices.Concat(append(full, chunk)...), nil
 		case err != nil:
 			return nil, err
-		case len(piece) == cap(piece):
-			next, ok := b.free.Get().(*[otherPiece]byte)
+		case len(chunk) == cap(chunk):
+			next, ok := b.chunks.Get().(*[nextChunk]byte)
 			if !ok {
-				next = new([otherPiece]byte)
+				next = new([nextChunk]byte)
 			}
-			full, lent, piece = append(full, piece), append(lent, next), next[:0]
+			full, pooled, chunk = append(full, chunk), append(pooled, next), next[:0]
 		}
 	}
 }
@@ -147,7 +143,7 @@ func (m *meter) Read(p []byte) (int, error) {
 	n, err := m.src.Read(p)
 	if n > 0 {
 		if !m.budget.TryAcquire(int64(n)) {
-			return 0, errTooManyBodies()
+			return 0, tooManyBodies()
 		}
 		m.held += int64(n)
 	}

@@ -20,9 +20,9 @@ type Challenger interface {
 	Challenge(h http.Header) (body []byte, err error)
 }
 
-// orChallenge answers the challenges of p, if it has any, beside its webhooks,
-// and returns the methods that are then known. The body of a GET is not read.
-func orChallenge(p Provider, webhook echo.HandlerFunc) (h echo.HandlerFunc, methods []string) {
+// withChallenge adds p's challenges, if it has any, to its webhooks, and returns
+// the methods that the route then has. The body of a GET is not read.
+func withChallenge(p Provider, webhook echo.HandlerFunc) (h echo.HandlerFunc, methods []string) {
 	challenger, ok := p.(Challenger)
 	if !ok {
 		return webhook, []string{http.MethodPost}

@@ -15,82 +15,82 @@ import (
 const maxConnections = 1024
 
 // connections keeps a server below a number of open connections. The newest
-// always gets in; the one that nobody will miss makes room. Letting newcomers
-// wait instead, as netutil.LimitListener does, would let whoever fills the
-// server keep identity providers out for idleTimeout.
+// always gets in, and an eviction candidate makes room. Letting newcomers wait
+// instead, as netutil.LimitListener does, would let whoever fills the server keep
+// identity providers out for idleTimeout.
 type connections struct {
 	limit int
 	log   *zap.Logger
 
-	mu     sync.Mutex
-	places map[net.Conn]place
-	// The longest quiet ones are first: those without a request, and those
-	// with one.
-	resting, active *list.List
+	mu      sync.Mutex
+	entries map[net.Conn]entry
+	// Connections without a request, and those with one; the least recently used
+	// are first.
+	idle, active *list.List
 }
 
-// place is where a connection stands. The element's value is the connection.
-type place struct {
+// entry is where a connection is listed. The element's value is the connection.
+type entry struct {
 	list    *list.List
 	element *list.Element
 }
 
 func newConnections(limit int, log *zap.Logger) *connections {
-	return &connections{limit: limit, log: log, places: make(map[net.Conn]place), resting: list.New(), active: list.New()}
+	return &connections{limit: limit, log: log, entries: make(map[net.Conn]entry), idle: list.New(), active: list.New()}
 }
 
-// note is the server's ConnState hook. The server calls it before it serves a
+// onState is the server's ConnState hook. The server calls it before it serves a
 // new connection, and with none of its locks held.
-func (c *connections) note(conn net.Conn, state http.ConnState) {
-	if victim := c.update(conn, state); victim != nil {
-		c.log.Warn("too many connections, a quiet one was closed", zap.Int("connections", c.limit))
-		_ = victim.Close() // deletions that are just being stored are stored nevertheless
+func (c *connections) onState(conn net.Conn, state http.ConnState) {
+	if evicted := c.update(conn, state); evicted != nil {
+		c.log.Warn("too many connections, least recently used one closed", zap.Int("connections", c.limit))
+		_ = evicted.Close() // deletions that are just being stored are stored nevertheless
 	}
 }
 
-// busy tells that one more request has come over a connection that has some
-// already, which the server does not: it is no longer the longest quiet one.
-func (c *connections) busy(conn net.Conn) {
+// used notes one more request over a connection that has some already, of which
+// the server does not tell.
+func (c *connections) used(conn net.Conn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if p, known := c.places[conn]; known {
-		p.list.MoveToBack(p.element)
+	if e, known := c.entries[conn]; known {
+		e.list.MoveToBack(e.element)
 	}
 }
 
-// update returns the connection that has to go, if any.
+// update returns the connection that is evicted, if any.
 func (c *connections) update(conn net.Conn, state http.ConnState) net.Conn {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	known := c.forget(conn)
+	known := c.remove(conn)
 	switch state {
 	case http.StateNew:
-		c.put(conn, c.resting)
+		c.add(conn, c.idle)
 	case http.StateActive, http.StateIdle:
-		if !known { // closed to make room, which its goroutine does not know yet
+		if !known { // evicted, which its goroutine does not know yet
 			return nil
 		}
-		to := c.resting
+		to := c.idle
 		if state == http.StateActive {
 			to = c.active
 		}
-		c.put(conn, to)
+		c.add(conn, to)
 	case http.StateClosed, http.StateHijacked:
 	}
-	if len(c.places) <= c.limit {
+	if len(c.entries) <= c.limit {
 		return nil
 	}
-	victim := c.dispensable()
-	c.forget(victim)
-	return victim
+	evicted := c.evictionCandidate()
+	c.remove(evicted)
+	return evicted
 }
 
-// dispensable is the longest quiet connection of the kind that there are more of,
-// because that is the strangers' kind: a flood of idle connections breaks no
-// request off, and a flood of requests that never end breaks nobody off who has
-// had no time to speak yet.
-func (c *connections) dispensable() net.Conn {
-	most := c.resting
+// evictionCandidate is the least recently used connection of the kind that there
+// are more of, because that is the strangers' kind: a flood of idle connections
+// ends no request, and a flood of requests that never end closes no connection
+// that has had no time for its first request.
+func (c *connections) evictionCandidate() net.Conn {
+	most := c.idle
 	if c.active.Len() > most.Len() {
 		most = c.active
 	}
@@ -98,16 +98,16 @@ func (c *connections) dispensable() net.Conn {
 	return conn
 }
 
-func (c *connections) put(conn net.Conn, to *list.List) {
-	c.places[conn] = place{to, to.PushBack(conn)}
+func (c *connections) add(conn net.Conn, to *list.List) {
+	c.entries[conn] = entry{to, to.PushBack(conn)}
 }
 
-// forget reports whether the connection was known.
-func (c *connections) forget(conn net.Conn) bool {
-	p, known := c.places[conn]
+// remove reports whether the connection was known.
+func (c *connections) remove(conn net.Conn) bool {
+	e, known := c.entries[conn]
 	if known {
-		p.list.Remove(p.element)
-		delete(c.places, conn)
+		e.list.Remove(e.element)
+		delete(c.entries, conn)
 	}
 	return known
 }

@@ -28,9 +28,9 @@ func (c *closable) Close() error {
 	return nil
 }
 
-// crowd is a server with as many connections as it takes, each a millisecond
+// fullServer is a server with as many connections as it takes, each a millisecond
 // younger than the one before. It runs on synctest's clock.
-func crowd(t *testing.T, log *zap.Logger, state http.ConnState) (*http.Server, []*closable) {
+func fullServer(t *testing.T, log *zap.Logger, state http.ConnState) (*http.Server, []*closable) {
 	t.Helper()
 	server := handlers.NewServer(http.NotFoundHandler(), log)
 	conns := make([]*closable, 1024)
@@ -69,7 +69,7 @@ func TestTheLongestIdleConnectionMakesRoom(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		core, logs := observer.New(zap.DebugLevel)
-		server, conns := crowd(t, zap.New(core), http.StateIdle)
+		server, conns := fullServer(t, zap.New(core), http.StateIdle)
 		server.ConnState(conns[0], http.StateActive)
 		server.ConnState(conns[1], http.StateIdle)
 		arrive(t, server)
@@ -87,7 +87,7 @@ func TestTheLongestIdleConnectionMakesRoom(t *testing.T) {
 func TestAFloodOfIdleConnectionsBreaksNoRequestOff(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		server, conns := crowd(t, zap.NewNop(), http.StateIdle)
+		server, conns := fullServer(t, zap.NewNop(), http.StateIdle)
 		server.ConnState(conns[0], http.StateActive)
 		for range 1900 { // about two seconds, longer than a request takes
 			server.ConnState(arrive(t, server), http.StateIdle)
@@ -100,7 +100,7 @@ func TestAFloodOfIdleConnectionsBreaksNoRequestOff(t *testing.T) {
 func TestSlowRequestsKeepNobodyOut(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		server, conns := crowd(t, zap.NewNop(), http.StateActive)
+		server, conns := fullServer(t, zap.NewNop(), http.StateActive)
 		first := arrive(t, server)
 		closedAre(t, conns, 0)
 		second := arrive(t, server)
@@ -112,7 +112,7 @@ func TestSlowRequestsKeepNobodyOut(t *testing.T) {
 func TestAFloodOfRequestsThatNeverEndBreaksNobodyOff(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		server, _ := crowd(t, zap.NewNop(), http.StateActive)
+		server, _ := fullServer(t, zap.NewNop(), http.StateActive)
 		quiet, asking := arrive(t, server), arrive(t, server)
 		server.ConnState(asking, http.StateActive)
 		for range 500 { // all within a moment
@@ -126,7 +126,7 @@ func TestAFloodOfRequestsThatNeverEndBreaksNobodyOff(t *testing.T) {
 func TestConnectionsThatEndedDoNotCount(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		server, conns := crowd(t, zap.NewNop(), http.StateIdle)
+		server, conns := fullServer(t, zap.NewNop(), http.StateIdle)
 		server.ConnState(conns[7], http.StateClosed)
 		server.ConnState(conns[8], http.StateHijacked)
 		arrive(t, server)
@@ -139,7 +139,7 @@ func TestAFloodOfConnectionsLeavesALineNowAndThen(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		core, logs := observer.New(zap.DebugLevel)
-		server, _ := crowd(t, zap.New(core), http.StateIdle)
+		server, _ := fullServer(t, zap.New(core), http.StateIdle)
 		for range 900 {
 			arrive(t, server)
 		}

@@ -40,7 +40,7 @@ func handleError(err error, c echo.Context) {
 }
 
 // answer turns a kind into a status and the code that clients see, which is
-// the metric's outcome as well. Own trouble is 5xx, always.
+// the metric's outcome as well. A fault of our own is a 5xx, always.
 func answer(kind fault.Kind) (status int, code string) {
 	switch kind {
 	case fault.Malformed:

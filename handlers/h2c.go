@@ -44,7 +44,7 @@ func NewH2CServer(h http.Handler, log *zap.Logger) *http.Server {
 	server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.ProtoMajor > 1 {
 			if conn, ok := r.Context().Value(connectionKey{}).(net.Conn); ok {
-				conns.busy(conn)
+				conns.used(conn)
 			}
 		}
 		h.ServeHTTP(w, r)

@@ -14,6 +14,9 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/fault"
 )
 
+// keyRequestID is the log field by which a line is found again.
+const keyRequestID = "request_id"
+
 // maxRequestID is the longest request id that is taken over from a sender.
 const maxRequestID = 64
 
@@ -34,7 +37,7 @@ func requestID(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// secureHeaders says that answers are neither to be guessed at nor kept.
+// secureHeaders forbids browsers to sniff types and caches to keep answers.
 func secureHeaders(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		h := c.Response().Header()
@@ -51,8 +54,8 @@ func recoverPanics(log *zap.Logger) echo.MiddlewareFunc {
 			defer func() {
 				if v := recover(); v != nil {
 					log.Error("panic recovered",
-						zap.String(keyPanic, describePanic(v)),
-						zap.ByteString(keyStack, debug.Stack()),
+						zap.String("panic", describePanic(v)),
+						zap.ByteString("stack", debug.Stack()),
 						zap.String(keyRequestID, c.Response().Header().Get(echo.HeaderXRequestID)))
 					err = fault.New(fault.Internal, fault.ReasonPanic, "panic in a handler")
 				}
@@ -71,8 +74,8 @@ func describePanic(v any) string {
 	return fmt.Sprintf("%T", v)
 }
 
-// livez says that the process answers, and nothing about what it depends on:
-// a restart would not mend that.
+// livez says that the process answers, and nothing about what it depends on,
+// which a restart would not repair.
 func livez() echo.HandlerFunc {
 	return func(c echo.Context) error { return c.String(http.StatusOK, "ok") }
 }

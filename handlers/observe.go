@@ -12,8 +12,8 @@ import (
 	"github.com/polar-bridge/polar-bridge/metrics"
 )
 
-// Strangers may send as much as they like: of their lines the log keeps the
-// first ones of a second and then every so many.
+// Of the lines of unauthenticated requests, whose number nothing bounds, the log
+// has the first ones of a second and then every so many.
 const (
 	sampleFirst = 10
 	sampleEvery = 100
@@ -50,66 +50,59 @@ func observe(o *observer) echo.MiddlewareFunc {
 				rec.refused(err)
 				c.Error(err)
 			}
-			if !rec.silent {
-				o.finish(c, rec, start)
+			if !rec.skip {
+				end := o.now()
+				o.count(rec, end.Sub(start))
+				if !rec.unauthenticated() || o.samplers[rec.outcome].take(end) {
+					o.logLine(c, rec, end.Sub(start))
+				}
 			}
 			return nil
 		}
 	}
 }
 
-func (o *observer) finish(c echo.Context, rec *record, start time.Time) {
-	end := o.now()
-	duration := end.Sub(start)
+func (o *observer) count(rec *record, duration time.Duration) {
 	o.metrics.WebhookReceived(rec.provider, rec.outcome, duration)
-	if rec.kept {
+	if rec.hasReceipt {
 		o.metrics.Events(rec.provider, metrics.EventAccepted, rec.receipt.Accepted-rec.receipt.Held)
 		o.metrics.Events(rec.provider, metrics.EventHeld, rec.receipt.Held)
 		o.metrics.Events(rec.provider, metrics.EventDuplicate, rec.receipt.Duplicates)
 		o.metrics.Events(rec.provider, rec.ignoredAs(), rec.delivery.Ignored)
 	}
-	if o.sampledOut(rec, end) {
-		return
-	}
-	status := c.Response().Status
-	fields := []zap.Field{
-		zap.String(keyProvider, rec.provider),
-		zap.String(keyOutcome, rec.outcome),
-		zap.Int(keyStatus, status),
-		zap.Int(keyEvents, rec.events()),
-		zap.Int64(keyDurationMS, duration.Milliseconds()),
-		zap.String(keyRequestID, c.Response().Header().Get(echo.HeaderXRequestID)),
-		zap.String(keyRemoteIP, c.RealIP()),
-	}
-	if rec.reason != "" {
-		fields = append(fields, zap.String(keyReason, rec.reason))
-	}
-	if len(rec.headers) > 0 {
-		fields = append(fields, zap.Strings(keyHeaders, rec.headers))
-	}
-	if rec.delivery.EventID != "" {
-		fields = append(fields, zap.String(keyEventID, rec.delivery.EventID))
-	}
-	if rec.cause != nil {
-		fields = append(fields, zap.NamedError(keyError, rec.cause))
-	}
-	o.log.Log(level(rec, status), "webhook received", fields...)
 }
 
-func level(rec *record, status int) zapcore.Level {
+func (o *observer) logLine(c echo.Context, rec *record, duration time.Duration) {
+	status := c.Response().Status
+	level := zapcore.InfoLevel
 	switch {
 	case status >= http.StatusInternalServerError:
-		return zapcore.ErrorLevel
-	case rec.foreign():
-		return zapcore.WarnLevel
-	default:
-		return zapcore.InfoLevel
+		level = zapcore.ErrorLevel
+	case rec.wrongInstance():
+		level = zapcore.WarnLevel
 	}
-}
-
-// sampledOut says that the log can do without this line.
-func (o *observer) sampledOut(rec *record, now time.Time) bool {
-	return rec.strange() && !o.samplers[rec.outcome].take(now)
+	fields := []zap.Field{
+		zap.String("provider", rec.provider),
+		zap.String("outcome", rec.outcome),
+		zap.Int("status", status),
+		zap.Int("events", len(rec.delivery.Deletions)+rec.delivery.Ignored),
+		zap.Int64("duration_ms", duration.Milliseconds()),
+		zap.String(keyRequestID, c.Response().Header().Get(echo.HeaderXRequestID)),
+		zap.String("remote_ip", c.RealIP()),
+	}
+	if rec.reason != "" {
+		fields = append(fields, zap.String("reason", rec.reason))
+	}
+	if len(rec.headers) > 0 {
+		fields = append(fields, zap.Strings("headers", rec.headers))
+	}
+	if rec.delivery.EventID != "" {
+		fields = append(fields, zap.String("event_id", rec.delivery.EventID))
+	}
+	if rec.cause != nil {
+		fields = append(fields, zap.NamedError("error", rec.cause))
+	}
+	o.log.Log(level, "webhook received", fields...)
 }
 
 // sampler takes the first lines of a second, then every so many.

@@ -13,14 +13,14 @@ const recordKey = "record"
 
 // record is what is known about one request, for its log line and metrics.
 type record struct {
-	silent   bool // a probe: neither logged nor counted
-	provider string
-	outcome  string
-	reason   string
-	headers  []string // names of those that it was refused for
-	delivery event.Delivery
-	receipt  event.Receipt
-	kept     bool // receipt is true
+	skip       bool // a probe: neither logged nor counted
+	provider   string
+	outcome    string
+	reason     string
+	headers    []string // names of those that it was refused for
+	delivery   event.Delivery
+	receipt    event.Receipt
+	hasReceipt bool
 	// cause is the Acceptor's error. Others may quote what was sent, and are
 	// not kept.
 	cause error
@@ -35,12 +35,9 @@ func recordOf(c echo.Context) *record {
 	return &record{}
 }
 
-// received notes an authentic delivery.
-func (r *record) received(d event.Delivery) { r.delivery = d }
-
 // stored notes what became of the delivery, which decides the answer.
 func (r *record) stored(receipt event.Receipt) {
-	r.receipt, r.kept = receipt, true
+	r.receipt, r.hasReceipt = receipt, true
 	switch {
 	case receipt.Accepted > 0:
 		r.outcome = metrics.WebhookAccepted
@@ -60,26 +57,23 @@ func (r *record) refused(err error) {
 	r.reason, r.headers = fault.ReasonOf(err), fault.HeadersOf(err)
 }
 
-// events is how many events an authentic delivery had.
-func (r *record) events() int { return len(r.delivery.Deletions) + r.delivery.Ignored }
-
-// foreign says that somebody else's events arrive here, which is a mistake in
-// a configuration.
-func (r *record) foreign() bool {
+// wrongInstance says that another instance's events arrive here, which is a
+// mistake in a configuration.
+func (r *record) wrongInstance() bool {
 	return r.delivery.Ignored > 0 && r.delivery.IgnoreReason == event.IgnoreOtherInstance
 }
 
-// ignoredAs is what ignored events are counted as: somebody else's are news.
+// ignoredAs is what ignored events are counted as.
 func (r *record) ignoredAs() string {
-	if r.foreign() {
+	if r.wrongInstance() {
 		return metrics.EventOtherInstance
 	}
 	return metrics.EventIgnored
 }
 
-// strange says that this may have come from anybody, as often as they like:
-// it was refused before it could be authenticated.
-func (r *record) strange() bool {
+// unauthenticated says that the request was refused before it could be
+// authenticated: anybody may send such ones, as often as they like.
+func (r *record) unauthenticated() bool {
 	switch r.outcome {
 	case metrics.WebhookUnauthenticated, metrics.WebhookNotFound, metrics.WebhookTooLarge, metrics.WebhookUnsupported:
 		return true
@@ -95,7 +89,7 @@ func (r *record) strange() bool {
 // unobserved keeps probes out of the log and the metrics.
 func unobserved(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		recordOf(c).silent = true
+		recordOf(c).skip = true
 		return next(c)
 	}
 }

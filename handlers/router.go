@@ -24,9 +24,9 @@ func New(o Options) http.Handler {
 	for _, p := range o.Providers {
 		// One static route each: a route with a parameter would match what
 		// only looks like a provider's path.
-		handler, methods := orChallenge(p, webhook(p, o.Acceptor, bodies))
+		handler, methods := withChallenge(p, webhook(p, o.Acceptor, bodies))
 		route(e, "/webhooks/"+p.Name(), handler, methods...)
-		route(e, "/webhooks/"+p.Name()+"/", handler, methods...) // a common slip in consoles
+		route(e, "/webhooks/"+p.Name()+"/", handler, methods...) // often entered by mistake
 	}
 	route(e, "/livez", unobserved(livez()), http.MethodGet, http.MethodHead)
 	return e

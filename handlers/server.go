@@ -20,7 +20,7 @@ const (
 	maxHeaderBytes = 16 << 10
 )
 
-// What net/http itself has to say is cut to the first lines of a kind.
+// The log lines of net/http itself are sampled by message.
 const (
 	serverLogTick  = time.Minute
 	serverLogFirst = 5
@@ -49,7 +49,7 @@ func newServer(h http.Handler, log *zap.Logger) (*http.Server, *connections) {
 		return zapcore.NewSamplerWithOptions(core, serverLogTick, serverLogFirst, serverLogEvery)
 	}))
 	conns := newConnections(maxConnections, sampled)
-	server.ConnState = conns.note
+	server.ConnState = conns.onState
 	// It fails only for a level that does not exist.
 	if std, err := zap.NewStdLogAt(sampled, zapcore.WarnLevel); err == nil {
 		server.ErrorLog = std

@@ -28,7 +28,7 @@ func webhook(p Provider, a Acceptor, bodies *bodies) echo.HandlerFunc {
 		if err != nil {
 			return err
 		}
-		rec.received(delivery)
+		rec.delivery = delivery
 		receipt, err := accept(c.Request().Context(), a, delivery.Deletions)
 		if err != nil {
 			rec.cause = err
@@ -39,7 +39,7 @@ func webhook(p Provider, a Acceptor, bodies *bodies) echo.HandlerFunc {
 	}
 }
 
-// receive reads the body only when nothing before it gives a reason not to.
+// receive checks everything that it can before it reads the body.
 func receive(c echo.Context, p Provider, bodies *bodies) (event.Delivery, error) {
 	r := c.Request()
 	if err := checkRequest(r, p.MaxBody()); err != nil {
@@ -48,7 +48,7 @@ func receive(c echo.Context, p Provider, bodies *bodies) (event.Delivery, error)
 	if err := p.CheckHeader(r.Header); err != nil {
 		return event.Delivery{}, err
 	}
-	// The reader wants net/http's own writer, to close the connection of
+	// The reader needs net/http's own writer, to close the connection of
 	// somebody who sends too much.
 	body, release, err := bodies.read(c.Response().Writer, r, p.MaxBody())
 	defer release()
@@ -68,14 +68,14 @@ func accept(ctx context.Context, a Acceptor, d []event.Deletion) (event.Receipt,
 	defer cancel()
 	receipt, err := a.Accept(ctx, d)
 	if err != nil {
-		return event.Receipt{}, ownTrouble(err)
+		return event.Receipt{}, asServerError(err)
 	}
 	return receipt, nil
 }
 
-// ownTrouble gives an error of the Acceptor a kind that is answered with 5xx,
+// asServerError gives an error of the Acceptor a kind that is answered with 5xx,
 // whatever it was: several providers never repeat what was answered 4xx.
-func ownTrouble(err error) error {
+func asServerError(err error) error {
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		return fault.New(fault.Unavailable, fault.ReasonDatabase, "accept: %w", err)
 	}
