@@ -11,14 +11,14 @@ const (
 	ResultDeleted      Result = "deleted"       // 204: the customer is deleted, durably
 	ResultNotFound     Result = "not_found"     // 404 ResourceNotFound: there is no such customer
 	ResultRateLimited  Result = "rate_limited"  // 429: the organization's limit is used up
-	ResultUnauthorized Result = "unauthorized"  // 401, or 403 insufficient_scope: the token is no good
+	ResultUnauthorized Result = "unauthorized"  // 401, or 403 insufficient_scope: the token is refused
 	ResultForbidden    Result = "forbidden"     // any other 403, by Polar about one customer or by a proxy in front of it
 	ResultRejected     Result = "rejected"      // 400 or 422: the request will never be taken
 	ResultServerError  Result = "server_error"  // 5xx, 408 or 425: try again
 	ResultNetworkError Result = "network_error" // no answer, or none that can be read
 	ResultUnexpected   Result = "unexpected"    // an answer that a working set-up never gives
 
-	// ResultFound is 200 with the customer that was asked for. Only a look
+	// ResultFound is 200 with the customer that was asked for. Only a lookup
 	// comes to it, so it is not among Results.
 	ResultFound Result = "found"
 )
@@ -33,7 +33,7 @@ func Results() []Result {
 
 // Answer is what is known after one request.
 type Answer struct {
-	// Result is the verdict.
+	// Result is what the request came to.
 	Result Result
 	// StatusCode is the HTTP status, 0 when none was seen.
 	StatusCode int

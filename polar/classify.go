@@ -24,7 +24,7 @@ const codeScope = "insufficient_scope"
 // maxText bounds every text of Polar's that is kept.
 const maxText = 64
 
-// Classify judges an answer by its status, headers and body. It is pure; now
+// Classify classifies an answer by its status, headers and body. It is pure; now
 // only serves a Retry-After that is a date without a Date header to compare.
 //
 // The documented answers are on
@@ -35,7 +35,7 @@ const maxText = 64
 func Classify(statusCode int, header http.Header, body []byte, now time.Time) Answer {
 	code := errorCode(body)
 	answer := Answer{
-		Result:     judge(statusCode, code),
+		Result:     classify(statusCode, code),
 		StatusCode: statusCode,
 		AnswerLost: gatewayLost(statusCode),
 		ErrorCode:  printable(code),
@@ -49,8 +49,8 @@ func Classify(statusCode int, header http.Header, body []byte, now time.Time) An
 	return answer
 }
 
-// judge is the verdict table.
-func judge(statusCode int, code string) Result {
+// classify returns what a status and an error code come to.
+func classify(statusCode int, code string) Result {
 	switch statusCode {
 	case http.StatusNoContent:
 		return ResultDeleted
@@ -101,9 +101,6 @@ func gatewayLost(statusCode int) bool {
 // Decoding is strict: encoding/json would match "ERROR" as well and let the last
 // of two equal names win.
 func errorCode(body []byte) string {
-	if jsontext.Value(body).Kind() != jsontext.KindBeginObject {
-		return ""
-	}
 	var members map[string]jsontext.Value
 	if err := json.Unmarshal(body, &members); err != nil {
 		return ""
@@ -117,32 +114,21 @@ func errorCode(body []byte) string {
 
 // sent returns the answer's Date, zero when there is none that can be read.
 func sent(header http.Header) time.Time {
-	date, err := http.ParseTime(header.Get("Date"))
-	if err != nil {
-		return time.Time{}
-	}
+	date, _ := http.ParseTime(header.Get("Date")) // zero with an error
 	return date
 }
 
 // isJSON reports whether the media type is JSON.
 func isJSON(header http.Header) bool {
 	mediaType, _, err := mime.ParseMediaType(header.Get("Content-Type"))
-	if err != nil {
-		return false
-	}
-	return mediaType == "application/json" || strings.HasSuffix(mediaType, "+json")
+	return err == nil && (mediaType == "application/json" || strings.HasSuffix(mediaType, "+json"))
 }
 
 // printable returns text when it is short, printable ASCII without spaces,
 // else "": it goes into logs and tables.
 func printable(text string) string {
-	if len(text) > maxText {
+	if len(text) > maxText || strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return ""
-	}
-	for i := range len(text) {
-		if text[i] <= ' ' || text[i] > '~' {
-			return ""
-		}
 	}
 	return text
 }

@@ -53,40 +53,28 @@ type Options struct {
 	OnRequest func(operation, code string, duration time.Duration)
 }
 
-// Client asks one Polar organization. It may be used by many goroutines.
-type Client struct {
-	http      *http.Client
-	base      url.URL
-	token     func() string
-	timeout   time.Duration
-	userAgent string
-	now       func() time.Time
-	onRequest func(operation, code string, duration time.Duration)
-}
+// Client sends requests to one Polar organization. It may be used by many
+// goroutines.
+type Client struct{ options Options }
 
 // New returns a Client. It makes no request.
 func New(options Options) *Client {
-	c := &Client{
-		http:      newHTTPClient(options.Transport),
-		token:     options.Token,
-		timeout:   options.Timeout,
-		userAgent: options.UserAgent,
-		now:       options.Now,
-		onRequest: options.OnRequest,
+	if options.BaseURL == nil {
+		options.BaseURL = &url.URL{} // every request fails
 	}
-	if options.BaseURL != nil {
-		c.base = *options.BaseURL
+	if options.Transport == nil {
+		options.Transport = newTransport()
 	}
-	if c.timeout <= 0 {
-		c.timeout = defaultTimeout
+	if options.Timeout <= 0 {
+		options.Timeout = defaultTimeout
 	}
-	if c.now == nil {
-		c.now = time.Now //nolint:forbidigo // the default of an injected clock
+	if options.Now == nil {
+		options.Now = time.Now //nolint:forbidigo // the default of an injected clock
 	}
-	if c.onRequest == nil {
-		c.onRequest = func(string, string, time.Duration) {}
+	if options.OnRequest == nil {
+		options.OnRequest = func(string, string, time.Duration) {}
 	}
-	return c
+	return &Client{options}
 }
 
 // DeleteCustomer deletes the customer with exactly that external id, and with
@@ -100,80 +88,86 @@ func (c *Client) DeleteCustomer(ctx context.Context, externalID string, anonymiz
 	if err := CheckExternalID(externalID); err != nil {
 		return Answer{}, err
 	}
-	return c.ask(ctx, question{OperationDelete, http.MethodDelete, customerURL(&c.base, externalID, anonymize), Classify})
+	return c.do(ctx, request{OperationDelete, http.MethodDelete, customerURL(c.options.BaseURL, externalID, anonymize), Classify})
 }
 
 // Probe asks to delete the customer of a random UUID, which deletes nothing.
 // ResultNotFound proves that the URL, the token and its scope are right: Polar
 // checks all of them before it looks the customer up.
 func (c *Client) Probe(ctx context.Context) (Answer, error) {
-	return c.ask(ctx, question{OperationProbe, http.MethodDelete, customerURL(&c.base, randomUUID(), false), Classify})
+	return c.do(ctx, request{OperationProbe, http.MethodDelete, customerURL(c.options.BaseURL, randomUUID(), false), Classify})
 }
 
 // CloseIdleConnections closes the connections that no request uses.
-func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
+func (c *Client) CloseIdleConnections() {
+	if closer, ok := c.options.Transport.(interface{ CloseIdleConnections() }); ok {
+		closer.CloseIdleConnections()
+	}
+}
 
-// question is one request and who judges its answer.
-type question struct {
+// request is one request and how its answer is classified.
+type request struct {
 	operation, method string
 	endpoint          *url.URL
 	classify          func(statusCode int, header http.Header, body []byte, now time.Time) Answer
 }
 
-// ask makes one request and has its answer judged.
-func (c *Client) ask(ctx context.Context, q question) (Answer, error) {
-	token := c.token()
+// do sends the request and classifies the answer.
+func (c *Client) do(ctx context.Context, r request) (Answer, error) {
+	token := c.options.Token()
 	if strings.ContainsFunc(token, unicode.IsControl) {
-		return Answer{Result: ResultUnauthorized}, fmt.Errorf("polar %s: %w", q.operation, ErrUnusableToken)
+		return Answer{Result: ResultUnauthorized}, fmt.Errorf("polar %s: %w", r.operation, ErrUnusableToken)
 	}
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	ctx, cancel := context.WithTimeout(ctx, c.options.Timeout)
 	defer cancel()
 	if err := ctx.Err(); err != nil {
-		return Answer{Result: ResultNetworkError}, networkError(q.operation, err)
+		return Answer{Result: ResultNetworkError}, networkError(r.operation, err)
 	}
-	ctx, reached := traceReach(ctx)
-	request, err := http.NewRequestWithContext(ctx, q.method, q.endpoint.String(), http.NoBody)
+	ctx, connected := traceConnection(ctx)
+	httpRequest, err := http.NewRequestWithContext(ctx, r.method, r.endpoint.String(), http.NoBody)
 	if err != nil {
-		return Answer{Result: ResultNetworkError}, networkError(q.operation, err)
+		return Answer{Result: ResultNetworkError}, networkError(r.operation, err)
 	}
-	request.URL = q.endpoint // exactly as built, not as parsed again
-	request.Header.Set("Authorization", "Bearer "+token)
-	request.Header.Set("Accept", "application/json")
-	if c.userAgent != "" {
-		request.Header.Set("User-Agent", c.userAgent)
+	httpRequest.URL = r.endpoint // exactly as built, not as parsed again
+	httpRequest.Header.Set("Authorization", "Bearer "+token)
+	httpRequest.Header.Set("Accept", "application/json")
+	if c.options.UserAgent != "" {
+		httpRequest.Header.Set("User-Agent", c.options.UserAgent)
 	}
-	start := c.now()
-	answer, err := c.exchange(request, q)
+	start := c.options.Now()
+	answer, err := c.roundTrip(httpRequest, r)
 	code := strconv.Itoa(answer.StatusCode)
 	if err != nil {
 		// net/http returns the cause of a cancellation, which may be any error.
 		if ctx.Err() != nil {
 			err = ctx.Err()
 		}
-		code, err = codeError, networkError(q.operation, err)
-		answer.AnswerLost = reached.Load() && q.method == http.MethodDelete // a look changes nothing
+		code, err = codeError, networkError(r.operation, err)
+		answer.AnswerLost = connected.Load() && r.method == http.MethodDelete // a lookup changes nothing
 	}
-	c.onRequest(q.operation, code, c.now().Sub(start))
+	c.options.OnRequest(r.operation, code, c.options.Now().Sub(start))
 	return answer, err
 }
 
-// exchange sends the request, reads the answer and has it judged.
-func (c *Client) exchange(request *http.Request, q question) (Answer, error) {
-	response, err := c.http.Do(request)
+// roundTrip sends the request and reads the answer. It follows no redirect, which
+// http.Client would: the answer to a DELETE elsewhere would say nothing about
+// Polar, and the token must not go there.
+func (c *Client) roundTrip(httpRequest *http.Request, r request) (Answer, error) {
+	response, err := c.options.Transport.RoundTrip(httpRequest)
 	if err != nil {
 		return Answer{Result: ResultNetworkError}, err
 	}
 	defer response.Body.Close() //nolint:errcheck // it was only read; nothing is lost with it
 	limit := int64(maxBody)
-	if q.operation == OperationList {
+	if r.operation == OperationList {
 		limit = maxListBody
 	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, limit))
-	answer := q.classify(response.StatusCode, response.Header, body, c.now())
-	found := response.StatusCode == http.StatusOK && q.method == http.MethodGet
+	answer := r.classify(response.StatusCode, response.Header, body, c.options.Now())
+	found := response.StatusCode == http.StatusOK && r.method == http.MethodGet
 	if err != nil && (response.StatusCode == http.StatusNotFound || found) {
-		// Only a 404 hangs on its body, and what a look has found: half of one
-		// says neither "gone" nor "odd". Every other status speaks for itself.
+		// Only a 404 and a lookup depend on the body: half of one says neither
+		// "not found" nor "unexpected". Every other status speaks for itself.
 		answer.Result = ResultNetworkError
 		return answer, err
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Customer is what a look keeps of a customer: nothing that says who it is.
+// Customer is what a lookup keeps of a customer: nothing that says who it is.
 type Customer struct {
 	// ID is Polar's own id.
 	ID string
@@ -28,8 +28,8 @@ type State struct {
 // GetCustomer looks the customer up. ResultFound comes with the Customer;
 // ResultNotFound says that there was none a moment ago: Polar answers from a
 // replica, so a customer who was just made, or just deleted, may still look
-// otherwise. Everything else is judged as for DeleteCustomer, and so is the
-// error. AnswerLost is never set: a look changes nothing.
+// otherwise. Everything else is classified as for DeleteCustomer, and so is the
+// error. AnswerLost is never set: a lookup changes nothing.
 //
 // https://polar.sh/docs/api-reference/customers/get-external
 func (c *Client) GetCustomer(ctx context.Context, externalID string) (Customer, Answer, error) {
@@ -37,7 +37,7 @@ func (c *Client) GetCustomer(ctx context.Context, externalID string) (Customer, 
 		return Customer{}, Answer{}, err
 	}
 	var found Customer
-	answer, err := c.ask(ctx, question{OperationGet, http.MethodGet, customerURL(&c.base, externalID, false), lookFor(func(body []byte) (ok bool) {
+	answer, err := c.do(ctx, request{OperationGet, http.MethodGet, customerURL(c.options.BaseURL, externalID, false), lookup(func(body []byte) (ok bool) {
 		found, ok = readCustomer(body, externalID)
 		return ok
 	})})
@@ -55,7 +55,7 @@ func (c *Client) GetState(ctx context.Context, externalID string) (State, Answer
 		return State{}, Answer{}, err
 	}
 	var found State
-	answer, err := c.ask(ctx, question{OperationState, http.MethodGet, stateURL(&c.base, externalID), lookFor(func(body []byte) (ok bool) {
+	answer, err := c.do(ctx, request{OperationState, http.MethodGet, stateURL(c.options.BaseURL, externalID), lookup(func(body []byte) (ok bool) {
 		found, ok = readState(body, externalID)
 		return ok
 	})})
@@ -65,15 +65,15 @@ func (c *Client) GetState(ctx context.Context, externalID string) (State, Answer
 	return found, answer, err
 }
 
-// lookFor judges the answer to a look. It is found only when Polar itself says
+// lookup classifies the answer to a lookup. It is found only when Polar itself says
 // so in JSON and read understands it.
-func lookFor(read func(body []byte) bool) func(int, http.Header, []byte, time.Time) Answer {
+func lookup(read func(body []byte) bool) func(int, http.Header, []byte, time.Time) Answer {
 	return func(statusCode int, header http.Header, body []byte, now time.Time) Answer {
 		answer := Classify(statusCode, header, body, now)
 		answer.AnswerLost = false
 		switch {
 		case answer.Result == ResultDeleted:
-			answer.Result = ResultUnexpected // a look deletes nothing
+			answer.Result = ResultUnexpected // a lookup deletes nothing
 		case statusCode == http.StatusOK && isJSON(header) && read(body):
 			answer.Result = ResultFound
 		}

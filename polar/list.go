@@ -44,13 +44,13 @@ type Page struct {
 // everybody behind by one. Polar answers from a replica.
 //
 // ResultFound comes with the Page, which is complete: it has what its place
-// among Total asks for. Everything else is judged as for GetCustomer.
+// among Total asks for. Everything else is classified as for GetCustomer.
 //
 // https://polar.sh/docs/api-reference/customers/list
 func (c *Client) ListCustomers(ctx context.Context, page, limit int) (Page, Answer, error) {
 	limit = min(max(limit, 1), MaxPage)
 	var found Page
-	answer, err := c.ask(ctx, question{OperationList, http.MethodGet, listURL(&c.base, page, limit), lookFor(func(body []byte) (ok bool) {
+	answer, err := c.do(ctx, request{OperationList, http.MethodGet, listURL(c.options.BaseURL, page, limit), lookup(func(body []byte) (ok bool) {
 		found, ok = readPage(body, page, limit)
 		return ok
 	})})
@@ -94,7 +94,7 @@ func readPage(body []byte, page, limit int) (Page, bool) {
 		return Page{}, false
 	}
 	found := Page{Total: *p.Pagination.Total}
-	if due := max(min(limit, found.Total-(page-1)*limit), 0); len(p.Items) != due {
+	if want := max(min(limit, found.Total-(page-1)*limit), 0); len(p.Items) != want {
 		return Page{}, false
 	}
 	var last time.Time

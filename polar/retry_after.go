@@ -1,6 +1,7 @@
 package polar
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -19,8 +20,10 @@ const (
 // 10.2.3), within the bounds above.
 func retryAfter(header http.Header, now time.Time) time.Duration {
 	value := strings.TrimSpace(header.Get("Retry-After"))
-	if isDigits(strings.TrimPrefix(value, "-")) {
-		return secondsAfter(value)
+	seconds, err := strconv.ParseInt(value, 10, 64)
+	if err == nil || errors.Is(err, strconv.ErrRange) { // then it is the nearest number that fits
+		// Bounded before it is multiplied: a product that overflows is negative.
+		return time.Duration(min(max(seconds, int64(minRetryAfter/time.Second)), int64(maxRetryAfter/time.Second))) * time.Second
 	}
 	until, err := http.ParseTime(value)
 	if err != nil {
@@ -30,28 +33,5 @@ func retryAfter(header http.Header, now time.Time) time.Duration {
 	if date := sent(header); !date.IsZero() {
 		now = date
 	}
-	return bounded(until.Sub(now))
-}
-
-// secondsAfter reads digits with an optional minus sign.
-func secondsAfter(value string) time.Duration {
-	if strings.HasPrefix(value, "-") {
-		return minRetryAfter
-	}
-	seconds, err := strconv.ParseInt(value, 10, 64)
-	// Checked before it is multiplied: a product that overflows is negative.
-	if err != nil || seconds > int64(maxRetryAfter/time.Second) {
-		return maxRetryAfter
-	}
-	return bounded(time.Duration(seconds) * time.Second)
-}
-
-// isDigits reports whether value is one or more ASCII digits.
-func isDigits(value string) bool {
-	return value != "" && strings.Trim(value, "0123456789") == ""
-}
-
-// bounded forces wait into the bounds.
-func bounded(wait time.Duration) time.Duration {
-	return min(max(wait, minRetryAfter), maxRetryAfter)
+	return min(max(until.Sub(now), minRetryAfter), maxRetryAfter)
 }

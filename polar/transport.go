@@ -18,19 +18,6 @@ const (
 	maxHeaderBytes     = 64 << 10
 )
 
-// newHTTPClient returns a client that never follows a redirect: the answer to
-// a DELETE elsewhere would say nothing about Polar, and the token must not go
-// there.
-func newHTTPClient(transport http.RoundTripper) *http.Client {
-	if transport == nil {
-		transport = newTransport()
-	}
-	return &http.Client{
-		Transport:     stayingTransport{transport},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-}
-
 // newTransport returns a transport of its own, so that no other code's changes
 // to http.DefaultTransport matter here.
 func newTransport() *http.Transport {
@@ -48,39 +35,17 @@ func newTransport() *http.Transport {
 	}
 }
 
-// stayingTransport takes the Location away from answers. http.Client parses it
-// before it asks CheckRedirect and turns a bad one into an error that quotes
-// it; a redirect has to stay an answer. CheckRedirect is then only the second
-// lock on the same door.
-type stayingTransport struct{ http.RoundTripper }
-
-// RoundTrip implements http.RoundTripper.
-func (t stayingTransport) RoundTrip(request *http.Request) (*http.Response, error) {
-	response, err := t.RoundTripper.RoundTrip(request)
-	if response != nil {
-		response.Header.Del("Location")
-	}
-	return response, err
-}
-
-// CloseIdleConnections passes on what embedding the interface hides.
-func (t stayingTransport) CloseIdleConnections() {
-	if closer, ok := t.RoundTripper.(interface{ CloseIdleConnections() }); ok {
-		closer.CloseIdleConnections()
-	}
-}
-
-// traceReach tells whether a request without an answer may have reached Polar:
-// not when no connection (with its TLS) came about, and possibly from then on.
-// The moment a connection is handed over is taken, not that of the written
-// headers, because a cancelled request may still be written by another
-// goroutine. When net/http asks for a connection again it knows that the server
-// did not process what was sent before; a DELETE it never repeats otherwise.
-func traceReach(ctx context.Context) (context.Context, *atomic.Bool) {
-	reached := new(atomic.Bool)
-	reached.Store(true) // for transports that report nothing
+// traceConnection tells whether a request without an answer may have reached
+// Polar: not when no connection (with its TLS) came about, and possibly from then
+// on. The moment a connection is handed over counts, not that of the written
+// headers, because a cancelled request may still be written by another goroutine.
+// When net/http asks for a connection again it knows that the server did not
+// process what was sent before; otherwise it never repeats a DELETE.
+func traceConnection(ctx context.Context) (context.Context, *atomic.Bool) {
+	connected := new(atomic.Bool)
+	connected.Store(true) // for transports that report nothing
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GetConn: func(string) { reached.Store(false) },
-		GotConn: func(httptrace.GotConnInfo) { reached.Store(true) },
-	}), reached
+		GetConn: func(string) { connected.Store(false) },
+		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
+	}), connected
 }
