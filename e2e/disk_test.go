@@ -164,7 +164,7 @@ func TestADoctorAndAStartWriteATemporaryFileToKnowThatTheyCan(t *testing.T) {
 	p.says(t, "SQLite cannot write temporary files in ")
 }
 
-func TestAnOperatorHearsThatTheLogCannotBeBroughtIntoTheFile(t *testing.T) {
+func TestAnOperatorHearsThatTheWALCannotBeCheckpointed(t *testing.T) {
 	t.Parallel()
 	dir := smallDisk(t, 32)
 	path := filepath.Join(dir, "polar-bridge.db")
@@ -173,7 +173,7 @@ func TestAnOperatorHearsThatTheLogCannotBeBroughtIntoTheFile(t *testing.T) {
 	const failures = `polar_bridge_database_maintenance_failures_total{maintenance="checkpoint"}`
 	p.waitMetric(t, failures, 0, 10*time.Second)
 
-	// One who reads keeps all of it in the log; the file can no longer grow.
+	// A reader keeps all of it in the WAL; the file can no longer grow.
 	reader, err := handle(t, path).BeginTx(t.Context(), nil)
 	require.NoError(t, err)
 	var tables int
@@ -191,5 +191,5 @@ func TestAnOperatorHearsThatTheLogCannotBeBroughtIntoTheFile(t *testing.T) {
 		before := last
 		last = p.metric(t, failures)
 		return last == before
-	}, 30*time.Second, time.Second, "it mends itself")
+	}, 30*time.Second, time.Second, "it recovers by itself")
 }

@@ -35,7 +35,7 @@ func TestAWebhookThatWouldBeStoredInAFileThatIsNotThereIsRefused(t *testing.T) {
 				require.NoError(t, os.Remove(path+suffix))
 			}
 		},
-		"the log is removed": func(t *testing.T, path string) {
+		"the WAL is removed": func(t *testing.T, path string) {
 			t.Helper()
 			require.NoError(t, os.Remove(path+"-wal"))
 		},

@@ -158,7 +158,7 @@ func overwrite(content []byte, from, to int) []byte {
 	return content
 }
 
-func TestALogWhoseDatabaseIsGoneIsNotThrownAway(t *testing.T) {
+func TestAWALWhoseDatabaseIsGoneIsNotThrownAway(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, databasetest.SQLite(t))
 	w.polar.SetFault(polartest.Gateway(503))

@@ -88,7 +88,7 @@ func (m *Metrics) registerState(reg prometheus.Registerer, o Options) {
 		[]string{labelGuard})
 	m.databaseSize = f.NewGauge(gauge("database_size_bytes",
 		"Size of the SQLite database; 0 with Postgres."))
-	m.databaseWhole = f.NewGauge(gauge("database_whole",
+	m.databaseIntegrityOK = f.NewGauge(gauge("database_integrity_ok",
 		"1 when the last check has read the whole SQLite database and found no damage, 0 until the first is done; 0 with Postgres."))
 	f.NewCounterFunc(counter("log_lines_dropped_total",
 		"Log lines that were dropped because nobody read the log in time, or because it could not be written."),

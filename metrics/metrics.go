@@ -45,12 +45,12 @@ type Metrics struct {
 	polarRequests *prometheus.HistogramVec
 	slotWait      prometheus.Histogram
 
-	deletions     *prometheus.GaugeVec
-	oldestWaiting prometheus.Gauge
-	paused        *prometheus.GaugeVec
-	guardsBlind   *prometheus.GaugeVec
-	databaseSize  prometheus.Gauge
-	databaseWhole prometheus.Gauge
+	deletions           *prometheus.GaugeVec
+	oldestWaiting       prometheus.Gauge
+	paused              *prometheus.GaugeVec
+	guardsBlind         *prometheus.GaugeVec
+	databaseSize        prometheus.Gauge
+	databaseIntegrityOK prometheus.Gauge
 
 	databaseMaintenanceFailures *prometheus.CounterVec
 
@@ -195,16 +195,16 @@ func (m *Metrics) SetGuardsBlind(blind []string) {
 // SetDatabaseSize states the size of the SQLite database.
 func (m *Metrics) SetDatabaseSize(bytes int64) { m.databaseSize.Set(float64(bytes)) }
 
-// SetDatabaseWhole states whether the last check of the SQLite database has read
+// SetDatabaseIntegrityOK states whether the last check of the SQLite database has read
 // all of it and found no damage.
-func (m *Metrics) SetDatabaseWhole(whole bool) {
-	m.databaseWhole.Set(0)
-	if whole {
-		m.databaseWhole.Set(1)
+func (m *Metrics) SetDatabaseIntegrityOK(ok bool) {
+	m.databaseIntegrityOK.Set(0)
+	if ok {
+		m.databaseIntegrityOK.Set(1)
 	}
 }
 
-// DatabaseMaintenanceFailed counts upkeep of the SQLite database that failed.
+// DatabaseMaintenanceFailed counts maintenance of the SQLite database that failed.
 func (m *Metrics) DatabaseMaintenanceFailed(what string) {
 	m.databaseMaintenanceFailures.WithLabelValues(oneOf(Maintenances(), what, MaintenanceCheckpoint)).Inc()
 }

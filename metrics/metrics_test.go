@@ -80,9 +80,9 @@ func TestNamesAndLabels(t *testing.T) {
 	}
 	require.Equal(t, []string{
 		"gauge polar_bridge_build_info{goversion,revision,version}",
+		"gauge polar_bridge_database_integrity_ok{}",
 		"counter polar_bridge_database_maintenance_failures_total{maintenance}",
 		"gauge polar_bridge_database_size_bytes{}",
-		"gauge polar_bridge_database_whole{}",
 		"counter polar_bridge_deletion_attempts_total{provider,result}",
 		"histogram polar_bridge_deletion_delay_seconds{provider}",
 		"gauge polar_bridge_deletions{state}",
@@ -127,7 +127,7 @@ func TestKnownSeriesExistFromTheStart(t *testing.T) {
 	want := []string{
 		`polar_bridge_webhooks_total{outcome="not_found",provider="none"}`,
 		`polar_bridge_database_size_bytes{}`,
-		`polar_bridge_database_whole{}`,
+		`polar_bridge_database_integrity_ok{}`,
 		`polar_bridge_database_maintenance_failures_total{maintenance="checkpoint"}`,
 		`polar_bridge_database_maintenance_failures_total{maintenance="integrity_check"}`,
 		`polar_bridge_log_lines_dropped_total{}`,

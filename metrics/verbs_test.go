@@ -99,18 +99,18 @@ func TestVerbs(t *testing.T) {
 			map[string]float64{`polar_bridge_polar_slot_wait_seconds{}`: 1, `polar_bridge_database_size_bytes{}`: 4096},
 		},
 		{
-			"database whole",
-			func(m *metrics.Metrics) { m.SetDatabaseWhole(false); m.SetDatabaseWhole(true) },
-			map[string]float64{`polar_bridge_database_whole{}`: 1},
+			"database integrity ok",
+			func(m *metrics.Metrics) { m.SetDatabaseIntegrityOK(false); m.SetDatabaseIntegrityOK(true) },
+			map[string]float64{`polar_bridge_database_integrity_ok{}`: 1},
 		},
 		{
-			"database upkeep failed",
+			"database maintenance failed",
 			func(m *metrics.Metrics) { m.DatabaseMaintenanceFailed("integrity_check") },
 			map[string]float64{`polar_bridge_database_maintenance_failures_total{maintenance="integrity_check"}`: 1},
 		},
 		{
 			"database damaged",
-			func(m *metrics.Metrics) { m.SetDatabaseWhole(true); m.SetDatabaseWhole(false) },
+			func(m *metrics.Metrics) { m.SetDatabaseIntegrityOK(true); m.SetDatabaseIntegrityOK(false) },
 			map[string]float64{},
 		},
 		{

@@ -63,7 +63,7 @@ func (p *process) waitForCheck(ctx context.Context, metrics string) error {
 		if err != nil {
 			return fmt.Errorf("wait for the check of the file: %w", err)
 		}
-		if strings.Contains(body, "\npolar_bridge_database_whole 1\n") {
+		if strings.Contains(body, "\npolar_bridge_database_integrity_ok 1\n") {
 			return nil
 		}
 		if err := pause(ctx, settle/4); err != nil {

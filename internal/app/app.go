@@ -1,5 +1,6 @@
-// Package app wires the program together and gives it a life: opened in order,
-// run until told to stop, closed in reverse.
+// Package app wires the program together: New opens its parts in order, Run serves
+// and keeps everything in the background running until told to stop, and close ends
+// it all.
 //
 // It decides nothing about deletions; it is the only package that knows all
 // the others.
@@ -50,14 +51,13 @@ type Options struct {
 
 // App is the running service.
 type App struct {
-	options Options
-	// maintenanceLog is for what would fail again ten times a second.
-	maintenanceLog *zap.Logger
-	log            *zap.Logger
-	registry       *prometheus.Registry
-	metrics        *metrics.Metrics
+	options  Options
+	log      *zap.Logger
+	registry *prometheus.Registry
+	metrics  *metrics.Metrics
 
 	db          *database.DB
+	viewer      *database.Viewer // the console's handle, nil without one
 	polar       *polar.Client
 	limiter     *slots.Limiter
 	confirmer   *directory.Confirmer
@@ -65,65 +65,66 @@ type App struct {
 	queue       *queue.Queue
 	sweepers    []sweeper
 
-	public, admin         net.Listener
-	publicHTTP, adminHTTP *http.Server
+	public, admin endpoint
 
 	notifier *notify.Notifier // nil when nobody is told
 
 	started  bool // the queue runs and has to be stopped
 	draining atomic.Bool
-	stops    []stop
+	running  errgroup.Group // servers and loops
+}
+
+// endpoint is a server and where it listens.
+type endpoint struct {
+	*http.Server
+
+	listener net.Listener
 }
 
 // New opens everything in order: database, tables, Polar's client, limiter,
 // queue, listeners. Nothing runs before Run. On an error all is closed again.
 func New(ctx context.Context, o Options) (*App, error) {
-	a := &App{options: o, log: o.Logger, maintenanceLog: fewLines(o.Logger)}
+	a := &App{options: o, log: o.Logger}
 	if err := a.setup(ctx); err != nil {
-		return nil, errors.Join(err, a.close())
+		return nil, errors.Join(err, a.close(ctx))
 	}
 	return a, nil
 }
 
 // PublicAddr is where webhooks arrive.
-func (a *App) PublicAddr() net.Addr { return a.public.Addr() }
+func (a *App) PublicAddr() net.Addr { return a.public.listener.Addr() }
 
 // AdminAddr is where metrics and probes are.
-func (a *App) AdminAddr() net.Addr { return a.admin.Addr() }
+func (a *App) AdminAddr() net.Addr { return a.admin.listener.Addr() }
 
 // Registry has the program's metrics.
 func (a *App) Registry() *prometheus.Registry { return a.registry }
 
-// Run serves until ctx ends, then stops in order: readiness red, a delay for
-// load balancers to notice, listeners closed and requests finished, attempts
-// finished or interrupted, database closed. It returns nil after an orderly
-// stop.
+// Run serves until ctx ends or a listener fails, then stops: readiness red, a delay
+// for load balancers to notice, close. It returns nil after an orderly stop.
 func (a *App) Run(ctx context.Context) error {
 	if err := a.queue.Start(ctx); err != nil {
-		return errors.Join(err, a.close())
+		return errors.Join(err, a.close(ctx))
 	}
 	a.started = true
-	group, running := errgroup.WithContext(ctx)
-	group.Go(func() error { return serve(a.publicHTTP, a.public) })
-	group.Go(func() error { return serve(a.adminHTTP, a.admin) })
-	group.Go(func() error { a.observe(running); return nil })
-	group.Go(func() error { a.reconcile(running); return nil })
-	group.Go(func() error {
-		WatchSecrets(running, a.options.Config.Secrets(), a.options.Reread, a.log)
-		return nil
-	})
-	if a.notifier != nil {
-		group.Go(func() error { a.notifier.Run(running); return nil })
+	running, stop := context.WithCancel(ctx)
+	defer stop()
+	for _, e := range []endpoint{a.public, a.admin} {
+		a.running.Go(func() error { defer stop(); return e.serve() })
+	}
+	for _, l := range a.loops() {
+		a.log.Debug("loop started", zap.String("loop", l.name), zap.String("owner", l.owner))
+		a.running.Go(func() error { l.run(running); return nil })
 	}
 	a.log.Info("ready", zap.Stringer("listen_addr", a.PublicAddr()), zap.Stringer("admin_addr", a.AdminAddr()))
 
-	<-running.Done() // told to stop, or a listener failed
+	<-running.Done()
 	a.draining.Store(true)
 	a.log.Info("stopping")
 	if ctx.Err() != nil {
 		a.waitForLoadBalancers()
 	}
-	err := errors.Join(a.closeServers(), a.close(), group.Wait()) //nolint:contextcheck // stopping begins when ctx has ended
+	err := a.close(ctx)
 	a.log.Info("stopped")
 	return err
 }
@@ -140,9 +141,9 @@ func (a *App) ready(ctx context.Context) error {
 	return nil
 }
 
-func serve(server *http.Server, listener net.Listener) error {
-	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("serve %s: %w", listener.Addr(), err)
+func (e endpoint) serve() error {
+	if err := e.Serve(e.listener); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve %s: %w", e.listener.Addr(), err)
 	}
 	return nil
 }

@@ -23,12 +23,10 @@ func (a *App) console(ctx context.Context) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	viewer, err := a.db.OpenViewer()
-	if err != nil {
+	if a.viewer, err = a.db.OpenViewer(); err != nil {
 		return nil, err
 	}
-	a.onStop("close the console's database handle", viewer.Close)
-	client, err := queue.NewViewer(viewer.Driver(), a.log)
+	client, err := queue.NewViewer(a.viewer.Driver(), a.log)
 	if err != nil {
 		return nil, err
 	}

@@ -5,9 +5,6 @@ import (
 	"time"
 
 	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
-
-	"github.com/polar-bridge/polar-bridge/internal/database"
 )
 
 // observeEvery is how old the gauges may be. They are refreshed beside the
@@ -64,23 +61,9 @@ func (a *App) refresh(running context.Context) {
 	size, err := a.db.Size()
 	if err == nil {
 		a.metrics.SetDatabaseSize(size)
-		a.metrics.SetDatabaseWhole(a.db.Whole())
+		a.metrics.SetDatabaseIntegrityOK(a.db.IntegrityOK())
 	}
 	a.logRefresh(running, err)
-}
-
-// fewLines logs the first two equal messages of a minute.
-func fewLines(log *zap.Logger) *zap.Logger {
-	const first = 2
-	return log.WithOptions(zap.WrapCore(func(core zapcore.Core) zapcore.Core {
-		return zapcore.NewSamplerWithOptions(core, time.Minute, first, 0)
-	}))
-}
-
-// maintenanceFailed tells of what would fail again in a moment, and so not each time.
-func (a *App) maintenanceFailed(what database.Maintenance, err error) {
-	a.metrics.DatabaseMaintenanceFailed(string(what))
-	a.maintenanceLog.Error("database maintenance failed", zap.String("maintenance", string(what)), zap.Error(err))
 }
 
 func (a *App) logRefresh(ctx context.Context, err error) {

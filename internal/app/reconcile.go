@@ -60,9 +60,6 @@ type sweeper struct {
 
 // reconcile sweeps whenever that is due, until ctx ends. It only reports.
 func (a *App) reconcile(ctx context.Context) {
-	if len(a.sweepers) == 0 {
-		return
-	}
 	ticker := time.NewTicker(reconcileLook)
 	defer ticker.Stop()
 	for {

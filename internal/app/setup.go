@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -18,8 +17,8 @@ import (
 	"github.com/polar-bridge/polar-bridge/polar"
 )
 
-// setup is one straight line of steps on purpose: each needs those before it,
-// and each leaves a step on the stack that undoes it.
+// setup is one straight line of steps on purpose: each needs those before it, and
+// close undoes those that were made.
 func (a *App) setup(ctx context.Context) error {
 	c := a.options.Config
 	a.logSettings()
@@ -61,7 +60,7 @@ func (a *App) setup(ctx context.Context) error {
 	if c.HTTP.H2C {
 		newServer = handlers.NewH2CServer
 	}
-	a.publicHTTP = newServer(handlers.New(handlers.Options{ //nolint:contextcheck // handlers have their requests' contexts
+	a.public.Server = newServer(handlers.New(handlers.Options{ //nolint:contextcheck // handlers have their requests' contexts
 		Providers: providers, Acceptor: a.queue, Metrics: a.metrics, Logger: a.log,
 		Now: a.options.Now, TrustedProxies: c.HTTP.TrustedProxies,
 	}), a.log)
@@ -69,13 +68,13 @@ func (a *App) setup(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.adminHTTP = handlers.NewServer(handlers.NewAdmin(handlers.AdminOptions{ //nolint:contextcheck // handlers have their requests' contexts
+	a.admin.Server = handlers.NewServer(handlers.NewAdmin(handlers.AdminOptions{ //nolint:contextcheck // handlers have their requests' contexts
 		Gatherer: a.registry, Ready: a.ready, Logger: a.log, Console: view,
 	}), a.log)
-	if a.public, err = a.listen(ctx, "webhook", c.HTTP.ListenAddr); err != nil {
+	if a.public.listener, err = listen(ctx, "webhook", c.HTTP.ListenAddr); err != nil {
 		return err
 	}
-	a.admin, err = a.listen(ctx, "admin", c.HTTP.AdminAddr)
+	a.admin.listener, err = listen(ctx, "admin", c.HTTP.AdminAddr)
 	return err
 }
 
@@ -101,12 +100,9 @@ func (a *App) openDatabase(ctx context.Context) error {
 		return err
 	}
 	a.db = db
-	unlock, err := db.Lock(a.maintenanceFailed) //nolint:contextcheck // it looks after the file until it is released
-	if err != nil {
-		return errors.Join(err, db.Close())
+	if err := db.Lock(ctx); err != nil {
+		return err
 	}
-	a.onStop("unlock database", unlock) // after it was closed
-	a.onStop("close database", db.Close)
 	if db.Pooled() {
 		a.log.Info("the database is behind a transaction pooler: statements are not prepared, and work is asked for once a second")
 	}
@@ -127,7 +123,6 @@ func (a *App) openPolar() error {
 		BaseURL: base, Token: a.options.Config.Polar.AccessToken.Value, Timeout: a.options.Config.Polar.Timeout,
 		UserAgent: "polar-bridge/" + a.options.Build.Version, Now: a.options.Now, OnRequest: a.metrics.PolarRequest,
 	})
-	a.onStop("close connections to Polar", func() error { a.polar.CloseIdleConnections(); return nil })
 	return nil
 }
 
@@ -147,15 +142,6 @@ func (a *App) openQueue(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.onStop("stop queue", func() error { //nolint:contextcheck // stopping begins when ctx has ended
-		if !a.started {
-			return nil
-		}
-		a.limiter.Close() // workers that wait for a slot need not be waited for
-		bounded, cancel := context.WithTimeout(context.Background(), queueStop)
-		defer cancel()
-		return a.queue.Stop(bounded)
-	})
 	if a.db.Dialect != database.SQLite {
 		return nil
 	}
@@ -166,11 +152,10 @@ func (a *App) openQueue(ctx context.Context) error {
 	return err
 }
 
-func (a *App) listen(ctx context.Context, what, address string) (net.Listener, error) {
+func listen(ctx context.Context, what, address string) (net.Listener, error) {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("listen for %s requests: %w", what, err)
 	}
-	a.onStop("close "+what+" listener", func() error { _ = listener.Close(); return nil }) // closed before by its server
 	return listener, nil
 }

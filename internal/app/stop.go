@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
-	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -18,25 +16,23 @@ const (
 	queueStop = 12 * time.Second
 )
 
-// stop is one step of closing, with a name for the error.
-type stop struct {
-	name string
-	stop func() error
-}
-
-// onStop adds a step. The last one added is the first to run.
-func (a *App) onStop(name string, f func() error) {
-	a.stops = append(a.stops, stop{name, f})
-}
-
-// close runs all steps, whatever fails.
-func (a *App) close() error {
-	var errs []error
-	for _, s := range slices.Backward(a.stops) {
-		errs = append(errs, wrap(s.name, s.stop()))
-	}
-	a.stops = nil
-	return errors.Join(errs...)
+// close ends whatever was opened and runs, even if only some of it does, and goes on
+// after an error. Stopping begins when ctx has ended.
+func (a *App) close(ctx context.Context) error {
+	ctx = context.WithoutCancel(ctx)
+	// Listeners: nothing new comes in, and requests in flight are answered.
+	listeners := a.closeListeners(ctx)
+	// River and the committer: attempts in flight end, or are interrupted, and what
+	// became of them is stored.
+	queue := wrap("stop queue", a.stopQueue(ctx))
+	// Loops and servers: they were told to stop before, and use the database until
+	// they have.
+	running := a.running.Wait()
+	// Polar: nobody asks any more.
+	a.closePolar()
+	// Database: nobody else uses it. Its file is unlocked last.
+	database := wrap("close database", a.closeDatabase())
+	return errors.Join(listeners, queue, running, database)
 }
 
 // waitForLoadBalancers keeps serving while readiness is red already.
@@ -46,24 +42,55 @@ func (a *App) waitForLoadBalancers() {
 	<-delay.C
 }
 
-// closeServers lets requests in flight finish. Whoever is slower than that is
-// cut off: a stranger's dribbling body is no failure of ours.
-func (a *App) closeServers() error {
-	ctx, cancel := context.WithTimeout(context.Background(), httpDrain)
+func (a *App) closeListeners(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, httpDrain)
 	defer cancel()
 	return errors.Join(
-		wrap("close webhook listener", a.closeServer(ctx, a.publicHTTP)),
-		wrap("close admin listener", a.closeServer(ctx, a.adminHTTP)),
+		wrap("close webhook listener", a.closeEndpoint(ctx, a.public)),
+		wrap("close admin listener", a.closeEndpoint(ctx, a.admin)),
 	)
 }
 
-func (a *App) closeServer(ctx context.Context, server *http.Server) error {
-	err := server.Shutdown(ctx)
+// closeEndpoint lets requests in flight finish. Whoever is slower than that is cut
+// off: a stranger's dribbling body is no failure of ours.
+func (a *App) closeEndpoint(ctx context.Context, e endpoint) error {
+	if e.listener == nil {
+		return nil
+	}
+	defer e.listener.Close() //nolint:errcheck // its server has closed it, if it served
+	err := e.Shutdown(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
 		a.log.Warn("requests cut off", zap.Duration("after", httpDrain))
-		return server.Close()
+		return e.Close()
 	}
 	return err
+}
+
+func (a *App) stopQueue(ctx context.Context) error {
+	if !a.started {
+		return nil
+	}
+	a.limiter.Close() // workers that wait for a slot need not be waited for
+	ctx, cancel := context.WithTimeout(ctx, queueStop)
+	defer cancel()
+	return a.queue.Stop(ctx)
+}
+
+func (a *App) closePolar() {
+	if a.polar != nil {
+		a.polar.CloseIdleConnections()
+	}
+}
+
+func (a *App) closeDatabase() error {
+	var viewer error
+	if a.viewer != nil {
+		viewer = a.viewer.Close()
+	}
+	if a.db == nil {
+		return viewer
+	}
+	return errors.Join(viewer, a.db.Close())
 }
 
 func wrap(what string, err error) error {

@@ -34,14 +34,12 @@ func (c *migrateCommand) Run(ctx context.Context, env *Env, loader *config.Loade
 	return err
 }
 
-func migrate(ctx context.Context, db *database.DB, waiting func()) (err error) {
+func migrate(ctx context.Context, db *database.DB, waiting func()) error {
 	if err := db.CheckMigrated(ctx); !errors.Is(err, database.ErrNotMigrated) {
 		return err
 	}
-	unlock, err := db.Lock(nil) //nolint:contextcheck // it looks after the file until it is released
-	if err != nil {
+	if err := db.Lock(ctx); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, unlock()) }()
 	return db.Migrate(ctx, waiting)
 }

@@ -100,15 +100,11 @@ func TestASecondServerOfOneSQLiteFileIsRefused(t *testing.T) {
 	url := databasetest.SQLite(t)
 	first, second := databasetest.OpenMigrated(t, url), databasetest.OpenMigrated(t, url)
 
-	release, err := first.Lock(nil)
-	require.NoError(t, err)
-	_, err = second.Lock(nil)
-	require.ErrorIs(t, err, database.ErrLocked)
+	require.NoError(t, first.Lock(t.Context()))
+	require.ErrorIs(t, second.Lock(t.Context()), database.ErrLocked)
 
-	require.NoError(t, release())
-	release, err = second.Lock(nil)
-	require.NoError(t, err)
-	require.NoError(t, release())
+	require.NoError(t, first.Close())
+	require.NoError(t, second.Lock(t.Context()))
 }
 
 func TestALinkToASQLiteFileIsTheSameFile(t *testing.T) {
@@ -118,11 +114,8 @@ func TestALinkToASQLiteFileIsTheSameFile(t *testing.T) {
 	require.NoError(t, os.Symlink(path, link))
 	first := databasetest.OpenMigrated(t, "sqlite:"+path)
 	second := databasetest.OpenMigrated(t, "sqlite:"+link)
-	release, err := first.Lock(nil)
-	require.NoError(t, err)
-	_, err = second.Lock(nil)
-	require.ErrorIs(t, err, database.ErrLocked)
-	require.NoError(t, release())
+	require.NoError(t, first.Lock(t.Context()))
+	require.ErrorIs(t, second.Lock(t.Context()), database.ErrLocked)
 }
 
 func TestTheDigestKeyIsTheSameForAll(t *testing.T) {

@@ -51,7 +51,7 @@ type File struct {
 	Path string
 	// Exists says whether it is there; serve makes it when it is not.
 	Exists bool
-	// Mode has all permission bits that the file or its log has.
+	// Mode has all permission bits that the file or its WAL has.
 	Mode fs.FileMode
 	// Unwritable is why this user cannot write the file or its folder, nil
 	// when that is possible.
@@ -98,7 +98,7 @@ func inspectSQLite(ctx context.Context, rest string) (seen Inspection, err error
 	if err := handle.QueryRowContext(ctx, "SELECT sqlite_version() FROM (SELECT count(*) FROM sqlite_master)").Scan(&seen.Version); err != nil {
 		return seen, fmt.Errorf("open SQLite file %s: %w", path, err)
 	}
-	db := &DB{Dialect: SQLite, Main: handle, Reader: handle, path: path, newDriver: sqliteDriver(handle)}
+	db := &DB{Dialect: SQLite, Main: handle, Reader: handle, path: path}
 	// A file that serve has not opened yet is switched to WAL then.
 	if err := db.durability(ctx, &seen, "PRAGMA journal_mode", "wal"); err != nil {
 		return seen, err
@@ -107,7 +107,7 @@ func inspectSQLite(ctx context.Context, rest string) (seen Inspection, err error
 }
 
 // readOnlyDSN opens a file that must exist and never writes to it. SQLite makes
-// the log and its index beside it, which readers need too, when they are
+// the WAL and its index beside it, which readers need too, when they are
 // missing, with the file's owner and mode; the next writer removes them.
 func readOnlyDSN(path string) string {
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?mode=ro&_pragma=busy_timeout(1500)&_pragma=query_only(1)"
@@ -120,7 +120,7 @@ func inspectPostgres(ctx context.Context, url string) (seen Inspection, err erro
 		return seen, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	seen.Pooled = db.pooled
+	seen.Pooled = db.Pooled()
 	if err := db.Main.QueryRowContext(ctx, "SHOW server_version").Scan(&seen.Version); err != nil {
 		return seen, fmt.Errorf("connect to Postgres: %w", err)
 	}

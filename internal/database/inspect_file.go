@@ -23,7 +23,7 @@ func inspectFile(ctx context.Context, path string) (File, error) {
 		return file, fmt.Errorf("%s is not a folder", folder)
 	}
 	file.Free, file.FreeKnown = freeSpace(folder)
-	// SQLite makes its log beside the file, so the folder must be writable too.
+	// SQLite makes its WAL beside the file, so the folder must be writable too.
 	if err := writableFolder(folder); err != nil {
 		file.Unwritable = fmt.Errorf("folder %s: %w", folder, err)
 	} else {

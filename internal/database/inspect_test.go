@@ -76,9 +76,7 @@ func TestInspectDisturbsNoServer(t *testing.T) {
 	t.Parallel()
 	address := databasetest.SQLite(t)
 	server := databasetest.OpenMigrated(t, address)
-	release, err := server.Lock(nil)
-	require.NoError(t, err)
-	defer func() { require.NoError(t, release()) }()
+	require.NoError(t, server.Lock(t.Context()))
 	writing, err := server.Main.BeginTx(t.Context(), nil)
 	require.NoError(t, err)
 	_, err = writing.ExecContext(t.Context(), "INSERT INTO polar_bridge_settings (name, value) VALUES ('a', 'b')")
@@ -98,9 +96,7 @@ func TestInspectTakesNoLock(t *testing.T) {
 	_, err := database.Inspect(t.Context(), address)
 	require.NoError(t, err)
 	require.NoFileExists(t, strings.TrimPrefix(address, "sqlite:")+".lock")
-	release, err := db.Lock(nil)
-	require.NoError(t, err)
-	require.NoError(t, release())
+	require.NoError(t, db.Lock(t.Context()))
 }
 
 func TestInspectLeavesACrashedServersFilesAsTheyAre(t *testing.T) {
@@ -112,7 +108,7 @@ func TestInspectLeavesACrashedServersFilesAsTheyAre(t *testing.T) {
 	for _, suffix := range []string{"", "-wal"} {
 		bytes, err := os.ReadFile(alive + suffix)
 		require.NoError(t, err)
-		require.NotEmpty(t, bytes, "the tables are still in the log")
+		require.NotEmpty(t, bytes, "the tables are still in the WAL")
 		require.NoError(t, os.WriteFile(crashed+suffix, bytes, 0o600))
 		content[suffix] = bytes
 	}

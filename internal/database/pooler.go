@@ -15,8 +15,8 @@ import (
 )
 
 const (
-	// heardWithin is how long a notification may take to come back. Only behind
-	// some poolers it is waited for in vain.
+	// heardWithin is how long a notification may take to come back. Behind some
+	// poolers it never does.
 	heardWithin = 3 * time.Second
 	// lookForPooler bounds the whole look.
 	lookForPooler = 15 * time.Second

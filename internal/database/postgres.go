@@ -48,18 +48,16 @@ func openPostgres(ctx context.Context, url string) (*DB, error) {
 		main = openPool(config.ConnConfig, mainConnections)
 	}
 	reader := openPool(config.ConnConfig, readerConnections)
-	db := &DB{Dialect: Postgres, Main: main, Reader: reader, pooled: pooled, config: config.ConnConfig}
+	db := &DB{Dialect: Postgres, Main: main, Reader: reader, config: config.ConnConfig}
 	if pooled { // nothing is heard there: River asks every second
-		db.newDriver = pollingDriver(main)
 		return db, nil
 	}
 	// River takes its LISTEN connection out of this pool for good.
 	config.MinConns, config.MaxConns = 0, 1
 	db.listener, err = pgxpool.NewWithConfig(context.WithoutCancel(ctx), config)
 	if err != nil {
-		return nil, fmt.Errorf("open Postgres: %w", err)
+		return nil, errors.Join(fmt.Errorf("open Postgres: %w", err), db.Close())
 	}
-	db.newDriver = postgresDriver(main, db.listener)
 	return db, nil
 }
 

@@ -7,10 +7,17 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 )
 
-// digestKeyName is the row that holds the key of LOG_EXTERNAL_ID's digests.
-const digestKeyName = "digest_key"
+// Names of the rows of polar_bridge_settings. They are stored.
+const (
+	// digestKeyName is the key of LOG_EXTERNAL_ID's digests.
+	digestKeyName = "digest_key"
+	// instanceOf begins those that say which instance of an identity provider (at
+	// Auth0: which tenant) was asked so far.
+	instanceOf = "instance_of_"
+)
 
 const digestKeyBytes = 32
 
@@ -19,31 +26,76 @@ const digestKeyBytes = 32
 // lines can be found without naming the person.
 func (db *DB) DigestKey(ctx context.Context) ([]byte, error) {
 	// Commands ask beside a busy server: reading waits for nobody.
-	if key, err := db.readDigestKey(ctx); !errors.Is(err, sql.ErrNoRows) {
-		return key, err
+	stored, err := readSetting(ctx, db.Reader, digestKeyName)
+	if err == nil && stored == "" {
+		fresh := make([]byte, digestKeyBytes)
+		_, _ = rand.Read(fresh) // never fails: https://pkg.go.dev/crypto/rand#Read
+		stored, err = db.firstSetting(ctx, digestKeyName, hex.EncodeToString(fresh))
 	}
-	fresh := make([]byte, digestKeyBytes)
-	if _, err := rand.Read(fresh); err != nil {
-		return nil, fmt.Errorf("make digest key: %w", err)
-	}
-	_, err := db.Main.ExecContext(ctx,
-		"INSERT INTO polar_bridge_settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING",
-		digestKeyName, hex.EncodeToString(fresh))
 	if err != nil {
-		return nil, fmt.Errorf("store digest key: %w", err)
-	}
-	return db.readDigestKey(ctx)
-}
-
-func (db *DB) readDigestKey(ctx context.Context) ([]byte, error) {
-	var stored string
-	err := db.Reader.QueryRowContext(ctx, "SELECT value FROM polar_bridge_settings WHERE name = $1", digestKeyName).Scan(&stored)
-	if err != nil {
-		return nil, fmt.Errorf("read digest key: %w", err)
+		return nil, err
 	}
 	key, err := hex.DecodeString(stored)
 	if err != nil {
 		return nil, fmt.Errorf("decode digest key: %w", err)
 	}
 	return key, nil
+}
+
+// Instance returns the instance of the provider that was asked so far, "" for
+// none.
+func (db *DB) Instance(ctx context.Context, provider string) (string, error) {
+	return readSetting(ctx, db.Reader, instanceOf+provider)
+}
+
+// FirstInstance remembers the instance unless one is remembered, and returns
+// the one that is: of several replicas one comes first.
+func (db *DB) FirstInstance(ctx context.Context, provider, asked string) (string, error) {
+	return db.firstSetting(ctx, instanceOf+provider, asked)
+}
+
+// SetInstance remembers the instance in place of any other.
+func (db *DB) SetInstance(ctx context.Context, provider, accepted string) error {
+	_, err := db.Main.ExecContext(ctx, "INSERT INTO polar_bridge_settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+		instanceOf+provider, accepted)
+	if err != nil {
+		return fmt.Errorf("remember which instance is asked: %w", err)
+	}
+	return nil
+}
+
+// inspectInstances notes what is remembered, by provider.
+func (db *DB) inspectInstances(ctx context.Context, seen *Inspection) (err error) {
+	rows, err := db.Main.QueryContext(ctx, "SELECT name, value FROM polar_bridge_settings WHERE name LIKE $1", instanceOf+"%")
+	if err != nil {
+		return fmt.Errorf("read which instances are asked: %w", err)
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	seen.Instances = map[string]string{}
+	for rows.Next() {
+		var name, value string
+		if err := rows.Scan(&name, &value); err != nil {
+			return fmt.Errorf("read which instances are asked: %w", err)
+		}
+		seen.Instances[strings.TrimPrefix(name, instanceOf)] = value
+	}
+	return rows.Err()
+}
+
+// readSetting returns the value of a row, "" when there is none.
+func readSetting(ctx context.Context, handle *sql.DB, name string) (value string, err error) {
+	err = handle.QueryRowContext(ctx, "SELECT value FROM polar_bridge_settings WHERE name = $1", name).Scan(&value)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return "", fmt.Errorf("read setting %s: %w", name, err)
+	}
+	return value, nil
+}
+
+// firstSetting stores the value unless there is one, and returns the one there is.
+func (db *DB) firstSetting(ctx context.Context, name, value string) (string, error) {
+	_, err := db.Main.ExecContext(ctx, "INSERT INTO polar_bridge_settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING", name, value)
+	if err != nil {
+		return "", fmt.Errorf("store setting %s: %w", name, err)
+	}
+	return readSetting(ctx, db.Main, name)
 }

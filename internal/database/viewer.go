@@ -25,7 +25,7 @@ type Viewer struct {
 func (db *DB) OpenViewer() (*Viewer, error) {
 	if db.Dialect == Postgres {
 		config := db.config.Copy()
-		if !db.pooled { // a session's settings, which a pooler refuses or gives to others
+		if !db.Pooled() { // a session's settings, which a pooler refuses or gives to others
 			config.RuntimeParams["default_transaction_read_only"] = "on"
 			config.RuntimeParams["statement_timeout"] = viewerTimeout
 		}

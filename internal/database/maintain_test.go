@@ -43,25 +43,42 @@ func overlap(ctx context.Context, t *testing.T, db *sql.DB, readers *sync.WaitGr
 	}
 }
 
-func logSize(t *testing.T, url string) int64 {
+func walSize(t *testing.T, url string) int64 {
 	t.Helper()
 	info, err := os.Stat(strings.TrimPrefix(url, "sqlite:") + "-wal")
 	require.NoError(t, err)
 	return info.Size()
 }
 
-func TestTheLogIsBoundedUnderConstantLoadWithReaders(t *testing.T) {
+// keepCheckpointing does what serve does, until ctx ends.
+func keepCheckpointing(ctx context.Context, t *testing.T, db *database.DB, running *sync.WaitGroup) {
+	t.Helper()
+	running.Go(func() {
+		ticker := time.NewTicker(database.CheckpointEvery)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ticker.C:
+				if err := db.Checkpoint(ctx); err != nil && ctx.Err() == nil {
+					t.Error(err)
+				}
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+}
+
+func TestTheWALIsBoundedUnderConstantLoadWithReaders(t *testing.T) {
 	t.Parallel()
 	url := databasetest.SQLite(t)
 	db := databasetest.OpenMigrated(t, url)
-	release, err := db.Lock(nil)
-	require.NoError(t, err)
-	defer func() { require.NoError(t, release()) }()
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	var load sync.WaitGroup
 	defer load.Wait()
 	defer stop()
+	keepCheckpointing(ctx, t, db, &load)
 	overlap(ctx, t, db.Reader, &load)
 	var slowest atomic.Int64
 	load.Go(func() {
@@ -77,41 +94,60 @@ func TestTheLogIsBoundedUnderConstantLoadWithReaders(t *testing.T) {
 	})
 	longest := int64(0)
 	require.Eventually(t, func() bool {
-		size := logSize(t, url)
+		size := walSize(t, url)
 		longest = max(longest, size)
 		return longest > 16*megabyte && size < 4*megabyte
-	}, 2*time.Minute, time.Millisecond, "the log only grows")
-	t.Logf("longest log: %d MB", longest/megabyte)
+	}, 2*time.Minute, time.Millisecond, "the WAL only grows")
+	t.Logf("longest WAL: %d MB", longest/megabyte)
 	t.Logf("slowest write: %s", time.Duration(slowest.Load()))
 	require.Less(t, time.Duration(slowest.Load()), 2*time.Second, "a webhook waits no longer")
 }
 
-func TestTheLogIsBroughtIntoTheFileBesideTheWritersWhoThenBeginItAnew(t *testing.T) {
+func TestACheckpointLetsTheNextWriterStartTheWALOver(t *testing.T) {
 	t.Parallel()
 	db := databasetest.OpenMigrated(t, databasetest.SQLite(t))
-	release, err := db.Lock(nil)
-	require.NoError(t, err)
-	defer func() { require.NoError(t, release()) }()
 	write := func(bytes int) {
 		_, err := db.Main.ExecContext(t.Context(), "INSERT INTO polar_bridge_settings (name, value) VALUES (hex(randomblob(16)), zeroblob($1))", bytes)
 		require.NoError(t, err)
 	}
-	log := func() (pages, moved int) {
+	wal := func() (pages, copied int) {
 		var busy int
-		require.NoError(t, db.Reader.QueryRowContext(t.Context(), "PRAGMA wal_checkpoint(NOOP)").Scan(&busy, &pages, &moved))
-		return pages, moved
+		require.NoError(t, db.Reader.QueryRowContext(t.Context(), "PRAGMA wal_checkpoint(NOOP)").Scan(&busy, &pages, &copied))
+		return pages, copied
 	}
 
-	const long = 1500 // pages of 4 KiB, more than SQLite leaves in its log by default
+	const long = 1500 // pages of 4 KiB, more than SQLite leaves in its WAL by default
 	write(long * 4096)
-	require.Eventually(t, func() bool {
-		pages, moved := log()
-		return pages > long && moved == pages
-	}, time.Minute, 10*time.Millisecond, "nobody brings the log into the file")
+	require.NoError(t, db.Checkpoint(t.Context()))
+	pages, copied := wal()
+	require.Greater(t, pages, long)
+	require.Equal(t, pages, copied)
 
 	write(1)
-	pages, _ := log()
+	pages, _ = wal()
 	require.Less(t, pages, long)
+}
+
+func TestALongReaderPreventsATruncationForAWhile(t *testing.T) {
+	t.Parallel()
+	url := databasetest.SQLite(t)
+	db := databasetest.OpenMigrated(t, url)
+	reader, err := db.Reader.BeginTx(t.Context(), nil)
+	require.NoError(t, err)
+	var tables int
+	require.NoError(t, reader.QueryRowContext(t.Context(), "SELECT count(*) FROM sqlite_master").Scan(&tables))
+	_, err = db.Main.ExecContext(t.Context(), "INSERT INTO polar_bridge_settings (name, value) VALUES ('large', zeroblob($1))", 70*megabyte)
+	require.NoError(t, err)
+
+	began := time.Now()
+	require.NoError(t, db.Checkpoint(t.Context()))
+	require.Less(t, time.Since(began), time.Minute, "it gives up")
+	require.Greater(t, walSize(t, url), int64(64*megabyte))
+
+	require.NoError(t, reader.Rollback())
+	for walSize(t, url) > 0 { // at the sixth call
+		require.NoError(t, db.Checkpoint(t.Context()))
+	}
 }
 
 func TestDamageAtRunTimeTurnsReadinessRed(t *testing.T) {
@@ -125,7 +161,7 @@ func TestDamageAtRunTimeTurnsReadinessRed(t *testing.T) {
 	_, err = db.Main.ExecContext(t.Context(), "PRAGMA wal_checkpoint(TRUNCATE)")
 	require.NoError(t, err)
 	require.NoError(t, db.Check(t.Context()))
-	require.True(t, db.Whole())
+	require.True(t, db.IntegrityOK())
 
 	file, err := os.OpenFile(strings.TrimPrefix(url, "sqlite:"), os.O_WRONLY, 0)
 	require.NoError(t, err)
@@ -136,15 +172,24 @@ func TestDamageAtRunTimeTurnsReadinessRed(t *testing.T) {
 	require.NoError(t, file.Close())
 
 	require.ErrorIs(t, db.Check(t.Context()), database.ErrDamaged)
-	require.False(t, db.Whole())
+	require.False(t, db.IntegrityOK())
 	require.ErrorIs(t, db.Ping(t.Context()), database.ErrDamaged)
 	_, err = db.Size()
 	require.ErrorIs(t, err, database.ErrDamaged)
-	_, err = db.Lock(nil)
-	require.ErrorIs(t, err, database.ErrDamaged)
+	require.ErrorIs(t, db.Lock(t.Context()), database.ErrDamaged)
 }
 
-func TestALogWithoutItsDatabaseIsRefused(t *testing.T) {
+func TestACheckCreatesNoFileWhereOneWasMovedAway(t *testing.T) {
+	t.Parallel()
+	url := databasetest.SQLite(t)
+	db := databasetest.OpenMigrated(t, url)
+	path := strings.TrimPrefix(url, "sqlite:")
+	require.NoError(t, os.Rename(path, path+".away"))
+	require.Error(t, db.Check(t.Context()))
+	require.NoFileExists(t, path)
+}
+
+func TestAWALWithoutItsDatabaseIsRefused(t *testing.T) {
 	t.Parallel()
 	for name, remains := range map[string]func(path string) error{
 		"missing": func(string) error { return nil },
@@ -157,7 +202,7 @@ func TestALogWithoutItsDatabaseIsRefused(t *testing.T) {
 			require.NoError(t, os.WriteFile(path+"-wal", []byte("acknowledged events"), 0o600))
 			require.NoError(t, remains(path))
 			_, err := database.Open(t.Context(), url)
-			require.ErrorIs(t, err, database.ErrLogWithoutFile)
+			require.ErrorIs(t, err, database.ErrWALWithoutFile)
 			left, err := os.ReadFile(path + "-wal")
 			require.NoError(t, err)
 			require.Equal(t, "acknowledged events", string(left))

@@ -1,0 +1,130 @@
+package database
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+)
+
+const (
+	// CheckpointEvery is how long serve waits between two checkpoints.
+	CheckpointEvery = time.Second
+	// CheckEvery is how long serve waits between two integrity checks.
+	CheckEvery = 24 * time.Hour
+
+	// truncateFrom is from how many pages of 4 KiB on the WAL is truncated: 64 MB.
+	// Without Checkpoint, SQLite itself begins there.
+	truncateFrom = 16_000
+	// truncateWait is how long writers wait for readers then.
+	truncateWait = 100 * time.Millisecond
+	// truncateRest is how many calls of Checkpoint leave out the truncation after one
+	// that a reader prevented, such as a backup: a longer WAL does no harm.
+	truncateRest = 5
+)
+
+// Checkpoint copies the WAL of the SQLite file into the file, without making anyone
+// wait (passive). Once all of it is copied, the next writer starts it over; under
+// constant load that does not happen, so that a WAL of more than 64 MB is truncated,
+// and writers wait a moment. It is called by one goroutine, and does nothing on
+// Postgres.
+func (db *DB) Checkpoint(ctx context.Context) error {
+	if db.Dialect != SQLite {
+		return nil
+	}
+	wal, err := checkpoint(ctx, db.Reader, "PASSIVE")
+	if err != nil || wal.pages < truncateFrom {
+		return err
+	}
+	if db.truncateRest > 0 {
+		db.truncateRest--
+		return nil
+	}
+	return db.truncateWAL(ctx)
+}
+
+// truncateWAL waits its turn among the writers, and they wait for it.
+func (db *DB) truncateWAL(ctx context.Context) (err error) {
+	conn, err := db.Main.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("truncate the WAL: %w", err)
+	}
+	defer conn.Close() //nolint:errcheck // gives it back to the pool
+	defer func() { err = errors.Join(err, setBusyTimeout(context.WithoutCancel(ctx), conn, busyTimeout)) }()
+	if err := setBusyTimeout(ctx, conn, truncateWait); err != nil {
+		return err
+	}
+	wal, err := checkpoint(ctx, conn, "TRUNCATE")
+	if wal.busy {
+		db.truncateRest = truncateRest
+	}
+	return err
+}
+
+// walState is what a checkpoint found: whether somebody prevented it, and how many
+// pages are in the WAL.
+type walState struct {
+	busy  bool
+	pages int
+}
+
+// checkpoint runs one. https://www.sqlite.org/pragma.html#pragma_wal_checkpoint
+func checkpoint(ctx context.Context, on interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}, mode string,
+) (wal walState, err error) {
+	var copied int
+	err = on.QueryRowContext(ctx, "PRAGMA wal_checkpoint("+mode+")").Scan(&wal.busy, &wal.pages, &copied)
+	if err != nil {
+		return walState{}, fmt.Errorf("checkpoint the WAL: %w", err)
+	}
+	return wal, nil
+}
+
+func setBusyTimeout(ctx context.Context, conn *sql.Conn, timeout time.Duration) error {
+	if _, err := conn.ExecContext(ctx, fmt.Sprintf("PRAGMA busy_timeout = %d", timeout.Milliseconds())); err != nil {
+		return fmt.Errorf("set busy timeout: %w", err)
+	}
+	return nil
+}
+
+// Check reads the whole SQLite file and returns ErrDamaged when its structure
+// is broken. From then on Ping and Size fail too. It does nothing on Postgres,
+// which has checksums of its own.
+func (db *DB) Check(ctx context.Context) error {
+	if db.Dialect != SQLite {
+		return nil
+	}
+	err := db.integrityCheck(ctx)
+	db.integrityOK.Store(err == nil)
+	if errors.Is(err, ErrDamaged) {
+		db.damage.Store(&err)
+	}
+	return err
+}
+
+// IntegrityOK reports whether the last Check read the whole SQLite file and found
+// no damage. It is always false on Postgres.
+func (db *DB) IntegrityOK() bool { return db.integrityOK.Load() }
+
+// integrityCheck walks all tables and indexes and compares them: a flipped bit
+// in an index leaves its structure intact and hides rows. Its connection is its
+// own: others would answer from what they have in memory.
+// https://www.sqlite.org/pragma.html#pragma_integrity_check
+func (db *DB) integrityCheck(ctx context.Context) (err error) {
+	fresh, err := sql.Open("sqlite", sqliteDSN(db.path, "_pragma=query_only(1)"))
+	if err != nil {
+		return fmt.Errorf("check SQLite file: %w", err)
+	}
+	defer func() { err = errors.Join(err, fresh.Close()) }()
+	var found string
+	err = fresh.QueryRowContext(ctx, "PRAGMA integrity_check(1)").Scan(&found)
+	switch {
+	case err != nil:
+		return readable(db.path, err)
+	case found != "ok":
+		return damaged(db.path, errors.New(found))
+	}
+	return nil
+}
