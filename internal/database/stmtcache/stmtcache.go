@@ -4,7 +4,7 @@
 //
 // It must not know what the statements say. It is made for
 // modernc.org/sqlite, whose statements can be used again after an error-free
-// use and are prepared anew by SQLite itself when the schema has changed
+// use and are prepared again by SQLite itself when the schema has changed
 // (https://www.sqlite.org/c3ref/prepare.html, sqlite3_prepare_v2).
 package stmtcache
 
@@ -17,8 +17,7 @@ import (
 )
 
 // New returns a connector whose connections each keep at most size statements
-// that are not in use, those that were used last. The inner connections must
-// have the methods with a context.
+// that are not in use. The inner connections must have the methods with a context.
 func New(inner driver.Connector, size int) driver.Connector {
 	return &connector{inner, size}
 }
@@ -39,7 +38,7 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	if !ok {
 		return nil, errors.Join(fmt.Errorf("cache statements: %T lacks methods", inner), inner.Close())
 	}
-	return &conn{fullConn: full, idle: newLRU(c.size)}, nil
+	return &conn{fullConn: full, size: c.size, idle: map[string]fullStmt{}}, nil
 }
 
 // fullConn is what database/sql can make use of.
@@ -66,7 +65,8 @@ type fullStmt interface {
 type conn struct {
 	fullConn
 
-	idle *lru
+	size int
+	idle map[string]fullStmt // by query
 }
 
 // ExecContext implements driver.ExecerContext.
@@ -104,12 +104,18 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 
 // Close implements driver.Conn. SQLite wants statements closed before.
 func (c *conn) Close() error {
-	return errors.Join(c.idle.clear(), c.fullConn.Close())
+	var errs []error
+	for _, stmt := range c.idle {
+		errs = append(errs, stmt.Close())
+	}
+	clear(c.idle)
+	return errors.Join(append(errs, c.fullConn.Close())...)
 }
 
 // take returns a statement that nobody uses.
 func (c *conn) take(ctx context.Context, query string) (fullStmt, error) {
-	if stmt := c.idle.take(query); stmt != nil {
+	if stmt, ok := c.idle[query]; ok {
+		delete(c.idle, query)
 		return stmt, nil
 	}
 	prepared, err := c.PrepareContext(ctx, query)
@@ -131,12 +137,30 @@ func (c *conn) giveBack(query string, stmt fullStmt, failed error) error {
 		_ = stmt.Close() // says again what went wrong
 		return failed
 	}
-	return c.idle.put(query, stmt)
+	if _, ok := c.idle[query]; ok {
+		return stmt.Close() // it was in use twice
+	}
+	if len(c.idle) == c.size {
+		if err := c.evict(); err != nil {
+			return errors.Join(err, stmt.Close())
+		}
+	}
+	c.idle[query] = stmt
+	return nil
+}
+
+// evict closes one of the statements at random: one in regular use is soon back.
+func (c *conn) evict() error {
+	for query, stmt := range c.idle {
+		delete(c.idle, query)
+		return stmt.Close()
+	}
+	return nil
 }
 
 // reusable says whether a statement is worth keeping. What changes the schema is
 // not, and a PRAGMA may do its work when it is prepared
-// (https://www.sqlite.org/pragma.html): SQLite prepares it anew for each run.
+// (https://www.sqlite.org/pragma.html): SQLite prepares it for each run.
 func reusable(query string) bool {
 	switch strings.ToUpper(firstWord(query)) {
 	case "SELECT", "INSERT", "UPDATE", "DELETE", "WITH":

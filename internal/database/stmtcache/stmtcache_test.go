@@ -147,7 +147,7 @@ func TestAnAbandonedQueryHoldsNothing(t *testing.T) {
 	require.NoError(t, rows.Close(), "twice does no harm")
 	require.ErrorIs(t, db.QueryRowContext(ctx, "SELECT id FROM people").Scan(new(int)), context.Canceled)
 
-	// A statement that still read would keep the log from being emptied.
+	// A statement that still read would keep the WAL from being truncated.
 	var busy, frames, moved int
 	require.NoError(t, db.QueryRowContext(t.Context(), "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &moved))
 	require.Zero(t, busy)
