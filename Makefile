@@ -28,6 +28,7 @@ KUBECTL_VALIDATE := $(BIN)/kubectl-validate-$(KUBECTL_VALIDATE_VERSION)
 HELM_DOCS     := $(BIN)/helm-docs-$(HELM_DOCS_VERSION)
 HELM_UNITTEST := $(BIN)/helm-unittest
 CRDS          := $(BIN)/crds-$(PROMETHEUS_OPERATOR_VERSION)-$(GATEWAY_API_VERSION)
+OFFICIAL      := e2e/official/node_modules/.package-lock.json
 TEST_JSON     := $(BIN)/test.json
 
 # The version comes in through ldflags; git may refuse a checkout that belongs
@@ -44,14 +45,19 @@ help: ## Show this list.
 build: ## Build the static binary bin/polar-bridge.
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION) -X main.revision=$(REVISION)' -o $(BIN)/polar-bridge .
 
+.PHONY: quick
+quick: $(GOLANGCI_LINT) ## Lint (go vet included) and run the unit tests, on SQLite: under a minute. Before each commit.
+	$(GOLANGCI_LINT) run ./...
+	go test -short $$(go list ./... | grep -v -e /e2e -e /bench)
+
 .PHONY: test
-test: tools-test official $(GOTESTSUM) ## Run all tests with the race detector, on SQLite and PostgreSQL.
+test: test-needs official $(GOTESTSUM) ## Run all tests with the race detector, on SQLite and PostgreSQL. Says what it installs.
 	CGO_ENABLED=1 $(GOTESTSUM) --format=pkgname --jsonfile=$(TEST_JSON) -- -race -shuffle=on -timeout=30m ./...
 
 .PHONY: official
-official: e2e/official/node_modules/.package-lock.json ## Install the senders' own libraries, which the tests compare with.
+official: $(OFFICIAL) ## Install the senders' own libraries, which the tests compare with.
 
-e2e/official/node_modules/.package-lock.json: e2e/official/package-lock.json | tools-test
+$(OFFICIAL): e2e/official/package-lock.json | tools-test
 	npm ci --prefix e2e/official --ignore-scripts --no-audit --no-fund --loglevel=error
 
 .PHONY: lint
@@ -122,6 +128,10 @@ demo: build ## Run the program against a local Polar.
 
 .PHONY: tools
 tools: $(ACTIONLINT) $(GOLANGCI_LINT) $(GOTESTSUM) ## Build the pinned tools into ./bin.
+
+.PHONY: test-needs
+test-needs:
+	@scripts/test-tools $(OFFICIAL) $(GOTESTSUM)
 
 .PHONY: tools-test
 tools-test:

@@ -4,7 +4,9 @@
 //	containerlint DOCKERFILE COMPOSE_FILE
 //
 // It is a module of its own, so that these two libraries are no dependencies of
-// the program, and it knows nothing of it.
+// the program, and it knows nothing of it. It exists because no tool does this
+// without an engine: `docker build --check` and `docker compose config` need one,
+// and hadolint is neither a Debian package nor a Go module (looked for in 2026-11).
 package main
 
 import (

@@ -48,6 +48,9 @@ func SQLite(t testing.TB) string {
 // Postgres returns the URL of a new, empty database that is dropped afterwards.
 func Postgres(t testing.TB) string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("-short leaves PostgreSQL out")
+	}
 	server := os.Getenv(urlVariable)
 	if server == "" {
 		if os.Getenv("CI") != "" {

@@ -6,6 +6,7 @@ package databasetest
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -21,10 +22,12 @@ import (
 const urlVariable = "TEST_DATABASE_URL"
 
 // Main runs a package's tests with a Postgres server beside them and returns
-// the exit code. Where the server is not installed, tests that need it skip,
-// or fail when CI is set. A goroutine that outlives the tests is a failure.
+// the exit code. With -short, and where the server is not installed, tests that
+// need it skip; when CI is set they fail instead. A goroutine that outlives the
+// tests is a failure.
 func Main(m *testing.M) int {
-	if os.Getenv(urlVariable) != "" {
+	flag.Parse()
+	if testing.Short() || os.Getenv(urlVariable) != "" {
 		return run(m)
 	}
 	if _, err := serverBinaries(); err != nil {
