@@ -158,13 +158,13 @@ func printGoals(w io.Writer, candidates []*candidate) {
 		if !ok {
 			continue
 		}
-		verdict, sign := "ok", "≤"
+		result, sign := "ok", "≤"
 		if g.atLeast {
 			sign = "≥"
 		}
 		if g.atLeast && value < g.bound || !g.atLeast && value > g.bound {
-			verdict = "MISSED"
+			result = "MISSED"
 		}
-		fmt.Fprintf(w, "%-6s  %s: %s: %.3g%s (%s %.3g)\n", verdict, g.candidate, l.text, value*scale, unit, sign, g.bound*scale)
+		fmt.Fprintf(w, "%-6s  %s: %s: %.3g%s (%s %.3g)\n", result, g.candidate, l.text, value*scale, unit, sign, g.bound*scale)
 	}
 }

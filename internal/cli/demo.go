@@ -61,7 +61,7 @@ func (c *demoCommand) Run(ctx context.Context, env *Env) (err error) {
 		d.log.follow(env.Stderr)
 		<-ctx.Done()
 	}
-	return verdict(shown)
+	return checkScenes(shown)
 }
 
 // startDemo starts everything on loopback, with what is durable in a temporary folder.

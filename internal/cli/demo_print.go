@@ -51,8 +51,8 @@ func calls(statuses []int) string {
 	return "DELETE: " + strings.Join(texts, ", then ")
 }
 
-// verdict fails unless all scenes ended as they must.
-func verdict(all []shown) error {
+// checkScenes fails unless all scenes ended as they must.
+func checkScenes(all []shown) error {
 	wrong := 0
 	for _, s := range all {
 		if !s.asItShould() {

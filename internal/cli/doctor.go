@@ -100,7 +100,7 @@ func (c *doctorCommand) Run(ctx context.Context, env *Env, loader *config.Loader
 	if err := d.print(c.JSON); err != nil {
 		return err
 	}
-	return d.verdict()
+	return d.summary()
 }
 
 // checkPublicURL returns the address without a slash at its end.
@@ -129,8 +129,8 @@ func (d *doctor) add(name string, status doctorStatus, detail, do string) {
 	d.report.Checks = append(d.report.Checks, doctorCheck{Name: name, Status: status, Detail: detail, Do: do})
 }
 
-// verdict fails when there was a fault.
-func (d *doctor) verdict() error {
+// summary fails when there was a fault.
+func (d *doctor) summary() error {
 	found := plural(d.report.Faults, "fault") + ", " + plural(d.report.Warnings, "warning")
 	if !d.report.OK {
 		return errors.New(found)
