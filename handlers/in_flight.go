@@ -1,7 +1,7 @@
 package handlers
 
 import (
-	"container/list"
+	"slices"
 	"sync"
 )
 
@@ -11,48 +11,44 @@ type inFlight struct {
 	limit int
 
 	mu       sync.Mutex
-	requests *list.List // of *inFlightRequest, the oldest first
+	requests []*inFlightRequest // the oldest first
 }
 
 type inFlightRequest struct {
 	interrupt   func()
 	interrupted bool
-	element     *list.Element // nil when it does not count any more
 }
 
-func newInFlight(limit int) *inFlight { return &inFlight{limit: limit, requests: list.New()} }
+func newInFlight(limit int) *inFlight {
+	return &inFlight{limit: limit, requests: make([]*inFlightRequest, 0, limit)}
+}
 
 // enter counts a request until leave. interrupt makes it end soon; it is called
 // at most once, not after leave, and must not wait.
 func (f *inFlight) enter(interrupt func()) *inFlightRequest {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.requests.Len() >= f.limit {
-		oldest, _ := f.requests.Front().Value.(*inFlightRequest)
-		f.remove(oldest)
+	if len(f.requests) >= f.limit {
+		oldest := f.requests[0]
+		f.requests = slices.Delete(f.requests, 0, 1)
 		oldest.interrupted = true
 		oldest.interrupt()
 	}
 	r := &inFlightRequest{interrupt: interrupt}
-	r.element = f.requests.PushBack(r)
+	f.requests = append(f.requests, r)
 	return r
 }
 
 func (f *inFlight) leave(r *inFlightRequest) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.remove(r)
+	if i := slices.Index(f.requests, r); i >= 0 { // it was not interrupted
+		f.requests = slices.Delete(f.requests, i, i+1)
+	}
 }
 
 func (f *inFlight) interrupted(r *inFlightRequest) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return r.interrupted
-}
-
-func (f *inFlight) remove(r *inFlightRequest) {
-	if r.element != nil {
-		f.requests.Remove(r.element)
-		r.element = nil
-	}
 }
