@@ -87,7 +87,7 @@ func TestAnEventIsWrittenThenSyncedThenAcknowledged(t *testing.T) {
 	lines := trace.lines(t)
 	acknowledged := -1
 	for i := range events {
-		// In the log's page that was written last, and not in its log line.
+		// In the WAL's page that was written last, and not in its log line.
 		written := after(lines, acknowledged+1, "pwrite64(", "-wal>", fmt.Sprintf("msg_durable_%d", i))
 		synced := after(lines, written, "-wal>", "sync(")
 		if synced < len(lines) && bytes.Contains(lines[synced], []byte("unfinished")) {
@@ -109,13 +109,13 @@ func TestATornOrFlippedFileIsRefusedOrLosesOneRecordAtMost(t *testing.T) {
 	for i := range events {
 		p.deliver(t, sign(t, "clerk", fmt.Sprint("msg_", i), fmt.Sprint("user_", i)), http.StatusAccepted)
 	}
-	p.kill() // everything may be in the log only
+	p.kill() // everything may be in the WAL only
 	path := sqliteFile(w.database)
 	database, err := os.ReadFile(path)
 	require.NoError(t, err)
-	log, err := os.ReadFile(path + "-wal")
+	wal, err := os.ReadFile(path + "-wal")
 	require.NoError(t, err)
-	require.NotEmpty(t, log)
+	require.NotEmpty(t, wal)
 	_, err = handle(t, path).ExecContext(t.Context(), "PRAGMA wal_checkpoint(TRUNCATE)")
 	require.NoError(t, err)
 	whole, err := os.ReadFile(path)
@@ -127,7 +127,7 @@ func TestATornOrFlippedFileIsRefusedOrLosesOneRecordAtMost(t *testing.T) {
 	for _, cut := range []int{1, 100, 4095, 4096, 4097} {
 		// A page that is torn at its end may be whole but for one record's last bytes.
 		w.damaged(t, whole[:len(whole)-cut], nil, events-1, cut >= 4096)
-		w.damaged(t, database, log[:len(log)-cut], events-4, false)
+		w.damaged(t, database, wal[:len(wal)-cut], events-4, false)
 	}
 	for range 8 {
 		w.damaged(t, flipped(random, whole), nil, events-1, false)
@@ -157,12 +157,12 @@ func flipped(random *rand.Rand, content []byte) []byte {
 
 // damaged starts the program on the file, which it must refuse without a panic
 // or know at least so many deletions.
-func (w *world) damaged(t *testing.T, database, log []byte, least int, refuse bool) (refused bool) {
+func (w *world) damaged(t *testing.T, database, wal []byte, least int, refuse bool) (refused bool) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "damaged.db")
 	require.NoError(t, os.WriteFile(path, database, 0o600))
-	if log != nil {
-		require.NoError(t, os.WriteFile(path+"-wal", log, 0o600))
+	if wal != nil {
+		require.NoError(t, os.WriteFile(path+"-wal", wal, 0o600))
 	}
 	copied := *w
 	copied.settings = maps.Clone(w.settings)
