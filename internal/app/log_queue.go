@@ -31,11 +31,11 @@ const (
 // errors too.
 type LogQueue struct {
 	out    io.Writer
-	wake   chan struct{} // holds one: there is something to do
 	done   chan struct{} // closed when nothing is written any more
 	notice func(lines uint64) []byte
 
 	mutex    sync.Mutex
+	changed  *sync.Cond // there is something to write, or the end has come
 	queued   batch
 	unsaid   uint64 // dropped lines that no line has told of
 	dropped  uint64
@@ -50,7 +50,8 @@ type batch struct {
 
 // NewLogQueue returns a queue that writes to out until Close.
 func NewLogQueue(out io.Writer) *LogQueue {
-	q := &LogQueue{out: out, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	q := &LogQueue{out: out, done: make(chan struct{})}
+	q.changed = sync.NewCond(&q.mutex)
 	go q.run()
 	return q
 }
@@ -83,7 +84,7 @@ func (q *LogQueue) Close() bool {
 	q.mutex.Lock()
 	q.finished = true
 	q.mutex.Unlock()
-	q.wakeUp()
+	q.changed.Signal()
 	enough := time.NewTimer(logFlush)
 	defer enough.Stop()
 	select {
@@ -104,18 +105,14 @@ type lane struct {
 func (l lane) Write(line []byte) (int, error) {
 	q := l.queue
 	q.mutex.Lock()
+	defer q.mutex.Unlock()
 	if q.finished || len(q.queued.text)+len(line) > l.most {
 		q.drop(1)
-		q.mutex.Unlock()
 		return len(line), nil
 	}
-	first := q.queued.lines == 0
 	q.queued.text = append(q.queued.text, line...)
 	q.queued.lines++
-	q.mutex.Unlock()
-	if first {
-		q.wakeUp()
-	}
+	q.changed.Signal()
 	return len(line), nil
 }
 
@@ -127,40 +124,28 @@ func (q *LogQueue) drop(lines int) {
 	q.unsaid += uint64(lines)  //nolint:gosec // it is not negative
 }
 
-func (q *LogQueue) wakeUp() {
-	select {
-	case q.wake <- struct{}{}:
-	default:
-	}
-}
-
-// run writes one batch after the other. Two buffers take turns.
+// run writes one batch after the other until the end. Two buffers take turns.
 func (q *LogQueue) run() {
 	defer close(q.done)
 	var writing batch
-	for range q.wake {
-		for {
-			var unsaid uint64
-			var finished bool
-			writing, unsaid, finished = q.swap(writing)
-			if unsaid > 0 && !q.write(batch{text: q.notice(unsaid)}) {
-				q.notSaid(unsaid)
-			}
-			if writing.lines == 0 {
-				if finished {
-					return
-				}
-				break
-			}
-			q.write(writing)
+	for finished := false; !finished; {
+		var unsaid uint64
+		writing, unsaid, finished = q.swap(writing)
+		if unsaid > 0 && !q.write(batch{text: q.notice(unsaid)}) {
+			q.notSaid(unsaid)
 		}
+		q.write(writing)
 	}
 }
 
-// swap takes what is queued and leaves an empty buffer in its place.
+// swap waits for lines or the end, takes what is queued and leaves an empty buffer
+// in its place.
 func (q *LogQueue) swap(written batch) (next batch, unsaid uint64, finished bool) {
 	q.mutex.Lock()
 	defer q.mutex.Unlock()
+	for q.queued.lines == 0 && !q.finished {
+		q.changed.Wait()
+	}
 	next, q.queued = q.queued, batch{text: written.text[:0]}
 	unsaid, q.unsaid = q.unsaid, 0
 	return next, unsaid, q.finished
