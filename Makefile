@@ -85,7 +85,7 @@ chaos: tools-test ## Let everything go wrong, ROUNDS (100) times over, and print
 	POLAR_BRIDGE_CHAOS_ROUNDS=$(or $(ROUNDS),100) POLAR_BRIDGE_CHAOS_SEED=$(SEED) go test -count=1 -v -timeout=2h -run '^TestChaos$$' ./e2e
 
 .PHONY: mutation
-mutation: $(GREMLINS) ## List the changes to deletion and identity that no test notices; takes most of an hour.
+mutation: $(GREMLINS) ## List the changes to deletion and provider that no test notices; takes most of an hour.
 	@scripts/mutation $(GREMLINS) $(PACKAGES)
 
 .PHONY: monitoring
@@ -94,7 +94,7 @@ monitoring: ## Test alert rules, dashboard and runbook, in a real Prometheus too
 
 .PHONY: settings
 settings: ## Write docs/settings.md from the settings.
-	UPDATE=1 go test ./config -run Reference -count=1
+	UPDATE=1 go test ./internal/settings -run Reference -count=1
 
 .PHONY: chart
 chart: chart-tools ## Check the chart: lint, render, validate, its tests, its README.

@@ -18,11 +18,11 @@ type Advice struct {
 
 // Advise looks for what is ignored or taken in another way than was meant: names
 // in the environment that are nearly a setting's, values in quotation marks and
-// keys of the wrong kind. Call it after Load.
-func (l *Loader) Advise(c *Config) []Advice {
+// keys of the wrong kind, those of Polar and the misplaced ones. Call it after Load.
+func (l *Loader) Advise(c *Config, misplaced ...MisplacedKey) []Advice {
 	all := l.adviseNames(c)
 	all = append(all, l.adviseQuotes(c)...)
-	return append(all, adviseKeys(c)...)
+	return append(all, adviseKeys(c, append(polarKeys(), misplaced...))...)
 }
 
 // adviseNames finds misspelt names.
@@ -36,7 +36,7 @@ func (l *Loader) adviseNames(c *Config) []Advice {
 		known[entry.Name], settings = true, append(settings, entry.Name)
 		plain = append(plain, entry.Name)
 	}
-	for _, secret := range SecretHelp() {
+	for _, secret := range c.SecretHelp() {
 		known[secret.Name+"_FILE"], settings = true, append(settings, secret.Name+"_FILE")
 		plain = slices.DeleteFunc(plain, func(name string) bool { return name == secret.Name })
 	}

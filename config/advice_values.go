@@ -30,42 +30,39 @@ func quoted(value string) bool {
 	return len(value) > 1 && value[0] == value[len(value)-1] && strings.ContainsRune(`"'`, rune(value[0]))
 }
 
-// wrongKind is a key that meets the rules of a setting and belongs elsewhere.
-type wrongKind struct{ setting, prefix, problem, do string }
+// MisplacedKey is a key that meets the rules of a setting and belongs elsewhere.
+type MisplacedKey struct {
+	// Setting is where it stands.
+	Setting string
+	// Prefix is what such keys begin with.
+	Prefix string
+	// Problem and Do are as in Advice.
+	Problem, Do string
+}
 
-// wrongKinds lists the keys that stand beside the right one in a provider's console.
+// polarKeys lists those that stand beside the right one at Polar.
 // https://github.com/polarsource/polar (server/polar/oauth2/constants.py)
-// https://supabase.com/docs/guides/api/api-keys
-// https://clerk.com/docs/guides/development/clerk-environment-variables
-// https://workos.com/docs/reference/api-keys
-func wrongKinds() []wrongKind {
+func polarKeys() []MisplacedKey {
 	const (
-		polar = "Create an organization access token (polar_oat_…) with the scope customers:write at Polar, under the organization's settings."
-		made  = "Make a token of your own: openssl rand -hex 32."
+		setting = "POLAR_ACCESS_TOKEN"
+		do      = "Create an organization access token (polar_oat_…) with the scope customers:write at Polar, under the organization's settings."
 	)
-	return []wrongKind{
-		{"POLAR_ACCESS_TOKEN", "polar_whs_", "is the secret of a webhook of Polar's, not an access token", polar},
-		{"POLAR_ACCESS_TOKEN", "polar_cst_", "is the session of one customer, not an organization's access token", polar},
-		{"POLAR_ACCESS_TOKEN", "polar_cs_", "is the secret of an OAuth client, not an access token", polar},
-		{"POLAR_ACCESS_TOKEN", "polar_rt_", "is a refresh token, not an access token", polar},
-		{"CLERK_SECRET_KEY", "pk_", "is a publishable key, which everybody may know, not the secret key", "Set the secret key, sk_live_… or sk_test_…."},
-		{"CLERK_SECRET_KEY", "whsec_", "is the signing secret of a webhook, not the secret key", "Set the secret key, sk_live_… or sk_test_…."},
-		{"WORKOS_WEBHOOK_SECRET", "sk_", "is an API key of WorkOS, not the secret of the webhook endpoint", "Copy the signing secret from the endpoint's page at WorkOS."},
-		{"WORKOS_WEBHOOK_SECRET", "client_", "is the id of a client, which everybody may know, not the secret of the webhook endpoint", "Copy the signing secret from the endpoint's page at WorkOS."},
-		{"SUPABASE_WEBHOOK_TOKEN", "eyJ", "is a JSON Web Token: Supabase's anon key is one, and everybody may know that", made},
-		{"SUPABASE_WEBHOOK_TOKEN", "sb_publishable_", "is a publishable key, which everybody may know", made},
-		{"SUPABASE_WEBHOOK_TOKEN", "sb_secret_", "is a secret key of Supabase's API, which opens the whole database", made},
+	return []MisplacedKey{
+		{setting, "polar_whs_", "is the secret of a webhook of Polar's, not an access token", do},
+		{setting, "polar_cst_", "is the session of one customer, not an organization's access token", do},
+		{setting, "polar_cs_", "is the secret of an OAuth client, not an access token", do},
+		{setting, "polar_rt_", "is a refresh token, not an access token", do},
 	}
 }
 
 // adviseKeys finds keys of the wrong kind.
-func adviseKeys(c *Config) []Advice {
+func adviseKeys(c *Config, misplaced []MisplacedKey) []Advice {
 	var all []Advice
 	for _, secret := range c.Secrets() {
 		for _, value := range secret.Values() {
-			for _, k := range wrongKinds() {
-				if k.setting == secret.Name() && strings.HasPrefix(value, k.prefix) {
-					all = append(all, Advice{k.setting, k.problem, k.do})
+			for _, k := range misplaced {
+				if k.Setting == secret.Name() && strings.HasPrefix(value, k.Prefix) {
+					all = append(all, Advice{k.Setting, k.Problem, k.Do})
 				}
 			}
 		}

@@ -1,17 +1,24 @@
 package config
 
 import (
+	"iter"
 	"net/netip"
+	"reflect"
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/alecthomas/kong"
 )
 
 // Config is every setting. Its parts can be embedded in a command alone, when
 // that command needs no more.
 type Config struct {
-	Polar     Polar `embed:"" group:"Polar"`
-	Identity  `embed:""`
+	Polar Polar `embed:"" group:"Polar"`
+	// Providers point to the settings of the identity providers, a struct each.
+	// They are the caller's, who also loads them: this package knows none.
+	Providers kong.Plugins `embed:"" group:"Identity providers"`
+
 	Directory Directory `embed:"" group:"Identity providers' APIs"`
 	Work      Work      `embed:"" group:"Deletions"`
 	Guards    Guards    `embed:"" group:"Guards"`
@@ -109,12 +116,50 @@ func (p *Polar) Endpoint() string {
 	return productionURL
 }
 
-// Secrets returns all secrets that can change while the program runs, set or
-// not: everything but the database's URL.
+// Secrets returns all secrets that can change while the program runs, set or not:
+// everything but the database's URL. Call it after Load.
 func (c *Config) Secrets() []*SecretSource {
-	all := []*SecretSource{c.Polar.AccessToken}
-	for _, provider := range c.providers() {
-		all = append(all, provider.secrets()...)
+	var all []*SecretSource
+	for _, value := range settings(reflect.ValueOf(c)) {
+		if source, ok := reflect.TypeAssert[*SecretSource](value); ok && source != nil {
+			all = append(all, source)
+		}
 	}
-	return append(all, c.Directory.ClerkSecretKey, c.Directory.Auth0ClientSecret, c.HTTP.AdminPassword, c.Notify.URL)
+	return all
+}
+
+// settings yields every setting of a section, or of what sections are embedded in,
+// with the field that holds it.
+func settings(section reflect.Value) iter.Seq2[reflect.StructField, reflect.Value] {
+	return func(yield func(reflect.StructField, reflect.Value) bool) { eachSetting(section, yield) }
+}
+
+func eachSetting(section reflect.Value, yield func(reflect.StructField, reflect.Value) bool) (more bool) {
+	if plugins, ok := reflect.TypeAssert[kong.Plugins](section); ok {
+		for _, plugin := range plugins {
+			if !eachSetting(reflect.ValueOf(plugin), yield) {
+				return false
+			}
+		}
+		return true
+	}
+	for field, value := range reflect.Indirect(section).Fields() {
+		if _, embedded := field.Tag.Lookup("embed"); embedded {
+			more = eachSetting(value, yield)
+		} else {
+			more = Name(field) == "" || yield(field, value)
+		}
+		if !more {
+			return false
+		}
+	}
+	return true
+}
+
+// Name returns the name of the setting that a field holds, "" for none.
+func Name(field reflect.StructField) string {
+	if secret := field.Tag.Get("secret"); secret != "" {
+		return secret
+	}
+	return field.Tag.Get("env")
 }

@@ -21,21 +21,16 @@ func (l *Loader) Options() []kong.Option {
 	}
 }
 
-// Default returns the settings of an empty environment.
-func Default() (*Config, error) {
-	nothing := Env{
-		Getenv:   func(string) string { return "" },
-		ReadFile: func(string) ([]byte, error) { return nil, errFileUnknown },
-	}
-	loader, c := NewLoader(nothing), &Config{}
-	parser, err := kong.New(c, append(loader.Options(), kong.NoDefaultHelp())...)
+// Parse sets the settings of c from a command line without commands: by default,
+// with no arguments, from the environment alone. The commands of a program embed
+// their settings and need it not. Load follows.
+func (l *Loader) Parse(c *Config, args ...string) error {
+	parser, err := kong.New(c, append(l.Options(), kong.NoDefaultHelp())...)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if _, err := parser.Parse(nil); err != nil {
-		return nil, err
-	}
-	return c, loader.Load(c)
+	_, err = parser.Parse(args)
+	return err
 }
 
 // hideVariables keeps kong from reading the process's environment by itself,
@@ -85,7 +80,7 @@ func (l *Loader) resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, e
 		return nil, nil
 	}
 	if !portNumber(port) {
-		l.problem("PORT", "must be a port number up to 65535")
+		l.Problem("PORT", "must be a port number up to 65535")
 		return nil, nil
 	}
 	return ":" + port, nil
@@ -110,7 +105,7 @@ func (m mapper) Decode(ctx *kong.DecodeContext, target reflect.Value) error {
 		text = strings.TrimSpace(token.String())
 	}
 	if predicate := decode(text, target); predicate != "" {
-		m.loader.problem(variable(ctx.Value.Flag), predicate)
+		m.loader.Problem(variable(ctx.Value.Flag), predicate)
 	}
 	return nil
 }

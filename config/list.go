@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// list returns the parts of a setting between its commas, none of an empty one.
-func list(text string) []string {
+// List returns the parts of a setting between its commas, none of an empty one.
+func List(text string) []string {
 	if text == "" {
 		return nil
 	}
@@ -17,12 +17,12 @@ func list(text string) []string {
 	return parts
 }
 
-// requireEach notes a problem with a list of which a part has another form. An
+// RequireEach notes a problem with a list of which a part has another form. An
 // id that no event can carry has every event ignored.
-func (l *Loader) requireEach(name, text string, form *regexp.Regexp, predicate string) {
-	for _, part := range list(text) {
+func (l *Loader) RequireEach(name, text string, form *regexp.Regexp, predicate string) {
+	for _, part := range List(text) {
 		if !form.MatchString(part) {
-			l.problem(name, predicate)
+			l.Problem(name, predicate)
 			return
 		}
 	}

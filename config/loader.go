@@ -14,10 +14,6 @@ type Env struct {
 	Names func() []string
 	// ReadFile reads a secret's file.
 	ReadFile func(string) ([]byte, error)
-	// CheckSecret reports why a value cannot serve as the secret of a webhook that
-	// the setting holds: what the identity provider's own parser says of it. The
-	// error follows the setting's name and never shows the value.
-	CheckSecret func(setting, value string) error
 }
 
 // Loader reads settings through kong and collects what is wrong with them. It
@@ -33,10 +29,10 @@ func NewLoader(env Env) *Loader {
 	return &Loader{env: env, bad: map[string]bool{}}
 }
 
-// Section is a set of settings that can be loaded: *Config, one of its parts,
-// or what ForServe returns.
+// Section is a set of settings: *Config, one of its parts, or the caller's own.
 type Section interface {
-	load(*Loader)
+	// Load reads the secrets and notes what is wrong with any of the settings.
+	Load(l *Loader)
 }
 
 // Load reads the secrets of the sections and checks all their settings. Call it
@@ -44,7 +40,7 @@ type Section interface {
 // is an *InvalidError.
 func (l *Loader) Load(sections ...Section) error {
 	for _, section := range sections {
-		section.load(l)
+		section.Load(l)
 	}
 	if len(l.problems) > 0 {
 		return &InvalidError{Problems: l.problems}
@@ -62,9 +58,9 @@ type InvalidError struct {
 // Error returns all problems, one a line.
 func (e *InvalidError) Error() string { return strings.Join(e.Problems, "\n") }
 
-// problem notes a sentence about the setting. Only the first counts: what
+// Problem notes a sentence about the setting. Only the first counts: what
 // follows from a value that could not even be read helps nobody.
-func (l *Loader) problem(name, predicate string) {
+func (l *Loader) Problem(name, predicate string) {
 	if l.bad[name] {
 		return
 	}
@@ -72,20 +68,23 @@ func (l *Loader) problem(name, predicate string) {
 	l.problems = append(l.problems, name+" "+predicate+".")
 }
 
-// require notes a problem unless the rule holds.
-func (l *Loader) require(holds bool, name, predicate string) {
+// HasProblem says whether the setting has one already.
+func (l *Loader) HasProblem(name string) bool { return l.bad[name] }
+
+// Require notes a problem unless the rule holds.
+func (l *Loader) Require(holds bool, name, predicate string) {
 	if !holds {
-		l.problem(name, predicate)
+		l.Problem(name, predicate)
 	}
 }
 
-// oneOf notes a problem unless the value is one of the allowed ones.
-func (l *Loader) oneOf(name, value string, allowed ...string) {
+// RequireOneOf notes a problem unless the value is one of the allowed ones.
+func (l *Loader) RequireOneOf(name, value string, allowed ...string) {
 	if slices.Contains(allowed, value) {
 		return
 	}
 	last := len(allowed) - 1
-	l.problem(name, "must be "+strings.Join(allowed[:last], ", ")+" or "+allowed[last])
+	l.Problem(name, "must be "+strings.Join(allowed[:last], ", ")+" or "+allowed[last])
 }
 
 // lookup returns the text of a secret and where to read it again, nil when it
@@ -94,7 +93,7 @@ func (l *Loader) lookup(name string) (text string, read func() ([]byte, error)) 
 	text, path := strings.TrimRight(l.env.Getenv(name), "\r\n"), strings.TrimSpace(l.env.Getenv(name+"_FILE"))
 	switch {
 	case text != "" && path != "":
-		l.problem(name, "and "+name+"_FILE are both set; unset one of them")
+		l.Problem(name, "and "+name+"_FILE are both set; unset one of them")
 		return "", nil
 	case path != "":
 		return "", func() ([]byte, error) { return l.env.ReadFile(path) }
@@ -102,25 +101,22 @@ func (l *Loader) lookup(name string) (text string, read func() ([]byte, error)) 
 	return text, nil
 }
 
-// secret loads a secret that may change.
-func (l *Loader) secret(name string, parse func(string) ([]string, error)) *SecretSource {
+// Secret loads a secret that may change. Parse turns its text into the values that
+// it holds and has them used from then on, here and whenever a file holds another
+// text, or says why it cannot: the error follows the setting's name and shows nothing
+// of the text. What is used before stays in force then.
+func (l *Loader) Secret(name string, parse func(text string) (values []string, err error)) *SecretSource {
 	text, read := l.lookup(name)
 	s := &SecretSource{name: name, parse: parse, read: read}
 	var err error
 	if read != nil {
-		text, err = readText(read)
+		text, err = s.Read()
 	}
 	if err == nil && text != "" {
-		err = s.take(text)
+		err = s.Take(text)
 	}
 	if err != nil {
-		l.problem(name, err.Error())
+		l.Problem(name, err.Error())
 	}
 	return s
-}
-
-// webhookSecret loads a secret of an identity provider, of which several are
-// valid at a time so that it can be rotated.
-func (l *Loader) webhookSecret(name string, split func(string) []string) *SecretSource {
-	return l.secret(name, several(split, func(value string) error { return l.env.CheckSecret(name, value) }))
 }

@@ -11,7 +11,8 @@ type Notify struct {
 	URL *SecretSource `kong:"-" secret:"NOTIFY_URL" help:"Where messages for people go: the address of a Slack-compatible webhook. https, or http on loopback."`
 }
 
-func (n *Notify) load(l *Loader) { n.URL = l.secret("NOTIFY_URL", one(checkNotifyURL)) }
+// Load implements Section.
+func (n *Notify) Load(l *Loader) { n.URL = l.Secret("NOTIFY_URL", One(checkNotifyURL)) }
 
 var (
 	errNotifyURL    = errors.New("must be an absolute URL such as https://hooks.example.com/services/token")

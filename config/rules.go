@@ -8,37 +8,23 @@ import (
 	"strings"
 )
 
-// checkBaseURL allows plain http on loopback only: the token goes there.
-func checkBaseURL(l *Loader, text string) { checkAddress(l, "POLAR_BASE_URL", text) }
-
-// checkAddress is that rule for the named setting.
-func checkAddress(l *Loader, name, text string) {
+// RequireAddress notes a problem unless the text is the address of an API to which a
+// token may go: plain http is for loopback only.
+func (l *Loader) RequireAddress(name, text string) {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.Hostname() == "" {
-		l.problem(name, "must be an absolute URL such as https://api.example.com")
+		l.Problem(name, "must be an absolute URL such as https://api.example.com")
 		return
 	}
-	l.require(u.Scheme == "https" || u.Scheme == "http" && loopback(u.Hostname()), name,
+	l.Require(u.Scheme == "https" || u.Scheme == "http" && loopback(u.Hostname()), name,
 		"must begin with https://; http:// is allowed on loopback only")
-	l.require(u.User == nil && u.RawQuery == "" && u.Fragment == "" && !u.ForceQuery, name,
+	l.Require(u.User == nil && u.RawQuery == "" && u.Fragment == "" && !u.ForceQuery, name,
 		"must have no user, query or fragment")
 }
 
 func loopback(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && ip.IsLoopback()
-}
-
-// pointer reports whether text is the rest of a JSON pointer (RFC 6901) whose
-// names are not empty and whose tildes are escapes.
-func pointer(text string) bool {
-	for name := range strings.SplitSeq(text, "/") {
-		rest := strings.NewReplacer("~0", "", "~1", "").Replace(name)
-		if name == "" || strings.Contains(rest, "~") {
-			return false
-		}
-	}
-	return true
 }
 
 func databaseURL(text string) bool {

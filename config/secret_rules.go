@@ -13,7 +13,7 @@ const (
 )
 
 // Why a secret is refused. The texts follow the setting's name. What a webhook's
-// secret must be is its identity provider's to say: Env.CheckSecret.
+// secret must be is its identity provider's to say.
 var (
 	errSeveral     = errors.New("must be one value on one line")
 	errNoValue     = errors.New("must hold a value between its commas and line breaks")
@@ -26,8 +26,8 @@ var (
 	errPassword     = errors.New("must be at least 12 characters long")
 )
 
-// one refuses several lines and checks the value.
-func one(check func(string) error) func(string) ([]string, error) {
+// One returns a parser of a secret with one value, which it checks.
+func One(check func(value string) error) func(text string) ([]string, error) {
 	return func(text string) ([]string, error) {
 		if strings.ContainsAny(text, "\r\n") {
 			return nil, errSeveral
@@ -39,43 +39,39 @@ func one(check func(string) error) func(string) ([]string, error) {
 	}
 }
 
-// several splits a text and checks every value: a list with one bad value in it
-// is more likely a mistake than a wish.
-func several(split func(string) []string, check func(string) error) func(string) ([]string, error) {
+// Several returns a parser of a secret that may have several values, so that it can
+// be rotated: split, which is Lines or Listed, takes them apart, and use takes all of
+// them or none. A list with one bad value in it is more likely a mistake than a wish.
+func Several(split func(text string) []string, use func(values []string) error) func(text string) ([]string, error) {
 	return func(text string) ([]string, error) {
 		var values []string
 		for _, field := range split(text) {
-			value := strings.TrimSpace(field)
-			if value == "" {
-				continue
+			if value := strings.TrimSpace(field); value != "" {
+				values = append(values, value)
 			}
-			if err := check(value); err != nil {
-				return nil, err
-			}
-			values = append(values, value)
 		}
 		if len(values) == 0 {
 			return nil, errNoValue
 		}
-		return values, nil
+		return values, use(values)
 	}
 }
 
-// lines splits what operators choose themselves, or an identity provider makes
+// Lines splits what operators choose themselves, or an identity provider makes
 // of any characters: a comma belongs to the value.
-func lines(text string) []string {
+func Lines(text string) []string {
 	return strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' })
 }
 
-// listed splits keys that hold no comma at commas as well. The version that some
+// Listed splits keys that hold no comma at commas as well. The version that some
 // consoles write before a key of Standard Webhooks, with a comma, is no value.
-func listed(text string) []string {
+func Listed(text string) []string {
 	text = strings.NewReplacer("v1,whsec_", "whsec_", "v1a,whpk_", "whpk_").Replace(text)
 	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == '\n' || r == '\r' })
 }
 
-// checkToken is the rule for tokens that this program sends behind "Bearer ".
-func checkToken(value string) error {
+// CheckToken is the rule for tokens that this program sends behind "Bearer ".
+func CheckToken(value string) error {
 	if scheme, _, found := strings.Cut(value, " "); found && strings.EqualFold(scheme, "bearer") {
 		return errTokenScheme
 	}
@@ -88,7 +84,7 @@ func checkToken(value string) error {
 	return nil
 }
 
-// checkPolarToken is checkToken for Polar's tokens, whose prefix says whose they
+// checkPolarToken is CheckToken for Polar's tokens, whose prefix says whose they
 // are. Nothing in the answer to a deletion says which organization's customer went,
 // so a token that reaches several is refused.
 // https://github.com/polarsource/polar (server/polar/personal_access_token, server/polar/oauth2/constants.py)
@@ -96,7 +92,7 @@ func checkPolarToken(value string) error {
 	if strings.HasPrefix(value, "polar_pat_") || strings.HasPrefix(value, "polar_at_u_") {
 		return errPolarPerson
 	}
-	return checkToken(value)
+	return CheckToken(value)
 }
 
 // checkPassword is the rule for a password that people type.

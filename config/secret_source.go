@@ -5,36 +5,25 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
-	"sync"
 	"sync/atomic"
 )
 
 // SecretSource holds the values of one secret that are valid now. When they come
-// from a file, whoever watches it calls Look, and a rotated secret takes effect
-// without a restart, symlink swaps included. It is safe for concurrent use and
+// from a file, whoever watches it calls Read and Take, and a rotated secret takes
+// effect without a restart, symlink swaps included. It is safe for concurrent use and
 // prints itself redacted.
 type SecretSource struct {
 	name  string
-	parse func(string) ([]string, error)
+	parse func(text string) ([]string, error)
 	read  func() ([]byte, error) // nil when the values cannot change
 
-	values atomic.Pointer[[]string]
-
-	looking sync.Mutex // held while one looks at the file
-	taken   string     // the text that values were made of
-	seen    observed   // what the last look found
-	said    observed   // what was complained of, none when the file was fine since
+	taken atomic.Pointer[taken]
 }
 
-// observed is what a look at a file finds: its text, or why there is none.
-type observed struct{ text, problem string }
-
-// Static returns a source whose values never change, for a program that makes
-// its own settings: the demo and tests. It checks nothing.
-func Static(name string, values ...string) *SecretSource {
-	s := &SecretSource{name: name}
-	s.values.Store(&values)
-	return s
+// taken is the text that was used last, and its values.
+type taken struct {
+	text   string
+	values []string
 }
 
 // Name returns the setting's name.
@@ -55,62 +44,32 @@ func (s *SecretSource) Value() string {
 
 // Values returns all values that are valid now, which the caller must not change.
 func (s *SecretSource) Values() []string {
-	if values := s.values.Load(); values != nil {
-		return *values
+	if taken := s.taken.Load(); taken != nil {
+		return taken.values
 	}
 	return nil
 }
 
-// Look reads the file once and says whether new values are valid from now on.
-// What the file holds is judged when two looks in a row found the same, so that
-// one that is half written is neither taken nor complained of. What cannot be
-// used leaves the old values in force and is an error, once: being told again
-// takes another problem, or a recovery in between. The error has the setting's
-// name and nothing of the content.
-func (s *SecretSource) Look() (changed bool, err error) {
-	if s.read == nil {
-		return false, nil
-	}
-	s.looking.Lock()
-	defer s.looking.Unlock()
-	now := s.observe()
-	settled := now == s.seen
-	s.seen = now
-	switch {
-	case now.problem == "" && now.text == s.taken:
-		s.said = observed{}
-		return false, nil
-	case !settled || now == s.said:
-		return false, nil
-	}
-	problem := errors.New(now.problem)
-	if now.problem == "" {
-		problem = s.take(now.text)
-	}
-	if problem == nil {
-		s.said = observed{}
-		return true, nil
-	}
-	s.said = now
-	return false, fmt.Errorf("%s %w; the old value stays in force", s.name, problem)
+// CanChange reports whether the values come from a file.
+func (s *SecretSource) CanChange() bool { return s.read != nil }
+
+// Read returns what the file holds now. The error follows the setting's name.
+func (s *SecretSource) Read() (text string, err error) { return readText(s.read) }
+
+// Took reports whether the values that are valid are those of the text.
+func (s *SecretSource) Took(text string) bool {
+	taken := s.taken.Load()
+	return taken != nil && taken.text == text
 }
 
-func (s *SecretSource) observe() observed {
-	text, err := readText(s.read)
-	if err != nil {
-		return observed{problem: err.Error()}
-	}
-	return observed{text: text}
-}
-
-// take makes a text's values valid, or says why it has none that are.
-func (s *SecretSource) take(text string) error {
+// Take parses a text and makes its values valid. What cannot be used leaves the old
+// values in force. The error follows the setting's name and has nothing of the text.
+func (s *SecretSource) Take(text string) error {
 	values, err := s.parse(text)
 	if err != nil {
 		return err
 	}
-	s.taken = text
-	s.values.Store(&values)
+	s.taken.Store(&taken{text, values})
 	return nil
 }
 

@@ -23,36 +23,33 @@ const (
 // secret it says only whether it is set.
 func (c *Config) Summary() []Entry {
 	var entries []Entry
-	sections := []any{&c.Polar}
-	for _, provider := range c.providers() {
-		sections = append(sections, provider)
-	}
-	for _, section := range append(sections, &c.Directory, &c.Work, &c.Guards, &c.Database, &c.HTTP, &c.Notify, &c.Log) {
-		entries = append(entries, summarize(reflect.ValueOf(section).Elem())...)
+	for field, value := range settings(reflect.ValueOf(c)) {
+		entries = append(entries, Entry{Name(field), c.show(value.Interface())})
 	}
 	return entries
 }
 
-func summarize(section reflect.Value) []Entry {
+// SecretHelp returns the help of every secret, which has no flag to stand at, in
+// the order of Config.
+func (c *Config) SecretHelp() []Entry {
 	var entries []Entry
-	for field, value := range section.Fields() {
-		if name := field.Tag.Get("env"); name != "" {
-			entries = append(entries, Entry{name, show(value.Interface())})
-		}
+	for field := range settings(reflect.ValueOf(c)) {
 		if name := field.Tag.Get("secret"); name != "" {
-			entries = append(entries, Entry{name, showSecret(section, value.Interface())})
+			entries = append(entries, Entry{Name: name, Value: field.Tag.Get("help")})
 		}
 	}
 	return entries
 }
 
-func showSecret(section reflect.Value, value any) string {
+func (c *Config) show(value any) string {
 	set := false
 	switch v := value.(type) {
 	case *SecretSource:
 		set = v.IsSet()
 	case Secret:
-		set = section.FieldByName("set").Bool()
+		set = c.Database.set
+	default:
+		return show(value)
 	}
 	if set {
 		return summarySet

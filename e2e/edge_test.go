@@ -11,8 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
-	"github.com/polar-bridge/polar-bridge/internal/identity/clerk"
-	"github.com/polar-bridge/polar-bridge/internal/identity/provider"
+	"github.com/polar-bridge/polar-bridge/internal/provider"
 	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
 )
 
@@ -28,6 +27,7 @@ func signBody(t *testing.T, eventID, body string, at time.Time) delivery {
 
 func signedWith(t *testing.T, secret string) delivery {
 	t.Helper()
+	clerk, _ := everyProvider().Lookup("clerk")
 	header, body, err := clerk.Sample(secret, provider.Sample{ExternalID: "user_1", EventID: "msg_forged", Time: time.Now()})
 	require.NoError(t, err)
 	return delivery{"clerk", header, body}

@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/polar-bridge/polar-bridge/internal/identity"
+	"github.com/polar-bridge/polar-bridge/internal/provider"
 	"github.com/polar-bridge/polar-bridge/polar/polartest"
 )
 
@@ -18,14 +18,14 @@ import (
 // less genuine.
 type change struct {
 	name   string
-	change func(t *testing.T, s signingSide, e identity.Entry, d delivery) delivery
+	change func(t *testing.T, s signingSide, e *provider.Spec, d delivery) delivery
 }
 
 // Nothing but the signature, the time and the size decides whether a delivery is
 // genuine. Each provider gets its deletion in every form that proves as much.
 func TestWhatProvesNothingRefusesNothing(t *testing.T) {
 	t.Parallel()
-	for _, e := range identity.Entries() {
+	for _, e := range everyProvider() {
 		t.Run(e.Name, func(t *testing.T) {
 			t.Parallel()
 			s := senderOf(t, e)
@@ -51,7 +51,7 @@ func TestWhatProvesNothingRefusesNothing(t *testing.T) {
 	}
 }
 
-func changesFor(e identity.Entry, sample delivery) []change {
+func changesFor(e *provider.Spec, sample delivery) []change {
 	changes := []change{
 		{"a slash at the end of the path", headers(func(d *delivery) { d.provider += "/" })},
 		{"another Content-Type", headers(func(d *delivery) { d.header.Set("Content-Type", "text/plain") })},
@@ -92,7 +92,7 @@ func changesFor(e identity.Entry, sample delivery) []change {
 // svixChanges are of the list of signatures and of the other set's headers.
 func svixChanges() []change {
 	const theirs = "v1,MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
-	list := func(form string) func(t *testing.T, s signingSide, e identity.Entry, d delivery) delivery {
+	list := func(form string) func(t *testing.T, s signingSide, e *provider.Spec, d delivery) delivery {
 		return headers(func(d *delivery) {
 			for _, name := range []string{"Svix-Signature", "Webhook-Signature"} {
 				if own := d.header.Get(name); own != "" {
@@ -120,8 +120,8 @@ func svixChanges() []change {
 }
 
 // odd puts members that nobody reads into the event and into all that stands in it.
-func odd(member string) func(t *testing.T, s signingSide, e identity.Entry, d delivery) delivery {
-	return func(t *testing.T, s signingSide, e identity.Entry, d delivery) delivery {
+func odd(member string) func(t *testing.T, s signingSide, e *provider.Spec, d delivery) delivery {
+	return func(t *testing.T, s signingSide, e *provider.Spec, d delivery) delivery {
 		t.Helper()
 		event := string(s.plain(t, d.body))
 		event = strings.ReplaceAll(strings.ReplaceAll(event, "{", "{"+member+","), ",}", "}")
@@ -130,8 +130,8 @@ func odd(member string) func(t *testing.T, s signingSide, e identity.Entry, d de
 	}
 }
 
-func headers(change func(d *delivery)) func(t *testing.T, s signingSide, e identity.Entry, d delivery) delivery {
-	return func(_ *testing.T, _ signingSide, _ identity.Entry, d delivery) delivery {
+func headers(change func(d *delivery)) func(t *testing.T, s signingSide, e *provider.Spec, d delivery) delivery {
+	return func(_ *testing.T, _ signingSide, _ *provider.Spec, d delivery) delivery {
 		d.header = d.header.Clone()
 		change(&d)
 		return d

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
-	"github.com/polar-bridge/polar-bridge/internal/identity"
+	"github.com/polar-bridge/polar-bridge/internal/provider"
 	"github.com/polar-bridge/polar-bridge/polar/polartest"
 )
 
@@ -61,17 +61,17 @@ func TestTheTimeOfAnEventIsBelievedHoweverOldAndNeverTakenForNow(t *testing.T) {
 	now := time.Now().Truncate(time.Second)
 	w := newWorld(t, databasetest.SQLite(t))
 	senders := map[string]signingSide{}
-	for _, e := range identity.Entries() {
+	for _, e := range everyProvider() {
 		s := senderOf(t, e)
 		senders[e.Name] = s
-		for _, setting := range append([]string{e.SecretEnv + "=" + s.configured}, s.settings...) {
+		for _, setting := range append([]string{e.EnabledBy + "=" + s.configured}, s.settings...) {
 			name, value, _ := strings.Cut(setting, "=")
 			w.settings[name] = value
 		}
 	}
 	p := w.start(t)
 	held, gone := map[string]string{}, map[string]string{}
-	for _, e := range identity.Entries() {
+	for _, e := range everyProvider() {
 		for i, o := range occurrences(now) {
 			id := fmt.Sprintf("%s_%d", e.Name, i)
 			w.polar.AddCustomer(polartest.Customer{ExternalID: id, CreatedAt: now.Add(-10 * 24 * time.Hour)})
@@ -105,10 +105,10 @@ func TestTheTimeOfAnEventIsBelievedHoweverOldAndNeverTakenForNow(t *testing.T) {
 
 // happened returns an authentic deletion whose event says, wherever it says a
 // time, that it happened then.
-func (s signingSide) happened(t *testing.T, e identity.Entry, id, raw string) delivery {
+func (s signingSide) happened(t *testing.T, e *provider.Spec, id, raw string) delivery {
 	t.Helper()
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	_, body, err := e.Sample(s.secret, identity.Sample{ExternalID: id, EventID: "evt_" + id, Time: at})
+	_, body, err := e.Sample(s.secret, provider.Sample{ExternalID: id, EventID: "evt_" + id, Time: at})
 	require.NoError(t, err)
 	original := string(s.plain(t, body))
 	changed := strings.NewReplacer(strconv.Quote(at.Format(time.RFC3339)), raw, fmt.Sprint(at.UnixMilli()), raw).Replace(original)

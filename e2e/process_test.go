@@ -21,7 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
-	"github.com/polar-bridge/polar-bridge/internal/identity"
+	"github.com/polar-bridge/polar-bridge/internal/provider"
 	"github.com/polar-bridge/polar-bridge/polar/polartest"
 )
 
@@ -192,14 +192,14 @@ type delivery struct {
 	body     []byte
 }
 
-func sign(t testing.TB, provider, eventID, externalID string) delivery {
+func sign(t testing.TB, route, eventID, externalID string) delivery {
 	t.Helper()
-	entry, ok := identity.Lookup(provider)
+	entry, ok := everyProvider().Lookup(route)
 	require.True(t, ok)
-	secret := map[string]string{"clerk": clerkKey, "auth0": auth0Token, "auth0-logs": logsToken}[provider]
-	header, body, err := entry.Sample(secret, identity.Sample{ExternalID: externalID, EventID: eventID, Time: time.Now()})
+	secret := map[string]string{"clerk": clerkKey, "auth0": auth0Token, "auth0-logs": logsToken}[route]
+	header, body, err := entry.Sample(secret, provider.Sample{ExternalID: externalID, EventID: eventID, Time: time.Now()})
 	require.NoError(t, err)
-	return delivery{provider, header, body}
+	return delivery{route, header, body}
 }
 
 // post returns the status, or 0 when the process did not answer.

@@ -10,14 +10,13 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/polar-bridge/polar-bridge/internal/identity"
 	"github.com/polar-bridge/polar-bridge/polar/polartest"
 )
 
 // The operator's fields reach the provider, and the send command.
 func TestStandardWebhooksOfASenderWithItsOwnFields(t *testing.T) {
 	t.Parallel()
-	e, ok := identity.Lookup("standard")
+	e, ok := everyProvider().Lookup("standard")
 	require.True(t, ok)
 	s := senderOf(t, e)
 	w := newProviderWorld(t, e, s, "STANDARD_EVENT_TYPES=account.gone, account.purged", "STANDARD_TYPE_FIELD=/event", "STANDARD_ID_FIELD=/user/uid")
@@ -49,7 +48,7 @@ func TestStandardWebhooksOfASenderWithItsOwnFields(t *testing.T) {
 
 func TestOktaVerifiesItsHookBeforeItSendsAnything(t *testing.T) {
 	t.Parallel()
-	e, ok := identity.Lookup("okta")
+	e, ok := everyProvider().Lookup("okta")
 	require.True(t, ok)
 	s := senderOf(t, e)
 	// The pattern wraps the provider, which must stay what it is.
@@ -98,7 +97,7 @@ func TestSendListsEveryProvider(t *testing.T) {
 	t.Parallel()
 	out, err := exec.Command(os.Getenv(binaryVariable), "send", "--list").Output()
 	require.NoError(t, err)
-	for _, e := range identity.Entries() {
-		require.Regexp(t, `(?m)^`+e.Name+` +.*`+e.SecretEnv, string(out))
+	for _, e := range everyProvider() {
+		require.Regexp(t, `(?m)^`+e.Name+` +.*`+e.EnabledBy, string(out))
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/polar-bridge/polar-bridge/handlers"
 	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
 	"github.com/polar-bridge/polar-bridge/internal/event"
-	"github.com/polar-bridge/polar-bridge/internal/identity"
+	"github.com/polar-bridge/polar-bridge/internal/provider"
 	"github.com/polar-bridge/polar-bridge/polar/polartest"
 )
 
@@ -25,7 +25,7 @@ const (
 // Whoever sends, only the genuine deletion reaches Polar, once.
 func TestEveryProviderEndToEnd(t *testing.T) {
 	t.Parallel()
-	for _, e := range identity.Entries() {
+	for _, e := range everyProvider() {
 		t.Run(e.Name, func(t *testing.T) {
 			t.Parallel()
 			playProvider(t, e)
@@ -33,7 +33,7 @@ func TestEveryProviderEndToEnd(t *testing.T) {
 	}
 }
 
-func playProvider(t *testing.T, e identity.Entry) {
+func playProvider(t *testing.T, e *provider.Spec) {
 	t.Helper()
 	s := senderOf(t, e)
 	w := newProviderWorld(t, e, s)
@@ -41,7 +41,7 @@ func playProvider(t *testing.T, e identity.Entry) {
 		w.polar.AddCustomer(polartest.Customer{ExternalID: id, CreatedAt: longAgo()})
 	}
 	p := w.start(t)
-	answered := acknowledgementOf(t, e, s)
+	answered := acknowledgementOf(t, e)
 
 	genuine := s.deliver(t, e, s.secret, gone, time.Now())
 	if !static(t, e, s.secret) {
@@ -71,9 +71,9 @@ func playProvider(t *testing.T, e identity.Entry) {
 }
 
 // newProviderWorld enables this provider and no other.
-func newProviderWorld(t *testing.T, e identity.Entry, s signingSide, more ...string) *world {
+func newProviderWorld(t *testing.T, e *provider.Spec, s signingSide, more ...string) *world {
 	t.Helper()
-	settings := append([]string{e.SecretEnv + "=" + s.configured}, s.settings...)
+	settings := append([]string{e.EnabledBy + "=" + s.configured}, s.settings...)
 	w := newWorld(t, databasetest.SQLite(t))
 	for _, name := range []string{"CLERK_WEBHOOK_SIGNING_SECRET", "AUTH0_WEBHOOK_TOKEN", "AUTH0_LOGS_TOKEN", "AUTH0_LOGS_UNCONFIRMED"} {
 		delete(w.settings, name)
@@ -86,11 +86,9 @@ func newProviderWorld(t *testing.T, e identity.Entry, s signingSide, more ...str
 }
 
 // acknowledgementOf returns what requires the answer that the provider demands.
-func acknowledgementOf(t *testing.T, e identity.Entry, s signingSide) func(*process, delivery, event.Receipt, int) {
+func acknowledgementOf(t *testing.T, e *provider.Spec) func(*process, delivery, event.Receipt, int) {
 	t.Helper()
-	provider, err := e.New(identity.Settings{Secrets: func() []string { return []string{s.configured} }})
-	require.NoError(t, err)
-	own, ok := provider.(handlers.Acknowledger)
+	own, ok := e.Open(nil).(handlers.Acknowledger)
 	return func(p *process, d delivery, r event.Receipt, ignored int) {
 		t.Helper()
 		if ok {
@@ -110,18 +108,18 @@ func acknowledgementOf(t *testing.T, e identity.Entry, s signingSide) func(*proc
 }
 
 // deliver returns a sample.
-func (s signingSide) deliver(t *testing.T, e identity.Entry, secret, id string, at time.Time) delivery {
+func (s signingSide) deliver(t *testing.T, e *provider.Spec, secret, id string, at time.Time) delivery {
 	t.Helper()
-	header, body, err := e.Sample(secret, identity.Sample{ExternalID: id, EventID: "evt_" + id, Time: at})
+	header, body, err := e.Sample(secret, provider.Sample{ExternalID: id, EventID: "evt_" + id, Time: at})
 	require.NoError(t, err)
 	return delivery{e.Name, header, body}
 }
 
 // resigned returns an authentic event about the living user, changed.
-func (s signingSide) resigned(t *testing.T, e identity.Entry, change func(string) string) delivery {
+func (s signingSide) resigned(t *testing.T, e *provider.Spec, change func(string) string) delivery {
 	t.Helper()
 	at := time.Now()
-	_, body, err := e.Sample(s.secret, identity.Sample{ExternalID: living, EventID: "evt_changed", Time: at})
+	_, body, err := e.Sample(s.secret, provider.Sample{ExternalID: living, EventID: "evt_changed", Time: at})
 	require.NoError(t, err)
 	original := string(s.plain(t, body))
 	changed := change(original)

@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/polar-bridge/polar-bridge/internal/identity"
+	"github.com/polar-bridge/polar-bridge/internal/provider"
 	"github.com/polar-bridge/polar-bridge/polar/polartest"
 )
 
@@ -36,7 +36,7 @@ func TestReportedDeliveries(t *testing.T) {
 	for _, r := range reportedDeliveries() {
 		cases[r.provider] = append(cases[r.provider], r)
 	}
-	for _, e := range identity.Entries() {
+	for _, e := range everyProvider() {
 		reports := cases[e.Name]
 		require.NotEmpty(t, reports, e.Name)
 		t.Run(e.Name, func(t *testing.T) {
@@ -46,7 +46,7 @@ func TestReportedDeliveries(t *testing.T) {
 	}
 }
 
-func playReports(t *testing.T, e identity.Entry, reports []reported) {
+func playReports(t *testing.T, e *provider.Spec, reports []reported) {
 	t.Helper()
 	s := senderOf(t, e)
 	w := newProviderWorld(t, e, s)

@@ -11,14 +11,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
-	"github.com/polar-bridge/polar-bridge/internal/identity/okta"
-	"github.com/polar-bridge/polar-bridge/internal/identity/provider"
-	"github.com/polar-bridge/polar-bridge/internal/identity/standard"
+	"github.com/polar-bridge/polar-bridge/internal/provider"
 )
 
 // oktaDelivery carries a token as Okta sends it.
 func oktaDelivery(t *testing.T, token, id string) delivery {
 	t.Helper()
+	okta, _ := everyProvider().Lookup("okta")
 	header, body, err := okta.Sample(token, provider.Sample{ExternalID: "00u_" + id, EventID: "event_" + id, Time: time.Now()})
 	require.NoError(t, err)
 	return delivery{"okta", header, body}
@@ -49,6 +48,7 @@ func TestASigningSecretInAnyForm(t *testing.T) {
 // standardSigned is a deletion from any sender of Standard Webhooks.
 func standardSigned(t *testing.T, key, id string) delivery {
 	t.Helper()
+	standard, _ := everyProvider().Lookup("standard")
 	header, body, err := standard.Sample(key, provider.Sample{ExternalID: "user_" + id, EventID: "msg_" + id, Time: time.Now()})
 	require.NoError(t, err)
 	return delivery{"standard", header, body}

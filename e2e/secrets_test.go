@@ -20,8 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
-	"github.com/polar-bridge/polar-bridge/internal/identity/clerk"
-	"github.com/polar-bridge/polar-bridge/internal/identity/provider"
+	"github.com/polar-bridge/polar-bridge/internal/provider"
 	"github.com/polar-bridge/polar-bridge/polar/polartest"
 )
 
@@ -90,6 +89,7 @@ func (l *clerkLoad) more(t *testing.T, n int64) {
 }
 
 func clerkSample(key, id string) (delivery, error) {
+	clerk, _ := everyProvider().Lookup("clerk")
 	header, body, err := clerk.Sample(key, provider.Sample{ExternalID: "user_" + id, EventID: "msg_" + id, Time: time.Now()})
 	return delivery{"clerk", header, body}, err
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
-	"github.com/polar-bridge/polar-bridge/internal/identity"
+	"github.com/polar-bridge/polar-bridge/internal/provider"
 	"github.com/polar-bridge/polar-bridge/polar/polartest"
 )
 
@@ -22,12 +22,12 @@ func TestSendWorksForEveryProvider(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, databasetest.SQLite(t))
 	w.settings["AUTH0_LOGS_UNCONFIRMED"] = "true"
-	for _, e := range identity.Entries() {
-		w.settings[e.SecretEnv] = sendSecret(t, e)
+	for _, e := range everyProvider() {
+		w.settings[e.EnabledBy] = sendSecret(t, e)
 	}
 	p := w.start(t)
 	var ids []string
-	for _, e := range identity.Entries() {
+	for _, e := range everyProvider() {
 		id := "polar-bridge-test-" + e.Name
 		ids = append(ids, id)
 		w.polar.AddCustomer(polartest.Customer{ExternalID: id, CreatedAt: time.Unix(1_500_000_000, 0)})
@@ -36,7 +36,7 @@ func TestSendWorksForEveryProvider(t *testing.T) {
 		}
 	}
 	w.waitDeleted(t, ids, 20*time.Second)
-	for _, e := range identity.Entries() {
+	for _, e := range everyProvider() {
 		want := []float64{1, 1}
 		if e.Name == "logto" || e.Name == "supabase" { // whose events are known by their body, and that has the time in it
 			want = []float64{2, 0}
@@ -64,7 +64,7 @@ func (w *world) send(t *testing.T, p *process, provider, id string) string {
 }
 
 // sendSecret returns a value that the provider's setting may have.
-func sendSecret(t *testing.T, e identity.Entry) string {
+func sendSecret(t *testing.T, e *provider.Spec) string {
 	t.Helper()
 	for _, value := range []string{senderToken, clerkKey} {
 		if e.CheckSecret(value) == nil {

@@ -13,8 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
-	"github.com/polar-bridge/polar-bridge/internal/identity/logto"
-	"github.com/polar-bridge/polar-bridge/internal/identity/provider"
+	"github.com/polar-bridge/polar-bridge/internal/provider"
 	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
 )
 
@@ -28,6 +27,7 @@ const (
 
 func logtoDelivery(t testing.TB, key, externalID string) delivery {
 	t.Helper()
+	logto, _ := everyProvider().Lookup("logto")
 	header, body, err := logto.Sample(key, provider.Sample{ExternalID: externalID, EventID: externalID, Time: time.Now()})
 	require.NoError(t, err)
 	return delivery{"logto", header, body}

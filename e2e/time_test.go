@@ -14,7 +14,8 @@ import (
 	"github.com/polar-bridge/polar-bridge/config"
 	"github.com/polar-bridge/polar-bridge/internal/app"
 	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
-	"github.com/polar-bridge/polar-bridge/internal/identity"
+	"github.com/polar-bridge/polar-bridge/internal/provider"
+	"github.com/polar-bridge/polar-bridge/internal/settings"
 	"github.com/polar-bridge/polar-bridge/polar/polartest"
 )
 
@@ -92,29 +93,27 @@ func TestGenuineEventsAreTakenWhileTheClockStepsToAndFro(t *testing.T) {
 }
 
 // signAt signs as a provider does whose clock says at.
-func signAt(t *testing.T, provider, eventID, externalID string, at time.Time) delivery {
+func signAt(t *testing.T, route, eventID, externalID string, at time.Time) delivery {
 	t.Helper()
-	entry, ok := identity.Lookup(provider)
+	entry, ok := everyProvider().Lookup(route)
 	require.True(t, ok)
-	secret := map[string]string{"clerk": clerkKey, "auth0": auth0Token}[provider]
-	header, body, err := entry.Sample(secret, identity.Sample{ExternalID: externalID, EventID: eventID, Time: at})
+	secret := map[string]string{"clerk": clerkKey, "auth0": auth0Token}[route]
+	header, body, err := entry.Sample(secret, provider.Sample{ExternalID: externalID, EventID: eventID, Time: at})
 	require.NoError(t, err)
-	return delivery{provider, header, body}
+	return delivery{route, header, body}
 }
 
 // embed runs the program in this process, with a clock of its own, and returns
 // where it takes webhooks.
 func (w *world) embed(t *testing.T, now func() time.Time) string {
 	t.Helper()
-	settings, err := config.Default()
+	environment := map[string]string{
+		"POLAR_ACCESS_TOKEN": polarToken, "POLAR_BASE_URL": w.polar.URL().String(), "DATABASE_URL": w.database,
+		"CLERK_WEBHOOK_SIGNING_SECRET": clerkKey, "AUTH0_WEBHOOK_TOKEN": auth0Token, "LISTEN_ADDR": "127.0.0.1:0", "ADMIN_ADDR": "127.0.0.1:0",
+	}
+	all, err := settings.Read(config.Env{Getenv: func(name string) string { return environment[name] }}, provider.Options{Now: now})
 	require.NoError(t, err)
-	settings.Polar.AccessToken = config.Static("POLAR_ACCESS_TOKEN", polarToken)
-	settings.Polar.BaseURL = w.polar.URL().String()
-	settings.Clerk.SigningSecret = config.Static("CLERK_WEBHOOK_SIGNING_SECRET", clerkKey)
-	settings.Auth0.WebhookToken = config.Static("AUTH0_WEBHOOK_TOKEN", auth0Token)
-	settings.Database.URL = config.Secret(w.database)
-	settings.HTTP.ListenAddr, settings.HTTP.AdminAddr = "127.0.0.1:0", "127.0.0.1:0"
-	service, err := app.New(t.Context(), app.Options{Config: settings, Logger: zap.NewNop(), Now: now})
+	service, err := app.New(t.Context(), app.Options{Config: all.Config, Providers: all.Providers, Logger: zap.NewNop(), Now: now})
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)

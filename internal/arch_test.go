@@ -39,6 +39,7 @@ func rules() []rule {
 		{"internal/cli", "config internal/... polar polar/polartest"},
 		{"internal/app", "config handlers internal/... metrics polar"},
 		{"config", ""},
+		{"internal/settings", "config internal/provider"},
 		{"handlers", "internal/event internal/fault internal/deletion metrics"},
 		{"internal/console", "internal/queue internal/queue/ops internal/deletion"},
 		{"internal/notify", ""},
@@ -60,13 +61,10 @@ func rules() []rule {
 		{"internal/database/databasetest", "internal/database"},
 
 		// Who says that a user is gone. A provider knows no other provider.
-		{"internal/identity", "internal/event internal/fault internal/identity/... internal/provider/signature"},
-		{"internal/identity/provider", "internal/event internal/fault internal/provider/payload internal/provider/signature"},
-		{"internal/identity/*", "internal/event internal/fault internal/identity/provider internal/provider/payload internal/provider/signature"},
-		{"internal/provider", "internal/event internal/fault internal/deletion internal/provider/payload internal/provider/signature"},
+		{"internal/provider", "config internal/event internal/fault internal/deletion internal/provider/payload internal/provider/signature"},
 		{"internal/provider/signature", "internal/fault"},
 		{"internal/provider/payload", "internal/event internal/fault internal/deletion"},
-		{"internal/provider/providertest", "internal/event internal/fault internal/deletion internal/provider internal/provider/signature internal/identity/provider"},
+		{"internal/provider/providertest", "config internal/event internal/fault internal/deletion internal/provider internal/provider/signature"},
 		{"internal/outbox", "internal/event internal/fault internal/deletion"},
 
 		// Does this user still exist?

@@ -14,7 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/polar-bridge/polar-bridge/internal/identity"
+	"github.com/polar-bridge/polar-bridge/internal/provider"
 	"github.com/polar-bridge/polar-bridge/polar/polartest"
 )
 
@@ -30,12 +30,12 @@ const (
 // signed makes n webhooks of users who have a customer at Polar, each ready to
 // be written to a connection.
 func signed(p *localPolar, address, prefix string, n int) ([][]byte, error) {
-	clerk, _ := identity.Lookup("clerk")
+	clerk, _ := provider.All(provider.Options{Now: time.Now}).Lookup("clerk")
 	requests := make([][]byte, n)
 	for i := range requests {
 		id := fmt.Sprintf("user_%s_%d", prefix, i)
 		p.AddCustomer(polartest.Customer{ExternalID: id, CreatedAt: time.Now().Add(-time.Hour)})
-		header, body, err := clerk.Sample(clerkKey, identity.Sample{ExternalID: id, EventID: "msg_" + id, Time: time.Now()})
+		header, body, err := clerk.Sample(clerkKey, provider.Sample{ExternalID: id, EventID: "msg_" + id, Time: time.Now()})
 		if err != nil {
 			return nil, err
 		}

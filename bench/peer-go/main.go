@@ -14,7 +14,7 @@ import (
 	"os"
 	"time"
 
-	"github.com/polar-bridge/polar-bridge/internal/identity"
+	"github.com/polar-bridge/polar-bridge/internal/provider"
 	"github.com/polar-bridge/polar-bridge/polar"
 )
 
@@ -30,14 +30,12 @@ func run() error {
 	if err != nil {
 		return errors.New("POLAR_BASE_URL is not an address")
 	}
-	secret, token := []string{os.Getenv("CLERK_WEBHOOK_SIGNING_SECRET")}, os.Getenv("POLAR_ACCESS_TOKEN")
-	providers, err := identity.New(map[string]identity.Settings{
-		"clerk": {Secrets: func() []string { return secret }, Now: time.Now},
-	}, nil)
-	if err != nil {
-		return err
+	token := os.Getenv("POLAR_ACCESS_TOKEN")
+	clerk, _ := provider.All(provider.Options{Now: time.Now}).Lookup("clerk")
+	if err := clerk.Scheme.SetKeys([]string{os.Getenv("CLERK_WEBHOOK_SIGNING_SECRET")}); err != nil {
+		return fmt.Errorf("CLERK_WEBHOOK_SIGNING_SECRET %w", err)
 	}
-	h := &handler{providers[0], polar.New(polar.Options{BaseURL: base, Token: func() string { return token }, Now: time.Now})}
+	h := &handler{clerk.Open(nil), polar.New(polar.Options{BaseURL: base, Token: func() string { return token }, Now: time.Now})}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /webhooks/clerk", h.webhook)
 	const patience = 10 * time.Second
@@ -46,7 +44,7 @@ func run() error {
 }
 
 type handler struct {
-	clerk  identity.Provider
+	clerk  provider.Provider
 	client *polar.Client
 }
 

@@ -6,13 +6,14 @@ import (
 	"io/fs"
 	"strings"
 	"testing"
+	"time"
 
-	"github.com/alecthomas/kong"
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/polar-bridge/polar-bridge/config"
-	"github.com/polar-bridge/polar-bridge/internal/identity"
+	"github.com/polar-bridge/polar-bridge/internal/provider"
+	"github.com/polar-bridge/polar-bridge/internal/settings"
 )
 
 // Settings of the program that deliberately have no place in the chart.
@@ -64,7 +65,7 @@ func secretContent(setting string) string {
 func (s setup) settings(t *testing.T) *config.Config {
 	t.Helper()
 	variables := s.variables(t)
-	loader, c := config.NewLoader(config.Env{
+	all, err := settings.Read(config.Env{
 		Getenv: func(name string) string { return variables[name] },
 		ReadFile: func(path string) ([]byte, error) {
 			setting, found := strings.CutPrefix(path, "/etc/polar-bridge/")
@@ -73,14 +74,9 @@ func (s setup) settings(t *testing.T) *config.Config {
 			}
 			return []byte(secretContent(setting)), nil
 		},
-		CheckSecret: identity.CheckSecret,
-	}), &config.Config{}
-	parser, err := kong.New(c, append(loader.Options(), kong.NoDefaultHelp())...)
+	}, provider.Options{Now: time.Now})
 	require.NoError(t, err)
-	_, err = parser.Parse(nil)
-	require.NoError(t, err)
-	require.NoError(t, loader.Load(config.ForServe(c)))
-	return c
+	return all.Config
 }
 
 func TestTheProgramTakesWhatTheChartRenders(t *testing.T) {
@@ -97,7 +93,7 @@ func TestEverySettingHasAPlaceInTheChart(t *testing.T) {
 		}
 	}
 	known := map[string]bool{}
-	for _, entry := range (&config.Config{}).Summary() {
+	for _, entry := range settings.New(provider.Options{}).Summary() {
 		known[entry.Name] = true
 		reason, none := withoutPlace()[entry.Name]
 		require.NotEqual(t, none, rendered[entry.Name], "%s must have a place in the chart, or else a reason in withoutPlace (%q)", entry.Name, reason)
@@ -113,8 +109,8 @@ func TestEverySettingHasAPlaceInTheChart(t *testing.T) {
 // Values that merely repeat a default of the program must not drift from it.
 func TestTheChartsDefaultsAreTheProgramsDefaults(t *testing.T) {
 	t.Parallel()
-	program, err := config.Default()
-	require.NoError(t, err)
+	program := settings.New(provider.Options{})
+	require.NoError(t, config.NewLoader(config.Env{Getenv: func(string) string { return "" }}).Parse(program.Config))
 	different := map[string]string{}
 	rendered := setupNamed(t, "minimal").settings(t).Summary()
 	for i, entry := range program.Summary() {

@@ -17,24 +17,24 @@ import (
 	"github.com/stretchr/testify/require"
 	_ "modernc.org/sqlite" // writes rows beside the container
 
-	"github.com/polar-bridge/polar-bridge/internal/identity"
+	"github.com/polar-bridge/polar-bridge/internal/provider"
 	"github.com/polar-bridge/polar-bridge/polar/polartest"
 )
 
 // post delivers n deletions at once and returns what was answered.
-func (c container) post(t *testing.T, provider, secret, name string, n int) string {
+func (c container) post(t *testing.T, route, secret, name string, n int) string {
 	t.Helper()
-	entry, ok := identity.Lookup(provider)
+	entry, ok := everyProvider().Lookup(route)
 	require.True(t, ok)
 	var header http.Header
 	var lines [][]byte
 	for i := range n {
 		id := fmt.Sprint(name, "_", i)
-		signed, line, err := entry.Sample(secret, identity.Sample{ExternalID: id, EventID: id, Time: time.Now()})
+		signed, line, err := entry.Sample(secret, provider.Sample{ExternalID: id, EventID: id, Time: time.Now()})
 		require.NoError(t, err)
 		header, lines = signed, append(lines, line)
 	}
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, c.webhooks+"/webhooks/"+provider, bytes.NewReader(bytes.Join(lines, nil)))
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, c.webhooks+"/webhooks/"+route, bytes.NewReader(bytes.Join(lines, []byte("\n"))))
 	require.NoError(t, err)
 	request.Header = header
 	response, err := http.DefaultClient.Do(request)
@@ -86,3 +86,5 @@ func TestAContainerWithoutATemporaryFolderTakesBatchesAndCountsMany(t *testing.T
 	}
 	require.Equal(t, rows, all)
 }
+
+func everyProvider() provider.Registry { return provider.All(provider.Options{Now: time.Now}) }

@@ -24,6 +24,7 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/internal/directory"
 	"github.com/polar-bridge/polar-bridge/internal/notify"
+	"github.com/polar-bridge/polar-bridge/internal/provider"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
 	"github.com/polar-bridge/polar-bridge/internal/slots"
 	"github.com/polar-bridge/polar-bridge/metrics"
@@ -38,7 +39,9 @@ type Build struct {
 // Options for New.
 type Options struct {
 	Config *config.Config
-	Logger *zap.Logger
+	// Providers are those of Config, with their settings loaded.
+	Providers provider.Registry
+	Logger    *zap.Logger
 	// LogLinesDropped is how many lines the logger has lost; nil for none.
 	LogLinesDropped func() uint64
 	Now             func() time.Time

@@ -17,7 +17,8 @@ import (
 	"github.com/polar-bridge/polar-bridge/config"
 	"github.com/polar-bridge/polar-bridge/internal/app"
 	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
-	"github.com/polar-bridge/polar-bridge/internal/identity"
+	"github.com/polar-bridge/polar-bridge/internal/provider"
+	"github.com/polar-bridge/polar-bridge/internal/settings"
 	"github.com/polar-bridge/polar-bridge/polar/polartest"
 )
 
@@ -64,11 +65,11 @@ type request struct {
 
 func signed(b *testing.B, n int) []request {
 	b.Helper()
-	entry, ok := identity.Lookup("clerk")
+	entry, ok := provider.All(provider.Options{Now: time.Now}).Lookup("clerk")
 	require.True(b, ok)
 	requests := make([]request, n)
 	for i := range requests {
-		header, body, err := entry.Sample(clerkKey, identity.Sample{
+		header, body, err := entry.Sample(clerkKey, provider.Sample{
 			ExternalID: fmt.Sprint("user_", i), EventID: fmt.Sprint("msg_", i), Time: time.Now(),
 		})
 		require.NoError(b, err)
@@ -99,14 +100,13 @@ func post(b *testing.B, client *http.Client, url string, r request) {
 // serve runs the service on SQLite and returns the address of Clerk's route.
 func serve(b *testing.B, batch int) string {
 	b.Helper()
-	settings, err := config.Default()
+	environment := map[string]string{
+		"POLAR_ACCESS_TOKEN": token, "POLAR_BASE_URL": polartest.Start(b, polartest.Options{Token: token}).URL().String(),
+		"CLERK_WEBHOOK_SIGNING_SECRET": clerkKey, "DATABASE_URL": databasetest.SQLite(b), "LISTEN_ADDR": "127.0.0.1:0", "ADMIN_ADDR": "127.0.0.1:0",
+	}
+	all, err := settings.Read(config.Env{Getenv: func(name string) string { return environment[name] }}, provider.Options{Now: time.Now})
 	require.NoError(b, err)
-	settings.Polar.AccessToken = config.Static("POLAR_ACCESS_TOKEN", token)
-	settings.Clerk.SigningSecret = config.Static("CLERK_WEBHOOK_SIGNING_SECRET", clerkKey)
-	settings.Polar.BaseURL = polartest.Start(b, polartest.Options{Token: token}).URL().String()
-	settings.Database.URL = config.Secret(databasetest.SQLite(b))
-	settings.HTTP.ListenAddr, settings.HTTP.AdminAddr = "127.0.0.1:0", "127.0.0.1:0"
-	service, err := app.New(b.Context(), app.Options{Config: settings, Logger: zap.NewNop(), Now: time.Now, BatchSize: batch})
+	service, err := app.New(b.Context(), app.Options{Config: all.Config, Providers: all.Providers, Logger: zap.NewNop(), Now: time.Now, BatchSize: batch})
 	require.NoError(b, err)
 	ctx, cancel := context.WithCancel(b.Context())
 	done := make(chan error, 1)

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/polar-bridge/polar-bridge/internal/database"
-	"github.com/polar-bridge/polar-bridge/internal/identity"
+	"github.com/polar-bridge/polar-bridge/internal/provider"
 	"github.com/polar-bridge/polar-bridge/polar/polartest"
 )
 
@@ -31,9 +31,9 @@ func TestTheConsoleInABrowser(t *testing.T) {
 	p := startProgram(t, []string{"CLERK_WEBHOOK_SIGNING_SECRET=" + clerkKey, "ADMIN_PASSWORD=" + consolePassword})
 	p.addCustomer("user_browser")
 	p.polar.SetFault(polartest.Fault{Name: "500", Status: http.StatusInternalServerError})
-	entry, ok := identity.Lookup("clerk")
+	entry, ok := provider.All(provider.Options{Now: time.Now}).Lookup("clerk")
 	require.True(t, ok)
-	header, body, err := entry.Sample(clerkKey, identity.Sample{ExternalID: "user_browser", EventID: "msg_browser", Time: time.Now()})
+	header, body, err := entry.Sample(clerkKey, provider.Sample{ExternalID: "user_browser", EventID: "msg_browser", Time: time.Now()})
 	require.NoError(t, err)
 	status, _ := p.post(t, "clerk", header, body)
 	require.Equal(t, http.StatusAccepted, status)

@@ -6,9 +6,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/polar-bridge/polar-bridge/config"
 	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/internal/directory"
+	"github.com/polar-bridge/polar-bridge/internal/provider"
 )
 
 // Directories are the identity providers that can be asked: one client each, so
@@ -20,31 +20,33 @@ type Directories struct {
 
 // DirectoriesOptions for NewDirectories.
 type DirectoriesOptions struct {
-	Config *config.Config
-	Build  Build
-	Now    func() time.Time
+	Providers provider.Registry
+	Build     Build
+	Now       func() time.Time
 	// DB remembers which instances were asked so far; without it any is.
 	DB *database.DB
 }
 
+// questionTimeout bounds one question to a provider: an attempt's time is.
+const questionTimeout = 4 * time.Second
+
 // NewDirectories prepares to ask those for which there are credentials.
 func NewDirectories(o DirectoriesOptions) (Directories, error) {
 	var all Directories
-	settings := &o.Config.Directory
-	if settings.AsksClerk() {
-		_, api, err := o.open(settings.ClerkAPIURL)
+	if settings := o.Providers.Clerk(); settings.HasAPI() {
+		_, api, err := o.open(settings.APIURL)
 		if err != nil {
 			return Directories{}, err
 		}
-		all.Clerk = directory.NewClerk(directory.ClerkOptions{API: api, SecretKey: settings.ClerkSecretKey.Value, Pinned: o.pinned(directory.ProviderClerk, o.Config.Clerk.Instances())})
+		all.Clerk = directory.NewClerk(directory.ClerkOptions{API: api, SecretKey: settings.SecretKey.Value, Pinned: o.pinned(directory.ProviderClerk, settings.Instances())})
 	}
-	if settings.AsksAuth0() {
-		base, api, err := o.open(settings.Auth0URL())
+	if settings := o.Providers.Auth0(); settings.HasAPI() {
+		base, api, err := o.open(settings.APIURL())
 		if err != nil {
 			return Directories{}, err
 		}
 		all.Auth0 = directory.NewAuth0(directory.Auth0Options{
-			API: api, Audience: settings.Auth0URL() + "/api/v2/", ClientID: settings.Auth0ClientID, ClientSecret: settings.Auth0ClientSecret.Value,
+			API: api, Audience: settings.APIURL() + "/api/v2/", ClientID: settings.ClientID, ClientSecret: settings.ClientSecret.Value,
 			Now: o.Now, Tenant: strings.ToLower(base.Host), Pinned: o.pinned(directory.ProviderAuth0, nil),
 		})
 	}
@@ -56,7 +58,7 @@ func (o DirectoriesOptions) open(address string) (*url.URL, *directory.Client, e
 	if err != nil {
 		return nil, nil, fmt.Errorf("parse the address of an identity provider's API: %w", err)
 	}
-	api, err := directory.NewClient(directory.ClientOptions{Base: base, Timeout: o.Config.Directory.QuestionTimeout(), UserAgent: "polar-bridge/" + o.Build.Version, Now: o.Now})
+	api, err := directory.NewClient(directory.ClientOptions{Base: base, Timeout: questionTimeout, UserAgent: "polar-bridge/" + o.Build.Version, Now: o.Now})
 	return base, api, err
 }
 
@@ -83,7 +85,7 @@ func (d Directories) Sources() map[string]directory.Source {
 // openDirectories prepares to ask the identity providers.
 func (a *App) openDirectories() (err error) {
 	o := a.options
-	a.directories, err = NewDirectories(DirectoriesOptions{Config: o.Config, Build: o.Build, Now: o.Now, DB: a.db})
+	a.directories, err = NewDirectories(DirectoriesOptions{Providers: o.Providers, Build: o.Build, Now: o.Now, DB: a.db})
 	return err
 }
 
@@ -91,7 +93,7 @@ func (a *App) openDirectories() (err error) {
 // still keeps back what only a reconciliation found.
 func (a *App) openConfirmer() {
 	var sources map[string]directory.Source
-	if a.options.Config.Directory.Confirm {
+	if a.options.Config.Directory.Confirm() {
 		sources = a.directories.Sources()
 	}
 	a.confirmer = directory.NewConfirmer(sources, a.options.Now)

@@ -11,12 +11,12 @@ import (
 // needed: a 4xx would make the sender give up what may be genuine.
 func TestAnIssuerThatIsAwayIsOurOwnTrouble(t *testing.T) {
 	t.Parallel()
-	for folder, file := range map[string]string{"kinde/testdata": "user-deleted", "fusionauth/testdata/public-keys": "rs256"} {
+	for folder, file := range map[string]string{"kinde": "user-deleted", "fusionauth/public-keys": "rs256"} {
 		t.Run(folder, func(t *testing.T) {
 			t.Parallel()
 			r := routeIn(t, folder)
-			id := r.genuine[file]
-			p := startProgram(t, r.variables)
+			id := r.Genuine[file]
+			p := startProgram(t, r.Variables)
 			p.addCustomer(id)
 			status, answer := r.play(t, p, file)
 			require.Equal(t, http.StatusServiceUnavailable, status)
@@ -36,7 +36,7 @@ func TestAnIssuerThatIsAwayIsOurOwnTrouble(t *testing.T) {
 
 func TestStrangersCannotMakeTheProgramAskAnIssuerAllTheTime(t *testing.T) {
 	t.Parallel()
-	r := routeIn(t, "kinde/testdata")
+	r := routeIn(t, "kinde")
 	p := r.start(t)
 	for range 50 {
 		status, _ := r.play(t, p, "unknown-kid")

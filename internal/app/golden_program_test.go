@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/alecthomas/kong"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
@@ -20,8 +19,8 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/app"
 	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
-	"github.com/polar-bridge/polar-bridge/internal/fault"
-	"github.com/polar-bridge/polar-bridge/internal/identity"
+	"github.com/polar-bridge/polar-bridge/internal/provider"
+	"github.com/polar-bridge/polar-bridge/internal/settings"
 	"github.com/polar-bridge/polar-bridge/polar/polartest"
 )
 
@@ -46,18 +45,18 @@ func startProgram(t *testing.T, variables []string) *program {
 	p := &program{polar: polartest.Start(t, polartest.Options{Token: token}), database: databasetest.SQLite(t)}
 	keys := httptest.NewServer(http.HandlerFunc(p.issuer))
 	t.Cleanup(keys.Close)
-	settings := map[string]string{
+	environment := map[string]string{
 		"POLAR_ACCESS_TOKEN": token, "POLAR_BASE_URL": p.polar.URL().String(), "POLAR_ANONYMIZE": "false", "POLAR_RATE_LIMIT": "0",
 		"DATABASE_URL": p.database, "LISTEN_ADDR": "127.0.0.1:0", "ADMIN_ADDR": "127.0.0.1:0",
 	}
 	for _, variable := range variables {
 		name, value, _ := strings.Cut(variable, "=")
-		settings[name] = strings.ReplaceAll(value, "KEYS", keys.URL)
+		environment[name] = strings.ReplaceAll(value, "KEYS", keys.URL)
 	}
 	p.now(time.Now())
-	service, err := app.New(t.Context(), app.Options{
-		Config: load(t, settings), Logger: zap.NewNop(), Now: func() time.Time { return *p.clock.Load() },
-	})
+	now := func() time.Time { return *p.clock.Load() }
+	all := load(t, environment, now)
+	service, err := app.New(t.Context(), app.Options{Config: all.Config, Providers: all.Providers, Logger: zap.NewNop(), Now: now})
 	require.NoError(t, err)
 	p.admin = service.AdminAddr().String()
 	p.url, p.registry = "http://"+service.PublicAddr().String(), service.Registry()
@@ -83,22 +82,11 @@ func (p *program) issuer(w http.ResponseWriter, _ *http.Request) {
 	w.WriteHeader(http.StatusBadGateway)
 }
 
-func load(t *testing.T, settings map[string]string) *config.Config {
+func load(t *testing.T, environment map[string]string, now func() time.Time) settings.All {
 	t.Helper()
-	loader := config.NewLoader(config.Env{
-		Getenv: func(name string) string { return settings[name] },
-		ReadFile: func(string) ([]byte, error) {
-			return nil, fault.New(fault.Malformed, fault.ReasonBadJSON, "there are no files")
-		},
-		CheckSecret: identity.CheckSecret,
-	})
-	c := &config.Config{}
-	parser, err := kong.New(c, append(loader.Options(), kong.NoDefaultHelp())...)
+	all, err := settings.Read(config.Env{Getenv: func(name string) string { return environment[name] }}, provider.Options{Now: now})
 	require.NoError(t, err)
-	_, err = parser.Parse(nil)
-	require.NoError(t, err)
-	require.NoError(t, loader.Load(config.ForServe(c)))
-	return c
+	return all
 }
 
 func (p *program) now(at time.Time) { p.clock.Store(&at) }

@@ -15,7 +15,7 @@ import (
 
 	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
-	"github.com/polar-bridge/polar-bridge/internal/identity"
+	"github.com/polar-bridge/polar-bridge/internal/provider"
 	"github.com/polar-bridge/polar-bridge/internal/provider/providertest"
 )
 
@@ -27,20 +27,20 @@ import (
 // for a human.
 func TestGoldenRequestsThroughTheProgram(t *testing.T) {
 	t.Parallel()
-	for _, r := range goldenRoutes() {
+	for _, r := range goldenRoutes(t) {
 		t.Run(r.name(), func(t *testing.T) {
 			t.Parallel()
 			t.Run("nothing comes of the others", func(t *testing.T) {
 				t.Parallel()
 				r.storesNothing(t)
 			})
-			for file, id := range r.genuine {
+			for file, id := range r.Genuine {
 				t.Run(file, func(t *testing.T) {
 					t.Parallel()
 					r.deletesOnly(t, file, id)
 				})
 			}
-			for _, file := range r.cases.heldFiles() {
+			for _, file := range r.heldFiles() {
 				t.Run("held "+file, func(t *testing.T) {
 					t.Parallel()
 					r.holds(t, file)
@@ -55,12 +55,12 @@ func TestGoldenRequestsThroughTheProgram(t *testing.T) {
 func (r goldenRoute) storesNothing(t *testing.T) {
 	t.Helper()
 	p := r.start(t)
-	for _, refused := range r.cases.refusedFiles() {
+	for _, refused := range r.refusedFiles() {
 		status, answer := r.play(t, p, refused)
 		require.Equal(t, http.StatusUnauthorized, status, "%s: %s", refused, answer)
 		require.Regexp(t, `^\{"error":"unauthenticated","request_id":"[^"]+"\}\s*$`, answer, refused)
 	}
-	for _, ignored := range r.cases.ignoredFiles() {
+	for _, ignored := range r.ignoredFiles() {
 		status, answer := r.play(t, p, ignored)
 		require.Equal(t, http.StatusOK, status, ignored)
 		r.requireCounts(t, answer, "ignored", 0, 0, 1)
@@ -99,7 +99,7 @@ func (r goldenRoute) holds(t *testing.T, file string) {
 func TestADeletionThatWasRolledBackDoesNotHideTheRealOne(t *testing.T) {
 	t.Parallel()
 	const id = "00000000-0000-0001-0000-000000000000"
-	r := routeIn(t, "fusionauth/testdata")
+	r := routeIn(t, "fusionauth")
 	p := r.start(t)
 	for i, file := range []string{"before-the-commit", "again-after-a-rollback"} {
 		p.addCustomer(id) // the user lived on and bought something
@@ -119,31 +119,31 @@ func TestADeletionThatWasRolledBackDoesNotHideTheRealOne(t *testing.T) {
 func TestEveryRouteHasAllGoldenCases(t *testing.T) {
 	t.Parallel()
 	played := map[string]bool{}
-	for _, r := range goldenRoutes() {
+	for _, r := range goldenRoutes(t) {
 		played[r.route] = true
-		require.NotEmpty(t, r.signer, r.route)
-		require.NotEmpty(t, r.genuine, r.route)
-		c := r.cases
-		for _, file := range []string{c.tampered, c.wrongKey, c.stale, c.otherType, c.failure, c.actor, c.missingID} {
+		require.NotEmpty(t, r.Signer, r.route)
+		require.NotEmpty(t, r.Genuine, r.route)
+		c := r.goldenCases
+		for _, file := range []string{c.Tampered, c.WrongKey, c.Stale, c.OtherType, c.Failure, c.Actor, c.MissingID} {
 			require.NotEmpty(t, file, "%s: a file or the reason why there is none", r.name())
 		}
-		if !strings.HasPrefix(c.actor, "(") {
-			require.Contains(t, r.genuine, c.actor, r.name())
+		if !strings.HasPrefix(c.Actor, "(") {
+			require.Contains(t, r.Genuine, c.Actor, r.name())
 		}
-		e, ok := identity.Lookup(r.route)
+		e, ok := everyProvider().Lookup(r.route)
 		require.True(t, ok)
 		if e.Timestamped {
-			require.NotEqual(t, noTime, c.stale, r.route)
+			require.NotEqual(t, noTime, c.Stale, r.route)
 		}
 		if e.SignedID {
-			require.NotEqual(t, noSignature, c.tampered, r.route)
-			require.NotEqual(t, byNobody, r.signer, r.route)
+			require.NotEqual(t, noSignature, c.Tampered, r.route)
+			require.NotEqual(t, byNobody, r.Signer, r.route)
 		}
 	}
-	for _, name := range identity.Names() {
+	for _, name := range everyProvider().Names() {
 		require.True(t, played[name], name)
 	}
-	require.Len(t, played, len(identity.Names()))
+	require.Len(t, played, len(everyProvider().Names()))
 }
 
 // Every golden request of a provider ends in the program as it does in the
@@ -151,7 +151,7 @@ func TestEveryRouteHasAllGoldenCases(t *testing.T) {
 func TestEveryGoldenRequestThroughTheProgram(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
-	for _, r := range goldenRoutes() {
+	for _, r := range goldenRoutes(t) {
 		if seen[r.folder] {
 			continue
 		}
@@ -166,9 +166,9 @@ func TestEveryGoldenRequestThroughTheProgram(t *testing.T) {
 			})
 		}
 	}
-	require.NoError(t, filepath.WalkDir("../identity", func(path string, _ fs.DirEntry, err error) error {
+	require.NoError(t, filepath.WalkDir("../provider/testdata", func(path string, _ fs.DirEntry, err error) error {
 		if filepath.Ext(path) == ".http" {
-			require.True(t, seen[strings.TrimPrefix(filepath.Dir(path), "../identity/")], "%s is played by no route", path)
+			require.True(t, seen[strings.TrimPrefix(filepath.Dir(path), "../provider/testdata/")], "%s is played by no route", path)
 		}
 		return err
 	}))
@@ -222,7 +222,7 @@ func (r goldenRoute) becomes(t *testing.T, file string, result recorded) {
 
 func routeIn(t *testing.T, folder string) goldenRoute {
 	t.Helper()
-	for _, r := range goldenRoutes() {
+	for _, r := range goldenRoutes(t) {
 		if r.folder == folder {
 			return r
 		}
@@ -232,13 +232,13 @@ func routeIn(t *testing.T, folder string) goldenRoute {
 }
 
 func (r goldenRoute) name() string {
-	return strings.ReplaceAll(r.folder, "/testdata", "") + " by " + r.signer
+	return r.folder + " by " + r.Signer
 }
 
 func (r goldenRoute) start(t *testing.T) *program {
 	t.Helper()
-	p := startProgram(t, r.variables)
-	if r.keySet != "" {
+	p := startProgram(t, r.Variables)
+	if r.KeySet != "" {
 		r.publish(t, p)
 	}
 	return p
@@ -247,12 +247,14 @@ func (r goldenRoute) start(t *testing.T) *program {
 // publish lets the issuer answer with the keys that signed the requests.
 func (r goldenRoute) publish(t *testing.T, p *program) {
 	t.Helper()
-	keySet, err := os.ReadFile(r.path(r.keySet))
+	keySet, err := os.ReadFile(r.path(r.KeySet))
 	require.NoError(t, err)
 	p.keySet.Store(&keySet)
 }
 
-func (r goldenRoute) path(file string) string { return filepath.Join("../identity", r.folder, file) }
+func (r goldenRoute) path(file string) string {
+	return filepath.Join("../provider/testdata", r.folder, file)
+}
 
 // play sends the request in the file at its time.
 func (r goldenRoute) play(t *testing.T, p *program, file string) (status int, answer string) {
@@ -272,7 +274,7 @@ func (r goldenRoute) requireAccepted(t *testing.T, status int, answer string) {
 }
 
 func (r goldenRoute) acceptedStatus() int {
-	if r.empty {
+	if r.Empty {
 		return http.StatusOK
 	}
 	return http.StatusAccepted
@@ -280,7 +282,7 @@ func (r goldenRoute) acceptedStatus() int {
 
 func (r goldenRoute) requireCounts(t *testing.T, answer, word string, accepted, duplicates, ignored int) {
 	t.Helper()
-	if r.empty {
+	if r.Empty {
 		require.Empty(t, answer)
 		return
 	}
@@ -288,14 +290,14 @@ func (r goldenRoute) requireCounts(t *testing.T, answer, word string, accepted, 
 }
 
 func (c goldenCases) refusedFiles() []string {
-	return files(append(c.alsoRefused, c.tampered, c.wrongKey, c.stale)...)
+	return files(append(c.AlsoRefused, c.Tampered, c.WrongKey, c.Stale)...)
 }
 
 func (c goldenCases) ignoredFiles() []string {
-	return files(append(c.alsoIgnored, c.otherType, c.failure)...)
+	return files(append(c.AlsoIgnored, c.OtherType, c.Failure)...)
 }
 
-func (c goldenCases) heldFiles() []string { return files(append(c.held, c.missingID)...) }
+func (c goldenCases) heldFiles() []string { return files(append(c.Held, c.MissingID)...) }
 
 // files leaves the reasons out.
 func files(names ...string) []string {
@@ -307,3 +309,5 @@ func files(names ...string) []string {
 	}
 	return some
 }
+
+func everyProvider() provider.Registry { return provider.All(provider.Options{Now: time.Now}) }

@@ -45,7 +45,7 @@ func NewSweeper(o SweeperOptions) *reconcile.Sweeper {
 func (a *App) openSweepers() {
 	c, sources := a.options.Config, a.directories.Sources()
 	a.metrics.SetReconcileInterval(c.Directory.ReconcileInterval)
-	for _, provider := range c.Reconciled() {
+	for _, provider := range a.settings().Reconciled() {
 		a.sweepers = append(a.sweepers, sweeper{provider, NewSweeper(SweeperOptions{
 			Config: c, DB: a.db, Polar: a.polar, Slots: a.limiter, Source: sources[provider], Now: a.options.Now,
 		})})

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"time"
 
@@ -24,9 +25,13 @@ func (a *App) watchSecrets(ctx context.Context) {
 func WatchSecrets(ctx context.Context, secrets []*config.SecretSource, reread <-chan os.Signal, log *zap.Logger) {
 	ticker := time.NewTicker(secretLook)
 	defer ticker.Stop()
+	watched := make([]watchedSecret, len(secrets))
+	for i, secret := range secrets {
+		watched[i].SecretSource = secret
+	}
 	for {
-		for _, secret := range secrets {
-			lookAt(secret, log)
+		for i := range watched {
+			watched[i].look(log)
 		}
 		select {
 		case <-ticker.C:
@@ -38,12 +43,50 @@ func WatchSecrets(ctx context.Context, secrets []*config.SecretSource, reread <-
 	}
 }
 
-func lookAt(secret *config.SecretSource, log *zap.Logger) {
-	changed, err := secret.Look()
-	switch setting := zap.String("setting", secret.Name()); {
-	case err != nil:
-		log.Error("secret not usable", setting, zap.Error(err))
-	case changed:
-		log.Info("secret rotated", setting, zap.Int("values", len(secret.Values())))
+// watchedSecret is a secret and what was seen of its file.
+type watchedSecret struct {
+	*config.SecretSource
+
+	seen observed // what the last look found
+	said observed // what was complained of, none when the file was fine since
+}
+
+// observed is what a look at a file finds: its text, or why there is none.
+type observed struct{ text, problem string }
+
+// look reads the file once. What it holds is judged when two looks in a row found the
+// same, so that one that is half written is neither taken nor complained of. What
+// cannot be used leaves the old values in force and is said once: being told again
+// takes another problem, or a recovery in between.
+func (w *watchedSecret) look(log *zap.Logger) {
+	if !w.CanChange() {
+		return
 	}
+	var now observed
+	text, err := w.Read()
+	if err != nil {
+		now.problem = err.Error()
+	} else {
+		now.text = text
+	}
+	settled := now == w.seen
+	w.seen = now
+	switch {
+	case err == nil && w.Took(text):
+		w.said = observed{}
+		return
+	case !settled || now == w.said:
+		return
+	}
+	setting := zap.String("setting", w.Name())
+	if err == nil {
+		err = w.Take(text)
+	}
+	if err != nil {
+		w.said = now
+		log.Error("secret not usable", setting, zap.Error(fmt.Errorf("%s %w; the old value stays in force", w.Name(), err)))
+		return
+	}
+	w.said = observed{}
+	log.Info("secret rotated", setting, zap.Int("values", len(w.Values())))
 }

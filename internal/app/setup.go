@@ -10,8 +10,8 @@ import (
 
 	"github.com/polar-bridge/polar-bridge/handlers"
 	"github.com/polar-bridge/polar-bridge/internal/database"
-	"github.com/polar-bridge/polar-bridge/internal/identity"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
+	"github.com/polar-bridge/polar-bridge/internal/settings"
 	"github.com/polar-bridge/polar-bridge/internal/slots"
 	"github.com/polar-bridge/polar-bridge/metrics"
 	"github.com/polar-bridge/polar-bridge/polar"
@@ -25,7 +25,7 @@ func (a *App) setup(ctx context.Context) error {
 
 	a.registry = metrics.NewRegistry()
 	a.metrics = metrics.New(a.registry, metrics.Options{
-		Providers: identity.Names(), Reconciled: c.Reconciled(),
+		Providers: a.options.Providers.Names(), Reconciled: a.settings().Reconciled(),
 		Version: a.options.Build.Version, Revision: a.options.Build.Revision, GoVersion: a.options.Build.GoVersion,
 		LogLinesDropped: a.options.LogLinesDropped,
 	})
@@ -52,16 +52,12 @@ func (a *App) setup(ctx context.Context) error {
 		return err
 	}
 	a.openNotifier()
-	providers, err := a.providers()
-	if err != nil {
-		return err
-	}
 	newServer := handlers.NewServer
 	if c.HTTP.H2C {
 		newServer = handlers.NewH2CServer
 	}
 	a.public.Server = newServer(handlers.New(handlers.Options{ //nolint:contextcheck // handlers have their requests' contexts
-		Providers: providers, Acceptor: a.queue, Metrics: a.metrics, Logger: a.log,
+		Providers: a.routes(), Acceptor: a.queue, Metrics: a.metrics, Logger: a.log,
 		Now: a.options.Now, TrustedProxies: c.HTTP.TrustedProxies,
 	}), a.log)
 	view, err := a.console(ctx)
@@ -76,6 +72,21 @@ func (a *App) setup(ctx context.Context) error {
 	}
 	a.admin.listener, err = listen(ctx, "admin", c.HTTP.AdminAddr)
 	return err
+}
+
+// settings are those that the program was started with.
+func (a *App) settings() settings.All {
+	return settings.All{Config: a.options.Config, Providers: a.options.Providers}
+}
+
+// routes are the providers that are enabled.
+func (a *App) routes() []handlers.Provider {
+	enabled := a.options.Providers.Open(a.options.Config.Work.ExternalIDPattern)
+	routes := make([]handlers.Provider, len(enabled))
+	for i, p := range enabled {
+		routes[i] = p
+	}
+	return routes
 }
 
 // logSettings says at start what is in force, and what is still undecided.

@@ -14,12 +14,13 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"time"
 
 	"github.com/alecthomas/kong"
 
 	"github.com/polar-bridge/polar-bridge/config"
 	"github.com/polar-bridge/polar-bridge/internal/app"
-	"github.com/polar-bridge/polar-bridge/internal/identity"
+	"github.com/polar-bridge/polar-bridge/internal/provider"
 )
 
 // Exit codes.
@@ -64,6 +65,17 @@ type commands struct {
 	Version     versionCommand     `cmd:"" help:"Print the version."`
 }
 
+// newCommands gives the commands that need them the settings of the providers.
+func newCommands(providers provider.Registry) *commands {
+	settings := providers.Settings()
+	c := &commands{}
+	c.Serve.Config.Providers = settings
+	c.Doctor.Config.Providers = settings
+	c.Reconcile.Config.Providers = settings
+	c.Send.Providers = settings
+	return c
+}
+
 // usageError is a command line that makes no sense.
 type usageError struct{ error }
 
@@ -74,9 +86,10 @@ func usage(format string, args ...any) error { return usageError{fmt.Errorf(form
 
 // Run runs the command that env.Args names and returns the exit code.
 func Run(ctx context.Context, env Env) int {
-	loader := config.NewLoader(config.Env{Getenv: env.Getenv, Names: env.names, ReadFile: env.ReadFile, CheckSecret: identity.CheckSecret})
+	loader := config.NewLoader(config.Env{Getenv: env.Getenv, Names: env.names, ReadFile: env.ReadFile})
+	providers := provider.All(provider.Options{Now: time.Now})
 	exited := -1
-	parser, err := kong.New(&commands{}, append(loader.Options(),
+	parser, err := kong.New(newCommands(providers), append(loader.Options(),
 		kong.Name("polar-bridge"),
 		kong.Description("When a user is deleted at the identity provider, the customer at Polar goes too: once, surely, provably."),
 		kong.Writers(env.Stdout, env.Stderr),
@@ -95,7 +108,7 @@ func Run(ctx context.Context, env Env) int {
 		return report(env, usageError{err})
 	}
 	command.BindTo(ctx, (*context.Context)(nil))
-	err = command.Run(&env, loader) // which may change env
+	err = command.Run(&env, loader, providers) // which may change env
 	return report(env, err)
 }
 

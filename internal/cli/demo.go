@@ -12,6 +12,8 @@ import (
 
 	"github.com/polar-bridge/polar-bridge/config"
 	"github.com/polar-bridge/polar-bridge/internal/app"
+	"github.com/polar-bridge/polar-bridge/internal/provider"
+	"github.com/polar-bridge/polar-bridge/internal/settings"
 	"github.com/polar-bridge/polar-bridge/polar/polartest"
 )
 
@@ -30,6 +32,7 @@ const (
 type demo struct {
 	polar         *polartest.Server
 	service       *app.App
+	providers     provider.Registry
 	log           *logLines
 	webhooks      string // address of the public listener
 	operator      string // address of the admin listener
@@ -96,21 +99,22 @@ func startDemo(ctx context.Context, env *Env) (*demo, error) {
 // own.
 func (d *demo) startService(ctx context.Context, env *Env, polarURL string) (stop func() error, err error) {
 	nothing := func() error { return nil }
-	settings, err := config.Default()
+	environment := map[string]string{
+		"POLAR_ACCESS_TOKEN": d.token, "POLAR_BASE_URL": polarURL, "POLAR_ANONYMIZE": "false",
+		"CLERK_WEBHOOK_SIGNING_SECRET": d.clerk, "AUTH0_WEBHOOK_TOKEN": d.auth0,
+		"DATABASE_URL": "sqlite:" + filepath.Join(d.folder, "demo.db"),
+		"LISTEN_ADDR":  "127.0.0.1:0", "ADMIN_ADDR": "127.0.0.1:0",
+	}
+	all, err := settings.Read(config.Env{Getenv: func(name string) string { return environment[name] }}, provider.Options{Now: time.Now})
 	if err != nil {
 		return nothing, err
 	}
-	settings.Polar.AccessToken = config.Static("POLAR_ACCESS_TOKEN", d.token)
-	settings.Polar.BaseURL, settings.Polar.AnonymizeSet = polarURL, true
-	settings.Clerk.SigningSecret = config.Static("CLERK_WEBHOOK_SIGNING_SECRET", d.clerk)
-	settings.Auth0.WebhookToken = config.Static("AUTH0_WEBHOOK_TOKEN", d.auth0)
-	settings.Database.URL = config.Secret("sqlite:" + filepath.Join(d.folder, "demo.db"))
-	settings.HTTP.ListenAddr, settings.HTTP.AdminAddr = "127.0.0.1:0", "127.0.0.1:0"
-	logger, err := app.NewLogger(settings.Log, d.log)
+	d.providers = all.Providers
+	logger, err := app.NewLogger(all.Log, d.log)
 	if err != nil {
 		return nothing, err
 	}
-	d.service, err = app.New(ctx, app.Options{Config: settings, Logger: logger, Now: time.Now, Build: env.build()})
+	d.service, err = app.New(ctx, app.Options{Config: all.Config, Providers: all.Providers, Logger: logger, Now: time.Now, Build: env.build()})
 	if err != nil {
 		return nothing, err
 	}

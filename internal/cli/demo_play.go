@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/polar-bridge/polar-bridge/internal/identity"
+	"github.com/polar-bridge/polar-bridge/internal/provider"
 	"github.com/polar-bridge/polar-bridge/polar/polartest"
 )
 
@@ -116,7 +116,7 @@ func (d *demo) play(ctx context.Context) ([]shown, error) {
 
 // deliver signs and posts a delivery as the identity provider would.
 func (d *demo) deliver(ctx context.Context, s scene) (status int, body string, err error) {
-	entry, ok := identity.Lookup(s.provider)
+	entry, ok := d.providers.Lookup(s.provider)
 	if !ok {
 		return 0, "", fmt.Errorf("there is no provider %q", s.provider)
 	}
@@ -124,7 +124,7 @@ func (d *demo) deliver(ctx context.Context, s scene) (status int, body string, e
 	if s.forged {
 		secret = "whsec_" + base64.StdEncoding.EncodeToString([]byte(rand.Text()))
 	}
-	header, payload, err := entry.Sample(secret, identity.Sample{ExternalID: s.externalID, EventID: s.eventID, Time: time.Now()})
+	header, payload, err := entry.Sample(secret, provider.Sample{ExternalID: s.externalID, EventID: s.eventID, Time: time.Now()})
 	if err != nil {
 		return 0, "", fmt.Errorf("make the event: %w", err)
 	}

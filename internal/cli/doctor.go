@@ -11,6 +11,8 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/polar-bridge/polar-bridge/config"
+	"github.com/polar-bridge/polar-bridge/internal/provider"
+	"github.com/polar-bridge/polar-bridge/internal/settings"
 )
 
 type doctorCommand struct {
@@ -65,6 +67,7 @@ type doctorReport struct {
 type doctor struct {
 	env       *Env
 	config    *config.Config
+	providers provider.Registry
 	flags     map[string]string // flags that were given, by their setting's name
 	invalid   map[string]bool   // settings with a problem
 	publicURL string
@@ -76,18 +79,19 @@ type doctor struct {
 
 // Run looks at all there is, whatever is wrong with some of it, and fails when
 // there is a fault.
-func (c *doctorCommand) Run(ctx context.Context, env *Env, loader *config.Loader, parsed *kong.Context) error {
+func (c *doctorCommand) Run(ctx context.Context, env *Env, loader *config.Loader, providers provider.Registry, parsed *kong.Context) error {
 	publicURL, err := c.checkPublicURL()
 	if err != nil {
 		return err
 	}
 	d := &doctor{
-		env: env, config: &c.Config, flags: givenFlags(parsed),
+		env: env, config: &c.Config, providers: providers, flags: givenFlags(parsed),
 		invalid: map[string]bool{}, publicURL: publicURL, accept: c.AcceptInstance, report: doctorReport{OK: true},
 	}
-	problems := loader.Load(config.ForServe(&c.Config))
+	all := settings.All{Config: &c.Config, Providers: providers}
+	problems := loader.Load(all.ForServe())
 	d.checkSettings(problems)
-	for _, advice := range loader.Advise(&c.Config) {
+	for _, advice := range all.Advise(loader) {
 		d.add(visible(advice.Setting), doctorWarning, visible(advice.Setting)+" "+advice.Problem+".", advice.Do)
 	}
 	d.checkProviders()

@@ -18,23 +18,23 @@ import (
 // checkDirectories asks the identity providers' APIs whether the credentials
 // work, where there are any.
 func (d *doctor) checkDirectories(ctx context.Context) {
-	settings := &d.config.Directory
+	clerk, auth0 := d.providers.Clerk(), d.providers.Auth0()
 	for _, name := range []string{"CLERK_API_URL", "AUTH0_DOMAIN", "CLERK_SECRET_KEY", "AUTH0_CLIENT_ID", "AUTH0_CLIENT_SECRET"} {
 		if d.invalid[name] { // credentials must not go just anywhere
 			return
 		}
 	}
-	if settings.AsksClerk() {
+	if clerk.HasAPI() {
 		d.checkClerk(ctx)
 	}
-	if settings.AsksAuth0() {
+	if auth0.HasAPI() {
 		d.checkAuth0(ctx)
 	}
 	if d.accept != "" && !d.accepted {
 		d.add("accept instance", doctorFault, fmt.Sprintf("No credentials that work belong to %s: nothing was accepted.", visible(d.accept)), "Give doctor the credentials of that instance or tenant, and its id as doctor prints it.")
 	}
-	asks := settings.AsksClerk() || settings.AsksAuth0()
-	if asks && !settings.Confirm {
+	asks := clerk.HasAPI() || auth0.HasAPI()
+	if asks && !d.config.Directory.Confirm() {
 		d.add("confirm", doctorWarning, "CONFIRM is false: deletions are not confirmed at the identity provider, although it could be asked.", "Set CONFIRM to true, or leave it out.")
 	}
 }
@@ -50,8 +50,8 @@ func (d *doctor) checkClerk(ctx context.Context) {
 		d.addDirectory(name, err, "Check CLERK_SECRET_KEY, CLERK_API_URL and CLERK_INSTANCE_ID: the key of the instance that sends the webhooks.")
 		return
 	}
-	d.judgeInstance(ctx, "clerk", asked, d.config.Clerk.Instances(), "CLERK_SECRET_KEY works and belongs to the instance "+visible(asked)+".")
-	if named := d.config.Clerk.Instances(); len(named) > 1 {
+	d.judgeInstance(ctx, "clerk", asked, d.providers.Clerk().Instances(), "CLERK_SECRET_KEY works and belongs to the instance "+visible(asked)+".")
+	if named := d.providers.Clerk().Instances(); len(named) > 1 {
 		d.add("clerk instances", doctorWarning, fmt.Sprintf("CLERK_INSTANCE_ID names %d instances, and only %s can be asked: deletions of the others are held as %s.", len(named), visible(asked), event.HoldOtherInstance),
 			"Run a polar-bridge of its own for each instance, with its own database and key; approve what is held.")
 	}
@@ -87,7 +87,7 @@ func (d *doctor) checkAuth0(ctx context.Context) {
 
 // directories makes clients that ask any instance: which one is judged here.
 func (d *doctor) directories() (app.Directories, error) {
-	return app.NewDirectories(app.DirectoriesOptions{Config: d.config, Build: d.env.build(), Now: time.Now})
+	return app.NewDirectories(app.DirectoriesOptions{Providers: d.providers, Build: d.env.build(), Now: time.Now})
 }
 
 // judgeInstance says whether serve would believe the instance, after the

@@ -7,7 +7,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/polar-bridge/polar-bridge/config"
+	"github.com/polar-bridge/polar-bridge/internal/provider"
+	allsettings "github.com/polar-bridge/polar-bridge/internal/settings"
 )
 
 // TestEveryCommandHasHelp follows the lists of commands, so a new command is
@@ -45,10 +46,8 @@ func TestHelpNamesTheVariablesOfSecrets(t *testing.T) {
 	t.Parallel()
 	got := run(t, settings(), "serve", "--help")
 	require.Contains(t, got.stdout, "NAME_FILE")
-	settings, err := config.Default()
-	require.NoError(t, err)
 	require.Regexp(t, `\n +DATABASE_URL +\S`, got.stdout)
-	for _, secret := range settings.Secrets() {
-		require.Regexp(t, `\n +`+secret.Name()+` +\S`, got.stdout)
+	for _, secret := range allsettings.New(provider.Options{}).SecretHelp() {
+		require.Regexp(t, `\n +`+secret.Name+` +\S`, got.stdout)
 	}
 }

@@ -18,7 +18,9 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/app"
 	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/provider"
 	"github.com/polar-bridge/polar-bridge/internal/reconcile"
+	"github.com/polar-bridge/polar-bridge/internal/settings"
 	"github.com/polar-bridge/polar-bridge/internal/slots"
 	"github.com/polar-bridge/polar-bridge/polar"
 )
@@ -35,6 +37,8 @@ type reconcileCommand struct {
 	JSON         bool   `name:"json" help:"Print one JSON object a line, the last one with the counts."`
 
 	Config config.Config `embed:""`
+
+	providers provider.Registry
 }
 
 // Help is shown below the flags' list.
@@ -54,12 +58,13 @@ func (e exitError) Error() string { return "exit code " + strconv.Itoa(int(e)) }
 const errFound = exitError(3)
 
 // Run compares Polar's customers with the provider's users.
-func (c *reconcileCommand) Run(ctx context.Context, env *Env, loader *config.Loader) error {
+func (c *reconcileCommand) Run(ctx context.Context, env *Env, loader *config.Loader, providers provider.Registry) error {
 	limits, err := c.limits()
 	if err != nil {
 		return err
 	}
-	if err := loader.Load(&c.Config); err != nil {
+	c.providers = providers
+	if err := loader.Load(settings.All{Config: &c.Config, Providers: providers}); err != nil {
 		return err
 	}
 	if c.Deliveries {
@@ -128,13 +133,13 @@ func (c *reconcileCommand) limits() (reconcile.Limits, error) {
 
 // check refuses what would not find or not confirm anything.
 func (c *reconcileCommand) check() error {
-	if err := c.Config.CheckReconcile(c.Provider); err != nil {
+	if err := c.providers.CheckReconcile(c.Provider); err != nil {
 		return err
 	}
 	switch {
 	case !c.Config.Polar.AccessToken.IsSet():
 		return errors.New("Polar cannot be asked: set POLAR_ACCESS_TOKEN") //nolint:staticcheck // a name begins it
-	case c.Apply && !c.Config.Directory.Confirm:
+	case c.Apply && !c.Config.Directory.Confirm():
 		return errors.New("--apply needs the confirmation before each deletion: set CONFIRM to true, here and at the servers")
 	}
 	return nil
@@ -142,7 +147,7 @@ func (c *reconcileCommand) check() error {
 
 // open prepares a sweep that shares the servers' limiter.
 func (c *reconcileCommand) open(ctx context.Context, env *Env, db *database.DB) (sweeper *reconcile.Sweeper, closeAll func(), err error) {
-	directories, err := app.NewDirectories(app.DirectoriesOptions{Config: &c.Config, Build: env.build(), Now: time.Now, DB: db})
+	directories, err := app.NewDirectories(app.DirectoriesOptions{Providers: c.providers, Build: env.build(), Now: time.Now, DB: db})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -16,10 +16,10 @@ import (
 
 // deliveries lists what Auth0 failed to deliver and asks for it again.
 func (c *reconcileCommand) deliveries(ctx context.Context, env *Env) error {
-	if !c.Config.Directory.AsksAuth0() {
-		return c.Config.CheckReconcile(directory.ProviderAuth0)
+	if !c.providers.Auth0().HasAPI() {
+		return c.providers.CheckReconcile(directory.ProviderAuth0)
 	}
-	directories, err := app.NewDirectories(app.DirectoriesOptions{Config: &c.Config, Build: env.build(), Now: time.Now})
+	directories, err := app.NewDirectories(app.DirectoriesOptions{Providers: c.providers, Build: env.build(), Now: time.Now})
 	if err != nil {
 		return err
 	}
@@ -57,7 +57,7 @@ func (c *reconcileCommand) failedDeliveries(ctx context.Context, env *Env, api *
 	disabled = map[string]bool{}
 	looked := 0
 	for _, stream := range streams {
-		if only := c.Config.Auth0.Streams(); len(only) > 0 && !slices.Contains(only, stream.ID) {
+		if only := c.providers.Auth0().Streams(); len(only) > 0 && !slices.Contains(only, stream.ID) {
 			continue
 		}
 		looked++

@@ -20,7 +20,7 @@ import (
 // word wants the operator's before anything is read, where it cannot be asked for
 // later.
 func (c *reconcileCommand) word(env *Env) error {
-	switch named := c.Config.Clerk.Instances(); {
+	switch named := c.providers.Clerk().Instances(); {
 	case !c.Apply:
 		return nil
 	case c.Provider == "clerk" && len(named) > 1:
@@ -40,7 +40,7 @@ func (c *reconcileCommand) ask(env *Env, orphans int, told told) error {
 	if told.mixed {
 		return errors.New("nothing was done: the credentials changed to another instance's while customers were compared; begin anew with --restart")
 	}
-	only := map[string][]string{"clerk": c.Config.Clerk.Instances(), "auth0": c.Config.Auth0.Streams()}[c.Provider]
+	only := map[string][]string{"clerk": c.providers.Clerk().Instances(), "auth0": c.providers.Auth0().Streams()}[c.Provider]
 	if others := strings.Join(slices.Sorted(maps.Keys(told.others)), ", "); others != "" && len(only) == 0 {
 		return fmt.Errorf("nothing was done: webhooks of another instance than the one that was asked have come here (%s), and its living users would be taken for gone. "+
 			"If none of them is a customer any more, set CLERK_INSTANCE_ID (or AUTH0_STREAM_ID) to what is yours", visible(others))

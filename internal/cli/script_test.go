@@ -23,6 +23,8 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
 	"github.com/polar-bridge/polar-bridge/internal/directory/directorytest"
+	"github.com/polar-bridge/polar-bridge/internal/provider"
+	allsettings "github.com/polar-bridge/polar-bridge/internal/settings"
 	"github.com/polar-bridge/polar-bridge/polar/polartest"
 )
 
@@ -144,17 +146,15 @@ func scriptServer(ts *testscript.TestScript, _ bool, _ []string) {
 	if theWorld(ts).polar == nil {
 		scriptPolar(ts, false, nil)
 	}
-	c, err := config.Default()
+	environment := map[string]string{
+		"POLAR_BASE_URL": ts.Getenv("POLAR_BASE_URL"), "POLAR_ACCESS_TOKEN": polarToken, "DATABASE_URL": ts.Getenv("DATABASE_URL"),
+		"CLERK_WEBHOOK_SIGNING_SECRET": clerkKey, "AUTH0_WEBHOOK_TOKEN": auth0Token, "AUTH0_LOGS_TOKEN": logsToken, "AUTH0_LOGS_UNCONFIRMED": "true",
+		"LISTEN_ADDR": "127.0.0.1:0", "ADMIN_ADDR": "127.0.0.1:0",
+	}
+	all, err := allsettings.Read(config.Env{Getenv: func(name string) string { return environment[name] }}, provider.Options{Now: time.Now})
 	ts.Check(err)
-	c.Polar.BaseURL = ts.Getenv("POLAR_BASE_URL")
-	c.Polar.AccessToken = config.Static("POLAR_ACCESS_TOKEN", polarToken)
-	c.Clerk.SigningSecret = config.Static("CLERK_WEBHOOK_SIGNING_SECRET", clerkKey)
-	c.Auth0.WebhookToken = config.Static("AUTH0_WEBHOOK_TOKEN", auth0Token)
-	c.Auth0.LogsToken = config.Static("AUTH0_LOGS_TOKEN", logsToken)
-	c.Database.URL = config.Secret(ts.Getenv("DATABASE_URL"))
-	c.HTTP.ListenAddr, c.HTTP.AdminAddr = "127.0.0.1:0", "127.0.0.1:0"
 	ctx, cancel := context.WithCancel(context.Background())
-	service, err := app.New(ctx, app.Options{Config: c, Logger: zap.NewNop(), Now: time.Now})
+	service, err := app.New(ctx, app.Options{Config: all.Config, Providers: all.Providers, Logger: zap.NewNop(), Now: time.Now})
 	if err != nil {
 		cancel()
 		ts.Fatalf("start the server: %v", err)

@@ -16,9 +16,10 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/alecthomas/kong"
+
 	"github.com/polar-bridge/polar-bridge/config"
-	"github.com/polar-bridge/polar-bridge/internal/app"
-	"github.com/polar-bridge/polar-bridge/internal/identity"
+	"github.com/polar-bridge/polar-bridge/internal/provider"
 )
 
 type sendCommand struct {
@@ -30,7 +31,7 @@ type sendCommand struct {
 	Yes        bool   `name:"yes" help:"Really send it."`
 	JSON       bool   `name:"json" help:"Print JSON."`
 
-	Identity config.Identity `embed:""`
+	Providers kong.Plugins `embed:"" group:"Identity providers"`
 }
 
 // testPrefix begins the ids that need no --yes: no customer has such an id.
@@ -50,20 +51,19 @@ type sent struct {
 }
 
 // Run signs one deletion with the configured secret and posts it.
-func (c *sendCommand) Run(ctx context.Context, env *Env, loader *config.Loader) error {
+func (c *sendCommand) Run(ctx context.Context, env *Env, loader *config.Loader, providers provider.Registry) error {
 	if c.List {
-		return c.list(env)
+		return c.list(env, providers)
 	}
-	entry, ok := identity.Lookup(c.Provider)
+	p, ok := providers.Lookup(c.Provider)
 	if !ok {
-		return usage("there is no provider %q: choose one of %s", c.Provider, strings.Join(identity.Names(), ", "))
+		return usage("there is no provider %q: choose one of %s", c.Provider, strings.Join(providers.Names(), ", "))
 	}
-	if err := loader.Load(&c.Identity); err != nil {
+	if err := loader.Load(providers); err != nil {
 		return err
 	}
-	settings, ok := app.ProviderSettings(&c.Identity, time.Now)[entry.Name]
-	if !ok {
-		return fmt.Errorf("%s is not set: it must be the secret that the server has", entry.SecretEnv)
+	if !p.Enabled() {
+		return fmt.Errorf("%s is not set: it must be the secret that the server has", p.EnabledBy)
 	}
 	if err := c.consent(); err != nil {
 		return err
@@ -74,15 +74,12 @@ func (c *sendCommand) Run(ctx context.Context, env *Env, loader *config.Loader) 
 	if c.ExternalID == "" {
 		c.ExternalID = testUser(c.EventID)
 	}
-	key, stop, err := signingKey(ctx, entry, settings)
+	key, stop, err := signingKey(ctx, p)
 	if err != nil {
 		return err
 	}
 	defer stop()
-	header, body, err := entry.Sample(key, identity.Sample{
-		ExternalID: c.ExternalID, EventID: c.EventID, Time: time.Now(), IDField: settings.IDField, Source: first(settings.Sources), Anonymous: true,
-		EventType: first(settings.EventTypes), TypeField: settings.TypeField,
-	})
+	header, body, err := p.Sample(key, provider.Sample{ExternalID: c.ExternalID, EventID: c.EventID, Time: time.Now(), Anonymous: true})
 	if err != nil {
 		return fmt.Errorf("make the event: %w", err)
 	}
@@ -102,14 +99,6 @@ func testUser(eventID string) string {
 	return testPrefix + hex.EncodeToString(digest[:enough])
 }
 
-// first returns the first of what the server takes, "" for the usual one.
-func first(types []string) string {
-	if len(types) == 0 {
-		return ""
-	}
-	return types[0]
-}
-
 // listed is what is printed of a provider.
 type listed struct {
 	Provider string `json:"provider"`
@@ -118,12 +107,12 @@ type listed struct {
 }
 
 // list prints the providers.
-func (c *sendCommand) list(env *Env) error {
+func (c *sendCommand) list(env *Env, providers provider.Registry) error {
 	var all []listed
 	table := tabwriter.NewWriter(env.Stdout, 0, 0, 2, ' ', 0)
-	for _, e := range identity.Entries() {
-		all = append(all, listed{e.Name, e.Title, e.SecretEnv})
-		fmt.Fprintf(table, "%s\t%s\t%s\n", e.Name, e.SecretEnv, e.Title)
+	for _, e := range providers {
+		all = append(all, listed{e.Name, e.Title, e.EnabledBy})
+		fmt.Fprintf(table, "%s\t%s\t%s\n", e.Name, e.EnabledBy, e.Title)
 	}
 	if c.JSON {
 		return json.NewEncoder(env.Stdout).Encode(all)

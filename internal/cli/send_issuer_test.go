@@ -12,6 +12,8 @@ import (
 
 	"github.com/polar-bridge/polar-bridge/config"
 	"github.com/polar-bridge/polar-bridge/internal/app"
+	"github.com/polar-bridge/polar-bridge/internal/provider"
+	allsettings "github.com/polar-bridge/polar-bridge/internal/settings"
 	"github.com/polar-bridge/polar-bridge/polar/polartest"
 )
 
@@ -69,17 +71,16 @@ func serverThatTrusts(t *testing.T, kinde, fusionauth string) string {
 	polar := polartest.New(polartest.Options{Token: polarToken})
 	address, err := polar.Start("")
 	require.NoError(t, err)
-	c, err := config.Default()
-	require.NoError(t, err)
-	c.Polar.BaseURL, c.Polar.AccessToken = address, config.Static("POLAR_ACCESS_TOKEN", polarToken)
-	c.Kinde.IssuerURL, c.FusionAuth.JWKSURL = kinde, fusionauth
-	if fusionauth == "" {
-		c.FusionAuth.WebhookKey = config.Static("FUSIONAUTH_WEBHOOK_KEY", hmacKey)
+	environment := map[string]string{
+		"POLAR_ACCESS_TOKEN": polarToken, "POLAR_BASE_URL": address, "DATABASE_URL": "sqlite:" + filepath.Join(t.TempDir(), "bridge.db"),
+		"LISTEN_ADDR": "127.0.0.1:0", "ADMIN_ADDR": "127.0.0.1:0", "KINDE_ISSUER_URL": kinde, "FUSIONAUTH_JWKS_URL": fusionauth,
 	}
-	c.Database.URL = config.Secret("sqlite:" + filepath.Join(t.TempDir(), "bridge.db"))
-	c.HTTP.ListenAddr, c.HTTP.AdminAddr = "127.0.0.1:0", "127.0.0.1:0"
+	if fusionauth == "" {
+		environment["FUSIONAUTH_WEBHOOK_KEY"] = hmacKey
+	}
+	all := readSettings(t, environment)
 	ctx, cancel := context.WithCancel(context.Background()) //nolint:usetesting // ended before the database's folder goes
-	service, err := app.New(ctx, app.Options{Config: c, Logger: zap.NewNop(), Now: time.Now})
+	service, err := app.New(ctx, app.Options{Config: all.Config, Providers: all.Providers, Logger: zap.NewNop(), Now: time.Now})
 	if err != nil {
 		cancel()
 	}
@@ -101,4 +102,11 @@ func freeAddress(t *testing.T) string {
 	require.NoError(t, err)
 	require.NoError(t, listener.Close())
 	return listener.Addr().String()
+}
+
+func readSettings(t *testing.T, environment map[string]string) allsettings.All {
+	t.Helper()
+	all, err := allsettings.Read(config.Env{Getenv: func(name string) string { return environment[name] }}, provider.Options{Now: time.Now})
+	require.NoError(t, err)
+	return all
 }

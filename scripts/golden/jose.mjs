@@ -1,14 +1,14 @@
 // Signs deliveries of Kinde and FusionAuth with npm's jose and writes them to the
 // providers' testdata. Every run makes new keys: their public halves are written,
 // the private ones are forgotten. Run it from anywhere: npm ci && node jose.mjs
-// Then: UPDATE_GOLDEN=1 go test ./internal/identity/{kinde,fusionauth}, and read the diff.
+// Then: UPDATE_GOLDEN=1 go test ./internal/provider -run TestConformance, and read the diff.
 import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CompactSign, SignJWT, UnsecuredJWT, exportJWK, exportSPKI, generateKeyPair } from 'jose';
 
-const identity = join(dirname(fileURLToPath(import.meta.url)), '../../internal/identity');
+const testdata = join(dirname(fileURLToPath(import.meta.url)), '../../internal/provider/testdata');
 const arrival = 'Thu, 15 Jan 2026 12:00:02 GMT';
 const text = (s) => new TextEncoder().encode(s);
 
@@ -41,13 +41,13 @@ const withHeader = (jws, header) => `${Buffer.from(JSON.stringify(header)).toStr
 const withClaims = (jws, claims) => jws.split('.').with(1, Buffer.from(JSON.stringify(claims)).toString('base64url')).join('.');
 
 function write(path, content) {
-  const file = join(identity, path);
+  const file = join(testdata, path);
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, content);
 }
 
 // Kinde: the token is the body.
-const kinde = (file, jws) => write(`kinde/testdata/${file}.http`, `POST /webhooks/kinde HTTP/1.1
+const kinde = (file, jws) => write(`kinde/${file}.http`, `POST /webhooks/kinde HTTP/1.1
 Host: bridge.example.com
 Date: ${arrival}
 Content-Type: application/jwt
@@ -65,7 +65,7 @@ const accessToken = {
   aud: [], azp: 'f5d2a5f7c1e94b0f', exp: 1768564800, iat: 1768478400, iss: 'https://golden.kinde.com',
   jti: '3b2f7d1e', org_code: 'org_1', permissions: [], scp: ['openid', 'profile'], sub: 'kp_0123456789abcdef0123456789abcdef',
 };
-write('kinde/testdata/jwks.json', set(rsa, rsaNext, ec256, octJWK, forEncryption));
+write('kinde/jwks.json', set(rsa, rsaNext, ec256, octJWK, forEncryption));
 kinde('user-deleted', await token(deleted, rsa));
 kinde('user-deleted-by-the-next-key', await token(deleted, rsaNext));
 kinde('user-updated', await token({ ...deleted, type: 'user.updated' }, rsa));
@@ -106,7 +106,7 @@ const event = (type, more = {}) => JSON.stringify({
 });
 const complete = event('user.delete.complete');
 const about = (body) => ({ request_body_sha256: createHash('sha256').update(body).digest('base64') });
-const fusionauth = (file, jws, body = complete) => write(`fusionauth/testdata/${file}.http`, `POST /webhooks/fusionauth HTTP/1.1
+const fusionauth = (file, jws, body = complete) => write(`fusionauth/${file}.http`, `POST /webhooks/fusionauth HTTP/1.1
 Host: bridge.example.com
 Date: ${arrival}
 Content-Type: application/json
@@ -130,7 +130,7 @@ fusionauth('user-updated', await mac(about(updated), 'HS256', secret), updated);
 const nobody = event('user.delete', { id: undefined });
 fusionauth('missing-id', await mac(about(nobody), 'HS256', secret), nobody);
 
-write('fusionauth/testdata/public-keys/jwks.json', set(rsa, rsaNext, ec256, ec384, ec512, okp, octJWK, forEncryption));
+write('fusionauth/public-keys/jwks.json', set(rsa, rsaNext, ec256, ec384, ec512, okp, octJWK, forEncryption));
 const published = (file, jws, body) => fusionauth(`public-keys/${file}`, jws, body);
 for (const key of [rsa, ec256, ec384, ec512, okp]) published(key.alg.toLowerCase(), await token(about(complete), key));
 published('rs512', await token(about(complete), { ...rsaNext, alg: 'RS512', privateKey: await as(rsaNext, 'RS512') }));

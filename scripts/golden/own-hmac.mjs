@@ -7,7 +7,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const identity = join(dirname(fileURLToPath(import.meta.url)), '../../internal/identity');
+const testdata = join(dirname(fileURLToPath(import.meta.url)), '../../internal/provider/testdata');
 
 // The same texts stand in the providers' tests.
 const secret = 'golden-secret-0123456789abcdef';
@@ -20,7 +20,7 @@ const seconds = Date.parse('2026-01-15T12:00:01Z') / 1000;
 const hex = (key, text) => createHmac('sha256', key).update(text).digest('hex');
 
 function write(provider, file, header, body) {
-  const path = join(identity, provider, 'testdata', `${file}.http`);
+  const path = join(testdata, provider, `${file}.http`);
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, `POST /webhooks/${provider} HTTP/1.1
 Host: bridge.example.com

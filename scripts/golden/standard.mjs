@@ -5,14 +5,14 @@
 // Neither this library nor Svix's signs with ed25519 (version v1a). Those
 // requests are OUR OWN reading of the specification, computed by Node's crypto
 // instead of Go's, with the key of Svix's server tests; the one signature that
-// those tests publish stands in internal/identity/sig/ed25519_test.go.
+// those tests publish stands in internal/provider/signature/ed25519_test.go.
 import { createPrivateKey, sign as signWith } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Webhook } from 'standardwebhooks';
 
-const out = join(dirname(fileURLToPath(import.meta.url)), '../../internal/identity/standard/testdata');
+const out = join(dirname(fileURLToPath(import.meta.url)), '../../internal/provider/testdata/standard');
 
 // The same texts stand in standard_test.go.
 const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';

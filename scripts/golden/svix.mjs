@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Webhook } from 'svix';
 
-const identity = join(dirname(fileURLToPath(import.meta.url)), '../../internal/identity');
+const testdata = join(dirname(fileURLToPath(import.meta.url)), '../../internal/provider/testdata');
 
 // The same texts stand in the providers' tests; they are from the documentation
 // of Standard Webhooks and of Svix.
@@ -20,7 +20,7 @@ const arrival = 'Thu, 15 Jan 2026 12:00:02 GMT';
 function write(provider, file, payload, { at = time, keys = [secret], id = 'msg_2aTestGolden01', body } = {}) {
   const text = JSON.stringify(payload);
   const signatures = keys.map((key) => new Webhook(key).sign(id, new Date(at), text));
-  const path = join(identity, provider, 'testdata', `${file}.http`);
+  const path = join(testdata, provider, `${file}.http`);
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, `POST /webhooks/${provider} HTTP/1.1
 Host: bridge.example.com

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { WorkOS } from '@workos-inc/node';
 
 const { webhooks } = new WorkOS('sk_test_not_used');
-const out = join(dirname(fileURLToPath(import.meta.url)), '../../internal/identity/workos/testdata');
+const out = join(dirname(fileURLToPath(import.meta.url)), '../../internal/provider/testdata/workos');
 
 // The same texts stand in workos_test.go.
 const secret = 'whsk_golden_0123456789abcdef';

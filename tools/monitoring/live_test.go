@@ -16,7 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/polar-bridge/polar-bridge/internal/identity"
+	"github.com/polar-bridge/polar-bridge/internal/provider"
 	"github.com/polar-bridge/polar-bridge/polar/polartest"
 )
 
@@ -87,9 +87,9 @@ scrape_configs: [{job_name: polar-bridge, static_configs: [{targets: [%q]}]}]
 // post sends a deletion that is signed with the key.
 func post(t *testing.T, webhooks, key, eventID, externalID string, status int) {
 	t.Helper()
-	clerk, ok := identity.Lookup("clerk")
+	clerk, ok := everyProvider().Lookup("clerk")
 	require.True(t, ok)
-	header, body, err := clerk.Sample(key, identity.Sample{ExternalID: externalID, EventID: eventID, Time: time.Now()})
+	header, body, err := clerk.Sample(key, provider.Sample{ExternalID: externalID, EventID: eventID, Time: time.Now()})
 	require.NoError(t, err)
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+webhooks+"/webhooks/clerk", bytes.NewReader(body))
 	require.NoError(t, err)
@@ -196,3 +196,5 @@ func requirePanelsWork(t *testing.T, server prometheus) {
 		}
 	}
 }
+
+func everyProvider() provider.Registry { return provider.All(provider.Options{Now: time.Now}) }

@@ -7,7 +7,6 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"github.com/stretchr/testify/require"
 
-	"github.com/polar-bridge/polar-bridge/internal/identity"
 	"github.com/polar-bridge/polar-bridge/metrics"
 )
 
@@ -25,7 +24,7 @@ type vocabulary map[string]series
 func program(t *testing.T) vocabulary {
 	t.Helper()
 	registry := metrics.NewRegistry()
-	metrics.New(registry, metrics.Options{Providers: identity.Names(), Reconciled: []string{"clerk", "auth0"}, Version: "v", Revision: "r", GoVersion: "g"})
+	metrics.New(registry, metrics.Options{Providers: everyProvider().Names(), Reconciled: []string{"clerk", "auth0"}, Version: "v", Revision: "r", GoVersion: "g"})
 	words := vocabulary{
 		"up":                                   {},
 		"kubelet_volume_stats_available_bytes": {"persistentvolumeclaim": nil},

@@ -1,106 +1,117 @@
 package providertest
 
 import (
+	"maps"
 	"net/http"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/polar-bridge/polar-bridge/internal/fault"
-	"github.com/polar-bridge/polar-bridge/internal/identity/provider"
+	"github.com/polar-bridge/polar-bridge/internal/provider"
+	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
 )
 
-func (h Harness) setUp(t *testing.T) {
+func (h *Harness) setUp(t *testing.T) {
 	t.Parallel()
+	p := h.provider(t)
 	t.Run("says what it is", func(t *testing.T) {
 		t.Parallel()
-		p := h.provider(t, h.Secret)
-		require.Equal(t, h.Info.Name, p.Name())
+		require.Equal(t, h.name, p.Name())
 		require.GreaterOrEqual(t, p.MaxBody(), int64(provider.MaxEvent))
-		require.NotEmpty(t, h.Info.Title)
-		require.Contains(t, h.Info.Docs, "https://")
+		require.NotEmpty(t, p.spec.Title)
+		require.Contains(t, p.spec.Docs, "https://")
 	})
 	t.Run("lets strangers send little", func(t *testing.T) {
 		t.Parallel()
-		p := h.provider(t, h.Secret)
 		if p.MaxBody() <= provider.MaxEvent {
 			return
 		}
-		forged, _ := h.good(t, h.Other, time.Now())
+		forged, _ := h.good(t, h.other(), time.Now())
 		require.Equal(t, fault.Unauthenticated, fault.KindOf(p.CheckHeader(forged)), "large bodies are for known senders")
 	})
-	t.Run("needs a secret", func(t *testing.T) {
+	t.Run("is enabled by its secret alone", func(t *testing.T) {
 		t.Parallel()
-		for _, settings := range []provider.Settings{{}, h.settings(), h.settings("")} {
-			_, err := h.New(settings)
-			require.ErrorContains(t, err, h.Info.SecretEnv)
-		}
+		require.True(t, p.spec.Enabled())
+		without, err := h.open(now, nil, nil)
+		require.NoError(t, err)
+		require.False(t, without.spec.Enabled())
+		header, body := h.good(t, h.secret(), now())
+		_, err = without.Receive(header, body)
+		require.Equal(t, fault.Unauthenticated, fault.KindOf(err))
 	})
 	t.Run("refuses an unusable secret, also beside a good one", func(t *testing.T) {
 		t.Parallel()
-		require.NotEmpty(t, h.Unusable)
-		for _, secret := range h.Unusable {
-			for _, settings := range []provider.Settings{h.settings(secret), h.settings(h.Secret, secret)} {
-				_, err := h.New(settings)
-				require.ErrorContains(t, err, h.Info.SecretEnv)
+		require.NotEmpty(t, h.variant.UnusableSecrets)
+		for _, secret := range h.variant.UnusableSecrets {
+			if h.variant.EnabledBy != "" { // which the scheme's keys are not from
+				_, err := h.open(now, []string{secret}, nil)
+				require.ErrorContains(t, err, h.variant.EnabledBy+" must ", "%q", secret)
+				h.noSecrets(t, err)
+				continue
+			}
+			for _, values := range [][]string{{secret}, {h.secret(), secret}} {
+				err := p.spec.Scheme.SetKeys(values)
+				require.ErrorContains(t, err, "must ", "%q", secret)
 				h.noSecrets(t, err)
 			}
 		}
+		require.Error(t, p.spec.CheckSecret(""))
+		require.NoError(t, h.Check(t), "what was refused changed nothing")
 	})
-	t.Run("refuses an id field that it does not know", func(t *testing.T) {
+	t.Run("refuses settings that it does not know", func(t *testing.T) {
 		t.Parallel()
-		for _, field := range h.UnusableIDFields {
-			settings := h.settings(h.Secret)
-			settings.IDField = field
-			_, err := h.New(settings)
-			require.ErrorContains(t, err, "_ID_FIELD", "%q", field)
+		for name, values := range h.variant.UnusableSettings {
+			for _, value := range values {
+				_, err := h.open(now, []string{h.secret()}, map[string]string{name: value})
+				require.Error(t, err, "%s=%q", name, value)
+			}
 		}
-	})
-	t.Run("uses the real clock unless it is given another", func(t *testing.T) {
-		t.Parallel()
-		settings := h.settings(h.Secret)
-		settings.Now = nil
-		p, err := h.New(settings)
-		require.NoError(t, err)
-		header, body := h.good(t, h.Secret, time.Now())
-		d, err := p.Receive(header, body)
-		require.NoError(t, err)
-		require.WithinDuration(t, time.Now(), d.Deletions[0].ReceivedAt, time.Minute)
 	})
 }
 
-func (h Harness) sample(t *testing.T) {
+// Check receives a genuine delivery.
+func (h *Harness) Check(tb testing.TB) error {
+	tb.Helper()
+	header, body := h.good(tb, h.secret(), now())
+	_, err := h.provider(tb).Receive(header, body)
+	return err
+}
+
+func (h *Harness) sample(t *testing.T) {
 	t.Parallel()
-	p := h.provider(t, h.Secret)
-	header, body := h.good(t, h.Secret, now().Add(-time.Minute))
+	p := h.provider(t)
+	header, body := h.good(t, h.secret(), now().Add(-time.Minute))
 	d := h.accepted(t, p, header, body)
 	require.Len(t, d.Deletions, 1)
 	require.Equal(t, externalID, d.Deletions[0].ExternalID)
-	if !h.DerivedEventID {
+	if !h.description.DerivedEventID {
 		require.Equal(t, eventID, d.Deletions[0].EventID)
 	}
-	if !h.Untimed {
+	if !h.description.Untimed {
 		require.Equal(t, now().Add(-time.Minute), d.Deletions[0].OccurredAt)
 	}
 	require.Zero(t, d.Ignored)
 
-	_, _, err := h.Sample("", provider.Sample{ExternalID: externalID, EventID: eventID, Time: now()})
+	_, _, err := p.spec.Scheme.Sign("", eventID, now(), body)
 	require.Error(t, err)
 }
 
-func (h Harness) authentication(t *testing.T) {
+func (h *Harness) authentication(t *testing.T) {
 	t.Parallel()
-	p := h.provider(t, h.Secret)
-	header, body := h.good(t, h.Secret, now())
+	p := h.provider(t)
+	header, body := h.good(t, h.secret(), now())
 	t.Run("another secret", func(t *testing.T) {
 		t.Parallel()
-		header, body := h.good(t, h.Other, now())
-		h.refused(t, p, header, body, h.mismatch())
+		header, body := h.good(t, h.other(), now())
+		h.refused(t, p, header, body, h.mismatch(t))
 	})
 	t.Run("no headers at all", func(t *testing.T) {
 		t.Parallel()
-		if len(h.headers()) == 0 {
+		if len(h.headers(t)) == 0 {
 			h.accepted(t, p, nil, body)
 			_, err := p.Receive(nil, nil)
 			require.Equal(t, fault.Unauthenticated, fault.KindOf(err))
@@ -109,7 +120,7 @@ func (h Harness) authentication(t *testing.T) {
 		h.refused(t, p, nil, body, fault.ReasonMissingHeader)
 		h.refused(t, p, http.Header{}, nil, fault.ReasonMissingHeader)
 	})
-	for _, name := range h.headers() {
+	for _, name := range h.headers(t) {
 		t.Run("missing "+name, func(t *testing.T) {
 			t.Parallel()
 			changed := header.Clone()
@@ -142,54 +153,65 @@ func (h Harness) authentication(t *testing.T) {
 	}
 }
 
-func (h Harness) rotation(t *testing.T) {
+func (h *Harness) rotation(t *testing.T) {
 	t.Parallel()
-	oldHeader, oldBody := h.good(t, h.Secret, now())
-	newHeader, newBody := h.good(t, h.Other, now())
-	t.Run("both secrets are taken while both are configured", func(t *testing.T) {
-		t.Parallel()
-		p := h.provider(t, h.Secret, h.Other)
-		h.accepted(t, p, oldHeader, oldBody)
-		h.accepted(t, p, newHeader, newBody)
-	})
-	t.Run("secrets change while it runs", func(t *testing.T) {
-		t.Parallel()
-		configured := []string{h.Secret}
-		settings := h.settings()
-		settings.Secrets = func() []string { return configured }
-		p, err := h.New(settings)
-		require.NoError(t, err)
-		h.accepted(t, p, oldHeader, oldBody)
+	if h.variant.EnabledBy != "" { // an address, which cannot change
+		return
+	}
+	oldHeader, oldBody := h.good(t, h.secret(), now())
+	newHeader, newBody := h.good(t, h.other(), now())
+	p := h.with(t, h.secret())
+	keys := p.spec.Scheme
+	h.accepted(t, p, oldHeader, oldBody)
+	h.refused(t, p, newHeader, newBody, h.mismatch(t))
 
-		configured[0] = h.Other // in place, which a cache by reference would miss
-		h.accepted(t, p, newHeader, newBody)
-		h.refused(t, p, oldHeader, oldBody, h.mismatch())
+	require.NoError(t, keys.SetKeys([]string{h.secret(), h.other()}), "both are taken while both are configured")
+	h.accepted(t, p, oldHeader, oldBody)
+	h.accepted(t, p, newHeader, newBody)
 
-		configured = append([]string{h.Other, ""}, h.Unusable...)
-		h.accepted(t, p, newHeader, newBody)
+	require.NoError(t, keys.SetKeys([]string{h.other()}))
+	h.accepted(t, p, newHeader, newBody)
+	h.refused(t, p, oldHeader, oldBody, h.mismatch(t))
 
-		for _, values := range [][]string{h.Unusable, {""}, {}, nil} {
-			configured = values
-			h.refused(t, p, newHeader, newBody, h.mismatch())
-		}
-	})
+	require.Error(t, keys.SetKeys(append([]string{h.secret()}, h.variant.UnusableSecrets...)))
+	h.accepted(t, p, newHeader, newBody)
+	h.refused(t, p, oldHeader, oldBody, h.mismatch(t))
+
+	require.NoError(t, keys.SetKeys(nil))
+	h.refused(t, p, newHeader, newBody, h.mismatch(t))
 }
 
-// headers names those that authenticate.
-func (h Harness) headers() []string {
-	if h.Scheme != nil {
-		return h.Scheme.Headers
+// headers names those that authenticate, none when the body does.
+func (h *Harness) headers(tb testing.TB) []string {
+	tb.Helper()
+	header, _ := h.good(tb, h.secret(), now())
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(header)), func(name string) bool { return name == "Content-Type" })
+}
+
+// svixHeaders is the header set of Svix' signatures, nil for another scheme.
+func (h *Harness) svixHeaders(tb testing.TB) *signature.HeaderSet {
+	tb.Helper()
+	for _, set := range []signature.HeaderSet{signature.SvixHeaders(), signature.StandardHeaders()} {
+		header, _ := h.good(tb, h.secret(), now())
+		if strings.HasPrefix(header.Get(set.Signature), "v1,") {
+			return &set
+		}
 	}
-	if h.Svix != nil {
-		return []string{h.Svix.ID, h.Svix.Timestamp, h.Svix.Signature}
-	}
-	return []string{h.Token.Header}
+	return nil
+}
+
+// isToken says whether a static token authenticates.
+func (h *Harness) isToken(tb testing.TB) bool {
+	tb.Helper()
+	_, ok := h.provider(tb).spec.Scheme.(*signature.Token)
+	return ok
 }
 
 // mismatch is the reason for a wrong key or token.
-func (h Harness) mismatch() string {
-	if h.Svix != nil || h.Scheme != nil {
-		return fault.ReasonBadSignature
+func (h *Harness) mismatch(tb testing.TB) string {
+	tb.Helper()
+	if h.isToken(tb) {
+		return fault.ReasonBadToken
 	}
-	return fault.ReasonBadToken
+	return fault.ReasonBadSignature
 }

@@ -2,8 +2,10 @@ package providertest
 
 import (
 	"bytes"
-	"cmp"
+	"maps"
+	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -11,27 +13,33 @@ import (
 
 	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
+	"github.com/polar-bridge/polar-bridge/internal/provider"
+	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
 )
 
-func (h Harness) bodies(t *testing.T) {
+func (h *Harness) bodies(t *testing.T) {
 	t.Parallel()
-	for _, tt := range h.Ignored {
-		t.Run("ignored: "+tt.Name, func(t *testing.T) {
-			t.Parallel()
-			d, err := h.receiveCase(t, tt)
-			require.NoError(t, err)
-			require.Empty(t, d.Deletions)
-			require.Equal(t, 1, d.Ignored)
-			require.Equal(t, event.IgnoreReason(tt.Reason), d.IgnoreReason)
-		})
+	for reason, cases := range h.variant.Ignored {
+		for name, body := range cases {
+			t.Run("ignored: "+name, func(t *testing.T) {
+				t.Parallel()
+				d, err := h.Receive(t, body)
+				require.NoError(t, err)
+				require.Empty(t, d.Deletions)
+				require.Equal(t, 1, d.Ignored)
+				require.Equal(t, event.IgnoreReason(reason), d.IgnoreReason)
+			})
+		}
 	}
-	for _, tt := range h.Malformed {
-		t.Run("malformed: "+tt.Name, func(t *testing.T) {
-			t.Parallel()
-			_, err := h.receiveCase(t, tt)
-			require.Equal(t, fault.Malformed, fault.KindOf(err))
-			require.Equal(t, tt.Reason, fault.ReasonOf(err))
-		})
+	for reason, cases := range h.variant.Malformed {
+		for name, body := range cases {
+			t.Run("malformed: "+name, func(t *testing.T) {
+				t.Parallel()
+				_, err := h.Receive(t, body)
+				require.Equal(t, fault.Malformed, fault.KindOf(err))
+				require.Equal(t, reason, fault.ReasonOf(err))
+			})
+		}
 	}
 	good := string(bytes.TrimSpace(h.withID(`"a"`)))
 	for name, body := range map[string]string{
@@ -55,31 +63,24 @@ func (h Harness) bodies(t *testing.T) {
 	}
 	t.Run("white space around the value", func(t *testing.T) {
 		t.Parallel()
-		d, err := h.receive(t, []byte("\r\n\t "+good+" \r\n"))
+		d, err := h.Receive(t, []byte("\r\n\t "+good+" \r\n"))
 		require.NoError(t, err)
 		require.Equal(t, "a", d.Deletions[0].ExternalID)
 	})
 	t.Run("bad JSON is refused for its signature first", func(t *testing.T) {
 		t.Parallel()
-		_, err := h.provider(t, h.Secret).Receive(h.sign(t, h.Other, []byte("{")), h.wrap(t, h.Other, []byte("{")))
+		header, body := h.sign(t, h.other(), now(), []byte("{"))
+		_, err := h.provider(t).Receive(header, body)
 		require.Equal(t, fault.Unauthenticated, fault.KindOf(err))
 	})
 }
 
-func (h Harness) receiveCase(t *testing.T, tt Case) (event.Delivery, error) {
-	t.Helper()
-	with := h
-	with.IDField = cmp.Or(tt.IDField, h.IDField)
-	with.Source = cmp.Or(tt.Source, h.Source)
-	return with.receive(t, []byte(tt.Body))
-}
-
 // broken requires that a body which is not strict JSON is refused or, as one
 // of many in a batch, held for a human. It is never carried out.
-func (h Harness) broken(t *testing.T, body []byte) {
+func (h *Harness) broken(t *testing.T, body []byte) {
 	t.Helper()
-	d, err := h.receive(t, body)
-	if h.Batch && err == nil {
+	d, err := h.Receive(t, body)
+	if h.description.Batch && err == nil {
 		require.NotEmpty(t, d.Deletions)
 		for _, one := range d.Deletions {
 			require.NotEmpty(t, one.UnusableID)
@@ -90,55 +91,106 @@ func (h Harness) broken(t *testing.T, body []byte) {
 	require.Equal(t, fault.ReasonBadJSON, fault.ReasonOf(err))
 }
 
-// Fuzz gives the provider any bytes, authenticated: whatever they are, it must
-// neither panic nor return a deletion that names nobody.
-func Fuzz(f *testing.F, h Harness) {
-	f.Add(h.withID(`"a"`))
-	f.Add(h.withID("\"\xff\""))
-	f.Add(h.Body(h.member(`"a"`) + "," + h.member(`"b"`)))
-	for _, tt := range append(h.Ignored, h.Malformed...) {
-		f.Add([]byte(tt.Body))
+// Fuzz gives any of the providers any bytes, authenticated: whatever they are, it
+// must neither panic nor return a deletion that names nobody.
+func Fuzz(f *testing.F, all []*Harness) {
+	for i, h := range all {
+		add := func(body []byte) { f.Add(byte(i), body) } //nolint:gosec // there are few
+		add(h.withID(`"a"`))
+		add(h.withID("\"\xff\""))
+		add(h.variant.body(h.member(`"a"`) + "," + h.member(`"b"`)))
+		add([]byte(`{"data":` + strings.Repeat("[", 9_000) + strings.Repeat("]", 9_000) + `}`))
+		add([]byte(strings.Repeat(`{"data":`, 9_000)))
+		for _, seed := range h.description.Seeds {
+			add([]byte(seed))
+		}
+		for _, cases := range append(slices.Collect(maps.Values(h.variant.Ignored)), slices.Collect(maps.Values(h.variant.Malformed))...) {
+			for _, body := range cases {
+				add(body)
+			}
+		}
 	}
-	f.Fuzz(func(t *testing.T, body []byte) {
-		_, _ = h.receive(t, body)
+	f.Fuzz(func(t *testing.T, i uint8, body []byte) {
+		_, _ = all[int(i)%len(all)].Receive(t, body)
 	})
 }
 
-// FuzzUnsigned gives the provider changed headers and bodies: nothing passes
-// that is not the genuine delivery, byte for byte. The signature list may hold
-// more than the genuine one.
-func FuzzUnsigned(f *testing.F, h Harness) {
-	header, body := h.good(f, h.Secret, now())
-	names := append(h.headers(), "", "", "")[:3]
-	f.Add(header.Get(names[0]), header.Get(names[1]), header.Get(names[2]), body)
-	f.Add("", "", "", []byte(nil))
-	f.Add(header.Get(names[0])+" ", "+"+header.Get(names[1]), "v1, "+header.Get(names[2]), append([]byte(" "), body...))
-	f.Fuzz(func(t *testing.T, first, second, third string, changed []byte) {
-		values := []string{first, second, third}
-		given := header.Clone()
-		for i, name := range h.headers() {
-			given[name] = []string{values[i]}
+// FuzzUnsigned gives any of the providers changed headers and bodies: nothing passes
+// that is not the genuine delivery, byte for byte. A signature list may hold more than
+// the genuine one.
+func FuzzUnsigned(f *testing.F, all []*Harness) {
+	for i, h := range all {
+		header, body := h.good(f, h.secret(), now())
+		values := make([]string, 3)
+		for j, name := range h.headers(f) {
+			values[j] = header.Get(name)
 		}
-		d, err := h.provider(t, h.Secret).Receive(given, changed)
+		add := func(change func(string) string, body []byte) {
+			f.Add(byte(i), change(values[0]), change(values[1]), change(values[2]), body) //nolint:gosec // there are few
+		}
+		add(func(s string) string { return s }, body)
+		add(func(string) string { return "" }, nil)
+		add(func(s string) string { return s + " " }, append([]byte(" "), body...))
+		add(func(s string) string { return "+" + s }, body)
+		add(func(s string) string { return "0" + s }, body)
+		add(func(s string) string { return "v1, " + s }, body)
+		add(func(s string) string { return strings.Replace(s, "v1,", "v1a,", 1) }, body)
+		add(func(s string) string { return strings.TrimRight(s, "=") }, body)
+		add(func(s string) string { return strings.Repeat("v1,AAAA ", 30) + s }, body)
+		add(func(s string) string { return "Bearer " + s }, body)
+		add(func(s string) string { return s }, append(bytes.Clone(body), '\n'))
+		add(func(s string) string { return s }, body[:len(body)-1])
+	}
+	f.Fuzz(func(t *testing.T, i uint8, first, second, third string, changed []byte) {
+		h := all[int(i)%len(all)]
+		header, body := h.good(t, h.secret(), now())
+		given, values := header.Clone(), []string{first, second, third}
+		for j, name := range h.headers(t) {
+			given[name] = []string{values[j]}
+		}
+		d, err := h.provider(t).Receive(given, changed)
 		h.check(t, d, err)
-		if fault.KindOf(err) == fault.Unauthenticated {
-			return
+		if fault.KindOf(err) != fault.Unauthenticated {
+			h.genuine(t, header, given, body, changed)
 		}
-		if h.Scheme != nil {
-			h.Scheme.genuine(t, header, values)
-			if h.Scheme.Wrap != nil { // white space is no part of a token
-				changed = bytes.Trim(changed, " \t\r\n")
-			}
-			require.Equal(t, body, changed)
-			return
-		}
-		if h.Svix == nil {
-			require.Equal(t, header.Get(h.Token.Header), first)
-			return
-		}
-		require.Equal(t, header.Get(h.Svix.ID), first)
-		require.Equal(t, header.Get(h.Svix.Timestamp), second)
-		require.Regexp(t, `(^| )`+regexp.QuoteMeta(header.Get(h.Svix.Signature))+`($|[ ,])`, third)
-		require.Equal(t, body, changed)
 	})
+}
+
+// genuine requires that what passes carries the genuine delivery's proof.
+func (h *Harness) genuine(t *testing.T, header, given http.Header, body, changed []byte) {
+	t.Helper()
+	scheme := h.provider(t).spec.Scheme
+	for _, name := range h.headers(t) {
+		want, got := header.Get(name), given.Get(name)
+		switch {
+		case h.svixHeaders(t) != nil && name == h.svixHeaders(t).Signature:
+			require.Regexp(t, `(^| )`+regexp.QuoteMeta(want)+`($|[ ,])`, got)
+		case h.SignWith != nil && strings.HasPrefix(want, "v1"):
+			require.Contains(t, strings.Split(got, " "), want)
+		default:
+			require.True(t, sameProof(scheme, want, got), "%q", got)
+		}
+	}
+	if h.isToken(t) {
+		return
+	}
+	if len(h.headers(t)) == 0 { // white space is no part of a token
+		changed = bytes.Trim(changed, " \t\r\n")
+	}
+	require.Equal(t, body, changed)
+}
+
+// sameProof says whether a header's value carries the genuine one's proof: hex may be
+// in any case, and more signatures may stand beside it.
+func sameProof(scheme provider.Scheme, genuine, given string) bool {
+	switch scheme.(type) {
+	case *signature.PlainHMAC:
+		return strings.EqualFold(genuine, given)
+	case *signature.TimedHMAC:
+		entries := func(value string) []string {
+			return strings.Split(strings.ReplaceAll(strings.ToLower(strings.ReplaceAll(value, "\t", "")), " ", ""), ",")
+		}
+		return !slices.ContainsFunc(entries(genuine), func(entry string) bool { return !slices.Contains(entries(given), entry) })
+	}
+	return genuine == given
 }

@@ -17,19 +17,19 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/fault"
 )
 
-// Golden receives every request in dir (<case>.http, as it is on the wire) and
+// golden receives every request in the folder (<case>.http, as it is on the wire) and
 // compares the result with <case>.golden.json. The arrival is the request's
 // Date. Set UPDATE_GOLDEN=1 to write the results anew, then read the diff.
-func Golden(t *testing.T, h Harness, dir string) {
-	t.Helper()
-	files, err := filepath.Glob(filepath.Join(dir, "*.http"))
+func (h *Harness) golden(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob(filepath.Join(h.folder, "*.http"))
 	require.NoError(t, err)
 	require.NotEmpty(t, files)
 	for _, file := range files {
 		name := strings.TrimSuffix(filepath.Base(file), ".http")
-		t.Run(strings.ReplaceAll(name, "-", " "), func(t *testing.T) {
+		t.Run(spaced(name), func(t *testing.T) {
 			t.Parallel()
-			got := h.golden(t, file)
+			got := h.received(t, file)
 			want := strings.TrimSuffix(file, ".http") + ".golden.json"
 			if os.Getenv("UPDATE_GOLDEN") != "" {
 				require.NoError(t, os.WriteFile(want, got, 0o600))
@@ -41,14 +41,12 @@ func Golden(t *testing.T, h Harness, dir string) {
 	}
 }
 
-func (h Harness) golden(t *testing.T, file string) []byte {
+func (h *Harness) received(t *testing.T, file string) []byte {
 	t.Helper()
 	header, body := ReadRequest(t, file)
 	arrival, err := http.ParseTime(header.Get("Date"))
 	require.NoError(t, err)
-	settings := h.settings(h.Golden...)
-	settings.Now = func() time.Time { return arrival }
-	p, err := h.New(settings)
+	p, err := h.open(func() time.Time { return arrival }, h.variant.GoldenSecrets, nil)
 	require.NoError(t, err)
 
 	var result any

@@ -10,7 +10,7 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/event"
 )
 
-func (h Harness) ids(t *testing.T) {
+func (h *Harness) ids(t *testing.T) {
 	t.Parallel()
 	for _, id := range []string{
 		"a", "user_29wBMCtzATuFJut8jO2VNTVekS4", "auth0|507f1f77bcf86cd799439020", "samlp|conn|user@example.com",
@@ -18,7 +18,7 @@ func (h Harness) ids(t *testing.T) {
 	} {
 		t.Run("usable "+strconv.Quote(id[:min(len(id), 30)]), func(t *testing.T) {
 			t.Parallel()
-			d, err := h.receive(t, h.withID(`"`+id+`"`))
+			d, err := h.Receive(t, h.withID(`"`+id+`"`))
 			require.NoError(t, err)
 			require.Len(t, d.Deletions, 1)
 			require.Equal(t, id, d.Deletions[0].ExternalID)
@@ -57,12 +57,12 @@ func (h Harness) ids(t *testing.T) {
 }
 
 // names checks which member is the id at all.
-func (h Harness) names(t *testing.T) {
+func (h *Harness) names(t *testing.T) {
 	t.Parallel()
 	for name, members := range map[string]string{
 		"missing":     ``,
-		"case-folded": `"` + strings.ToUpper(h.IDMember) + `":"a"`,
-		"null":        `"` + h.IDMember + `":null`,
+		"case-folded": `"` + strings.ToUpper(h.variant.IDMember) + `":"a"`,
+		"null":        `"` + h.variant.IDMember + `":null`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -70,14 +70,14 @@ func (h Harness) names(t *testing.T) {
 			if name == "null" {
 				want = `"null"`
 			}
-			h.absent(t, h.Body(members), want)
+			h.absent(t, h.variant.body(members), want)
 		})
 	}
 	t.Run("a case-folded neighbour does not win", func(t *testing.T) {
 		t.Parallel()
-		folded := `"` + strings.ToUpper(h.IDMember) + `":"b"`
+		folded := `"` + strings.ToUpper(h.variant.IDMember) + `":"b"`
 		for _, members := range []string{h.member(`"a"`) + "," + folded, folded + "," + h.member(`"a"`)} {
-			d, err := h.receive(t, h.Body(members))
+			d, err := h.Receive(t, h.variant.body(members))
 			require.NoError(t, err)
 			require.Len(t, d.Deletions, 1)
 			require.Equal(t, "a", d.Deletions[0].ExternalID)
@@ -85,37 +85,37 @@ func (h Harness) names(t *testing.T) {
 	})
 	t.Run("a repeated id", func(t *testing.T) {
 		t.Parallel()
-		h.broken(t, h.Body(h.member(`"a"`)+","+h.member(`"b"`)))
-		h.broken(t, h.Body(h.member("\"\xff\"")+","+h.member(`"b"`)))
-		h.broken(t, h.Body(h.member(`"a"`)+`,"`+escaped(h.IDMember)+`":"b"`))
+		h.broken(t, h.variant.body(h.member(`"a"`)+","+h.member(`"b"`)))
+		h.broken(t, h.variant.body(h.member("\"\xff\"")+","+h.member(`"b"`)))
+		h.broken(t, h.variant.body(h.member(`"a"`)+`,"`+escaped(h.variant.IDMember)+`":"b"`))
 	})
 }
 
 // held requires one deletion that a human has to look at.
-func (h Harness) held(t *testing.T, body []byte, want string) {
+func (h *Harness) held(t *testing.T, body []byte, want string) {
 	t.Helper()
-	d, err := h.receive(t, body)
+	d, err := h.Receive(t, body)
 	require.NoError(t, err)
 	require.Len(t, d.Deletions, 1)
 	require.Empty(t, d.Deletions[0].ExternalID)
 	require.Equal(t, want, d.Deletions[0].UnusableID)
 }
 
-func (h Harness) absent(t *testing.T, body []byte, want string) {
+func (h *Harness) absent(t *testing.T, body []byte, want string) {
 	t.Helper()
-	if !h.OptionalID {
+	if !h.variant.OptionalID {
 		h.held(t, body, want)
 		return
 	}
-	d, err := h.receive(t, body)
+	d, err := h.Receive(t, body)
 	require.NoError(t, err)
 	require.Empty(t, d.Deletions)
 	require.Equal(t, event.IgnoreNoExternalID, d.IgnoreReason)
 }
 
-func (h Harness) member(raw string) string { return `"` + h.IDMember + `":` + raw }
+func (h *Harness) member(raw string) string { return `"` + h.variant.IDMember + `":` + raw }
 
-func (h Harness) withID(raw string) []byte { return h.Body(h.member(raw)) }
+func (h *Harness) withID(raw string) []byte { return h.variant.body(h.member(raw)) }
 
 // escaped writes the first character of a name as an escape, which is the same
 // name.

@@ -31,7 +31,7 @@ func oddities() map[string]string {
 
 // odd requires that what nobody reads costs nothing, wherever it stands, and that
 // what somebody reads stands once.
-func (h Harness) odd(t *testing.T) {
+func (h *Harness) odd(t *testing.T) {
 	t.Parallel()
 	good := bytes.TrimSpace(h.withID(`"a"`))
 	want := h.only(t, good)
@@ -61,7 +61,7 @@ func (h Harness) odd(t *testing.T) {
 		t.Parallel()
 		deciding := 0
 		for _, m := range members(t, good) {
-			if id := m.name == h.IDMember && string(m.value) == `"a"`; !id && !bytes.Contains(m.value, []byte(h.member(`"a"`))) {
+			if id := m.name == h.variant.IDMember && string(m.value) == `"a"`; !id && !bytes.Contains(m.value, []byte(h.member(`"a"`))) {
 				continue
 			}
 			deciding++
@@ -74,9 +74,9 @@ func (h Harness) odd(t *testing.T) {
 }
 
 // only returns the deletion in a body, without what depends on the bytes.
-func (h Harness) only(t *testing.T, body []byte) event.Deletion {
+func (h *Harness) only(t *testing.T, body []byte) event.Deletion {
 	t.Helper()
-	d, err := h.receive(t, body)
+	d, err := h.Receive(t, body)
 	require.NoError(t, err, "%q", body)
 	require.Len(t, d.Deletions, 1, "%q", body)
 	if strings.HasPrefix(d.Deletions[0].EventID, "sha256:") {
@@ -85,26 +85,26 @@ func (h Harness) only(t *testing.T, body []byte) event.Deletion {
 	return d.Deletions[0]
 }
 
-func (h Harness) same(t *testing.T, want event.Deletion, body []byte) {
+func (h *Harness) same(t *testing.T, want event.Deletion, body []byte) {
 	t.Helper()
 	require.Equal(t, want, h.only(t, body), "%q", body)
 }
 
-func (h Harness) sameOrRefused(t *testing.T, want event.Deletion, body []byte) {
+func (h *Harness) sameOrRefused(t *testing.T, want event.Deletion, body []byte) {
 	t.Helper()
 	if !h.isRefusedOrHeld(t, body) {
 		h.same(t, want, body)
 	}
 }
 
-func (h Harness) refusedOrHeld(t *testing.T, body []byte) {
+func (h *Harness) refusedOrHeld(t *testing.T, body []byte) {
 	t.Helper()
 	require.True(t, h.isRefusedOrHeld(t, body), "%q", body)
 }
 
-func (h Harness) isRefusedOrHeld(t *testing.T, body []byte) bool {
+func (h *Harness) isRefusedOrHeld(t *testing.T, body []byte) bool {
 	t.Helper()
-	d, err := h.receive(t, body)
+	d, err := h.Receive(t, body)
 	if err != nil {
 		require.Equal(t, fault.Malformed, fault.KindOf(err))
 		return true

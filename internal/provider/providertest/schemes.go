@@ -14,10 +14,10 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
 )
 
-func (h Harness) svix(t *testing.T) {
+func (h *Harness) svix(t *testing.T) {
 	t.Parallel()
-	p := h.provider(t, h.Secret)
-	header, body := h.good(t, h.Secret, now())
+	p := h.provider(t)
+	header, body := h.good(t, h.secret(), now())
 	t.Run("no mutation of the body passes", func(t *testing.T) {
 		t.Parallel()
 		for i := range body {
@@ -39,41 +39,41 @@ func (h Harness) svix(t *testing.T) {
 
 // svixSets requires that another set neither helps nor harms, whatever it says,
 // and that the id is never its.
-func (h Harness) svixSets(t *testing.T, header http.Header, body []byte) {
+func (h *Harness) svixSets(t *testing.T, header http.Header, body []byte) {
 	t.Parallel()
-	p := h.provider(t, h.Secret)
+	p := h.provider(t)
 	for _, other := range []signature.HeaderSet{signature.SvixHeaders(), signature.StandardHeaders()} {
-		if other == *h.Svix {
+		if other == *h.svixHeaders(t) {
 			continue
 		}
-		wrong, _ := h.good(t, h.Other, now())
+		wrong, _ := h.good(t, h.other(), now())
 		for _, theirs := range []map[string]string{
 			{other.ID: "foreign"},
 			{other.Signature: "nonsense", other.Timestamp: "soon"},
-			{other.ID: "foreign", other.Timestamp: header.Get(h.Svix.Timestamp), other.Signature: header.Get(h.Svix.Signature)},
-			{other.ID: header.Get(h.Svix.ID), other.Timestamp: "1", other.Signature: wrong.Get(h.Svix.Signature)},
+			{other.ID: "foreign", other.Timestamp: header.Get(h.svixHeaders(t).Timestamp), other.Signature: header.Get(h.svixHeaders(t).Signature)},
+			{other.ID: header.Get(h.svixHeaders(t).ID), other.Timestamp: "1", other.Signature: wrong.Get(h.svixHeaders(t).Signature)},
 		} {
 			both := header.Clone()
 			for name, value := range theirs {
 				both.Set(name, value)
 			}
 			require.Equal(t, eventID, h.accepted(t, p, both, body).Deletions[0].EventID)
-			for _, name := range []string{h.Svix.ID, h.Svix.Timestamp, h.Svix.Signature} {
+			for _, name := range []string{h.svixHeaders(t).ID, h.svixHeaders(t).Timestamp, h.svixHeaders(t).Signature} {
 				torn := both.Clone()
 				torn.Del(name)
 				_, err := p.Receive(torn, body)
 				require.Equal(t, fault.Unauthenticated, fault.KindOf(err))
 			}
-			both.Set(h.Svix.Signature, wrong.Get(h.Svix.Signature))
+			both.Set(h.svixHeaders(t).Signature, wrong.Get(h.svixHeaders(t).Signature))
 			h.refused(t, p, both, body, fault.ReasonBadSignature)
 		}
 	}
 }
 
 // svixForm checks id and timestamp, which have one form and one window only.
-func (h Harness) svixForm(t *testing.T, header http.Header, body []byte) {
+func (h *Harness) svixForm(t *testing.T, header http.Header, body []byte) {
 	t.Parallel()
-	p := h.provider(t, h.Secret)
+	p := h.provider(t)
 	with := func(name, value string) http.Header {
 		changed := header.Clone()
 		changed.Set(name, value)
@@ -82,12 +82,12 @@ func (h Harness) svixForm(t *testing.T, header http.Header, body []byte) {
 	t.Run("the timestamp may be 5 minutes off, both ways", func(t *testing.T) {
 		t.Parallel()
 		for _, off := range []time.Duration{-5 * time.Minute, 0, 5 * time.Minute} {
-			header, body := h.good(t, h.Secret, now().Add(off))
+			header, body := h.good(t, h.secret(), now().Add(off))
 			h.accepted(t, p, header, body)
 		}
-		header, body := h.good(t, h.Secret, now().Add(-5*time.Minute-time.Second))
+		header, body := h.good(t, h.secret(), now().Add(-5*time.Minute-time.Second))
 		h.refused(t, p, header, body, fault.ReasonStale)
-		header, body = h.good(t, h.Secret, now().Add(5*time.Minute+time.Second))
+		header, body = h.good(t, h.secret(), now().Add(5*time.Minute+time.Second))
 		h.refused(t, p, header, body, fault.ReasonFuture)
 	})
 	t.Run("the timestamp has one form only", func(t *testing.T) {
@@ -97,26 +97,26 @@ func (h Harness) svixForm(t *testing.T, header http.Header, body []byte) {
 			"+" + seconds, "-" + seconds, "0" + seconds, seconds + ".0", seconds + " ", " " + seconds, seconds + "000000",
 			"0x6922f2c0", "1e9", "-0", "00", "now", "9223372036854775807", "9223372036854775808", "99999999999999999999", "１",
 		} {
-			h.refused(t, p, with(h.Svix.Timestamp, value), body, fault.ReasonBadHeader)
+			h.refused(t, p, with(h.svixHeaders(t).Timestamp, value), body, fault.ReasonBadHeader)
 		}
-		h.refused(t, p, with(h.Svix.Timestamp, "0"), body, fault.ReasonStale)
-		h.refused(t, p, with(h.Svix.Timestamp, "999999999999"), body, fault.ReasonFuture)
+		h.refused(t, p, with(h.svixHeaders(t).Timestamp, "0"), body, fault.ReasonStale)
+		h.refused(t, p, with(h.svixHeaders(t).Timestamp, "999999999999"), body, fault.ReasonFuture)
 	})
 	t.Run("the id has one form only", func(t *testing.T) {
 		t.Parallel()
 		for _, value := range []string{"a.b", "a b", "a\tb", "é", "a\x00", strings.Repeat("a", 257)} {
-			signed, err := signature.SvixHeader(*h.Svix, h.Secret, value, now(), body)
+			signed, err := signature.SvixHeader(*h.svixHeaders(t), h.secret(), value, now(), body)
 			require.NoError(t, err)
 			h.refused(t, p, signed, body, fault.ReasonBadHeader)
 		}
 	})
 }
 
-func (h Harness) svixSignatures(t *testing.T, header http.Header, body []byte) {
+func (h *Harness) svixSignatures(t *testing.T, header http.Header, body []byte) {
 	t.Parallel()
-	good := header.Get(h.Svix.Signature)
-	otherHeader, _ := h.good(t, h.Other, now())
-	wrong := otherHeader.Get(h.Svix.Signature)
+	good := header.Get(h.svixHeaders(t).Signature)
+	otherHeader, _ := h.good(t, h.other(), now())
+	wrong := otherHeader.Get(h.svixHeaders(t).Signature)
 	mac := strings.TrimPrefix(good, "v1,")
 	tests := []struct {
 		name, value, reason string
@@ -150,8 +150,8 @@ func (h Harness) svixSignatures(t *testing.T, header http.Header, body []byte) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			changed := header.Clone()
-			changed.Set(h.Svix.Signature, tt.value)
-			p := h.provider(t, h.Secret)
+			changed.Set(h.svixHeaders(t).Signature, tt.value)
+			p := h.provider(t)
 			if tt.reason == "" {
 				h.accepted(t, p, changed, body)
 				return
@@ -161,19 +161,21 @@ func (h Harness) svixSignatures(t *testing.T, header http.Header, body []byte) {
 	}
 }
 
-func (h Harness) token(t *testing.T) {
+func (h *Harness) token(t *testing.T) {
 	t.Parallel()
-	p := h.provider(t, h.Secret)
-	_, body := h.good(t, h.Secret, now())
+	p := h.provider(t)
+	header, body := h.good(t, h.secret(), now())
+	const name = "Authorization"
+	prefix := strings.TrimSuffix(header.Get(name), h.secret())
 	for _, value := range []string{
-		h.Token.Prefix, strings.TrimSpace(h.Token.Prefix), "Bearer", "Bearer ", "Basic " + h.Secret,
-		"bearer " + h.Secret, "Bearer  " + h.Secret, "Bearer " + h.Secret + " ", h.Secret + "," + h.Secret,
-		h.Secret[:len(h.Secret)-1], h.Secret + "x", h.Token.Prefix + h.Secret[1:], "Token " + h.Secret,
-		h.Token.Prefix + h.Secret + ", " + h.Token.Prefix + h.Secret, h.Token.Prefix + h.Token.Prefix + h.Secret + " ",
+		prefix, strings.TrimSpace(prefix), "Bearer", "Bearer ", "Basic " + h.secret(),
+		"bearer " + h.secret(), "Bearer  " + h.secret(), "Bearer " + h.secret() + " ", h.secret() + "," + h.secret(),
+		h.secret()[:len(h.secret())-1], h.secret() + "x", prefix + h.secret()[1:], "Token " + h.secret(),
+		prefix + h.secret() + ", " + prefix + h.secret(), prefix + prefix + h.secret() + " ",
 	} {
 		t.Run("authorization "+strconv.Quote(value), func(t *testing.T) {
 			t.Parallel()
-			h.refused(t, p, http.Header{h.Token.Header: {value}}, body, fault.ReasonBadToken)
+			h.refused(t, p, http.Header{name: {value}}, body, fault.ReasonBadToken)
 		})
 	}
 }

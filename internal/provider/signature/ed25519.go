@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -26,25 +25,11 @@ const ed25519Version = "v1a,"
 // check hashes the whole body anew. A rotation takes two.
 const maxEd25519Signatures = 8
 
-// NewStandard returns a verifier for all of Standard Webhooks: besides the
-// secrets that NewSvix takes, public keys, "whpk_…", which verify signatures of
-// version v1a, ed25519. Each key verifies signatures of its own version only.
-func NewStandard(env string, secrets Secrets, now func() time.Time, sets ...HeaderSet) (*Svix, error) {
-	s, err := newSvix(env, secrets, standardKey, now, sets)
-	if err != nil {
-		return nil, err
-	}
-	s.asymmetric = true
-	return s, nil
-}
-
-// StandardHeader is SvixHeader for a secret of either kind: it says why a public
-// key cannot sign.
-func StandardHeader(set HeaderSet, secret, id string, at time.Time, body []byte) (http.Header, error) {
-	if strings.HasPrefix(secret, publicPrefix) {
-		return nil, errors.New("a public key (" + publicPrefix + ") can only verify: who signs needs a secret, " + svixPrefix + "…")
-	}
-	return SvixHeader(set, secret, id, at, body)
+// NewStandard returns the scheme with all of Standard Webhooks: besides the secrets
+// that NewSvix takes, public keys, "whpk_…", which verify signatures of version
+// v1a, ed25519. Each key verifies signatures of its own version only.
+func NewStandard(now func() time.Time, sets ...HeaderSet) *Svix {
+	return &Svix{Keys: Keys[svixKey]{parse: standardKey}, now: now, sets: sets, asymmetric: true}
 }
 
 // standardKey tells the kinds of keys apart by their prefix.

@@ -38,7 +38,7 @@ func TestPublishedEd25519Vector(t *testing.T) {
 			require.NoError(t, v.CheckHeader(h))
 			id, err := v.Verify(h, []byte(svixBody))
 			require.NoError(t, err)
-			require.Equal(t, svixID, id)
+			require.Equal(t, svixID, id.ID)
 		}
 	}
 }
@@ -111,7 +111,7 @@ func TestOnlyStandardVerifiersTakeEd25519(t *testing.T) {
 	h := headers(signature.StandardHeaders(), svixID, svixAt, svixSignature)
 	v := verifier(t, svixAt, signature.StandardHeaders(), secret)
 	require.Equal(t, fault.ReasonBadSignature, fault.ReasonOf(v.CheckHeader(h)), "known before the body is read")
-	_, err := signature.NewSvix("SECRET", func() []string { return []string{svixPublic} }, time.Now, signature.SvixHeaders())
+	err := signature.NewSvix(time.Now, signature.SvixHeaders()).CheckKey(svixPublic)
 	require.Error(t, err)
 }
 
@@ -129,25 +129,25 @@ func TestTheNumberOfEd25519SignaturesIsBounded(t *testing.T) {
 func TestPublicKeysThatAreRefused(t *testing.T) {
 	t.Parallel()
 	tests := map[string]string{
-		svixPrivate:                             "SECRET must be the sender's public key, whpk_…, and never its private key, whsk_…",
-		"whsk_":                                 "SECRET must be the sender's public key, whpk_…, and never its private key, whsk_…",
-		"whpk_":                                 "SECRET must hold 32 bytes in base64 after whpk_",
-		"whpk_AAAA":                             "SECRET must hold 32 bytes in base64 after whpk_",
-		"whpk_%%%%":                             "SECRET must hold 32 bytes in base64 after whpk_",
-		svixPublic + "\n":                       "SECRET must hold 32 bytes in base64 after whpk_",
-		"whpk_" + svixPublic:                    "SECRET must hold 32 bytes in base64 after whpk_",
-		"WHPK_" + svixPublic[5:]:                "SECRET must be base64, with or without whsec_ before it, as the provider's console shows it",
-		"whpk_" + strings.Repeat("A", 43) + "=": "SECRET must not be a placeholder: anybody can sign for this public key",
+		svixPrivate:                             "must be the sender's public key, whpk_…, and never its private key, whsk_…",
+		"whsk_":                                 "must be the sender's public key, whpk_…, and never its private key, whsk_…",
+		"whpk_":                                 "must hold 32 bytes in base64 after whpk_",
+		"whpk_AAAA":                             "must hold 32 bytes in base64 after whpk_",
+		"whpk_%%%%":                             "must hold 32 bytes in base64 after whpk_",
+		svixPublic + "\n":                       "must hold 32 bytes in base64 after whpk_",
+		"whpk_" + svixPublic:                    "must hold 32 bytes in base64 after whpk_",
+		"WHPK_" + svixPublic[5:]:                "must be base64, with or without whsec_ before it, as the provider's console shows it",
+		"whpk_" + strings.Repeat("A", 43) + "=": "must not be a placeholder: anybody can sign for this public key",
 	}
 	for value, want := range tests {
-		_, err := signature.NewStandard("SECRET", func() []string { return []string{value} }, time.Now, signature.StandardHeaders())
+		err := standard().CheckKey(value)
 		require.EqualError(t, err, want)
 	}
-	_, err := signature.StandardHeader(signature.StandardHeaders(), svixPublic, "msg_1", time.Now(), nil)
+	_, _, err := standard().Sign(svixPublic, "msg_1", time.Now(), nil)
 	require.ErrorContains(t, err, "can only verify")
-	_, err = signature.StandardHeader(signature.StandardHeaders(), svixPrivate, "msg_1", time.Now(), nil)
+	_, _, err = standard().Sign(svixPrivate, "msg_1", time.Now(), nil)
 	require.Error(t, err)
-	h, err := signature.StandardHeader(signature.StandardHeaders(), secret, "msg_1", time.Now(), nil)
+	h, _, err := standard().Sign(secret, "msg_1", time.Now(), nil)
 	require.NoError(t, err)
 	require.NotEmpty(t, h.Get("Webhook-Signature"))
 }
@@ -160,7 +160,7 @@ func TestRefusedKeysAreForgeable(t *testing.T) {
 	for _, public := range points {
 		require.True(t, forgeable(public, points), "%x", public)
 		text := "whpk_" + base64.StdEncoding.EncodeToString(public)
-		_, err := signature.NewStandard("SECRET", func() []string { return []string{text} }, time.Now, signature.StandardHeaders())
+		err := standard().CheckKey(text)
 		require.ErrorContains(t, err, "placeholder", "%x", public)
 	}
 	genuine, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(svixPublic, "whpk_"))
@@ -204,7 +204,8 @@ func FuzzStandardKeys(f *testing.F) {
 		f.Add(seed, svixSignature)
 	}
 	f.Fuzz(func(t *testing.T, value, signed string) {
-		v, err := signature.NewStandard("SECRET", func() []string { return []string{value} }, func() time.Time { return time.Unix(svixAt, 0) }, signature.StandardHeaders())
+		v := signature.NewStandard(func() time.Time { return time.Unix(svixAt, 0) }, signature.StandardHeaders())
+		err := v.SetKeys([]string{value})
 		if err != nil {
 			if len(value) > 8 {
 				require.NotContains(t, err.Error(), value)
@@ -220,10 +221,11 @@ func FuzzStandardKeys(f *testing.F) {
 
 func standardVerifier(t *testing.T, secrets ...string) *signature.Svix {
 	t.Helper()
-	v, err := signature.NewStandard("SECRET", func() []string { return secrets }, func() time.Time { return time.Unix(svixAt, 0) },
-		signature.StandardHeaders(), signature.SvixHeaders())
-	require.NoError(t, err)
-	return v
+	return with(t, signature.NewStandard(func() time.Time { return time.Unix(svixAt, 0) }, signature.StandardHeaders(), signature.SvixHeaders()), secrets...)
+}
+
+func standard() *signature.Svix {
+	return signature.NewStandard(time.Now, signature.StandardHeaders())
 }
 
 // signEd25519 signs with Svix' private key.

@@ -70,7 +70,7 @@ func TestKeysThatAreNotUsed(t *testing.T) {
 	} {
 		t.Run("not used: "+name, func(t *testing.T) {
 			t.Parallel()
-			_, err := newIssuer([]byte(change(changes))).verifier(t).Verify(key.token)
+			_, err := newIssuer([]byte(change(changes))).verifier(t).VerifyToken(key.token)
 			if name == "another kid" {
 				require.Equal(t, fault.ReasonBadSignature, fault.ReasonOf(err))
 				return
@@ -94,7 +94,7 @@ func FuzzKeySet(f *testing.F) {
 	f.Add([]byte(`{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"a","x":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}]}`))
 	f.Add([]byte(`{"keys":[{"kty":"EC","crv":"P-256","kid":"a","x":"AA","y":"AA"},{"kty":"RSA","kid":"a","n":"AA","e":"AA"}]}`))
 	f.Fuzz(func(t *testing.T, set []byte) {
-		if _, err := newIssuer(set).verifier(t).Verify(key.token); err != nil {
+		if _, err := newIssuer(set).verifier(t).VerifyToken(key.token); err != nil {
 			require.Contains(t, []fault.Kind{fault.Unauthenticated, fault.Unavailable}, fault.KindOf(err))
 		}
 	})

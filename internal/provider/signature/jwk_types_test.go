@@ -79,9 +79,7 @@ func (p published) verifier(t *testing.T) *signature.JWT {
 	issuer := newIssuer(set)
 	options := issuer.options()
 	options.Algorithms = []string{"RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "EdDSA"}
-	v, err := signature.NewIssuerJWT("ISSUER", func() []string { return []string{issuerAddress} }, options)
-	require.NoError(t, err)
-	return v
+	return with(t, signature.NewIssuerJWT(options), issuerAddress)
 }
 
 func TestKeysOnACurve(t *testing.T) {
@@ -154,10 +152,10 @@ func TestRSAKeysAtTheirBounds(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := published{set.Keys[0], key.token}.with(changes).verifier(t).Verify(key.token)
+			_, err := published{set.Keys[0], key.token}.with(changes).verifier(t).VerifyToken(key.token)
 			require.Equal(t, fault.ReasonBadSignature, fault.ReasonOf(err))
 		})
 	}
-	_, err := published{set.Keys[0], key.token}.with(map[string]any{"e": encodeSegment(big.NewInt(math.MaxInt32 + 2).Bytes())}).verifier(t).Verify(key.token)
+	_, err := published{set.Keys[0], key.token}.with(map[string]any{"e": encodeSegment(big.NewInt(math.MaxInt32 + 2).Bytes())}).verifier(t).VerifyToken(key.token)
 	require.Equal(t, fault.ReasonKeys, fault.ReasonOf(err))
 }

@@ -38,20 +38,15 @@ type JWKS struct {
 }
 
 // NewIssuerJWT returns a verifier of tokens that are signed with the keys which
-// an issuer publishes (RFC 7517 section 5). The issuer's address is a secret only
-// in the sense that everything depends on it: env names it in errors, which
-// do not show it. It must be https, or http on loopback.
+// issuers publish (RFC 7517 section 5). Its keys are the issuers' addresses: https,
+// or http on loopback.
 //
 // Keys are fetched from there when they are first needed and from nowhere else.
 // As long as they cannot be, errors are of kind fault.Unavailable: the token may
 // be genuine.
-func NewIssuerJWT(env string, addresses Secrets, o JWKS) (*JWT, error) {
-	sources, err := newKeyring(env, addresses, func(address string) (jwtSource, error) { return newKeySet(address, o) })
-	if err != nil {
-		return nil, err
-	}
-	sources.current() // so that the first requests do not make a key set each
-	return &JWT{sources: sources, algorithms: o.Algorithms, max: o.MaxToken}, nil
+func NewIssuerJWT(o JWKS) *JWT {
+	parse := func(address string) (jwtSource, error) { return newKeySet(address, o) }
+	return &JWT{Keys: Keys[jwtSource]{parse: parse}, algorithms: o.Algorithms, max: o.MaxToken}
 }
 
 // keySet is the keys of one issuer. It starts no goroutine: whoever needs other

@@ -53,11 +53,11 @@ func checkIssuer(address string) error {
 	u, err := url.Parse(address)
 	switch {
 	case err != nil || u.Hostname() == "" || u.Opaque != "":
-		return errors.New("address is not an absolute URL such as https://example.kinde.com")
+		return errors.New("must be an absolute URL such as https://example.com")
 	case u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())):
-		return errors.New("address must begin with https://; http:// is allowed on loopback only")
+		return errors.New("must begin with https://; http:// is allowed on loopback only")
 	case u.User != nil || u.RawQuery != "" || u.ForceQuery || strings.Contains(address, "#"):
-		return errors.New("address must have no user, query or fragment")
+		return errors.New("must have no user, query or fragment")
 	}
 	return nil
 }

@@ -79,9 +79,7 @@ func (i *fakeIssuer) options() signature.JWKS {
 
 func (i *fakeIssuer) verifier(tb testing.TB) *signature.JWT {
 	tb.Helper()
-	v, err := signature.NewIssuerJWT("ISSUER", func() []string { return []string{issuerAddress} }, i.options())
-	require.NoError(tb, err)
-	return v
+	return with(tb, signature.NewIssuerJWT(i.options()), issuerAddress)
 }
 
 func respond(status int, body string) func(*http.Request) (*http.Response, error) {
@@ -112,14 +110,14 @@ func newSigner(tb testing.TB) signer {
 
 func requireVerified(tb testing.TB, v *signature.JWT, token string) {
 	tb.Helper()
-	got, err := v.Verify(token)
+	got, err := v.VerifyToken(token)
 	require.NoError(tb, err)
-	require.Equal(tb, signature.VerifiedJWT{Type: "JWT", Claims: []byte(`{"a":1}`)}, got)
+	require.Equal(tb, signature.Message{Type: "JWT", Payload: []byte(`{"a":1}`)}, got)
 }
 
 func requireRefused(tb testing.TB, v *signature.JWT, token string, kind fault.Kind, reason string) {
 	tb.Helper()
-	got, err := v.Verify(token)
+	got, err := v.VerifyToken(token)
 	require.Equal(tb, kind, fault.KindOf(err))
 	require.Equal(tb, reason, fault.ReasonOf(err))
 	require.Zero(tb, got)

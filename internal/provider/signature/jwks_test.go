@@ -5,7 +5,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -84,7 +83,7 @@ func TestAFloodOfUnknownKeysIsNotPassedOn(t *testing.T) {
 		for i := range 1000 {
 			token := strings.Replace(unsigned("RS256", "kid-"+strconv.Itoa(i)), "..", ".e30.", 1)
 			group.Go(func() {
-				_, err := v.Verify(token)
+				_, err := v.VerifyToken(token)
 				if fault.KindOf(err) != fault.Unauthenticated {
 					t.Errorf("%v", err)
 				}
@@ -123,21 +122,13 @@ func TestTheFirstRequestsShareOneFetch(t *testing.T) {
 	for range 20 {
 		issuer := newIssuer(key.set)
 		var group, here sync.WaitGroup
-		var running atomic.Bool
-		addresses := func() []string {
-			if running.Load() { // all look for the issuer's keys at the same time
-				here.Done()
-				here.Wait()
-			}
-			return []string{issuerAddress}
-		}
-		v, err := signature.NewIssuerJWT("ISSUER", addresses, issuer.options())
-		require.NoError(t, err)
+		v := issuer.verifier(t)
 		here.Add(requests)
-		running.Store(true)
 		for range requests {
 			group.Go(func() {
-				if _, err := v.Verify(key.token); err != nil {
+				here.Done()
+				here.Wait() // all look for the issuer's keys at the same time
+				if _, err := v.VerifyToken(key.token); err != nil {
 					t.Errorf("%v", err)
 				}
 			})
@@ -193,7 +184,7 @@ func TestAnIssuerThatIsSlowCostsTwoSecondsOnce(t *testing.T) {
 		var group sync.WaitGroup
 		for range 20 {
 			group.Go(func() {
-				_, err := v.Verify(stranger.token)
+				_, err := v.VerifyToken(stranger.token)
 				if fault.KindOf(err) != fault.Unavailable || time.Since(start) != 2*time.Second {
 					t.Errorf("%v after %s", err, time.Since(start))
 				}
@@ -217,11 +208,9 @@ func TestOneIssuerOfTwoIsAway(t *testing.T) {
 		}
 		return respond(http.StatusOK, string(here.set))(r)
 	})
-	addresses := func() []string { return []string{"https://gone.example.com", "https://here.example.com"} }
-	v, err := signature.NewIssuerJWT("ISSUER", addresses, signature.JWKS{
+	v := with(t, signature.NewIssuerJWT(signature.JWKS{
 		Paths: []string{""}, Algorithms: []string{"RS256"}, MaxToken: 8 << 10, Now: issuer.clock, Transport: issuer,
-	})
-	require.NoError(t, err)
+	}), "https://gone.example.com", "https://here.example.com")
 	requireVerified(t, v, here.token)
 	requireUnavailable(t, v, gone.token)
 	requireUnavailable(t, v, stranger.token)

@@ -3,10 +3,10 @@ package signature
 import (
 	"encoding/base64"
 	"errors"
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -32,9 +32,31 @@ const (
 // pass (RFC 8725 sections 2.1 and 3.1). Of the header alg, kid, typ and crit are
 // read; jku, x5u, jwk and x5c, by which a token could bring its own key, are not.
 type JWT struct {
-	sources    *keyring[jwtSource]
+	Keys[jwtSource]
+
 	algorithms []string
 	max        int
+}
+
+// BodyJWT is the scheme of a body that is nothing but a token. What it says is not
+// looked at: the same keys may sign tokens that are no events.
+type BodyJWT struct{ *JWT }
+
+// CheckHeader has nothing to check: all that authenticates is the body.
+func (BodyJWT) CheckHeader(http.Header) error { return nil }
+
+// Verify returns what the token says. White space around it is no part of it.
+func (b BodyJWT) Verify(_ http.Header, body []byte) (Message, error) {
+	return b.VerifyToken(strings.Trim(string(body), " \t\r\n"))
+}
+
+// Sign returns a token with the payload, signed with a private key: see NewSigningKey.
+func (BodyJWT) Sign(privateKey, _ string, _ time.Time, payload []byte) (http.Header, []byte, error) {
+	if !IsSigningKey(privateKey) {
+		return nil, nil, errors.New("a private key is needed to sign as the provider does")
+	}
+	token, err := SignJWT(privateKey, payload)
+	return http.Header{"Content-Type": {"application/jwt"}}, []byte(token), err
 }
 
 // jwtSource finds the keys that may have signed a token.
@@ -46,35 +68,27 @@ type jwtSource interface {
 	check() error
 }
 
-// VerifiedJWT is what a token whose signature is genuine says.
-type VerifiedJWT struct {
-	// Type is the header's typ (RFC 7515 section 4.1.9), "" for none.
-	Type string
-	// Claims is the payload as it was signed: JSON, or what passes for it.
-	Claims []byte
-}
-
-// Verify returns what a token says that was signed with any of the keys.
-func (j *JWT) Verify(token string) (VerifiedJWT, error) {
+// VerifyToken returns what a token says that was signed with any of the keys.
+func (j *JWT) VerifyToken(token string) (Message, error) {
 	t, err := j.parse(token)
 	if err != nil {
-		return VerifiedJWT{}, err
+		return Message{}, err
 	}
 	var unavailable error
-	for _, source := range j.sources.current() {
+	for _, source := range j.current() {
 		keys, err := source.find(t.header.KeyID)
 		if err != nil {
 			unavailable = err
 			continue
 		}
 		if slices.ContainsFunc(keys, func(k jwtKey) bool { return k.signed(t) }) {
-			return VerifiedJWT{Type: t.header.Type, Claims: t.payload}, nil
+			return Message{Type: t.header.Type, Payload: t.payload}, nil
 		}
 	}
 	if unavailable != nil {
-		return VerifiedJWT{}, unavailable
+		return Message{}, unavailable
 	}
-	return VerifiedJWT{}, refuse(fault.ReasonBadSignature, "no key verifies the token")
+	return Message{}, refuse(fault.ReasonBadSignature, "no key verifies the token")
 }
 
 // CheckKeys reports why the keys of an issuer cannot be had now, nil when they can
@@ -82,21 +96,21 @@ func (j *JWT) Verify(token string) (VerifiedJWT, error) {
 // error begins with the setting's name and does not show the address.
 func (j *JWT) CheckKeys() error {
 	var problems []error
-	for _, source := range j.sources.current() {
+	for _, source := range j.current() {
 		if err := source.check(); err != nil {
-			problems = append(problems, fmt.Errorf("%s: %w", j.sources.env, err))
+			problems = append(problems, err)
 		}
 	}
 	return errors.Join(problems...)
 }
 
-// VerifyHeader is Verify for a token that stands in the named header, once.
-func (j *JWT) VerifyHeader(h http.Header, name string) (VerifiedJWT, error) {
+// VerifyHeader is VerifyToken for a token that stands in the named header, once.
+func (j *JWT) VerifyHeader(h http.Header, name string) (Message, error) {
 	token, err := single(h, name)
 	if err != nil {
-		return VerifiedJWT{}, err
+		return Message{}, err
 	}
-	return j.Verify(token)
+	return j.VerifyToken(token)
 }
 
 // parsedJWT is a token that nothing is known about yet.

@@ -6,16 +6,11 @@ import (
 	"strings"
 )
 
-// NewHMACJWT returns a verifier of tokens that are signed with HMAC
-// (RFC 7518 section 3.2), at most limit bytes long. It fails when the key, named
-// by env in errors, is missing, shorter than 16 bytes, or something that is
-// public and was put there by mistake.
-func NewHMACJWT(env string, secrets Secrets, limit int) (*JWT, error) {
-	sources, err := newKeyring(env, secrets, parseHMACSource)
-	if err != nil {
-		return nil, err
-	}
-	return &JWT{sources: sources, algorithms: hmacAlgorithms(), max: limit}, nil
+// NewHMACJWT returns a verifier of tokens that are signed with HMAC (RFC 7518
+// section 3.2), at most limit bytes long. Keys are as TextKey takes them, and nothing
+// that is public and was put there by mistake.
+func NewHMACJWT(limit int) *JWT {
+	return &JWT{Keys: Keys[jwtSource]{parse: parseHMACSource}, algorithms: hmacAlgorithms(), max: limit}
 }
 
 func hmacAlgorithms() []string { return []string{"HS256", "HS384", "HS512"} }

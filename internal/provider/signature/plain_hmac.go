@@ -7,28 +7,25 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/polar-bridge/polar-bridge/internal/fault"
 )
 
-// PlainHMAC verifies a header that is the HMAC-SHA256 of the raw body in hex,
-// as Logto and Phase Two's Keycloak extension send it. No time is signed, so a
+// PlainHMAC is the scheme of a header that is the HMAC-SHA256 of the raw body in
+// hex, as Logto and Phase Two's Keycloak extension send it. No time is signed, so a
 // captured request can be repeated for ever.
 type PlainHMAC struct {
-	keys   *keyring[[]byte]
+	Keys[[]byte]
+
 	header string
 }
 
-// NewPlainHMAC returns a verifier of the header. It fails when the secret,
-// named by env in errors, is missing or cannot be a key; see TextKey.
-func NewPlainHMAC(env string, secrets Secrets, header string) (*PlainHMAC, error) {
-	keys, err := newKeyring(env, secrets, TextKey)
-	if err != nil {
-		return nil, err
-	}
-	return &PlainHMAC{keys: keys, header: header}, nil
+// NewPlainHMAC returns the scheme for the header. Keys are as TextKey takes them.
+func NewPlainHMAC(header string) *PlainHMAC {
+	return &PlainHMAC{Keys: Keys[[]byte]{parse: TextKey}, header: header}
 }
 
 // CheckHeader reports what can be said against a delivery before its body is
@@ -38,13 +35,22 @@ func (p *PlainHMAC) CheckHeader(h http.Header) error {
 	return err
 }
 
-// Verify reports why the body is not signed by any of the keys, or nil.
-func (p *PlainHMAC) Verify(h http.Header, body []byte) error {
+// Verify requires that the body is signed by any of the keys.
+func (p *PlainHMAC) Verify(h http.Header, body []byte) (Message, error) {
 	mac, err := p.parse(h)
 	if err != nil {
-		return err
+		return Message{}, err
 	}
-	return matchHMAC(p.keys.current(), [][]byte{mac}, body)
+	return verified(body, matchHMAC(p.current(), [][]byte{mac}, body))
+}
+
+// Sign returns a delivery that is signed with secret.
+func (p *PlainHMAC) Sign(secret, _ string, _ time.Time, body []byte) (http.Header, []byte, error) {
+	key, err := TextKey(secret)
+	if err != nil {
+		return nil, nil, err
+	}
+	return jsonHeader(p.header, HMACHex(key, body)), body, nil
 }
 
 func (p *PlainHMAC) parse(h http.Header) ([]byte, error) {
@@ -57,18 +63,6 @@ func (p *PlainHMAC) parse(h http.Header) ([]byte, error) {
 		return nil, refuseHeader(fault.ReasonBadHeader, p.header, "is not a SHA-256 in hex")
 	}
 	return mac, nil
-}
-
-// PlainHMACHeader returns the headers of a delivery that is signed with secret.
-func PlainHMACHeader(header, secret string, body []byte) (http.Header, error) {
-	key, err := TextKey(secret)
-	if err != nil {
-		return nil, err
-	}
-	h := http.Header{}
-	h.Set("Content-Type", "application/json")
-	h.Set(header, HMACHex(key, body))
-	return h, nil
 }
 
 // TextKey returns the key of a secret that is used as it stands, in UTF-8. What

@@ -1,6 +1,6 @@
 // Package signature holds the schemes by which webhook deliveries prove where they
-// come from: Standard Webhooks (Svix) signatures and static tokens, each with
-// its own strict verifier and the matching signer.
+// come from: Standard Webhooks (Svix), HMACs, static tokens and JSON Web Tokens, each
+// with its own strict verifier and the matching signer.
 //
 // It must not know which provider uses a scheme or what a body says. The
 // vendors' Go libraries are no substitute: several accept an empty secret, look
@@ -8,84 +8,67 @@
 package signature
 
 import (
-	"errors"
-	"fmt"
 	"net/http"
-	"slices"
 	"sync/atomic"
 
 	"github.com/polar-bridge/polar-bridge/internal/fault"
 )
 
-// Secrets returns the configured values of one secret as they stand now, as
-// raw text. All of them are accepted, so that a secret can be rotated.
-type Secrets func() []string
-
-// SecretError says why a configured value cannot be a secret.
-type SecretError struct {
-	// Setting is the name of the setting.
-	Setting string
-	// Err follows the setting's name: "must be …". It never shows the value.
-	Err error
+// Message is what an authentic request says.
+type Message struct {
+	// ID is the delivery's id where the scheme signs one, else "".
+	ID string
+	// Type is the header's typ of a JSON Web Token (RFC 7515 section 4.1.9), else "".
+	Type string
+	// Payload is the text that was signed, with the event in it.
+	Payload []byte
 }
 
-// Error implements error.
-func (e *SecretError) Error() string { return e.Setting + " " + e.Err.Error() }
-
-// Unwrap lets errors.Is see through.
-func (e *SecretError) Unwrap() error { return e.Err }
-
-// keyring turns the configured values into keys and remembers the result until
-// the values change.
-type keyring[K any] struct {
-	env    string
-	source Secrets
-	parse  func(string) (K, error)
-	parsed atomic.Pointer[parsedSecrets[K]]
+// Keys are the keys of a secret, as many as it has values. Each of them counts, so
+// that a secret can be rotated. They are safe for concurrent use, and none are set
+// until SetKeys is called.
+type Keys[K any] struct {
+	parse func(value string) (K, error)
+	keys  atomic.Pointer[[]K]
 }
 
-type parsedSecrets[K any] struct {
-	values []string
-	keys   []K
-}
-
-// newKeyring fails when there is no value or when any of them is unusable: at
-// start the operator is there to mend it. Errors name env, never a value.
-func newKeyring[K any](env string, source Secrets, parse func(string) (K, error)) (*keyring[K], error) {
-	var values []string
-	if source != nil {
-		values = source()
-	}
-	if len(values) == 0 {
-		return nil, fmt.Errorf("%s is required", env)
-	}
-	var problems []error
-	for _, value := range values {
-		if _, err := parse(value); err != nil {
-			problems = append(problems, &SecretError{Setting: env, Err: err})
+// SetKeys makes the keys of these values count and no others or, when one of them
+// cannot be a key, changes nothing. The error follows a setting's name, "must be …",
+// and never shows a value.
+func (k *Keys[K]) SetKeys(values []string) error {
+	keys := make([]K, len(values))
+	for i, value := range values {
+		var err error
+		if keys[i], err = k.parse(value); err != nil {
+			return err
 		}
 	}
-	if len(problems) > 0 {
-		return nil, errors.Join(problems...)
-	}
-	return &keyring[K]{env: env, source: source, parse: parse}, nil
+	k.keys.Store(&keys)
+	return nil
 }
 
-// current returns the keys of all usable values. A value that became unusable
-// by a rotation is skipped, so that it cannot take the others with it.
-func (k *keyring[K]) current() []K {
-	values := k.source()
-	if p := k.parsed.Load(); p != nil && slices.Equal(p.values, values) {
-		return p.keys
+// CheckKey is SetKeys' error for a value, and sets nothing.
+func (k *Keys[K]) CheckKey(value string) error {
+	_, err := k.parse(value)
+	return err
+}
+
+// HasKeys reports whether any key counts.
+func (k *Keys[K]) HasKeys() bool { return len(k.current()) > 0 }
+
+func (k *Keys[K]) current() []K {
+	if keys := k.keys.Load(); keys != nil {
+		return *keys
 	}
-	fresh := &parsedSecrets[K]{values: slices.Clone(values)}
-	for _, value := range values {
-		if key, err := k.parse(value); err == nil {
-			fresh.keys = append(fresh.keys, key)
-		}
+	return nil
+}
+
+// verified returns the message of a body unless there is an error.
+func verified(body []byte, err error) (Message, error) {
+	if err != nil {
+		return Message{}, err
 	}
-	k.parsed.Store(fresh)
-	return fresh.keys
+	return Message{Payload: body}, nil
 }
 
 // single returns the header's value if it stands exactly once. http.Header.Get
@@ -109,4 +92,12 @@ func refuseHeader(reason, name, format string, args ...any) error {
 
 func refuse(reason, format string, args ...any) error {
 	return fault.New(fault.Unauthenticated, reason, format, args...)
+}
+
+// jsonHeader returns the headers of a signed delivery of JSON.
+func jsonHeader(name, value string) http.Header {
+	h := http.Header{}
+	h.Set("Content-Type", "application/json")
+	h.Set(name, value)
+	return h
 }

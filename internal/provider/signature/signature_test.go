@@ -44,7 +44,7 @@ func TestPublishedVectors(t *testing.T) {
 			v := verifier(t, tt.at, signature.StandardHeaders(), tt.secret)
 			id, err := v.Verify(headers(signature.StandardHeaders(), tt.id, tt.at, tt.want), []byte(tt.body))
 			require.NoError(t, err)
-			require.Equal(t, tt.id, id)
+			require.Equal(t, tt.id, id.ID)
 		})
 	}
 }
@@ -69,7 +69,7 @@ func TestSignersThatWeDidNotWrite(t *testing.T) {
 			require.NoError(t, err)
 			id, err := verifier(t, at.Unix(), set, other, secret).Verify(headers(set, "msg_1", at.Unix(), theirs), body)
 			require.NoError(t, err)
-			require.Equal(t, "msg_1", id)
+			require.Equal(t, "msg_1", id.ID)
 		}
 	}
 }
@@ -77,8 +77,7 @@ func TestSignersThatWeDidNotWrite(t *testing.T) {
 func TestBothSetsCanBeAllowedAndTheIDIsOfTheOneThatIsSigned(t *testing.T) {
 	t.Parallel()
 	at := time.Unix(1_800_000_000, 0)
-	v, err := signature.NewSvix("SECRET", func() []string { return []string{secret} }, func() time.Time { return at }, signature.StandardHeaders(), signature.SvixHeaders())
-	require.NoError(t, err)
+	v := with(t, signature.NewSvix(func() time.Time { return at }, signature.StandardHeaders(), signature.SvixHeaders()), secret)
 	standard, err := signature.SvixHeader(signature.StandardHeaders(), secret, "msg_1", at, nil)
 	require.NoError(t, err)
 	branded, err := signature.SvixHeader(signature.SvixHeaders(), secret, "msg_2", at, nil)
@@ -86,10 +85,10 @@ func TestBothSetsCanBeAllowedAndTheIDIsOfTheOneThatIsSigned(t *testing.T) {
 
 	id, err := v.Verify(standard, nil)
 	require.NoError(t, err)
-	require.Equal(t, "msg_1", id)
+	require.Equal(t, "msg_1", id.ID)
 	id, err = v.Verify(branded, nil)
 	require.NoError(t, err)
-	require.Equal(t, "msg_2", id)
+	require.Equal(t, "msg_2", id.ID)
 
 	foreign := http.Header{"Webhook-Id": {"msg_3"}, "Webhook-Timestamp": standard["Webhook-Timestamp"], "Webhook-Signature": {"v1,AAAA"}}
 	for _, beside := range []http.Header{foreign, {"Webhook-Id": {"msg_3"}}, {"Webhook-Id": standard["Webhook-Id"], "Webhook-Signature": branded["Svix-Signature"]}} {
@@ -97,7 +96,7 @@ func TestBothSetsCanBeAllowedAndTheIDIsOfTheOneThatIsSigned(t *testing.T) {
 		maps.Copy(both, beside)
 		id, err = v.Verify(both, nil)
 		require.NoError(t, err)
-		require.Equal(t, "msg_2", id)
+		require.Equal(t, "msg_2", id.ID)
 		both.Del("Svix-Timestamp") // nothing is made up from two halves
 		_, err = v.Verify(both, nil)
 		require.Error(t, err)
@@ -127,13 +126,9 @@ func TestSecretsThatAreRefused(t *testing.T) {
 		_, err = signature.SvixHeader(signature.SvixHeaders(), value, "msg_1", time.Now(), nil)
 		require.Error(t, err, "%q", value)
 	}
-	_, err := signature.NewSvix("SECRET", func() []string { return []string{secret} }, time.Now)
-	require.Error(t, err, "no header set")
-	_, err = signature.NewSvix("SECRET", nil, time.Now, signature.SvixHeaders())
-	require.EqualError(t, err, "SECRET is required")
-	_, err = signature.NewSvix("SECRET", func() []string { return []string{"whsec_AAAA", "x y z"} }, time.Now, signature.SvixHeaders())
-	require.EqualError(t, err, "SECRET must hold a key of at least 16 bytes\n"+
-		"SECRET must be base64, with or without whsec_ before it, as the provider's console shows it")
+	v := signature.NewSvix(time.Now, signature.SvixHeaders())
+	require.EqualError(t, v.CheckKey("whsec_AAAA"), "must hold a key of at least 16 bytes")
+	require.EqualError(t, v.CheckKey("x y z"), "must be base64, with or without whsec_ before it, as the provider's console shows it")
 }
 
 func TestAKeyIsTheSameWithoutItsPadding(t *testing.T) {
@@ -148,37 +143,28 @@ func TestAKeyIsTheSameWithoutItsPadding(t *testing.T) {
 func TestTokens(t *testing.T) {
 	t.Parallel()
 	const token = "0123456789abcdef"
-	v, err := signature.NewToken("TOKEN", func() []string { return []string{"another-token-of-25-chars", token} }, signature.Bearer())
-	require.NoError(t, err)
+	v := with(t, signature.NewToken(signature.Bearer()), "another-token-of-25-chars", token)
 	require.NoError(t, v.CheckHeader(http.Header{"Authorization": {"Bearer " + token}}))
 	require.NoError(t, v.CheckHeader(http.Header{"Authorization": {"Bearer another-token-of-25-chars"}}))
 	for _, value := range []string{"", token, "bearer " + token, "Bearer", "Bearer ", "Bearer 0123456789abcde"} {
 		require.Equal(t, fault.ReasonBadToken, fault.ReasonOf(v.CheckHeader(http.Header{"Authorization": {value}})), value)
 	}
-	_, err = signature.NewToken("TOKEN", func() []string { return []string{"!\"#$%&'()*+,-./:;<=>?@[]^_`{|}~"} }, signature.Bearer())
-	require.NoError(t, err, "all that prints")
+	require.NoError(t, v.CheckKey("!\"#$%&'()*+,-./:;<=>?@[]^_`{|}~"), "all that prints")
 	for value, want := range map[string]string{
-		"0123456789abcde":     "TOKEN must be at least 16 characters long",
-		" 0123456789abcdef":   "TOKEN must consist of visible ASCII characters without spaces",
-		"Bearer 0123456789":   "TOKEN must be the token alone, without the word Bearer",
-		"0123456789abcde\x7f": "TOKEN must consist of visible ASCII characters without spaces",
+		"0123456789abcde":     "must be at least 16 characters long",
+		" 0123456789abcdef":   "must consist of visible ASCII characters without spaces",
+		"Bearer 0123456789":   "must be the token alone, without the word Bearer",
+		"0123456789abcde\x7f": "must consist of visible ASCII characters without spaces",
 	} {
-		_, err := signature.NewToken("TOKEN", func() []string { return []string{value} }, signature.Bearer())
-		require.EqualError(t, err, want)
+		require.EqualError(t, v.CheckKey(value), want)
 	}
 }
 
 func TestRotationUnderLoad(t *testing.T) {
 	t.Parallel()
 	at := time.Unix(1_800_000_000, 0)
+	v := with(t, signature.NewSvix(func() time.Time { return at }, signature.SvixHeaders()), secret)
 	var calls atomic.Int64
-	source := func() []string {
-		return [][]string{{secret}, {other, secret}, {"not usable", secret}}[calls.Add(1)%3]
-	}
-	v, err := signature.NewSvix("SECRET", func() []string { return []string{secret} }, func() time.Time { return at }, signature.SvixHeaders())
-	require.NoError(t, err)
-	rotating, err := signature.NewSvix("SECRET", source, func() time.Time { return at }, signature.SvixHeaders())
-	require.NoError(t, err)
 	header, err := signature.SvixHeader(signature.SvixHeaders(), secret, "msg_1", at, nil)
 	require.NoError(t, err)
 	var group sync.WaitGroup
@@ -186,10 +172,12 @@ func TestRotationUnderLoad(t *testing.T) {
 	for range 4 {
 		group.Go(func() {
 			for range 100 {
-				for _, one := range []*signature.Svix{v, rotating} {
-					if _, err := one.Verify(header, nil); err != nil {
-						failures.Add(1)
-					}
+				values := [][]string{{secret}, {other, secret}, {"not usable", secret}}[calls.Add(1)%3]
+				if err := v.SetKeys(values); (err != nil) != (values[0] == "not usable") {
+					failures.Add(1)
+				}
+				if _, err := v.Verify(header, nil); err != nil {
+					failures.Add(1)
 				}
 			}
 		})
@@ -213,7 +201,7 @@ func FuzzSvixHeaders(f *testing.F) {
 		got, err := v.Verify(header, changed)
 		if err != nil {
 			require.Equal(t, fault.Unauthenticated, fault.KindOf(err))
-			require.Empty(t, got)
+			require.Equal(t, signature.Message{}, got)
 			return
 		}
 		require.Equal(t, "msg_1", id)
@@ -225,9 +213,7 @@ func FuzzSvixHeaders(f *testing.F) {
 
 func verifier(t *testing.T, now int64, set signature.HeaderSet, secrets ...string) *signature.Svix {
 	t.Helper()
-	v, err := signature.NewSvix("SECRET", func() []string { return secrets }, func() time.Time { return time.Unix(now, 0) }, set)
-	require.NoError(t, err)
-	return v
+	return with(t, signature.NewSvix(func() time.Time { return time.Unix(now, 0) }, set), secrets...)
 }
 
 func headers(set signature.HeaderSet, id string, at int64, signed string) http.Header {

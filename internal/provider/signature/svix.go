@@ -2,7 +2,6 @@ package signature
 
 import (
 	"crypto/hmac"
-	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -26,11 +25,12 @@ const minKey = 16
 // svixPrefix marks a symmetric secret.
 const svixPrefix = "whsec_"
 
-// Svix verifies Standard Webhooks signatures: of version v1, HMAC-SHA256, and
-// when NewStandard made it, of version v1a as well.
+// Svix is the scheme of Standard Webhooks: signatures of version v1, HMAC-SHA256,
+// and when NewStandard made it, of version v1a as well.
 // https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 type Svix struct {
-	keys       *keyring[svixKey]
+	Keys[svixKey]
+
 	now        func() time.Time
 	sets       []HeaderSet
 	asymmetric bool // take version v1a
@@ -43,40 +43,28 @@ type svixKey interface {
 	matches(m signed, body []byte) bool
 }
 
-// NewSvix returns a verifier that takes deliveries whose headers are one of the
-// sets. It fails when the secret, named by env in errors, is missing, is not
-// base64 or is shorter than 16 bytes.
-func NewSvix(env string, secrets Secrets, now func() time.Time, sets ...HeaderSet) (*Svix, error) {
-	return newSvix(env, secrets, hmacKey, now, sets)
+// NewSvix returns the scheme for deliveries whose headers are one of the sets. A key
+// is at least 16 bytes in base64. Deliveries are signed under the first set.
+func NewSvix(now func() time.Time, sets ...HeaderSet) *Svix {
+	return &Svix{Keys: Keys[svixKey]{parse: hmacKey}, now: now, sets: sets}
 }
 
-func newSvix(env string, secrets Secrets, parse func(string) (svixKey, error), now func() time.Time, sets []HeaderSet) (*Svix, error) {
-	keys, err := newKeyring(env, secrets, parse)
-	if err != nil {
-		return nil, err
-	}
-	if len(sets) == 0 {
-		return nil, errors.New("no header set to verify")
-	}
-	return &Svix{keys: keys, now: now, sets: sets}, nil
-}
-
-// Verify returns the id of a delivery whose headers are sound and whose body
+// Verify returns the message of a delivery whose headers are sound and whose body
 // carries a signature by any of the keys. The id belongs to the header set that
 // was verified, so it may serve as the idempotency key.
-func (s *Svix) Verify(h http.Header, body []byte) (id string, err error) {
+func (s *Svix) Verify(h http.Header, body []byte) (Message, error) {
 	claims, err := s.parse(h)
 	if err != nil {
-		return "", err
+		return Message{}, err
 	}
 	for _, m := range claims {
-		for _, key := range s.keys.current() {
+		for _, key := range s.current() {
 			if key.matches(m, body) {
-				return m.id, nil
+				return Message{ID: m.id, Payload: body}, nil
 			}
 		}
 	}
-	return "", refuse(fault.ReasonBadSignature, "no signature matches")
+	return Message{}, refuse(fault.ReasonBadSignature, "no signature matches")
 }
 
 // CheckHeader reports what can be said against a delivery before its body is
@@ -84,6 +72,16 @@ func (s *Svix) Verify(h http.Header, body []byte) (id string, err error) {
 func (s *Svix) CheckHeader(h http.Header) error {
 	_, err := s.parse(h)
 	return err
+}
+
+// Sign returns a delivery that is signed with secret. With a public key for a
+// secret it fails.
+func (s *Svix) Sign(secret, id string, at time.Time, body []byte) (http.Header, []byte, error) {
+	if s.asymmetric && strings.HasPrefix(secret, publicPrefix) {
+		return nil, nil, errors.New("a public key (" + publicPrefix + ") can only verify: who signs needs a secret, " + svixPrefix + "…")
+	}
+	h, err := SvixHeader(s.sets[0], secret, id, at, body)
+	return h, body, err
 }
 
 // SvixKey decodes a secret, with or without its prefix and its padding: consoles
@@ -144,17 +142,12 @@ func SvixHeader(set HeaderSet, secret, id string, at time.Time, body []byte) (ht
 	if err != nil {
 		return nil, err
 	}
-	h := http.Header{}
-	h.Set("Content-Type", "application/json")
-	h.Set(set.ID, id)
+	h := jsonHeader(set.ID, id)
 	h.Set(set.Timestamp, strconv.FormatInt(at.Unix(), 10))
 	h.Set(set.Signature, SvixSign(key, id, at, body))
 	return h, nil
 }
 
 func svixMAC(key []byte, id, timestamp string, body []byte) []byte {
-	mac := hmac.New(sha256.New, key)
-	mac.Write([]byte(id + "." + timestamp + "."))
-	mac.Write(body)
-	return mac.Sum(nil)
+	return hmacSum(key, []byte(id+"."+timestamp+"."), body)
 }

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -102,7 +101,7 @@ func (s *Svix) parseSet(h http.Header, set HeaderSet) (signed, error) {
 	if err := checkID(set.ID, m.id); err != nil {
 		return signed{}, err
 	}
-	if err := s.checkAge(set.Timestamp, m.timestamp); err != nil {
+	if err := (stamp{set.Timestamp, time.Second, maxTimestamp, svixTolerance}).check(m.timestamp, s.now()); err != nil {
 		return signed{}, err
 	}
 	return s.parseSignatures(m, set.Signature, value[2])
@@ -119,24 +118,6 @@ func checkID(name, id string) error {
 		if c := id[i]; c <= ' ' || c > '~' || c == '.' {
 			return refuseHeader(fault.ReasonBadHeader, name, "has a character that ids do not have")
 		}
-	}
-	return nil
-}
-
-// checkAge compares whole seconds, which is all that the header holds.
-func (s *Svix) checkAge(name, timestamp string) error {
-	at, err := strconv.ParseInt(timestamp, 10, 64)
-	// Only the canonical form is taken: "+1" and "01" are other bytes under
-	// the signature, but the same time.
-	if err != nil || len(timestamp) > maxTimestamp || strconv.FormatInt(at, 10) != timestamp || at < 0 {
-		return refuseHeader(fault.ReasonBadHeader, name, "is not a UNIX time in seconds")
-	}
-	tolerance := int64(svixTolerance / time.Second)
-	switch age := s.now().Unix() - at; {
-	case age > tolerance:
-		return refuseHeader(fault.ReasonStale, name, "says that it was signed %d s ago", age)
-	case age < -tolerance:
-		return refuseHeader(fault.ReasonFuture, name, "says that it was signed %d s ahead", -age)
 	}
 	return nil
 }

@@ -36,22 +36,18 @@ type TimedForm struct {
 	Tolerance time.Duration
 }
 
-// TimedHMAC verifies HMAC-SHA256 signatures over time, dot and raw body, as
+// TimedHMAC is the scheme of HMAC-SHA256 signatures over time, dot and raw body, as
 // WorkOS and ZITADEL send them.
 type TimedHMAC struct {
-	keys *keyring[[]byte]
+	Keys[[]byte]
+
 	now  func() time.Time
 	form TimedForm
 }
 
-// NewTimedHMAC returns a verifier. It fails when the secret, named by env in
-// errors, is missing or cannot be a key; see TextKey.
-func NewTimedHMAC(env string, secrets Secrets, now func() time.Time, form TimedForm) (*TimedHMAC, error) {
-	keys, err := newKeyring(env, secrets, TextKey)
-	if err != nil {
-		return nil, err
-	}
-	return &TimedHMAC{keys: keys, now: now, form: form}, nil
+// NewTimedHMAC returns the scheme. Keys are as TextKey takes them.
+func NewTimedHMAC(now func() time.Time, form TimedForm) *TimedHMAC {
+	return &TimedHMAC{Keys: Keys[[]byte]{parse: TextKey}, now: now, form: form}
 }
 
 // CheckHeader reports what can be said against a delivery before its body is
@@ -61,38 +57,27 @@ func (t *TimedHMAC) CheckHeader(h http.Header) error {
 	return err
 }
 
-// Verify reports why no signature of the header fits the body, or nil.
-func (t *TimedHMAC) Verify(h http.Header, body []byte) error {
+// Verify requires that a signature of the header fits the body.
+func (t *TimedHMAC) Verify(h http.Header, body []byte) (Message, error) {
 	m, err := t.parse(h)
 	if err != nil {
-		return err
+		return Message{}, err
 	}
-	return matchHMAC(t.keys.current(), m.macs, []byte(m.time+"."), body)
+	return verified(body, matchHMAC(t.current(), m.macs, []byte(m.time+"."), body))
 }
 
-// SignHeader returns the headers of a delivery that is signed with secret.
-func (f TimedForm) SignHeader(secret string, at time.Time, body []byte) (http.Header, error) {
+// Sign returns a delivery that is signed with secret.
+func (t *TimedHMAC) Sign(secret, _ string, at time.Time, body []byte) (http.Header, []byte, error) {
 	key, err := TextKey(secret)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	h := http.Header{}
-	h.Set("Content-Type", "application/json")
-	h.Set(f.Header, timedTime+"="+f.stamp(at)+f.Separator+timedSignature+"="+f.Sign(key, at, body))
-	return h, nil
+	text := strconv.FormatInt(t.form.stamp().count(at), 10)
+	value := timedTime + "=" + text + t.form.Separator + timedSignature + "=" + HMACHex(key, []byte(text+"."), body)
+	return jsonHeader(t.form.Header, value), body, nil
 }
 
-// Sign returns the signature of a delivery in hex.
-func (f TimedForm) Sign(key []byte, at time.Time, body []byte) string {
-	return HMACHex(key, []byte(f.stamp(at)+"."), body)
-}
-
-func (f TimedForm) stamp(at time.Time) string { return strconv.FormatInt(f.count(at), 10) }
-
-// count returns the time in units.
-func (f TimedForm) count(at time.Time) int64 {
-	return at.UnixMilli() / int64(f.Unit/time.Millisecond)
-}
+func (f TimedForm) stamp() stamp { return stamp{f.Header, f.Unit, maxTimedDigits, f.Tolerance} }
 
 // timed is what the header of a delivery claims. Nothing of it is proven.
 type timed struct {
@@ -109,7 +94,7 @@ func (t *TimedHMAC) parse(h http.Header) (timed, error) {
 	if err != nil {
 		return timed{}, err
 	}
-	if err := t.checkAge(m.time); err != nil {
+	if err := t.form.stamp().check(m.time, t.now()); err != nil {
 		return timed{}, err
 	}
 	if len(m.macs) == 0 {
@@ -143,22 +128,4 @@ func (t *TimedHMAC) scan(value string) (timed, error) {
 		return timed{}, refuseHeader(fault.ReasonBadHeader, name, "has %d times", times)
 	}
 	return m, nil
-}
-
-// checkAge takes the canonical form only: "+1" and "01" are other bytes under
-// the signature, but the same time. The vendors' own verifiers do not look for
-// times in the future, which would make a signature last for ever.
-func (t *TimedHMAC) checkAge(text string) error {
-	at, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || len(text) > maxTimedDigits || strconv.FormatInt(at, 10) != text || at < 0 {
-		return refuseHeader(fault.ReasonBadHeader, t.form.Header, "has no UNIX time")
-	}
-	tolerance := int64(t.form.Tolerance / t.form.Unit)
-	switch age := t.form.count(t.now()) - at; {
-	case age > tolerance:
-		return refuseHeader(fault.ReasonStale, t.form.Header, "says that it was signed %d times %s ago", age, t.form.Unit)
-	case age < -tolerance:
-		return refuseHeader(fault.ReasonFuture, t.form.Header, "says that it was signed %d times %s ahead", -age, t.form.Unit)
-	}
-	return nil
 }

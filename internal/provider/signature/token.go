@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/polar-bridge/polar-bridge/internal/fault"
 )
@@ -32,21 +33,18 @@ func Bearer() TokenForm { return TokenForm{Header: "Authorization", Prefix: "Bea
 // Verbatim returns the form in which the whole Authorization value is the token.
 func Verbatim() TokenForm { return TokenForm{Header: "Authorization"} }
 
-// Token verifies a static token. It proves who sends, not what is sent: there
-// is no signature and no time, so a captured request can be repeated for ever.
+// Token is the scheme of a static token. It proves who sends, not what is sent:
+// there is no signature and no time, so a captured request can be repeated for ever.
 type Token struct {
-	tokens *keyring[[sha256.Size]byte]
-	form   TokenForm
+	Keys[[sha256.Size]byte]
+
+	form TokenForm
 }
 
-// NewToken returns a verifier. It fails when the token, named by env in errors,
-// is missing, shorter than 16 characters or not sendable in a header.
-func NewToken(env string, secrets Secrets, form TokenForm) (*Token, error) {
-	tokens, err := newKeyring(env, secrets, form.digest)
-	if err != nil {
-		return nil, err
-	}
-	return &Token{tokens: tokens, form: form}, nil
+// NewToken returns the scheme. A token is at least 16 characters that a header can
+// carry.
+func NewToken(form TokenForm) *Token {
+	return &Token{Keys: Keys[[sha256.Size]byte]{parse: form.digest}, form: form}
 }
 
 // CheckHeader reports why the request does not carry any of the tokens, or nil.
@@ -62,7 +60,7 @@ func (t *Token) CheckHeader(h http.Header) error {
 	presented, hasPrefix := strings.CutPrefix(value, t.form.Prefix)
 	digest := sha256.Sum256([]byte(presented))
 	match := 0
-	for _, want := range t.tokens.current() {
+	for _, want := range t.current() {
 		match |= subtle.ConstantTimeCompare(digest[:], want[:])
 	}
 	if !hasPrefix || match != 1 {
@@ -71,15 +69,17 @@ func (t *Token) CheckHeader(h http.Header) error {
 	return nil
 }
 
-// SignHeader returns the headers of a request that carries the token.
-func (f TokenForm) SignHeader(token string) (http.Header, error) {
-	if _, err := f.digest(token); err != nil {
-		return nil, err
+// Verify is CheckHeader: nothing depends on the body.
+func (t *Token) Verify(h http.Header, body []byte) (Message, error) {
+	return verified(body, t.CheckHeader(h))
+}
+
+// Sign returns a request that carries the token.
+func (t *Token) Sign(token, _ string, _ time.Time, body []byte) (http.Header, []byte, error) {
+	if err := t.form.check(token); err != nil {
+		return nil, nil, err
 	}
-	h := http.Header{}
-	h.Set("Content-Type", "application/json")
-	h.Set(f.Header, f.Prefix+token)
-	return h, nil
+	return jsonHeader(t.form.Header, t.form.Prefix+token), body, nil
 }
 
 // digest checks a configured token and returns its digest.

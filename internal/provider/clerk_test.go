@@ -1,0 +1,44 @@
+package provider_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/polar-bridge/polar-bridge/internal/fault"
+	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
+)
+
+func TestUnbrandedHeadersAreNotClerks(t *testing.T) {
+	t.Parallel()
+	p := clerk(t)
+	header, err := signature.SvixHeader(signature.StandardHeaders(), svixKey, "msg_1", time.Now(), []byte(`{"type":"ping","data":{}}`))
+	require.NoError(t, err)
+	require.Equal(t, fault.ReasonMissingHeader, fault.ReasonOf(p.CheckHeader(header)))
+}
+
+func TestClerkLongMessageIDsAreDigested(t *testing.T) {
+	t.Parallel()
+	p := clerk(t)
+	long := "msg_" + strings.Repeat("a", 250)
+	header, body := p.sample(t, "user_1", long)
+	d, err := p.Receive(header, body)
+	require.NoError(t, err)
+	require.Regexp(t, `^sha256:[0-9a-f]{64}$`, d.Deletions[0].EventID)
+}
+
+func TestClerkUserIDIsKeptBesideTheExternalID(t *testing.T) {
+	t.Parallel()
+	for raw, want := range map[string]string{`"user_1"`: "user_1", `5`: "", `".."`: "", `null`: ""} {
+		d := clerk(t, "CLERK_ID_FIELD", "external_id").only(t, `{"type":"user.deleted","data":{"object":"user","deleted":true,"external_id":"e","id":`+raw+`}}`)
+		require.Equal(t, "e", d.ExternalID)
+		require.Equal(t, want, d.UserID)
+	}
+}
+
+func clerk(t *testing.T, pairs ...string) *sender {
+	t.Helper()
+	return enabled(t, "clerk", append([]string{"CLERK_WEBHOOK_SIGNING_SECRET", svixKey}, pairs...)...)
+}

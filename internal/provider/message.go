@@ -1,0 +1,83 @@
+package provider
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/provider/payload"
+	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
+)
+
+// Message is an authentic request that a provider has to understand.
+type Message struct {
+	signature.Message
+
+	provider string
+	received time.Time
+}
+
+// deletion returns the deletion of the user with the id. The id is Polar's external
+// id as well. occurred are the members in which the provider says when it happened;
+// a nil one is absent.
+func (m Message) deletion(eventID string, id payload.ID, occurred ...jsontext.Value) event.Deletion {
+	return id.Into(event.Deletion{
+		Provider:   m.provider,
+		EventID:    eventID,
+		UserID:     id.Usable(),
+		OccurredAt: payload.Occurred(m.received, occurred...),
+		ReceivedAt: m.received,
+	})
+}
+
+// ignored returns a delivery of one event that is of no interest.
+func ignored(eventID string, reason event.IgnoreReason) event.Delivery {
+	return event.Delivery{EventID: eventID, Ignored: 1, IgnoreReason: reason}
+}
+
+// only returns a delivery of one deletion.
+func only(d event.Deletion) event.Delivery {
+	return event.Delivery{EventID: d.EventID, Deletions: []event.Deletion{d}}
+}
+
+// at says which instance or tenant a deletion comes from.
+func at(d event.Deletion, instance string) event.Deletion {
+	if instance != "" {
+		d.Instance = payload.EventID(instance, nil) // storable, whatever it is
+	}
+	return d
+}
+
+// elsewhere says whether a source is none of those whose events count; empty for all.
+func elsewhere(counted []string, source string) bool {
+	return len(counted) > 0 && !slices.Contains(counted, source)
+}
+
+// first returns the first of a list, "" of none.
+func first(all []string) string {
+	if len(all) == 0 {
+		return ""
+	}
+	return all[0]
+}
+
+// The two ids of a user between which operators may choose where a provider has both.
+const (
+	idOwn      = "id"
+	idExternal = "external_id" // the one that the operator's application gave
+)
+
+// usablePointer says whether the pointer is valid and leads to a member with names
+// that have a text.
+func usablePointer(p jsontext.Pointer) bool {
+	tokens := slices.Collect(p.Tokens())
+	return p.IsValid() && len(tokens) > 0 && !slices.Contains(tokens, "")
+}
+
+// printable says whether all of a text is printable ASCII.
+func printable(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' })
+}

@@ -1,0 +1,255 @@
+// Package provider knows the identity providers whose webhooks are understood: one
+// file for each, with its settings and its Spec. What is common to all stands in
+// the files around them, and a provider's file uses nothing of another's.
+//
+// It must not know HTTP routes, the queue or what becomes of a deletion.
+package provider
+
+import (
+	"net/http"
+	"regexp"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/polar-bridge/polar-bridge/config"
+	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
+)
+
+// Limits of bodies, in bytes.
+const (
+	// MaxEvent is for a single event. A deletion has less than 2 KB, and this is
+	// what anybody may send before a signature over the body can be judged.
+	MaxEvent = 64 << 10
+	// MaxProfile is for a single event that holds the user's whole profile, with
+	// metadata of the application's, such as a picture. Like MaxBatch it is only
+	// for providers whose header alone says whether the sender is known.
+	MaxProfile = 1 << 20
+	// MaxBatch is for a batch of log entries. It is only for providers whose
+	// header alone says whether the sender is known.
+	MaxBatch = 8 << 20
+)
+
+// Spec is one identity provider: what operators are told about it, what they set, how
+// its deliveries authenticate and what they say.
+type Spec struct {
+	// Name is the route's name, for example "clerk". The file is called after it.
+	Name string
+	// Title is the name for people.
+	Title string
+	// Docs is the address of the provider's own documentation.
+	Docs string
+	// EnabledBy is the setting that enables the provider: its secret, or the address
+	// of the keys that it publishes.
+	EnabledBy string
+	// SignedID says that the event's id is covered by a signature.
+	SignedID bool
+	// Timestamped says that old requests are refused, so that a captured one
+	// cannot be repeated for ever.
+	Timestamped bool
+	// IDsReusable says that the provider may give a deleted user's id to
+	// another user later.
+	IDsReusable bool
+
+	// Settings points to the struct of the provider's settings, tagged as package
+	// config wants it.
+	Settings any
+	// Secret points to the field of the secret that EnabledBy names; nil when that
+	// is an address.
+	Secret **config.SecretSource
+	// SplitSecret tells the values of the secret apart: config.Listed when they
+	// cannot contain a comma, else config.Lines.
+	SplitSecret func(text string) []string
+	// Check notes what is wrong with the other settings; nil for nothing.
+	Check func(l *config.Loader)
+	// Misplaced are keys that operators put in the secret's place by mistake.
+	Misplaced []config.MisplacedKey
+	// KeysURLEnv is the setting with the address at which the provider publishes the
+	// keys that it signs with, "" when it has none; KeysURL returns its value.
+	KeysURLEnv string
+	KeysURL    func() string
+	// CheckReconcile reports why Polar's customers cannot be compared with the
+	// provider's users, as a sentence for people; nil when they never can.
+	CheckReconcile func() error
+
+	// Scheme authenticates deliveries.
+	Scheme Scheme
+	// MaxBody bounds the body, in bytes; 0 is MaxEvent.
+	MaxBody int64
+	// Read decodes what a message says, strictly. Its errors are of kind
+	// fault.Malformed or, when it is genuine but no event, fault.Unauthenticated.
+	Read func(m Message) (event.Delivery, error)
+	// AcknowledgeEmpty says that the provider wants 200 and no body for an answer.
+	AcknowledgeEmpty bool
+	// Challenge answers the GET by which the provider asks whether the route is its
+	// receiver's; nil for none.
+	Challenge func(h http.Header) (body []byte, err error)
+	// Event returns a deletion as the provider would send it, for the JSON encoder.
+	Event func(s Sample) any
+
+	now func() time.Time
+}
+
+// Scheme is a way to authenticate. Package signature has them.
+type Scheme interface {
+	// SetKeys makes the keys of these values count and no others, or changes
+	// nothing. The error follows a setting's name and never shows a value.
+	SetKeys(values []string) error
+	// CheckKey is SetKeys' error for a value, and sets nothing.
+	CheckKey(value string) error
+	// HasKeys reports whether any key counts.
+	HasKeys() bool
+	// CheckHeader refuses what can be refused before the body is read.
+	CheckHeader(h http.Header) error
+	// Verify authenticates the raw bytes. Its errors are of kind
+	// fault.Unauthenticated, or fault.Unavailable when keys have to be fetched and
+	// cannot be.
+	Verify(h http.Header, body []byte) (signature.Message, error)
+	// Sign returns the request that says the payload, by who has the secret.
+	Sign(secret, id string, at time.Time, payload []byte) (http.Header, []byte, error)
+}
+
+// Sample is what a realistic delivery is made from, for the send and demo commands
+// and for tests. The rest is as the settings say.
+type Sample struct {
+	// ExternalID is the id whose customer is to be deleted.
+	ExternalID string
+	// EventID identifies the event.
+	EventID string
+	// Time is when it happened and, where there is one, the time signed.
+	Time time.Time
+	// Anonymous leaves out the instance or tenant that no setting names: a made-up
+	// one has the deletion held where the provider can be asked.
+	Anonymous bool
+}
+
+// Enabled reports whether the provider's setting is set.
+func (s *Spec) Enabled() bool { return s.Scheme.HasKeys() }
+
+// Secrets are the values of the provider's secret.
+func (s *Spec) Secrets() []string {
+	if s.Secret == nil {
+		return nil
+	}
+	return (*s.Secret).Values()
+}
+
+// CheckSecret reports why a value cannot serve as the provider's secret. The error
+// follows the setting's name and never shows the value.
+func (s *Spec) CheckSecret(value string) error { return s.Scheme.CheckKey(value) }
+
+// CheckKeys reports why the keys that the provider publishes cannot be fetched.
+func (s *Spec) CheckKeys() error {
+	if fetcher, ok := s.Scheme.(interface{ CheckKeys() error }); ok {
+		return fetcher.CheckKeys()
+	}
+	return nil
+}
+
+// Sample returns a delivery as the provider would send it, signed with secret.
+func (s *Spec) Sample(secret string, sample Sample) (http.Header, []byte, error) {
+	payload, err := json.Marshal(s.Event(sample), json.Deterministic(true))
+	if err != nil {
+		return nil, nil, err
+	}
+	return s.Scheme.Sign(secret, sample.EventID, sample.Time, payload)
+}
+
+// load reads the provider's secret and checks its settings.
+func (s *Spec) load(l *config.Loader) {
+	if s.Secret != nil {
+		*s.Secret = l.Secret(s.EnabledBy, config.Several(s.SplitSecret, s.Scheme.SetKeys))
+	}
+	if s.Check != nil {
+		s.Check(l)
+	}
+}
+
+// Provider authenticates and reads the webhook deliveries of one identity provider.
+type Provider interface {
+	// Name is the route's name.
+	Name() string
+	// MaxBody bounds the body, in bytes.
+	MaxBody() int64
+	// CheckHeader judges what can be judged before the body is read. Its
+	// errors are of the same kinds as those of Receive.
+	CheckHeader(h http.Header) error
+	// Receive authenticates the raw bytes, then decodes them strictly. Its errors
+	// are of kind fault.Unauthenticated or fault.Malformed, or fault.Unavailable
+	// when keys have to be fetched and cannot be.
+	Receive(h http.Header, body []byte) (event.Delivery, error)
+}
+
+// Open returns the provider. Usable ids that the pattern does not match are ignored,
+// each alone; it matches anywhere in the id unless it is anchored, and nil matches
+// all. Unusable ids are passed on: they name nobody, so a human has to see them.
+func (s *Spec) Open(pattern *regexp.Regexp) Provider {
+	r := receiver{s, pattern}
+	switch {
+	case s.Challenge != nil:
+		return challenger{acknowledger{r}}
+	case s.AcknowledgeEmpty:
+		return acknowledger{r}
+	}
+	return r
+}
+
+// receiver is a provider that is open.
+type receiver struct {
+	spec    *Spec
+	pattern *regexp.Regexp
+}
+
+// Name implements Provider.
+func (r receiver) Name() string { return r.spec.Name }
+
+// MaxBody implements Provider.
+func (r receiver) MaxBody() int64 { return max(r.spec.MaxBody, MaxEvent) }
+
+// CheckHeader implements Provider.
+func (r receiver) CheckHeader(h http.Header) error { return r.spec.Scheme.CheckHeader(h) }
+
+// Receive implements Provider.
+func (r receiver) Receive(h http.Header, body []byte) (event.Delivery, error) {
+	m, err := r.spec.Scheme.Verify(h, body)
+	if err != nil {
+		return event.Delivery{}, err
+	}
+	d, err := r.spec.Read(Message{m, r.spec.Name, r.spec.now().UTC()})
+	if err != nil {
+		return event.Delivery{}, err
+	}
+	return r.matching(d), nil
+}
+
+// matching drops the deletions that do not match the pattern.
+func (r receiver) matching(d event.Delivery) event.Delivery {
+	if r.pattern == nil {
+		return d
+	}
+	var kept []event.Deletion
+	for _, one := range d.Deletions {
+		if one.UnusableID != "" || r.pattern.MatchString(one.ExternalID) {
+			kept = append(kept, one)
+			continue
+		}
+		d.Ignored++
+		d.IgnoreReason = event.IgnorePattern
+	}
+	d.Deletions = kept
+	return d
+}
+
+// acknowledger is a provider that wants another answer than ours. Who asks for one
+// looks for this method.
+type acknowledger struct{ receiver }
+
+// Acknowledge returns 200 and no body.
+func (acknowledger) Acknowledge(event.Receipt) (status int, body []byte) { return http.StatusOK, nil }
+
+// challenger is an acknowledger that answers challenges too.
+type challenger struct{ acknowledger }
+
+// Challenge returns the body that answers the provider's question.
+func (c challenger) Challenge(h http.Header) ([]byte, error) { return c.spec.Challenge(h) }

@@ -1,0 +1,190 @@
+package settings_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestRules(t *testing.T) {
+	t.Parallel()
+	const (
+		durationText = " must be a duration with its unit, such as 500ms, 5s or 72h."
+		addressText  = " must be HOST:PORT or :PORT with a port up to 65535."
+		databaseText = "DATABASE_URL must be sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME."
+		idFieldText  = "AUTH0_ID_FIELD must be /data/object/user_id or a JSON pointer below /data/object/app_metadata/."
+		httpsText    = "POLAR_BASE_URL must begin with https://; http:// is allowed on loopback only."
+		absoluteText = "POLAR_BASE_URL must be an absolute URL such as https://api.example.com."
+		partsText    = "POLAR_BASE_URL must have no user, query or fragment."
+		timeoutText  = "POLAR_TIMEOUT must be more than 0s and at most 12s."
+		proxiesText  = "TRUSTED_PROXIES must be networks such as 10.0.0.0/8 or addresses, separated by commas."
+		keyText      = "CLERK_WEBHOOK_SIGNING_SECRET must hold a key of at least 16 bytes."
+		keyCodeText  = "CLERK_WEBHOOK_SIGNING_SECRET must be base64, with or without whsec_ before it, as the provider's console shows it."
+		tokenText    = "POLAR_ACCESS_TOKEN must consist of visible ASCII characters without spaces."
+	)
+	checkRules(t, []rule{
+		{"POLAR_SERVER", "sandbox", ""},
+		{"POLAR_SERVER", "staging", "POLAR_SERVER must be production or sandbox."},
+		{"POLAR_BASE_URL", "https://polar.example.com/api", ""},
+		{"POLAR_BASE_URL", "http://localhost:4000", ""},
+		{"POLAR_BASE_URL", "http://127.8.9.1:4000", ""},
+		{"POLAR_BASE_URL", "http://[::1]:4000", ""},
+		{"POLAR_BASE_URL", "http://localhost.example.com", httpsText},
+		{"POLAR_BASE_URL", "http://10.0.0.1", httpsText},
+		{"POLAR_BASE_URL", "ftp://localhost", httpsText},
+		{"POLAR_BASE_URL", "https:///path", absoluteText},
+		{"POLAR_BASE_URL", "https://:443", absoluteText},
+		{"POLAR_BASE_URL", "polar.example.com", absoluteText},
+		{"POLAR_BASE_URL", "https://%zz", absoluteText},
+		{"POLAR_BASE_URL", "https://user:pass@polar.example.com", partsText},
+		{"POLAR_BASE_URL", "https://polar.example.com/?a=b", partsText},
+		{"POLAR_BASE_URL", "https://polar.example.com/#a", partsText},
+		{"POLAR_ANONYMIZE", "perhaps", "POLAR_ANONYMIZE must be true or false."},
+		{"POLAR_RATE_LIMIT", "0", ""},
+		{"POLAR_RATE_LIMIT", "-1", "POLAR_RATE_LIMIT must be 0 (unlimited) or more."},
+		{"POLAR_RATE_LIMIT", "many", "POLAR_RATE_LIMIT must be a whole number."},
+		{"POLAR_CONCURRENCY", "1", ""},
+		{"POLAR_CONCURRENCY", "100", ""},
+		{"POLAR_CONCURRENCY", "0", "POLAR_CONCURRENCY must lie between 1 and 100."},
+		{"POLAR_CONCURRENCY", "101", "POLAR_CONCURRENCY must lie between 1 and 100."},
+		{"POLAR_TIMEOUT", "12s", ""},
+		{"POLAR_TIMEOUT", "12001ms", timeoutText},
+		{"POLAR_TIMEOUT", "0s", timeoutText},
+		{"POLAR_TIMEOUT", "5", "POLAR_TIMEOUT" + durationText},
+		{"LOOK_BEFORE_DELETE", "sometimes", "LOOK_BEFORE_DELETE must be true or false."},
+		{"GUARDS_BLIND", "hold", ""},
+		{"GUARDS_BLIND", "stop", "GUARDS_BLIND must be continue or hold."},
+		{"MAX_DELETIONS_PER_HOUR", "0", ""},
+		{"MAX_DELETIONS_PER_HOUR", "-1", "MAX_DELETIONS_PER_HOUR must be 0 (no limit) or more."},
+		{"GRACE_PERIOD", "720h", ""},
+		{"GRACE_PERIOD", "721h", "GRACE_PERIOD must lie between 0s and 720h."},
+		{"GRACE_PERIOD", "-1s", "GRACE_PERIOD must lie between 0s and 720h."},
+		{"VERIFY_AFTER", "72h", ""},
+		{"VERIFY_AFTER", "73h", "VERIFY_AFTER must lie between 0s (never) and 72h."},
+		{"VERIFY_AFTER", "-1s", "VERIFY_AFTER must lie between 0s (never) and 72h."},
+		{"CLERK_ID_FIELD", "external_id", ""},
+		{"CLERK_ID_FIELD", "email", "CLERK_ID_FIELD must be id or external_id."},
+		{"AUTH0_ID_FIELD", "/data/object/app_metadata/polar/id~1x", ""},
+		{"AUTH0_ID_FIELD", "/data/object/app_metadata/", idFieldText},
+		{"AUTH0_ID_FIELD", "/data/object/app_metadata", idFieldText},
+		{"AUTH0_ID_FIELD", "/data/object/app_metadata/a~2", idFieldText},
+		{"AUTH0_ID_FIELD", "/data/object/app_metadata//a", idFieldText},
+		{"AUTH0_ID_FIELD", "/data/object/user_metadata/id", idFieldText},
+		{"AUTH0_ID_FIELD", "/data/object/email", idFieldText},
+		{"AUTH0_LOGS_UNCONFIRMED", "2", "AUTH0_LOGS_UNCONFIRMED must be true or false."},
+		{"AUTH0_LOGS_TOKEN", goodToken, "AUTH0_LOGS_TOKEN needs AUTH0_LOGS_UNCONFIRMED=true, because these deletions are not confirmed at Auth0."},
+		{"CLERK_API_URL", "http://127.0.0.1:1", ""},
+		{"CLERK_API_URL", "http://api.clerk.com", "CLERK_API_URL must begin with https://; http:// is allowed on loopback only."},
+		{"AUTH0_DOMAIN", "http://example.auth0.com", "AUTH0_DOMAIN must begin with https://; http:// is allowed on loopback only."},
+		{"AUTH0_CLIENT_ID", "id", "AUTH0_CLIENT_SECRET is required with AUTH0_CLIENT_ID."},
+		{"CONFIRM", "true", "CONFIRM needs credentials: set CLERK_SECRET_KEY, or AUTH0_DOMAIN, AUTH0_CLIENT_ID and AUTH0_CLIENT_SECRET."},
+		{"CONFIRM", "false", ""},
+		{"RECONCILE_INTERVAL", "0s", ""},
+		{"RECONCILE_INTERVAL", "59m", "RECONCILE_INTERVAL must be 0s (never), or lie between 1h and 720h."},
+		{"EXTERNAL_ID_PATTERN", "^user_(", "EXTERNAL_ID_PATTERN must be a regular expression in RE2's syntax (missing closing ))."},
+		{"RETENTION", "72h", ""},
+		{"RETENTION", "71h59m", "RETENTION must be at least 72h."},
+		{"RETENTION", "30d", "RETENTION" + durationText},
+		{"DRY_RUN", "on", ""},
+		{"DRY_RUN", "dry", "DRY_RUN must be true or false."},
+		{"AUTO_MIGRATE", "no", ""},
+		{"AUTO_MIGRATE", "", ""},
+		{"LISTEN_ADDR", "[::1]:0", ""},
+		{"LISTEN_ADDR", "8080", "LISTEN_ADDR" + addressText},
+		{"LISTEN_ADDR", ":65536", "LISTEN_ADDR" + addressText},
+		{"LISTEN_ADDR", ":http", "LISTEN_ADDR" + addressText},
+		{"ADMIN_ADDR", "localhost", "ADMIN_ADDR" + addressText},
+		{"ADMIN_ADDR", ":8080", "ADMIN_ADDR must have another port than LISTEN_ADDR."},
+		{"ADMIN_ADDR", "127.0.0.1:8080", "ADMIN_ADDR must have another port than LISTEN_ADDR."},
+		{"PORT", "http", "PORT must be a port number up to 65535."},
+		{"TRUSTED_PROXIES", "10.0.0.0/33", proxiesText},
+		{"TRUSTED_PROXIES", "fe80::1%eth0", proxiesText},
+		{"SHUTDOWN_DELAY", "60s", ""},
+		{"SHUTDOWN_DELAY", "-1s", "SHUTDOWN_DELAY must lie between 0s and 60s."},
+		{"SHUTDOWN_DELAY", "61s", "SHUTDOWN_DELAY must lie between 0s and 60s."},
+		{"LOG_LEVEL", "trace", "LOG_LEVEL must be debug, info, warn or error."},
+		{"LOG_FORMAT", "text", "LOG_FORMAT must be json or console."},
+		{"LOG_EXTERNAL_ID", "hash", "LOG_EXTERNAL_ID must be plain, digest or none."},
+
+		{"DATABASE_URL", "sqlite:/var/lib/x.db", ""},
+		{"DATABASE_URL", "postgresql://u@h/d", ""},
+		{"DATABASE_URL", "postgres:///d?host=/run", ""},
+		{"DATABASE_URL", "sqlite:", databaseText},
+		{"DATABASE_URL", "x.db", databaseText},
+		{"DATABASE_URL", "mysql://u@h/d", databaseText},
+		{"DATABASE_URL", "postgres:u@h/d", databaseText},
+		{"DATABASE_URL", "postgres://u:%zz@h/d", databaseText},
+		{"POLAR_ACCESS_TOKEN", "0123456789abcdef\n", ""},
+		{"POLAR_ACCESS_TOKEN", "0123456789abcde", "POLAR_ACCESS_TOKEN must be at least 16 characters long."},
+		{"POLAR_ACCESS_TOKEN", "0123456789 abcdef", tokenText},
+		{"POLAR_ACCESS_TOKEN", "0123456789äabcdef", tokenText},
+		{"POLAR_ACCESS_TOKEN", "0123456789\x00abcdef", tokenText},
+		{"POLAR_ACCESS_TOKEN", "Bearer 0123456789abcdef", "POLAR_ACCESS_TOKEN must be the token alone, without the word Bearer."},
+		{"POLAR_ACCESS_TOKEN", goodToken + "\n" + goodToken, "POLAR_ACCESS_TOKEN must be one value on one line."},
+		{"CLERK_WEBHOOK_SIGNING_SECRET", "whsec_MDEyMzQ1Njc4OWFiY2RlZg==", ""},
+		{"CLERK_WEBHOOK_SIGNING_SECRET", "MDEyMzQ1Njc4OWFiY2RlZg==", ""},
+		{"CLERK_WEBHOOK_SIGNING_SECRET", goodKey + ", " + otherKey, ""},
+		{"CLERK_WEBHOOK_SIGNING_SECRET", "whsec_MDEyMzQ1Njc4OWFiY2RlZg", ""},
+		{"CLERK_WEBHOOK_SIGNING_SECRET", "MDEyMzQ1Njc4OWFiY2RlZg=", ""},
+		{"CLERK_WEBHOOK_SIGNING_SECRET", "v1," + goodKey, ""},
+		{"CLERK_WEBHOOK_SIGNING_SECRET", "v1," + goodKey + ",v1," + otherKey, ""},
+		{"CLERK_WEBHOOK_SIGNING_SECRET", "v1,", keyText},
+		{"CLERK_WEBHOOK_SIGNING_SECRET", "whsec_MDEyMzQ1Njc4OWFiY2Rl", keyText},
+		{"CLERK_WEBHOOK_SIGNING_SECRET", "whsec_", keyText},
+		{"CLERK_WEBHOOK_SIGNING_SECRET", goodKey + ",whsec_", keyText},
+		{"CLERK_WEBHOOK_SIGNING_SECRET", "whsec_not base64", keyCodeText},
+		{"CLERK_WEBHOOK_SIGNING_SECRET", ",", "CLERK_WEBHOOK_SIGNING_SECRET must hold a value between its commas and line breaks."},
+		{"AUTH0_WEBHOOK_TOKEN", "Bearer " + goodToken, "AUTH0_WEBHOOK_TOKEN must be the token alone, without the word Bearer."},
+		{"ADMIN_PASSWORD", "passwörd, 12", ""},
+		{"ADMIN_PASSWORD", "passwörd 11", "ADMIN_PASSWORD must be at least 12 characters long."},
+		{"NOTIFY_URL", "https://hooks.example.com/services/a?b=c", ""},
+		{"NOTIFY_URL", "http://127.0.0.1:8080/x", ""},
+		{"NOTIFY_URL", "http://hooks.example.com/x", "NOTIFY_URL must begin with https://; http:// is allowed on loopback only."},
+		{"NOTIFY_URL", "https:///x", "NOTIFY_URL must be an absolute URL such as https://hooks.example.com/services/token."},
+		{"ADMIN_PASSWORD", "tab\tin password", "ADMIN_PASSWORD must be valid UTF-8 without control characters."},
+	})
+}
+
+func TestAuth0LogsTokenIsAWholeHeader(t *testing.T) {
+	t.Parallel()
+	tests := map[string]string{
+		"Bearer " + goodToken:      "",
+		"Bearer 012345678":         "AUTH0_LOGS_TOKEN must be at least 16 characters long, not counting the scheme's word (such as Basic) before it.",
+		"0123456789":               "AUTH0_LOGS_TOKEN must be at least 16 characters long.",
+		"correct horse battery st": "", // a word of many, not a scheme's
+		goodToken + " x":           "",
+		"Bearer  " + goodToken:     "AUTH0_LOGS_TOKEN must consist of visible ASCII characters and single spaces.",
+		"Bearer \x7f" + goodToken:  "AUTH0_LOGS_TOKEN must consist of visible ASCII characters and single spaces.",
+		"a,Bearer " + goodToken:    "",
+		goodToken + "\n" + goodKey: "",
+	}
+	for value, want := range tests {
+		_, err := with("AUTH0_LOGS_TOKEN", value, "AUTH0_LOGS_UNCONFIRMED", "true").parse(nil, everything)
+		if want == "" {
+			require.NoError(t, err)
+			continue
+		}
+		require.Equal(t, []string{want}, problems(t, err))
+	}
+}
+
+func TestAllProblemsAtOnce(t *testing.T) {
+	t.Parallel()
+	w := with(
+		"POLAR_ACCESS_TOKEN", "short", "POLAR_SERVER", "x", "POLAR_BASE_URL", "x", "POLAR_ANONYMIZE", "x", "POLAR_RATE_LIMIT", "x",
+		"POLAR_CONCURRENCY", "x", "POLAR_TIMEOUT", "x", "CLERK_WEBHOOK_SIGNING_SECRET", "x", "CLERK_ID_FIELD", "x",
+		"AUTH0_WEBHOOK_TOKEN", "x", "AUTH0_ID_FIELD", "x", "AUTH0_LOGS_TOKEN", "x", "AUTH0_LOGS_UNCONFIRMED", "x",
+		"WORKOS_WEBHOOK_SECRET", "x", "WORKOS_ID_FIELD", "x", "WORKOS_DIRECTORY_SYNC", "x", "ZITADEL_WEBHOOK_SECRET", "x",
+		"ZITADEL_EVENT_TYPES", "x", "LOGTO_WEBHOOK_SECRET", "x", "KEYCLOAK_WEBHOOK_SECRET", "x",
+		"KINDE_ISSUER_URL", "x", "FUSIONAUTH_WEBHOOK_KEY", "x", "FUSIONAUTH_JWKS_URL", "x",
+		"EXTERNAL_ID_PATTERN", "(", "DATABASE_URL", "x", "AUTO_MIGRATE", "x", "LISTEN_ADDR", "x", "ADMIN_ADDR", "x",
+		"ADMIN_PASSWORD", "x", "TRUSTED_PROXIES", "x", "RETENTION", "x", "SHUTDOWN_DELAY", "x", "NOTIFY_URL", "x", "LOG_LEVEL", "x",
+		"LOG_FORMAT", "x", "LOG_EXTERNAL_ID", "x", "DRY_RUN", "x",
+	)
+	_, err := w.parse(nil, forServe)
+	got := problems(t, err)
+	require.Len(t, got, len(w.vars))
+	for name := range w.vars {
+		require.Contains(t, "\n"+err.Error(), "\n"+name+" ")
+	}
+}
