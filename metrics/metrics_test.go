@@ -230,7 +230,7 @@ func TestCallersCannotMintSeries(t *testing.T) {
 	require.Len(t, series(t, reg), before)
 }
 
-func TestWhatAComparisonFoundIsStatedForThoseThatAreCompared(t *testing.T) {
+func TestOrphansAreStatedForProvidersThatAreReconciled(t *testing.T) {
 	t.Parallel()
 	m, reg := newMetrics(t)
 	require.Contains(t, series(t, reg), `polar_bridge_reconcile_orphans{provider="clerk"}`)

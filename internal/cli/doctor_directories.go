@@ -50,7 +50,7 @@ func (d *doctor) checkClerk(ctx context.Context) {
 		d.addDirectory(name, err, "Check CLERK_SECRET_KEY, CLERK_API_URL and CLERK_INSTANCE_ID: the key of the instance that sends the webhooks.")
 		return
 	}
-	d.judgeInstance(ctx, "clerk", asked, d.providers.Clerk().Instances(), "CLERK_SECRET_KEY works and belongs to the instance "+visible(asked)+".")
+	d.checkInstance(ctx, "clerk", asked, d.providers.Clerk().Instances(), "CLERK_SECRET_KEY works and belongs to the instance "+visible(asked)+".")
 	if named := d.providers.Clerk().Instances(); len(named) > 1 {
 		d.add("clerk instances", doctorWarning, fmt.Sprintf("CLERK_INSTANCE_ID names %d instances, and only %s can be asked: deletions of the others are held as %s.", len(named), visible(asked), event.HoldOtherInstance),
 			"Run a polar-bridge of its own for each instance, with its own database and key; approve what is held.")
@@ -82,21 +82,21 @@ func (d *doctor) checkAuth0(ctx context.Context) {
 	if len(missing) > 0 {
 		detail += " reconcile --deliveries would need " + strings.Join(missing, ", ") + " as well."
 	}
-	d.judgeInstance(ctx, directory.ProviderAuth0, directories.Auth0.Tenant(), nil, detail)
+	d.checkInstance(ctx, directory.ProviderAuth0, directories.Auth0.Tenant(), nil, detail)
 }
 
-// directories makes clients that ask any instance: which one is judged here.
+// directories makes clients that ask any instance: which one is checked here.
 func (d *doctor) directories() (app.Directories, error) {
 	return app.NewDirectories(app.DirectoriesOptions{Providers: d.providers, Build: d.env.build(), Now: time.Now})
 }
 
-// judgeInstance says whether serve would believe the instance, after the
+// checkInstance says whether serve would believe the instance, after the
 // operator's word for it, if that is what --accept-instance is.
-func (d *doctor) judgeInstance(ctx context.Context, provider, asked string, named []string, fine string) {
+func (d *doctor) checkInstance(ctx context.Context, provider, asked string, named []string, fine string) {
 	name := provider + " api"
 	if d.accept == asked {
 		if err := d.acceptInstance(ctx, provider); err != nil {
-			d.add(name, doctorFault, fmt.Sprintf("That %s may be asked could not be stored: %q.", visible(asked), err.Error()), "Mend the database, then run this again.")
+			d.add(name, doctorFault, fmt.Sprintf("Storing that %s may be asked failed: %q.", visible(asked), err.Error()), "Repair the database, then run this again.")
 			return
 		}
 		d.instances[provider], d.accepted = asked, true
