@@ -38,7 +38,7 @@ type officialCase struct {
 func TestOfficialSuites(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, databasetest.SQLite(t),
-		"CLERK_WEBHOOK_SIGNING_SECRET="+officialSecret, "STYTCH_WEBHOOK_SECRET="+officialSecret,
+		"CLERK_WEBHOOK_SIGNING_SECRET="+officialSecret,
 		"STANDARD_WEBHOOK_SECRET="+officialSecret, "WORKOS_WEBHOOK_SECRET="+officialText)
 	p := w.start(t)
 	exceptions := officialExceptions()

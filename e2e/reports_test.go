@@ -1,8 +1,11 @@
 package e2e_test
 
 import (
+	"cmp"
+	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -22,26 +25,38 @@ const (
 )
 
 // reported is a delivery as somebody described it in public or as a provider's
-// source makes it, and the right outcome. In body, GONE is an id of a customer;
+// source makes it, and the right outcome. In its body, GONE is an id of a customer;
 // LIVES and ALIAS are those of two others, who must stay.
 type reported struct {
-	provider, name, body, outcome string
+	Name    string          `json:"name"`
+	Outcome string          `json:"outcome"`
+	Event   json.RawMessage `json:"event"`
+	Text    string          `json:"text"` // instead of an event that is one JSON value
+}
+
+// reports reads the provider's testdata/NAME/reports.json.
+func reports(t *testing.T, e *provider.Spec) []reported {
+	t.Helper()
+	raw, err := os.ReadFile("../internal/provider/testdata/" + e.Name + "/reports.json")
+	require.NoError(t, err)
+	var file struct {
+		Source  string     `json:"source"`
+		Reports []reported `json:"reports"`
+	}
+	require.NoError(t, json.Unmarshal(raw, &file))
+	require.NotEmpty(t, file.Source)
+	require.NotEmpty(t, file.Reports)
+	return file.Reports
 }
 
 // What a provider has been seen to send becomes what it means, in the real
 // program, one process for each provider.
 func TestReportedDeliveries(t *testing.T) {
 	t.Parallel()
-	cases := map[string][]reported{}
-	for _, r := range reportedDeliveries() {
-		cases[r.provider] = append(cases[r.provider], r)
-	}
 	for _, e := range everyProvider() {
-		reports := cases[e.Name]
-		require.NotEmpty(t, reports, e.Name)
 		t.Run(e.Name, func(t *testing.T) {
 			t.Parallel()
-			playReports(t, e, reports)
+			playReports(t, e, reports(t, e))
 		})
 	}
 }
@@ -57,18 +72,18 @@ func playReports(t *testing.T, e *provider.Spec, reports []reported) {
 	var leave []string
 	for _, r := range reports {
 		w.polar.AddCustomer(polartest.Customer{ExternalID: r.user(), CreatedAt: before})
-		if r.outcome == isDeleted {
+		if r.Outcome == isDeleted {
 			leave = append(leave, r.user())
 		}
 	}
 	p := w.start(t)
 	outcomes := map[string]int{}
 	for _, r := range reports {
-		header, body := s.sign(t, s.secret, time.Now(), []byte(strings.ReplaceAll(r.body, "GONE", r.user())))
+		header, body := s.sign(t, s.secret, time.Now(), []byte(strings.ReplaceAll(cmp.Or(r.Text, string(r.Event)), "GONE", r.user())))
 		status, answer := p.post(t.Context(), http.DefaultClient, delivery{e.Name, header, body})
-		require.Equal(t, r.outcome == isRefused, status == http.StatusBadRequest, "%s: %d %s", r.name, status, answer)
-		require.Contains(t, []int{http.StatusOK, http.StatusAccepted, http.StatusBadRequest}, status, "%s: %s", r.name, answer)
-		outcomes[r.outcome]++
+		require.Equal(t, r.Outcome == isRefused, status == http.StatusBadRequest, "%s: %d %s", r.Name, status, answer)
+		require.Contains(t, []int{http.StatusOK, http.StatusAccepted, http.StatusBadRequest}, status, "%s: %s", r.Name, answer)
+		outcomes[r.Outcome]++
 	}
 	w.waitDeleted(t, leave, 30*time.Second)
 	for outcome, n := range map[string]int{
@@ -82,9 +97,9 @@ func playReports(t *testing.T, e *provider.Spec, reports []reported) {
 		require.True(t, w.polar.Exists(id), id)
 	}
 	for _, r := range reports {
-		require.Equal(t, r.outcome != isDeleted, w.polar.Exists(r.user()), r.name)
+		require.Equal(t, r.Outcome != isDeleted, w.polar.Exists(r.user()), r.Name)
 	}
 }
 
 // user is an id of this case's own.
-func (r reported) user() string { return "user: " + strings.ReplaceAll(r.name, "/", " ") }
+func (r reported) user() string { return "user: " + strings.ReplaceAll(r.Name, "/", " ") }

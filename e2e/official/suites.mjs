@@ -134,7 +134,7 @@ const bySvix = svix.sign.bind(svix);
 const svixVerify = (body, headers) => { svix.verify(body, headers); JSON.parse(body); };
 const clerkVerify = (body, headers) => verifyWebhook(new Request('https://shop.example.com/', { method: 'POST', headers, body }), { signingSecret: secret });
 
-standardSuite('svix', 'stytch', 'svix', 'webhook', bySvix, svixVerify);
+standardSuite('svix', 'clerk', 'svix', 'webhook', bySvix, svixVerify);
 standardSuite('svix on both brands', 'standard', 'svix', 'webhook', bySvix, svixVerify);
 standardSuite('svix without its brand', 'standard', 'webhook', 'foreign', bySvix, svixVerify);
 standardSuite('standardwebhooks', 'standard', 'webhook', 'svix', standard.sign.bind(standard), (body, headers) => standard.verify(body, headers));

@@ -115,6 +115,12 @@ func TestFusionAuthAnHMACKeyIsNoPublicKeyAndTheOtherWayRound(t *testing.T) {
 	require.NoError(t, err)
 }
 
+func TestFusionAuthSignsWithOneKey(t *testing.T) {
+	t.Parallel()
+	_, err := load(provider.Options{}, "FUSIONAUTH_WEBHOOK_KEY", textKey, "FUSIONAUTH_JWKS_URL", "https://auth.example.com/jwks")
+	require.EqualError(t, err, "FUSIONAUTH_JWKS_URL and FUSIONAUTH_WEBHOOK_KEY are both set; FusionAuth signs a webhook with one key only.")
+}
+
 func TestFusionAuthATokenOfAMegabyteIsNotRead(t *testing.T) {
 	t.Parallel()
 	for _, token := range []string{strings.Repeat("a", 1<<20), strings.Repeat(".", 1<<20), strings.Repeat("eyJ9.", 1<<18)} {

@@ -5,6 +5,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/polar-bridge/polar-bridge/internal/provider"
+	"github.com/polar-bridge/polar-bridge/internal/settings"
 )
 
 // FuzzLoad puts a marker beside arbitrary text into every variable, and files
@@ -41,9 +44,9 @@ func FuzzLoad(f *testing.F) {
 
 // names lists every setting.
 func names() []string {
-	return strings.Fields(`POLAR_ACCESS_TOKEN POLAR_SERVER POLAR_BASE_URL POLAR_ANONYMIZE POLAR_RATE_LIMIT POLAR_CONCURRENCY POLAR_TIMEOUT
-		CLERK_WEBHOOK_SIGNING_SECRET CLERK_ID_FIELD CLERK_INSTANCE_ID AUTH0_WEBHOOK_TOKEN AUTH0_ID_FIELD AUTH0_STREAM_ID AUTH0_LOGS_TOKEN
-		AUTH0_LOGS_UNCONFIRMED STANDARD_WEBHOOK_SECRET STANDARD_EVENT_TYPES STANDARD_TYPE_FIELD STANDARD_ID_FIELD STYTCH_WEBHOOK_SECRET
-		OKTA_WEBHOOK_TOKEN SUPABASE_WEBHOOK_TOKEN KINDE_ISSUER_URL FUSIONAUTH_WEBHOOK_KEY FUSIONAUTH_JWKS_URL CLERK_SECRET_KEY CLERK_API_URL AUTH0_DOMAIN AUTH0_CLIENT_ID AUTH0_CLIENT_SECRET CONFIRM EXTERNAL_ID_PATTERN RETENTION DRY_RUN DATABASE_URL AUTO_MIGRATE LISTEN_ADDR ADMIN_ADDR ADMIN_PASSWORD
-		TRUSTED_PROXIES H2C SHUTDOWN_DELAY NOTIFY_URL LOG_LEVEL LOG_FORMAT LOG_EXTERNAL_ID`)
+	var all []string
+	for _, entry := range settings.New(provider.Options{}).Summary() {
+		all = append(all, entry.Name)
+	}
+	return all
 }

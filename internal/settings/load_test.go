@@ -2,6 +2,7 @@ package settings_test
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/polar-bridge/polar-bridge/config"
+	"github.com/polar-bridge/polar-bridge/internal/provider"
+	"github.com/polar-bridge/polar-bridge/internal/settings"
 )
 
 func TestDefaults(t *testing.T) {
@@ -142,7 +145,14 @@ func TestServeNeedsATokenAndAProvider(t *testing.T) {
 	require.Equal(t, "POLAR_ACCESS_TOKEN is required; create an organization access token with the scope customers:write at Polar.", found[0])
 	require.Contains(t, found[1], "No identity provider is enabled; set one of CLERK_WEBHOOK_SIGNING_SECRET, AUTH0_WEBHOOK_TOKEN, ")
 
-	for name, value := range map[string]string{"CLERK_WEBHOOK_SIGNING_SECRET": goodKey, "AUTH0_WEBHOOK_TOKEN": goodToken, "AUTH0_LOGS_TOKEN": goodToken} {
+	for _, p := range settings.New(provider.Options{Now: time.Now}).Providers {
+		name, value := p.EnabledBy, goodToken
+		for _, good := range []string{goodToken, goodKey, "https://issuer.example.com"} {
+			if p.CheckSecret(good) == nil {
+				value = good
+				break
+			}
+		}
 		_, err := with("POLAR_ACCESS_TOKEN", goodToken, "AUTH0_LOGS_UNCONFIRMED", "true", name, value).parse(nil, forServe)
 		require.NoError(t, err, name)
 	}
@@ -157,8 +167,8 @@ func TestABadProviderSecretIsNotAlsoCalledMissing(t *testing.T) {
 func TestHelpNamesEveryVariable(t *testing.T) {
 	t.Parallel()
 	var text strings.Builder
-	c, loader := &config.Config{}, config.NewLoader(with("POLAR_TIMEOUT", "marker-value").env())
-	parser, err := kong.New(c, append(loader.Options(), kong.Writers(&text, &text), kong.Exit(func(int) {}))...)
+	c, loader := settings.New(provider.Options{}), config.NewLoader(with("POLAR_TIMEOUT", "marker-value").env())
+	parser, err := kong.New(c.Config, append(loader.Options(), kong.Writers(&text, &text), kong.Exit(func(int) {}))...)
 	require.NoError(t, err)
 	_, err = parser.Parse([]string{"--help"})
 	require.NoError(t, err)
@@ -175,15 +185,5 @@ func TestHelpNamesEveryVariable(t *testing.T) {
 }
 
 func isSecret(name string) bool {
-	switch name {
-	case "FUSIONAUTH_WEBHOOK_KEY":
-		return true
-	case "STANDARD_WEBHOOK_SECRET", "STYTCH_WEBHOOK_SECRET", "OKTA_WEBHOOK_TOKEN", "SUPABASE_WEBHOOK_TOKEN":
-		return true
-	case "WORKOS_WEBHOOK_SECRET", "ZITADEL_WEBHOOK_SECRET", "LOGTO_WEBHOOK_SECRET", "KEYCLOAK_WEBHOOK_SECRET":
-		return true
-	case "POLAR_ACCESS_TOKEN", "CLERK_SECRET_KEY", "AUTH0_CLIENT_SECRET", "CLERK_WEBHOOK_SIGNING_SECRET", "AUTH0_WEBHOOK_TOKEN", "AUTH0_LOGS_TOKEN", "DATABASE_URL", "ADMIN_PASSWORD", "NOTIFY_URL":
-		return true
-	}
-	return false
+	return slices.ContainsFunc(settings.New(provider.Options{}).SecretHelp(), func(e config.Entry) bool { return e.Name == name })
 }

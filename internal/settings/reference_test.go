@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/polar-bridge/polar-bridge/config"
+	"github.com/polar-bridge/polar-bridge/internal/provider"
 )
 
 // reference is the page with all settings, which this test writes.
@@ -22,8 +23,8 @@ Every setting is an environment variable; what is no secret has a flag of ` + "`
 set ` + "`NAME`" + `, or ` + "`NAME_FILE`" + ` with the name of a file that holds it (both is an error, a newline at the end does not count). Such a file is
 read every second, and at once on SIGHUP; a new content takes effect when two looks found the same, which the log says (` + "`secret rotated`" + `), and one that
 cannot be used leaves the old one in force (` + "`secret not usable`" + `). Webhook secrets may be several, one a line, and all of them are valid: that is how
-one rotates. Those of Clerk, WorkOS, ZITADEL, Logto, Stytch and Standard Webhooks may be separated by commas as well; in a secret that you choose yourself
-(Auth0, Keycloak, Okta, Supabase, FusionAuth) a comma belongs to the secret. A secret of Standard Webhooks (Clerk's and Stytch's are such) is taken with or
+one rotates. Those of LISTED may be separated by commas as well; in a secret of LINES, which may be any text,
+a comma belongs to the secret. A secret of Standard Webhooks is taken with or
 without ` + "`whsec_`, `v1,whsec_`" + ` and its padding.
 Without ` + "`LISTEN_ADDR`" + `, the port that ` + "`PORT`" + ` names is listened on.
 
@@ -40,7 +41,7 @@ This page is generated: ` + "`make settings`" + `.
 func TestReference(t *testing.T) {
 	t.Parallel()
 	c := load(t, with())
-	page := referenceHead + strings.Join(tables(t, c.Config), "")
+	page := head(c.Providers) + strings.Join(tables(t, c.Config), "")
 	if os.Getenv("UPDATE") != "" {
 		require.NoError(t, os.WriteFile(reference, []byte(page), 0o644))
 	}
@@ -51,6 +52,21 @@ func TestReference(t *testing.T) {
 	for _, entry := range c.Summary() {
 		require.Contains(t, page, "| `"+entry.Name+"`", "a setting is missing")
 	}
+}
+
+// head says whose secrets may be separated by commas.
+func head(providers provider.Registry) string {
+	var listed, lines []string
+	for _, p := range providers {
+		switch {
+		case p.Secret == nil:
+		case len(p.SplitSecret("a,b")) > 1:
+			listed = append(listed, "`"+p.Name+"`")
+		default:
+			lines = append(lines, "`"+p.Name+"`")
+		}
+	}
+	return strings.NewReplacer("LISTED", strings.Join(listed, ", "), "LINES", strings.Join(lines, ", ")).Replace(referenceHead)
 }
 
 // tables returns a table for each group of settings, in the order of Config.

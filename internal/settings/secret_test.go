@@ -8,7 +8,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/polar-bridge/polar-bridge/config"
-	"github.com/polar-bridge/polar-bridge/internal/settings"
 )
 
 func TestSecretPrintsItselfRedacted(t *testing.T) {
@@ -89,15 +88,4 @@ func TestUnknownReadErrorShowsNothing(t *testing.T) {
 	var h config.HTTP
 	err := config.NewLoader(env).Load(&h)
 	require.ErrorContains(t, err, "ADMIN_PASSWORD comes from a file that cannot be read (unknown error).")
-}
-
-func secretOf(t *testing.T, c settings.All, name string) *config.SecretSource {
-	t.Helper()
-	for _, secret := range c.Secrets() {
-		if secret.Name() == name {
-			return secret
-		}
-	}
-	require.Fail(t, "no such secret", name)
-	return nil
 }

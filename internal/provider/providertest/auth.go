@@ -47,9 +47,9 @@ func (h *Harness) setUp(t *testing.T) {
 		t.Parallel()
 		require.NotEmpty(t, h.variant.UnusableSecrets)
 		for _, secret := range h.variant.UnusableSecrets {
-			if h.variant.EnabledBy != "" { // which the scheme's keys are not from
+			if h.variant.SecretEnv != "" { // which the scheme's keys are not from
 				_, err := h.open(now, []string{secret}, nil)
-				require.ErrorContains(t, err, h.variant.EnabledBy+" must ", "%q", secret)
+				require.ErrorContains(t, err, h.variant.SecretEnv+" must ", "%q", secret)
 				h.noSecrets(t, err)
 				continue
 			}
@@ -62,6 +62,20 @@ func (h *Harness) setUp(t *testing.T) {
 		require.Error(t, p.spec.CheckSecret(""))
 		require.NoError(t, h.Check(t), "what was refused changed nothing")
 	})
+	t.Run("has rules for its settings", h.rules)
+	t.Run("separates secrets by line breaks", func(t *testing.T) {
+		t.Parallel()
+		if p.spec.Secret == nil || h.variant.SecretEnv != "" {
+			return
+		}
+		both := h.secret() + "," + h.other()
+		want := []string{both}
+		if h.description.CommaSeparates {
+			want = []string{h.secret(), h.other()}
+		}
+		require.Equal(t, want, p.spec.SplitSecret(both))
+		require.Equal(t, []string{h.secret(), h.other()}, p.spec.SplitSecret(h.secret()+"\r\n"+h.other()+"\n"))
+	})
 	t.Run("refuses settings that it does not know", func(t *testing.T) {
 		t.Parallel()
 		for name, values := range h.variant.UnusableSettings {
@@ -71,6 +85,28 @@ func (h *Harness) setUp(t *testing.T) {
 			}
 		}
 	})
+}
+
+// rules requires of each value what the description says of it.
+func (h *Harness) rules(t *testing.T) {
+	t.Parallel()
+	for name, values := range h.variant.Rules {
+		for value, want := range values {
+			t.Run(name+"="+value, func(t *testing.T) {
+				t.Parallel()
+				secrets := []string{h.secret()}
+				if h.provider(t).spec.KeysURLEnv == name {
+					secrets = nil // it is one or the other
+				}
+				_, err := h.open(now, secrets, map[string]string{name: value})
+				if want == "" {
+					require.NoError(t, err)
+					return
+				}
+				require.EqualError(t, err, want)
+			})
+		}
+	}
 }
 
 // Check receives a genuine delivery.
@@ -155,7 +191,7 @@ func (h *Harness) authentication(t *testing.T) {
 
 func (h *Harness) rotation(t *testing.T) {
 	t.Parallel()
-	if h.variant.EnabledBy != "" { // an address, which cannot change
+	if h.variant.SecretEnv != "" { // an address, which cannot change
 		return
 	}
 	oldHeader, oldBody := h.good(t, h.secret(), now())

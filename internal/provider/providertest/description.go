@@ -28,6 +28,8 @@ type description struct {
 	Untimed bool `json:"untimed"`
 	// Batch says that a body holds many events, so that a broken one is held.
 	Batch bool `json:"batch"`
+	// CommaSeparates says that a comma separates secrets, else it is a part of them.
+	CommaSeparates bool `json:"comma_separates"`
 	// Tolerance is how far a signed time may be off, both ways, and Unit its smallest
 	// difference; for schemes other than Svix'.
 	Tolerance string `json:"tolerance"`
@@ -45,14 +47,17 @@ type variant struct {
 	Name string `json:"name"`
 	// Settings are those besides the secret, by their environment variables.
 	Settings map[string]string `json:"settings"`
-	// EnabledBy is the setting of the secret, by default the provider's own.
-	EnabledBy string `json:"secret_env"`
+	// SecretEnv is the setting of the secret, by default the provider's own.
+	SecretEnv string `json:"secret_env"`
 	// Secret and OtherSecret are two good ones; they must not appear in errors. An
 	// address stands for the keys that are published there.
 	Secret      string `json:"secret"`
 	OtherSecret string `json:"other_secret"`
 	// UnusableSecrets must be refused.
 	UnusableSecrets []string `json:"unusable_secrets"`
+	// Rules say of values of settings what is wrong with each, as a sentence, or "" for
+	// nothing.
+	Rules map[string]map[string]string `json:"rules"`
 	// UnusableSettings must be refused, by their environment variables.
 	UnusableSettings map[string][]string `json:"unusable_settings"`
 
@@ -93,7 +98,7 @@ func (v variant) body(members string) []byte {
 
 // over returns v, completed by what it leaves out.
 func (v variant) over(base variant) variant {
-	v.EnabledBy = cmp.Or(v.EnabledBy, base.EnabledBy)
+	v.SecretEnv = cmp.Or(v.SecretEnv, base.SecretEnv)
 	v.Secret, v.OtherSecret = cmp.Or(v.Secret, base.Secret), cmp.Or(v.OtherSecret, base.OtherSecret)
 	v.IDMember = cmp.Or(v.IDMember, base.IDMember)
 	if v.UnusableSecrets == nil {

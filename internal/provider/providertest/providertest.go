@@ -126,8 +126,8 @@ func (h *Harness) other() string {
 
 // secretEnv is the setting that holds the secret.
 func (h *Harness) secretEnv(spec *provider.Spec) string {
-	if h.variant.EnabledBy != "" {
-		return h.variant.EnabledBy
+	if h.variant.SecretEnv != "" {
+		return h.variant.SecretEnv
 	}
 	return spec.EnabledBy
 }
