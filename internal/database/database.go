@@ -1,7 +1,8 @@
 // Package database opens the one database that everything durable lives in,
-// SQLite or Postgres, and brings its tables up to date: River's and ours.
+// SQLite or Postgres, brings its tables up to date (River's and ours), and maintains
+// a SQLite file when it is told to: Checkpoint and Check. It starts nothing itself.
 //
-// It must not know what is stored: rows belong to queue and slots.
+// It must not know what the tables hold: rows belong to the packages that use them.
 package database
 
 import (
