@@ -94,7 +94,7 @@ monitoring: ## Test alert rules, dashboard and runbook, in a real Prometheus too
 
 .PHONY: settings
 settings: ## Write docs/settings.md from the settings.
-	UPDATE=1 go test ./internal/settings -run Reference -count=1
+	UPDATE=1 go test ./internal/settings ./internal/provider -run "Reference|Tables" -count=1
 
 .PHONY: chart
 chart: chart-tools ## Check the chart: lint, render, validate, its tests, its README.

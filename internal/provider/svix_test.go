@@ -21,7 +21,7 @@ func ofSvix(t *testing.T) []*sender {
 			senders = append(senders, enabled(t, s.Name, s.EnabledBy, svixKey, "unused", otherSvix))
 		}
 	}
-	require.Len(t, senders, 3)
+	require.GreaterOrEqual(t, len(senders), 3)
 	return senders
 }
 
