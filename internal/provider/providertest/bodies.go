@@ -118,7 +118,13 @@ func Fuzz(f *testing.F, all []*Harness) {
 // FuzzUnsigned gives any of the providers changed headers and bodies: nothing passes
 // that is not the genuine delivery, byte for byte. A signature list may hold more than
 // the genuine one.
-func FuzzUnsigned(f *testing.F, all []*Harness) {
+func FuzzUnsigned(f *testing.F, variants []*Harness) {
+	var all []*Harness
+	for _, h := range variants { // what one of them signs must be worth nothing at another
+		if !slices.ContainsFunc(all, func(other *Harness) bool { return other.secret() == h.secret() }) {
+			all = append(all, h)
+		}
+	}
 	for i, h := range all {
 		header, body := h.good(f, h.secret(), now())
 		values := make([]string, 3)
