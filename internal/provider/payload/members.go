@@ -78,6 +78,36 @@ func eachChild(value []byte, visit func(name string, start, end int) error) erro
 	}
 }
 
+// locate finds where the value at the pointer stands in a body, or returns zeros when
+// it is not there. It is an error when a name on the way stands twice, in whatever
+// spelling.
+func locate(body []byte, at jsontext.Pointer) (start, end int, err error) {
+	end = len(body)
+	for name := range at.Tokens() {
+		from, to, err := only(body[start:end], name)
+		if err != nil || to == 0 {
+			return 0, 0, err
+		}
+		start, end = start+from, start+to
+	}
+	return start, end, nil
+}
+
+// only finds the one member or element with the name.
+func only(value []byte, name string) (start, end int, err error) {
+	err = eachChild(value, func(key string, from, to int) error {
+		if key != name {
+			return nil
+		}
+		if end != 0 {
+			return errTwice(from)
+		}
+		start, end = from, to
+		return nil
+	})
+	return start, end, err
+}
+
 func errTwice(at int) error {
 	return malformed(fault.ReasonBadJSON, "a JSON name that is read stands twice, at byte %d", at)
 }

@@ -26,29 +26,24 @@ import (
 // pointer to a struct, names are strict; the contents of those that it takes raw
 // are for whoever reads them. Others may hold a name twice or invalid UTF-8.
 func Decode(body []byte, into any) error {
-	_, err := decode(body, into)
-	return err
-}
-
-// decode says as well whether all of the body is strict. Nearly every body is,
-// and only for the others it is looked at once more, member by member.
-func decode(body []byte, into any) (strict bool, err error) {
 	if kind := jsontext.Value(body).Kind(); kind != jsontext.KindBeginObject && kind != jsontext.KindInvalid {
 		if !jsontext.Value(body).IsValid() {
-			return false, malformed(fault.ReasonBadJSON, "body is not strict JSON")
+			return malformed(fault.ReasonBadJSON, "body is not strict JSON")
 		}
-		return false, malformed(fault.ReasonBadType, "a JSON %s stands where an object is documented", kind)
+		return malformed(fault.ReasonBadType, "a JSON %s stands where an object is documented", kind)
 	}
-	err = json.Unmarshal(body, into)
+	err := json.Unmarshal(body, into)
 	if _, odd := errors.AsType[*jsontext.SyntacticError](err); !odd || !IsOne(body) {
-		return err == nil, classify(err)
+		return classify(err)
 	}
+	// Nearly every body is strict, and only the others are looked at once more,
+	// member by member.
 	target := reflect.ValueOf(into).Elem()
 	target.SetZero()
 	if err := checkMembers(body, target.Type()); err != nil {
-		return false, err
+		return err
 	}
-	return false, classify(json.Unmarshal(body, into, jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true)))
+	return classify(json.Unmarshal(body, into, jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true)))
 }
 
 // Member reads a member that is an object. One that is absent or null leaves
@@ -64,13 +59,8 @@ func Member(raw jsontext.Value, into any) error {
 // because an authentic deletion with an unusable id must be held and not refused,
 // but the names on the way to it stand once.
 func DecodeAround(body []byte, at jsontext.Pointer, into any) (ID, error) {
-	strict, err := decode(body, into)
-	if err != nil {
+	if err := Decode(body, into); err != nil {
 		return ID{}, err
-	}
-	locate := locateOnly
-	if strict {
-		locate = locateFirst
 	}
 	start, end, err := locate(body, at)
 	if err != nil || end == 0 {
@@ -83,7 +73,7 @@ func DecodeAround(body []byte, at jsontext.Pointer, into any) (ID, error) {
 // body with null in its place. A name on the way that stands twice is an error;
 // whatever else is odd shows when the rest is decoded.
 func Cut(body []byte, at jsontext.Pointer) (raw jsontext.Value, rest []byte, err error) {
-	start, end, err := locateOnly(body, at)
+	start, end, err := locate(body, at)
 	if err != nil {
 		return nil, nil, classify(err)
 	}
@@ -96,7 +86,7 @@ func Cut(body []byte, at jsontext.Pointer) (raw jsontext.Value, rest []byte, err
 // Find returns the raw value at the pointer, nil when there is none. A name on the
 // way that stands twice is an error.
 func Find(body []byte, at jsontext.Pointer) (jsontext.Value, error) {
-	start, end, err := locateOnly(body, at)
+	start, end, err := locate(body, at)
 	if err != nil || end == 0 {
 		return nil, classify(err)
 	}
