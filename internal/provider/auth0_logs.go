@@ -74,8 +74,8 @@ func readAuth0Logs(m Message) (event.Delivery, error) {
 		}
 		readable = readable || isEntry
 	}
-	if !readable && b.anyUnreadable() {
-		return event.Delivery{}, b.broken()
+	if !readable && b.anyInvalid() {
+		return event.Delivery{}, b.tooManyInvalid()
 	}
 	return b.delivery(""), nil
 }
@@ -118,10 +118,10 @@ func addAuth0Log(b *batch, raw jsontext.Value) (isEntry bool, err error) {
 		b.ignore()
 		return true, nil
 	case err != nil:
-		return false, b.holdUnreadable(raw, "(unreadable entry)")
+		return false, b.holdInvalid(raw, "(unreadable entry)")
 	}
 	logID := cmp.Or(payload.Text(e.LogID), payload.Text(d.LogID))
-	b.add(at(b.message.deletion(payload.EventID(logID, raw), id, d.Date), payload.Text(d.Tenant)))
+	b.addItem(at(b.message.deletion(payload.EventID(logID, raw), id, d.Date), payload.Text(d.Tenant)))
 	return true, nil
 }
 

@@ -8,43 +8,43 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/provider/payload"
 )
 
-// maxUnreadable is how many unreadable items a delivery may have before it
+// maxInvalid is how many unreadable items a delivery may have before it
 // counts as broken as a whole: each of them takes a human.
-const maxUnreadable = 100
+const maxInvalid = 100
 
 // batch gathers what the items of one delivery say. Each is judged alone: one
 // that cannot be read must neither be lost nor take the others with it.
 type batch struct {
-	message    Message
-	deletions  []event.Deletion
-	ignored    int
-	unreadable int
+	message   Message
+	deletions []event.Deletion
+	ignored   int
+	invalid   int
 }
 
-// add keeps a deletion.
-func (b *batch) add(d event.Deletion) { b.deletions = append(b.deletions, d) }
+// addItem keeps a deletion.
+func (b *batch) addItem(d event.Deletion) { b.deletions = append(b.deletions, d) }
 
 // ignore counts an item of another type.
 func (b *batch) ignore() { b.ignored++ }
 
-// holdUnreadable holds an item that is not JSON for a human. What is shown for its
+// holdInvalid holds an item that is not JSON for a human. display stands for its
 // id: its own text could be anybody's, so it is not kept. It fails when there
 // are too many.
-func (b *batch) holdUnreadable(raw jsontext.Value, shown string) error {
-	if b.unreadable++; b.unreadable > maxUnreadable {
-		return b.broken()
+func (b *batch) holdInvalid(raw jsontext.Value, display string) error {
+	if b.invalid++; b.invalid > maxInvalid {
+		return b.tooManyInvalid()
 	}
-	b.add(b.message.deletion(payload.EventID("", raw), payload.Nobody(shown)))
+	b.addItem(b.message.deletion(payload.EventID("", raw), payload.Unidentified(display)))
 	return nil
 }
 
-// broken returns the error of a delivery of which too little could be read.
-func (b *batch) broken() error {
-	return fault.New(fault.Malformed, fault.ReasonBadJSON, "%d items or more could not be read", b.unreadable)
+// tooManyInvalid returns the error of a delivery of which too little could be read.
+func (b *batch) tooManyInvalid() error {
+	return fault.New(fault.Malformed, fault.ReasonBadJSON, "%d items or more could not be read", b.invalid)
 }
 
-// anyUnreadable says whether an item could not be read.
-func (b *batch) anyUnreadable() bool { return b.unreadable > 0 }
+// anyInvalid says whether an item could not be read.
+func (b *batch) anyInvalid() bool { return b.invalid > 0 }
 
 // delivery returns what was gathered.
 func (b *batch) delivery(eventID string) event.Delivery {

@@ -135,7 +135,7 @@ func fusionAuthEvent(typ string, at, born int64) string {
 	return fmt.Sprintf(`{"event":{"type":%q,"id":"e-%s","tenantId":"t","createInstant":%d,"user":{"id":"a","insertInstant":%d}}}`, typ, typ, at, born)
 }
 
-// signFusionAuth is what the sender does, written anew.
+// signFusionAuth is what the sender does, written a second time.
 func signFusionAuth(key string, body []byte) (http.Header, error) {
 	return signFusionAuthClaims(key, `{"request_body_sha256":"`+fusionAuthDigest(body)+`"}`)
 }

@@ -89,7 +89,7 @@ func (s *keycloakSettings) read(m Message) (event.Delivery, error) {
 		return ignored(eventID, event.IgnoreOtherType), nil
 	}
 	if e.Type == keycloakByAdmin {
-		if id, err = e.agreed(id); err != nil {
+		if id, err = e.consistent(id); err != nil {
 			return event.Delivery{}, err
 		}
 	}
@@ -147,17 +147,17 @@ func (e keycloakEvent) subject() keycloakSubject {
 	return keycloakWholeUser
 }
 
-// agreed returns the id if nothing else in an admin's event names somebody else
+// consistent returns the id if nothing else in an admin's event names somebody else
 // or something that is no user, else one that a human has to look at.
-func (e keycloakEvent) agreed(id payload.ID) (payload.ID, error) {
+func (e keycloakEvent) consistent(id payload.ID) (payload.ID, error) {
 	other, err := payload.Find(e.Details, "/userId")
 	if err != nil {
 		return payload.ID{}, err
 	}
-	id = id.Agreed(other)
+	id = id.ConsistentWith(other)
 	segments := e.segments()
 	if last := segments[len(segments)-1]; e.subject() == keycloakUnknownSubject || last != "" && last != id.Usable() {
-		id = id.Doubtful()
+		id = id.Untrusted()
 	}
 	return id, nil
 }

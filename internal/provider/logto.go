@@ -70,7 +70,7 @@ func readLogto(m Message) (event.Delivery, error) {
 	if err != nil {
 		return event.Delivery{}, err
 	}
-	return only(m.deletion(eventID, id.Agreed(other), e.CreatedAt)), nil
+	return only(m.deletion(eventID, id.ConsistentWith(other), e.CreatedAt)), nil
 }
 
 // logtoEvent has no id of its own; the sample's stands for the webhook's, so that

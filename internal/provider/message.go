@@ -24,7 +24,7 @@ type Message struct {
 // id as well. occurred are the members in which the provider says when it happened;
 // a nil one is absent.
 func (m Message) deletion(eventID string, id payload.ID, occurred ...jsontext.Value) event.Deletion {
-	return id.Into(event.Deletion{
+	return id.Apply(event.Deletion{
 		Provider:   m.provider,
 		EventID:    eventID,
 		UserID:     id.Usable(),

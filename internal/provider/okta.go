@@ -121,7 +121,7 @@ func addOkta(b *batch, raw jsontext.Value) error {
 	var e oktaLog
 	if err := payload.Decode(raw, &e); err != nil {
 		if fault.ReasonOf(err) != fault.ReasonBadType {
-			return b.holdUnreadable(raw, "(unreadable event)")
+			return b.holdInvalid(raw, "(unreadable event)")
 		}
 		b.ignore() // not an object: no event at all
 		return nil
@@ -133,9 +133,9 @@ func addOkta(b *batch, raw jsontext.Value) error {
 	}
 	id := e.user()
 	if !told {
-		id = id.Doubtful()
+		id = id.Untrusted()
 	}
-	b.add(b.message.deletion(payload.EventID(payload.Text(e.UUID), raw), id, e.Published))
+	b.addItem(b.message.deletion(payload.EventID(payload.Text(e.UUID), raw), id, e.Published))
 	return nil
 }
 
@@ -173,7 +173,7 @@ func (e oktaLog) user() payload.ID {
 		}
 	}
 	if len(shown) > 1 {
-		return payload.Nobody(event.QuoteID(fmt.Sprintf("%d users: %s", len(shown), strings.Join(shown, " "))))
+		return payload.Unidentified(event.QuoteID(fmt.Sprintf("%d users: %s", len(shown), strings.Join(shown, " "))))
 	}
 	return id
 }

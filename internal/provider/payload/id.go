@@ -14,22 +14,22 @@ const maxEventID = 200
 
 // ID is the raw JSON value of a user's id.
 type ID struct {
-	raw    jsontext.Value
-	nobody string // what to show of an id that must not be used
+	raw     jsontext.Value
+	display string // what to show of an id that must not be used
 }
 
 // NewID returns the id with the raw value, nil for none.
 func NewID(raw jsontext.Value) ID { return ID{raw: raw} }
 
-// Nobody returns an id that names no customer, for an event that does not tell
-// whom it is about. shown is what operators see instead.
-func Nobody(shown string) ID { return ID{nobody: shown} }
+// Unidentified returns an id that names no customer, for an event that does not tell
+// whom it is about. display is what operators see instead.
+func Unidentified(display string) ID { return ID{display: display} }
 
-// Agreed returns the id if the other place in which the event should have it
-// names nobody else, and Nobody otherwise: a human has to see what that is.
-func (i ID) Agreed(other jsontext.Value) ID {
+// ConsistentWith returns the id if the other place in which the event should have it
+// names nobody else, and Unidentified otherwise: a human has to see what that is.
+func (i ID) ConsistentWith(other jsontext.Value) ID {
 	if id, second := i.Usable(), Text(other); id != "" && second != "" && id != second {
-		return i.Doubtful()
+		return i.Untrusted()
 	}
 	return i
 }
@@ -39,38 +39,38 @@ func (i ID) Absent() bool { return len(i.raw) == 0 || i.raw.Kind() == jsontext.K
 
 // Usable returns the id, or "" when it cannot name a customer.
 func (i ID) Usable() string {
-	text, unusable := i.judge()
+	text, unusable := i.decode()
 	if unusable != "" {
 		return ""
 	}
 	return text
 }
 
-// Into returns the deletion with the id as its external id or, when it cannot
+// Apply returns the deletion with the id as its external id or, when it cannot
 // name a customer, with its quoted form.
-func (i ID) Into(d event.Deletion) event.Deletion {
+func (i ID) Apply(d event.Deletion) event.Deletion {
 	d.ExternalID = i.Usable()
-	_, d.UnusableID = i.judge()
+	_, d.UnusableID = i.decode()
 	return d
 }
 
-// Doubtful returns the id as one that names nobody, for an event that cannot be
+// Untrusted returns the id as one that names nobody, for an event that cannot be
 // trusted to name it. It is shown as it would be otherwise.
-func (i ID) Doubtful() ID {
-	text, unusable := i.judge()
+func (i ID) Untrusted() ID {
+	text, unusable := i.decode()
 	if unusable != "" {
-		return Nobody(unusable)
+		return Unidentified(unusable)
 	}
-	return Nobody(event.QuoteID(text))
+	return Unidentified(event.QuoteID(text))
 }
 
-// judge returns the id's text and, when that cannot name a customer, what to
+// decode returns the id's text and, when that cannot name a customer, what to
 // show instead. An integer is not formatted to a string: Polar's id is text,
 // and 1e3 and 1000 are the same number.
-func (i ID) judge() (text, unusable string) {
+func (i ID) decode() (text, unusable string) {
 	switch {
-	case i.nobody != "":
-		return "", i.nobody
+	case i.display != "":
+		return "", i.display
 	case len(i.raw) == 0:
 		return "", event.MissingID
 	case i.raw.Kind() != jsontext.KindString:

@@ -207,7 +207,7 @@ func FuzzDecodeAround(f *testing.F) {
 		if found, err := payload.Find(body, "/data/id"); err == nil {
 			require.Equal(t, payload.NewID(found), id)
 		}
-		d := id.Into(event.Deletion{})
+		d := id.Apply(event.Deletion{})
 		require.NotEqual(t, d.ExternalID == "", d.UnusableID == "", "one or the other")
 		if d.ExternalID != "" {
 			require.NoError(t, event.CheckExternalID(d.ExternalID))
@@ -257,4 +257,4 @@ func everywhere(body []byte, path ...string) []string {
 }
 
 // unusable returns what operators see of an id that is not to be used.
-func unusable(id payload.ID) string { return id.Doubtful().Into(event.Deletion{}).UnusableID }
+func unusable(id payload.ID) string { return id.Untrusted().Apply(event.Deletion{}).UnusableID }

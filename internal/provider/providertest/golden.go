@@ -19,7 +19,7 @@ import (
 
 // golden receives every request in the folder (<case>.http, as it is on the wire) and
 // compares the result with <case>.golden.json. The arrival is the request's
-// Date. Set UPDATE_GOLDEN=1 to write the results anew, then read the diff.
+// Date. Set UPDATE_GOLDEN=1 to write the results, then read the diff.
 func (h *Harness) golden(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob(filepath.Join(h.folder, "*.http"))

@@ -22,7 +22,7 @@ const (
 const ed25519Version = "v1a,"
 
 // maxEd25519Signatures bounds what strangers can make a delivery cost: each
-// check hashes the whole body anew. A rotation takes two.
+// check hashes the whole body once more. A rotation takes two.
 const maxEd25519Signatures = 8
 
 // NewStandard returns the scheme with all of Standard Webhooks: besides the secrets

@@ -115,7 +115,7 @@ func TestOnlyStandardVerifiersTakeEd25519(t *testing.T) {
 	require.Error(t, err)
 }
 
-// Each check of a signature hashes the body anew, for anybody who asks.
+// Each check of a signature hashes the body once more, for anybody who asks.
 func TestTheNumberOfEd25519SignaturesIsBounded(t *testing.T) {
 	t.Parallel()
 	v := standardVerifier(t, svixPublic)
