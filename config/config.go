@@ -77,9 +77,9 @@ type HTTP struct {
 	// ListenAddr faces the internet.
 	ListenAddr string `name:"listen-addr" env:"LISTEN_ADDR" type:"setting" default:":8080" placeholder:"ADDR" help:"Where webhooks arrive. Without it, the port that PORT names."`
 	// AdminAddr is for operators and Prometheus.
-	AdminAddr string `name:"admin-addr" env:"ADMIN_ADDR" type:"setting" default:"127.0.0.1:9090" placeholder:"ADDR" help:"Where metrics, probes and the console are."`
+	AdminAddr string `name:"admin-addr" env:"ADMIN_ADDR" type:"setting" default:"127.0.0.1:9090" placeholder:"ADDR" help:"Where metrics and probes are."`
 	// AdminPassword enables the console.
-	AdminPassword *SecretSource `kong:"-" secret:"ADMIN_PASSWORD" help:"Enables the console /ui/ (user admin), at least 12 characters."`
+	AdminPassword *SecretSource `kong:"-" secret:"ADMIN_PASSWORD" help:"For the console, which this version does not have; at least 12 characters."`
 	// TrustedProxies may say where a request came from.
 	TrustedProxies []netip.Prefix `name:"trusted-proxies" env:"TRUSTED_PROXIES" type:"setting" placeholder:"CIDR" help:"Networks or single addresses, separated by commas, whose X-Forwarded-For is believed."`
 	// H2C lets webhooks come over HTTP/2 without TLS.

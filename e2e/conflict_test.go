@@ -102,7 +102,7 @@ func TestConflictsAtTheSameMoment(t *testing.T) {
 		senders.Wait()
 		require.Equal(t, users, total.Accepted, "each user once")
 		require.Equal(t, users*(copies-1), total.Duplicates)
-		p.waitMetric(t, `polar_bridge_deletions{state="held"}`, users-1, 20*time.Second)
+		p.waitMetric(t, `polar_bridge_deletions_pending{state="held"}`, users-1, 20*time.Second)
 		require.Eventually(t, func() bool { return w.deletes() == 1 }, 20*time.Second, 20*time.Millisecond)
 	})
 }

@@ -87,9 +87,11 @@ func TestAReadOnlyContainerWithoutATemporaryFolderTakesEverything(t *testing.T) 
 	const rows, sent = 200_000, 500 + 300 + 64
 	_, err := handle(t, filepath.Join(w.data, "polar-bridge.db")).ExecContext(t.Context(), `
 		WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1)
-		INSERT INTO river_job (args, kind, max_attempts, metadata, priority, queue, state, scheduled_at, tags, unique_key, unique_states)
-		SELECT args, kind, max_attempts, metadata, priority, queue, 'scheduled', datetime('now', '+1 day'), tags, CAST(i AS blob), unique_states
-		FROM (SELECT * FROM river_job WHERE kind = 'delete_customer' LIMIT 1), n`, rows-sent)
+		INSERT INTO polar_bridge_deletions (idempotency_key, provider, event_id, dry_run, variant, source, instance, user_id, external_id, unusable_id,
+			occurred_at, received_at, state, next_try_at)
+		SELECT 'filled ' || i, provider, event_id, dry_run, variant, source, instance, user_id, external_id, unusable_id,
+			occurred_at, received_at, state, next_try_at
+		FROM (SELECT * FROM polar_bridge_deletions LIMIT 1), n`, rows-sent)
 	require.NoError(t, err)
 	var stats struct {
 		Providers []struct{ Waiting int }

@@ -57,15 +57,14 @@ func (w *world) prepare(t *testing.T, command *exec.Cmd) *exec.Cmd {
 
 // listed is what the tests read of a deletion.
 type listed struct {
-	ID           int64  `json:"deletion_id"`
-	State        string `json:"state"`
-	Provider     string `json:"provider"`
-	EventID      string `json:"event_id"`
-	Outcome      string `json:"outcome"`
-	ExternalID   string `json:"external_id"`
-	HoldReason   string `json:"hold_reason"`
-	Attempts     int    `json:"attempts"`
-	Verification bool   `json:"verification"`
+	ID         int64  `json:"deletion_id"`
+	State      string `json:"state"`
+	Provider   string `json:"provider"`
+	EventID    string `json:"event_id"`
+	Outcome    string `json:"outcome"`
+	ExternalID string `json:"external_id"`
+	HoldReason string `json:"hold_reason"`
+	Attempts   int    `json:"attempts"`
 }
 
 // deletion waits until the one deletion of the customer is in the state.
@@ -104,7 +103,7 @@ func TestACancelledDeletionNeverReachesPolarAgain(t *testing.T) {
 		require.Eventually(t, func() bool { return strings.Contains(p.output(), "deletion retried") }, 20*time.Second, 20*time.Millisecond)
 
 		id := strconv.FormatInt(w.deletion(t, "user_0000", "waiting").ID, 10)
-		w.bridge(t, 0, "deletions", "cancel", id, "--reason", "the account was restored")
+		w.bridge(t, 0, "deletions", "cancel", id, "--because", "the account was restored")
 		w.deletion(t, "user_0000", "cancelled")
 		p.waitMetric(t, `polar_bridge_deletions_total{outcome="cancelled",provider="clerk"}`, 1, 20*time.Second)
 		p.says(t, `"outcome":"cancelled"`)
@@ -137,9 +136,9 @@ func TestAnApprovedDeletionIsCarriedOut(t *testing.T) {
 		w.bridge(t, 0, "deletions", "approve", strconv.FormatInt(first.ID, 10))
 		w.waitDeleted(t, []string{"user_0000"}, 30*time.Second)
 		require.True(t, w.polar.Exists("user_0001"), "only the approved one")
-		w.bridge(t, 2, "deletions", "approve", "--reason-of", "rejected") // nobody to ask
+		w.bridge(t, 2, "deletions", "approve", "--reason", "rejected") // nobody to ask
 		require.True(t, w.polar.Exists("user_0001"))
-		require.Equal(t, "2 deletions approved\n", w.bridge(t, 0, "deletions", "approve", "--reason-of", "rejected", "--yes"))
+		require.Equal(t, "2 deletions approved\n", w.bridge(t, 0, "deletions", "approve", "--reason", "rejected", "--yes"))
 		w.waitDeleted(t, []string{"user_0001", "user_0002"}, 30*time.Second)
 		w.deletion(t, "user_0002", "done")
 	})
@@ -157,7 +156,7 @@ func TestAPauseOutlivesAKillAndEndsWithResume(t *testing.T) {
 		p.kill()
 		p = w.start(t)
 		p.deliver(t, sign(t, "clerk", "msg_1", ids[1]), http.StatusAccepted)
-		p.waitMetric(t, `polar_bridge_deletions{state="waiting"}`, 2, 20*time.Second)
+		p.waitMetric(t, `polar_bridge_deletions_pending{state="waiting"}`, 2, 20*time.Second)
 		p.waitMetric(t, `polar_bridge_polar_paused{reason="operator"}`, 1, 20*time.Second)
 		require.Zero(t, w.polar.Calls())
 
@@ -195,7 +194,7 @@ func TestTheProofOfErasureAgreesWithPolarsJournal(t *testing.T) {
 		}
 		held := w.deletion(t, "user_0007", "held")
 		require.Eventually(t, func() bool { return w.bridge(t, 0, "deletions", "list", "--state", "waiting", "--json") == "" }, time.Minute, 100*time.Millisecond)
-		w.bridge(t, 0, "deletions", "cancel", strconv.FormatInt(held.ID, 10), "--reason", "refused by Polar")
+		w.bridge(t, 0, "deletions", "cancel", strconv.FormatInt(held.ID, 10), "--because", "refused by Polar")
 
 		rows, err := csv.NewReader(strings.NewReader(w.bridge(t, 0, "deletions", "export", "--since", "1h"))).ReadAll()
 		require.NoError(t, err)
@@ -259,7 +258,7 @@ func TestApprovingManyDelaysNoWebhook(t *testing.T) {
 		}
 		p.deliver(t, delivery{"auth0-logs", http.Header{"Authorization": {logsToken}}, []byte(batch.String())}, http.StatusAccepted)
 	}
-	p.waitMetric(t, `polar_bridge_deletions{state="held"}`, many, 2*time.Minute)
+	p.waitMetric(t, `polar_bridge_deletions_pending{state="held"}`, many, 2*time.Minute)
 	w.bridge(t, 0, "deletions", "pause")
 
 	began := time.Now()

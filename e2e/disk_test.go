@@ -126,8 +126,8 @@ func testFullDisk(t *testing.T, meanwhile polartest.Fault) {
 		p.deliver(t, sign(t, "clerk", fmt.Sprint("msg_", i), id), http.StatusOK) // every 202 is known
 	}
 	w.waitDeleted(t, s.ids[:s.accepted], 3*time.Minute)
-	p.waitMetric(t, `polar_bridge_deletions{state="waiting"}`, 0, 2*time.Minute)
-	require.Zero(t, p.metric(t, `polar_bridge_deletions{state="held"}`))
+	p.waitMetric(t, `polar_bridge_deletions_pending{state="waiting"}`, 0, 2*time.Minute)
+	require.Zero(t, p.metric(t, `polar_bridge_deletions_pending{state="held"}`))
 	t.Logf("all done after %s", time.Since(freed).Round(time.Second))
 	require.NotContains(t, p.output(), "panic")
 }

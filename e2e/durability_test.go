@@ -134,7 +134,7 @@ func TestATornOrFlippedFileIsRefusedOrLosesOneRecordAtMost(t *testing.T) {
 	}
 	refused := 0
 	for range 10 { // in a table, in an index over it that would hide rows, or where nothing lives
-		if w.damaged(t, misspelt(random, whole, "delete_customer"), nil, events, false) {
+		if w.damaged(t, misspelt(random, whole, "polar_bridge_delete"), nil, events, false) {
 			refused++
 		}
 	}

@@ -97,7 +97,7 @@ func TestWhatIsRefusedLeavesNoJobAndNoDELETE(t *testing.T) {
 	w.waitDeleted(t, []string{"user_0000"}, 10*time.Second)
 	require.Equal(t, 1, w.deletes())
 	require.Equal(t, 2, w.polar.Calls(), "and one look before it")
-	require.Zero(t, p.metric(t, `polar_bridge_deletions{state="held"}`))
+	require.Zero(t, p.metric(t, `polar_bridge_deletions_pending{state="held"}`))
 	require.NotContains(t, p.output(), "panic")
 	p.noSecrets(t)
 }
@@ -118,7 +118,7 @@ func TestUnusableIDsOfAuthenticEventsAreHeld(t *testing.T) {
 	}
 	// An id with a slash is usable, but Polar cannot address it.
 	p.deliver(t, sign(t, "auth0", "evt_slash", "samlp|a/members/b"), 202)
-	p.waitMetric(t, `polar_bridge_deletions{state="held"}`, float64(len(ids)+1), 20*time.Second)
+	p.waitMetric(t, `polar_bridge_deletions_pending{state="held"}`, float64(len(ids)+1), 20*time.Second)
 	require.InDelta(t, len(ids), p.metric(t, `polar_bridge_deletions_held_total{provider="clerk",reason="unusable_id"}`), 0)
 	require.InDelta(t, 1, p.metric(t, `polar_bridge_deletions_held_total{provider="auth0",reason="unaddressable"}`), 0)
 	require.Zero(t, w.polar.Calls())

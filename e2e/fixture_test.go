@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -27,22 +28,19 @@ const fixtureVariable = "POLAR_BRIDGE_WRITE_FIXTURE"
 // release has left it. Each release adds its own, written by TestWriteFixture,
 // and none is ever changed: docs/upgrade.md.
 type store struct {
-	fixture      string
-	empty        func(t testing.TB) string // URL of a new one
-	eventID, now string                    // in SQL
-	save         func(t *testing.T, url string) []byte
-	load         func(t *testing.T, content []byte) (url string)
+	fixture string
+	empty   func(t testing.TB) string // URL of a new one
+	save    func(t *testing.T, url string) []byte
+	load    func(t *testing.T, content []byte) (url string)
 }
 
 func stores() []store {
 	return []store{
 		{
 			fixture: "v0.1.0.db.gz", empty: databasetest.SQLite, save: saveSQLite, load: loadSQLite,
-			eventID: "args ->> '$.event_id'", now: "datetime('now', 'subsec')",
 		},
 		{
 			fixture: "v0.1.0.sql.gz", empty: databasetest.Postgres, save: savePostgres, load: loadPostgres,
-			eventID: "args ->> 'event_id'", now: "now()",
 		},
 	}
 }
@@ -67,7 +65,7 @@ func (s store) run(t *testing.T, url, statement string) {
 // states reads where the deletions stand.
 func (s store) states(t *testing.T, url string) map[string]string {
 	t.Helper()
-	rows, err := s.handle(t, url).QueryContext(t.Context(), "SELECT "+s.eventID+", state FROM river_job WHERE kind = 'delete_customer'")
+	rows, err := s.handle(t, url).QueryContext(t.Context(), "SELECT event_id, state FROM polar_bridge_deletions")
 	require.NoError(t, err)
 	defer rows.Close() //nolint:errcheck // only read
 	found := map[string]string{}
@@ -156,11 +154,11 @@ func fixtureEvent(t *testing.T, eventID string) delivery {
 	return sign(t, "clerk", eventID, customerOf(eventID))
 }
 
-// settled is where the fixture's deletions must stand, in River's words.
+// settled is where the fixture's deletions must stand.
 func settled() map[string]string {
 	return map[string]string{
-		eventDone: "completed", eventNotFound: "completed", eventHeld: "scheduled",
-		eventWaiting: "available", eventRetried: "retryable", eventCancelled: "cancelled",
+		eventDone: "done", eventNotFound: "done", eventHeld: "held",
+		eventWaiting: "waiting", eventRetried: "waiting", eventCancelled: "cancelled",
 	}
 }
 
@@ -192,21 +190,15 @@ func (s store) write(t *testing.T, target string) {
 	p.deliver(t, fixtureEvent(t, eventRetried), http.StatusAccepted)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	require.NoError(t, w.polar.WaitForCalls(ctx, 3))
+	require.NoError(t, w.polar.WaitForCalls(ctx, 5))
 	// With Polar stopped in the middle of a call nobody touches what comes next.
 	w.polar.SetFault(polartest.Hang())
 	for _, eventID := range []string{eventWaiting, eventCancelled} {
 		p.deliver(t, fixtureEvent(t, eventID), http.StatusAccepted)
 	}
 	require.Zero(t, p.terminate(t))
-	for _, statement := range []string{
-		"UPDATE river_job SET state = 'cancelled', finalized_at = " + s.now + " WHERE " + s.eventID + " = '" + eventCancelled + "'",
-		"UPDATE river_job SET state = 'available', attempt = 0, errors = NULL WHERE " + s.eventID + " = '" + eventWaiting + "'",
-		"UPDATE river_job SET state = 'retryable' WHERE " + s.eventID + " = '" + eventRetried + "'",
-		"DELETE FROM river_leader",
-	} {
-		s.run(t, w.database, statement)
-	}
+	id := strconv.FormatInt(w.deletion(t, customerOf(eventCancelled), "waiting").ID, 10)
+	w.bridge(t, 0, "deletions", "cancel", id, "--because", "the account was restored")
 	require.Equal(t, settled(), s.states(t, w.database))
 	pack(t, s.save(t, w.database), target)
 }

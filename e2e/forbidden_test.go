@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -50,7 +49,7 @@ func TestA403AboutOneCustomerStopsNobodyElse(t *testing.T) {
 				p.deliver(t, sign(t, "clerk", fmt.Sprint("msg_", i), id), http.StatusAccepted)
 			}
 			w.waitDeleted(t, ids, 30*time.Second)
-			p.waitMetric(t, `polar_bridge_deletions{state="waiting"}`, 3, 20*time.Second)
+			p.waitMetric(t, `polar_bridge_deletions_pending{state="waiting"}`, 3, 20*time.Second)
 			require.Positive(t, p.metric(t, `polar_bridge_deletion_attempts_total{provider="clerk",result="forbidden"}`))
 			p.says(t, `"msg":"deletion retried"`)
 			require.NotContains(t, p.output(), `"reason":"unauthorized"`)
@@ -87,7 +86,7 @@ func TestA403ToEverythingPausesAllCalls(t *testing.T) {
 	}
 	p.waitMetric(t, `polar_bridge_polar_paused{reason="unexpected"}`, 1, 20*time.Second)
 	require.Zero(t, p.metric(t, `polar_bridge_polar_paused{reason="unauthorized"}`))
-	require.Zero(t, p.metric(t, `polar_bridge_deletions{state="held"}`))
+	require.Zero(t, p.metric(t, `polar_bridge_deletions_pending{state="held"}`))
 	calls := w.polar.Calls()
 	require.Less(t, calls, 20, "those that were under way, each with its probe")
 	w.polar.ClearFaults()
@@ -99,12 +98,12 @@ func TestWhatStaysForbiddenIsHeldInTheEnd(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, databasetest.SQLite(t))
 	w.polar.AddCustomer(polartest.Customer{ExternalID: "user_1", CreatedAt: longAgo(), Forbidden: true})
-	var offset atomic.Int64
-	p := &process{webhooks: w.embed(t, func() time.Time { return time.Now().Add(time.Duration(offset.Load())) })}
+	p := w.start(t)
 	p.deliver(t, sign(t, "clerk", "msg_1", "user_1"), http.StatusAccepted)
 	require.NoError(t, w.polar.WaitForCalls(t.Context(), 3), "a look, a DELETE, a probe")
 	require.Equal(t, "waiting", w.deletion(t, "user_1", "waiting").State)
-	offset.Store(int64(8 * 24 * time.Hour))
+	_, err := handle(t, sqliteFile(w.database)).ExecContext(t.Context(), "UPDATE polar_bridge_deletions SET failing_for = $1", (7 * 24 * time.Hour).Microseconds())
+	require.NoError(t, err)
 	d := w.deletion(t, "user_1", "held")
 	require.Equal(t, "forbidden", d.HoldReason)
 	require.True(t, w.polar.Exists("user_1"))

@@ -153,8 +153,8 @@ func TestTenThousandValidDeletionsDeleteNoMoreThanTheLimit(t *testing.T) {
 		sent := time.Since(began)
 
 		last := f.servers[0].Load()
-		last.waitMetric(t, `polar_bridge_deletions{state="held"}`, events-limit, 4*time.Minute)
-		last.waitMetric(t, `polar_bridge_deletions{state="waiting"}`, 0, 2*time.Minute)
+		last.waitMetric(t, `polar_bridge_deletions_pending{state="held"}`, events-limit, 4*time.Minute)
+		last.waitMetric(t, `polar_bridge_deletions_pending{state="waiting"}`, 0, 2*time.Minute)
 		require.Equal(t, limit, w.committed(), "not one more, and none of the places lost")
 		t.Logf("%d sent in %s, all decided after %s: %d deleted with %d DELETEs, %d looks",
 			events, sent.Round(time.Second), time.Since(began).Round(time.Second), w.committed(), w.deletes(), w.polar.CallsOf(polartest.OperationGet))
@@ -172,7 +172,7 @@ func TestWhatWasApprovedIsDeletedAtTheRateLimit(t *testing.T) {
 			p.deliver(t, sign(t, "clerk", fmt.Sprint("msg_", i), id), http.StatusAccepted)
 		}
 		p.waitMetric(t, held("clerk", "mass_deletion"), customers-limit, time.Minute)
-		p.waitMetric(t, `polar_bridge_deletions{state="held"}`, customers-limit, time.Minute) // on disk, too
+		p.waitMetric(t, `polar_bridge_deletions_pending{state="held"}`, customers-limit, time.Minute) // on disk, too
 		require.Equal(t, limit, w.committed())
 
 		before := w.polar.Calls()
@@ -201,16 +201,20 @@ func TestACustomerWhoComesBackAfterTheDeletionIsFound(t *testing.T) {
 		w.waitDeleted(t, ids, 20*time.Second)
 		// A checkout that was open before makes the customer anew.
 		w.polar.AddCustomer(polartest.Customer{ExternalID: ids[0], ActiveSubscriptions: 1})
-		p.waitMetric(t, held("clerk", "resurrected"), 1, 30*time.Second)
+		p.waitMetric(t, `polar_bridge_verifications_total{outcome="found",provider="clerk"}`, 1, 30*time.Second)
 		p.waitMetric(t, `polar_bridge_verifications_total{outcome="gone",provider="clerk"}`, 1, 30*time.Second)
-		p.waitMetric(t, `polar_bridge_deletions{state="held"}`, 1, 30*time.Second)
-		p.says(t, `"reason":"resurrected"`)
+		p.waitMetric(t, `polar_bridge_deletions_pending{state="reappeared"}`, 1, 30*time.Second)
+		p.says(t, "customer reappeared after the deletion")
 		require.True(t, w.polar.Exists(ids[0]))
 		require.Equal(t, 2, w.deletes())
 
-		w.bridge(t, 0, "deletions", "approve", "--reason-of", "resurrected", "--yes")
-		p.waitMetric(t, `polar_bridge_deletions{state="held"}`, 0, 30*time.Second)
-		require.True(t, w.polar.Exists(ids[0]), "approving means: I have seen it")
+		id := strconv.FormatInt(w.deletion(t, ids[0], "reappeared").ID, 10)
+		said, err := w.command(t, "deletions", "approve", id).CombinedOutput()
+		require.Error(t, err)
+		require.Contains(t, string(said), "acknowledge it", "approving would delete nobody")
+		w.bridge(t, 0, "deletions", "acknowledge", id)
+		p.waitMetric(t, `polar_bridge_deletions_pending{state="reappeared"}`, 0, 30*time.Second)
+		require.True(t, w.polar.Exists(ids[0]), "acknowledging deletes nobody")
 		require.Equal(t, 2, w.deletes())
 	})
 }
@@ -241,11 +245,11 @@ func TestAGracePeriodIsWaitedForAndLeavesTimeToCancel(t *testing.T) {
 		p.deliver(t, sign(t, "clerk", fmt.Sprint("msg_", i), id), http.StatusAccepted)
 	}
 	unwanted := strconv.FormatInt(w.deletion(t, ids[1], "waiting").ID, 10)
-	w.bridge(t, 0, "deletions", "cancel", unwanted, "--reason", "the user has changed their mind")
+	w.bridge(t, 0, "deletions", "cancel", unwanted, "--because", "the user has changed their mind")
 	w.waitDeleted(t, ids[:1], 30*time.Second)
 	calls := w.polar.Journal()
 	require.GreaterOrEqual(t, calls[0].Time.Sub(began), 6*time.Second-50*time.Millisecond)
-	p.waitMetric(t, `polar_bridge_deletions{state="waiting"}`, 0, 20*time.Second)
+	p.waitMetric(t, `polar_bridge_deletions_pending{state="waiting"}`, 0, 20*time.Second)
 	require.True(t, w.polar.Exists(ids[1]))
 	require.Equal(t, 1, w.deletes())
 }

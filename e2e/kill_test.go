@@ -124,8 +124,8 @@ func TestAThousandEventsThroughAFlappingPolarAndTenKills(t *testing.T) {
 	w.waitDeleted(t, ids, 3*time.Minute)
 
 	last := current.Load()
-	last.waitMetric(t, `polar_bridge_deletions{state="waiting"}`, 0, 3*time.Minute)
-	require.Zero(t, last.metric(t, `polar_bridge_deletions{state="held"}`))
+	last.waitMetric(t, `polar_bridge_deletions_pending{state="waiting"}`, 0, 3*time.Minute)
+	require.Zero(t, last.metric(t, `polar_bridge_deletions_pending{state="held"}`))
 	last.noSecrets(t)
 	t.Logf("%d calls, %d of them DELETEs, for %d deletions", w.polar.Calls(), w.deletes(), events)
 }

@@ -98,7 +98,7 @@ func TestARevokedTokenPausesEverythingAndIsNotHeldAgainstAnybody(t *testing.T) {
 	require.LessOrEqual(t, w.polar.Calls(), 4)
 	w.polar.AllowToken(polarToken, polartest.TokenFull)
 	w.waitDeleted(t, ids, 100*time.Second)
-	require.Zero(t, p.metric(t, `polar_bridge_deletions{state="held"}`))
+	require.Zero(t, p.metric(t, `polar_bridge_deletions_pending{state="held"}`))
 	require.LessOrEqual(t, w.deletes(), len(ids)+5)
 	require.LessOrEqual(t, w.polar.Calls(), 2*len(ids)+5)
 	p.waitMetric(t, `polar_bridge_polar_paused{reason="unauthorized"}`, 0, 20*time.Second)

@@ -84,8 +84,8 @@ func TestTheTimeOfAnEventIsBelievedHoweverOldAndNeverTakenForNow(t *testing.T) {
 			require.Equal(t, 2, status/100, "%s, %s: %s", e.Name, o.name, text)
 		}
 	}
-	p.waitMetric(t, `polar_bridge_deletions{state="waiting"}`, 0, time.Minute)
-	p.waitMetric(t, `polar_bridge_deletions{state="held"}`, float64(len(held)), time.Minute)
+	p.waitMetric(t, `polar_bridge_deletions_pending{state="waiting"}`, 0, time.Minute)
+	p.waitMetric(t, `polar_bridge_deletions_pending{state="held"}`, float64(len(held)), time.Minute)
 	for id, name := range held {
 		require.True(t, w.polar.Exists(id), "%s: %s", id, name)
 	}

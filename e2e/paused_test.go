@@ -25,7 +25,7 @@ func TestAPauseThatNobodyWaitsForEnds(t *testing.T) {
 		p.deliver(t, sign(t, "clerk", "msg_1", id), http.StatusAccepted)
 		const paused = `polar_bridge_polar_paused{reason="unauthorized"}`
 		p.waitMetric(t, paused, 1, 20*time.Second)
-		w.bridge(t, 0, "deletions", "cancel", strconv.FormatInt(w.deletion(t, id, "waiting").ID, 10), "--reason", "deleted by hand")
+		w.bridge(t, 0, "deletions", "cancel", strconv.FormatInt(w.deletion(t, id, "waiting").ID, 10), "--because", "deleted by hand")
 		w.polar.AllowToken(polarToken, polartest.TokenFull)
 		p.waitMetric(t, paused, 0, 2*time.Minute)
 		require.Zero(t, w.deletes())
@@ -34,7 +34,7 @@ func TestAPauseThatNobodyWaitsForEnds(t *testing.T) {
 		p = w.start(t)
 		for _, held := range []float64{1, 2} { // the gauges were refreshed, twice
 			p.deliver(t, signBody(t, fmt.Sprint("msg_held_", held), `{"type":"user.deleted","data":{"object":"user","deleted":true,"id":".."}}`, time.Now()), http.StatusAccepted)
-			p.waitMetric(t, `polar_bridge_deletions{state="held"}`, held, 20*time.Second)
+			p.waitMetric(t, `polar_bridge_deletions_pending{state="held"}`, held, 20*time.Second)
 		}
 		require.Zero(t, p.metric(t, paused), "a restart does not bring it back")
 	})

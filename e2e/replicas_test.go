@@ -90,7 +90,7 @@ func TestRollingRestartsUnderLoadAreNotNoticed(t *testing.T) {
 	all := ids[:sent.Load()]
 	require.Greater(t, len(all), 100*restarts/3, "too little load for this to prove anything")
 	w.waitDeleted(t, all, 2*time.Minute)
-	replicas.next().waitMetric(t, `polar_bridge_deletions{state="waiting"}`, 0, time.Minute)
+	replicas.next().waitMetric(t, `polar_bridge_deletions_pending{state="waiting"}`, 0, time.Minute)
 	require.Equal(t, len(all), w.deletes(), "a graceful stop breaks no call off")
 	t.Logf("%d events, %d of them refused, through %d restarts; %d DELETEs", len(all), refused.Load(), restarts, w.deletes())
 }
@@ -137,7 +137,7 @@ func TestCopiesOnTwoReplicasAreDeletedOnce(t *testing.T) {
 	copies.Wait()
 	require.EqualValues(t, len(ids), accepted.Load())
 	w.waitDeleted(t, ids, 30*time.Second)
-	replicas[0].waitMetric(t, `polar_bridge_deletions{state="waiting"}`, 0, 30*time.Second)
+	replicas[0].waitMetric(t, `polar_bridge_deletions_pending{state="waiting"}`, 0, 30*time.Second)
 	require.Equal(t, len(ids), w.deletes())
 }
 
@@ -218,8 +218,8 @@ func (w *world) testDatabaseAway(t *testing.T, begin, end func()) {
 	}
 	w.waitDeleted(t, ids, 90*time.Second)
 	for _, p := range replicas {
-		p.waitMetric(t, `polar_bridge_deletions{state="waiting"}`, 0, 30*time.Second)
-		require.Zero(t, p.metric(t, `polar_bridge_deletions{state="held"}`))
+		p.waitMetric(t, `polar_bridge_deletions_pending{state="waiting"}`, 0, 30*time.Second)
+		require.Zero(t, p.metric(t, `polar_bridge_deletions_pending{state="held"}`))
 	}
 	t.Logf("%d answers of 503, the slowest after %s; all known %s and all deleted %s after the end",
 		refused-events/2, slowest.Round(time.Millisecond), recovered.Round(time.Millisecond), time.Since(ended).Round(time.Second))

@@ -93,7 +93,7 @@ func TestASoakLeavesMemoryGoroutinesAndSeriesAsTheyWere(t *testing.T) {
 		}
 	}
 	w.waitDeleted(t, ids, 2*time.Minute)
-	p.waitMetric(t, `polar_bridge_deletions{state="waiting"}`, 0, time.Minute)
+	p.waitMetric(t, `polar_bridge_deletions_pending{state="waiting"}`, 0, time.Minute)
 	end := p.size(t)
 	t.Logf("RSS in kB, goroutines, series: %v after a third, %v after %d events in %s", warm, end, events, lasts)
 	require.LessOrEqual(t, end[0], warm[0]+mostGrowth, "kB of RSS")

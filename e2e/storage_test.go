@@ -89,7 +89,7 @@ func TestABackupUnderLoadHasWhatWasAcknowledgedBeforeIt(t *testing.T) {
 		restored.deliver(t, sign(t, "clerk", fmt.Sprint("msg_", i), ids[i]), http.StatusOK) // known
 	}
 	w.waitDeleted(t, ids[:certain], time.Minute)
-	restored.waitMetric(t, `polar_bridge_deletions{state="waiting"}`, 0, time.Minute)
+	restored.waitMetric(t, `polar_bridge_deletions_pending{state="waiting"}`, 0, time.Minute)
 	t.Logf("%d acknowledged before the backup, %d after it", certain, l.acknowledged.Load()-int64(certain))
 
 	// What came after the backup is unknown to it, and taken when it is sent again.

@@ -27,11 +27,14 @@ func step(t *testing.T, path string, by time.Duration) {
 	stamp := func(column string) string {
 		return fmt.Sprintf("%s = strftime('%%Y-%%m-%%d %%H:%%M:%%f', %s, '%+d seconds')", column, column, seconds)
 	}
+	moved := func(column string) string {
+		return fmt.Sprintf("%s = CASE %s WHEN 0 THEN 0 ELSE %s + %d END", column, column, column, by.Microseconds())
+	}
 	for _, statement := range []string{
 		"UPDATE river_job SET " + stamp("created_at") + ", " + stamp("attempted_at") + ", " + stamp("scheduled_at") + ", " + stamp("finalized_at"),
+		"UPDATE polar_bridge_deletions SET " + moved("received_at") + ", " + moved("decided_at") + ", " + moved("sent_at") + ", " + moved("counted_at") + ", " + moved("next_try_at"),
 		"UPDATE river_leader SET " + stamp("expires_at"),
-		fmt.Sprintf("UPDATE polar_bridge_slots SET tat = tat + %d, blocked_until = CASE blocked_until WHEN 0 THEN 0 ELSE blocked_until + %d END",
-			by.Microseconds(), by.Microseconds()),
+		"UPDATE polar_bridge_rate_limit SET " + moved("tat") + ", " + moved("blocked_until"),
 	} {
 		_, err := handle(t, path).ExecContext(t.Context(), statement)
 		require.NoError(t, err, statement)
@@ -64,8 +67,8 @@ func TestAStepOfTheClockStopsNoDeletion(t *testing.T) {
 			p.deliver(t, sign(t, "clerk", "msg_3", ids[3]), http.StatusOK)
 			p.deliver(t, sign(t, "auth0", "evt_11", ids[11]), http.StatusAccepted)
 			w.waitDeleted(t, ids[11:], time.Minute)
-			p.waitMetric(t, `polar_bridge_deletions{state="waiting"}`, 0, time.Minute)
-			require.Zero(t, p.metric(t, `polar_bridge_deletions{state="held"}`))
+			p.waitMetric(t, `polar_bridge_deletions_pending{state="waiting"}`, 0, time.Minute)
+			require.Zero(t, p.metric(t, `polar_bridge_deletions_pending{state="held"}`))
 		})
 	}
 }
@@ -182,7 +185,7 @@ func (w *world) blockedUntil(t *testing.T) time.Time {
 	db := handle(t, sqliteFile(w.database))
 	var until int64
 	require.Eventually(t, func() bool {
-		err := db.QueryRowContext(t.Context(), "SELECT blocked_until FROM polar_bridge_slots").Scan(&until)
+		err := db.QueryRowContext(t.Context(), "SELECT blocked_until FROM polar_bridge_rate_limit").Scan(&until)
 		return err == nil && until > 0
 	}, 10*time.Second, 5*time.Millisecond)
 	return time.UnixMicro(until)

@@ -25,7 +25,7 @@ func TestAnEventThatNamesTheCustomerButNotTheUser(t *testing.T) {
 			p.waitMetric(t, `polar_bridge_deletions_held_total{provider="clerk",reason="user_exists"}`, 1, 20*time.Second)
 			require.True(t, w.polar.Exists("shop_1"))
 			require.Eventually(t, func() bool { // it is counted before it is stored as held
-				out, err := w.command(t, "deletions", "approve", "--reason-of", "user_exists", "--yes").CombinedOutput()
+				out, err := w.command(t, "deletions", "approve", "--reason", "user_exists", "--yes").CombinedOutput()
 				return err == nil && strings.Contains(string(out), "1 deletion approved")
 			}, 10*time.Second, 100*time.Millisecond)
 			p.waitMetric(t, `polar_bridge_deletions_total{outcome="deleted",provider="clerk"}`, 1, 20*time.Second)

@@ -25,13 +25,13 @@ func TestADatabaseOfTheFirstReleaseIsReadAndFinished(t *testing.T) {
 			}
 			p := w.start(t)
 			w.waitDeleted(t, []string{customerOf(eventWaiting), customerOf(eventRetried)}, time.Minute)
-			p.waitMetric(t, `polar_bridge_deletions{state="waiting"}`, 0, time.Minute)
-			require.InDelta(t, 1, p.metric(t, `polar_bridge_deletions{state="held"}`), 0)
+			p.waitMetric(t, `polar_bridge_deletions_pending{state="waiting"}`, 0, time.Minute)
+			require.InDelta(t, 1, p.metric(t, `polar_bridge_deletions_pending{state="held"}`), 0)
 			for eventID := range settled() {
 				require.Contains(t, p.deliver(t, fixtureEvent(t, eventID), http.StatusOK), `"status":"duplicate"`, eventID)
 			}
 			want := settled()
-			want[eventWaiting], want[eventRetried] = "completed", "completed"
+			want[eventWaiting], want[eventRetried] = "done", "done"
 			require.Equal(t, want, s.states(t, w.database))
 			require.Equal(t, 2, w.deletes())
 
@@ -39,6 +39,18 @@ func TestADatabaseOfTheFirstReleaseIsReadAndFinished(t *testing.T) {
 			p.deliver(t, sign(t, "clerk", "msg_new", customerOf(eventDone)), http.StatusAccepted)
 			w.waitDeleted(t, []string{customerOf(eventDone)}, time.Minute)
 		})
+	}
+}
+
+func TestADatabaseFromBeforeTheFirstReleaseIsRefused(t *testing.T) {
+	t.Parallel()
+	for _, s := range stores() {
+		for _, command := range []string{"serve", "migrate"} {
+			w := newWorld(t, s.empty(t))
+			s.run(t, w.database, "CREATE TABLE polar_bridge_slots (name text PRIMARY KEY)")
+			require.Contains(t, w.refused(t, command), "the database was made by a polar-bridge from before 0.1.0")
+			require.Zero(t, w.polar.Calls())
+		}
 	}
 }
 

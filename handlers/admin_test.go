@@ -20,7 +20,7 @@ import (
 
 func adminOptions(ready error) handlers.AdminOptions {
 	reg := prometheus.NewRegistry()
-	metrics.New(reg, metrics.Options{Providers: []string{"clerk"}})
+	metrics.New(reg, metrics.Options{Providers: []string{"clerk"}, Enabled: []string{"clerk"}})
 	return handlers.AdminOptions{
 		Gatherer: reg, Logger: zap.NewNop(),
 		Ready: func(context.Context) error { return ready },
@@ -74,7 +74,7 @@ func TestMetricsExposition(t *testing.T) {
 		require.Contains(t, got.header.Get("Content-Type"), "text/plain")
 		require.Contains(t, got.body, `polar_bridge_webhooks_total{outcome="accepted",provider="clerk"} 0`)
 		require.Contains(t, got.body, "# TYPE polar_bridge_deletions_total counter")
-		require.Contains(t, got.body, "# TYPE polar_bridge_deletions gauge")
+		require.Contains(t, got.body, "# TYPE polar_bridge_deletions_pending gauge")
 	}
 }
 

@@ -57,7 +57,7 @@ func answer(kind fault.Kind) (status int, code string) {
 		return http.StatusUnsupportedMediaType, metrics.WebhookUnsupported
 	case fault.Paused, fault.Unavailable:
 		return http.StatusServiceUnavailable, metrics.WebhookUnavailable
-	case fault.Held, fault.Internal:
+	case fault.Internal:
 	}
 	return http.StatusInternalServerError, metrics.WebhookError
 }

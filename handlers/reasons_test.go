@@ -19,7 +19,7 @@ func TestTheRunbookHoldsEveryReason(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../docs/runbook.md")
 	require.NoError(t, err)
-	constant := regexp.MustCompile(`(?m)^(?:const)?\s+(?:[rR]eason|Hold|Ignore|Pause)[A-Z]\w*(?: +\w+)? += "([a-z_0-9]+)"`)
+	constant := regexp.MustCompile(`(?m)^(?:const)?\s+(?:[rR]eason|Hold|Ignore|Wait|Retry|Pause)[A-Z]\w*(?: +\w+)? += "([a-z_0-9]+)"`)
 	var refusals []string
 	for _, root := range []string{"../internal", "../handlers", "../polar", "../metrics"} {
 		require.NoError(t, fs.WalkDir(os.DirFS(root), ".", func(path string, _ fs.DirEntry, err error) error {

@@ -83,7 +83,7 @@ func asServerError(err error) error {
 	case fault.Unavailable, fault.Paused:
 		return err
 	case fault.Malformed, fault.Unauthenticated, fault.NotFound, fault.MethodNotAllowed,
-		fault.TooLarge, fault.Unsupported, fault.Held, fault.Internal:
+		fault.TooLarge, fault.Unsupported, fault.Internal:
 	}
 	return fault.New(fault.Internal, fault.ReasonOf(err), "accept: %w", err)
 }

@@ -14,7 +14,6 @@ import (
 
 	"github.com/polar-bridge/polar-bridge/handlers"
 	"github.com/polar-bridge/polar-bridge/internal/event"
-	"github.com/polar-bridge/polar-bridge/metrics"
 )
 
 func TestAcknowledgement(t *testing.T) {
@@ -176,20 +175,4 @@ func TestProviderStatesItsOwnAcknowledgement(t *testing.T) {
 		require.Equal(t, body, got.body)
 		require.Equal(t, "accepted", e.line(t)["outcome"])
 	}
-}
-
-// The metric labels are the vocabulary's words.
-func TestMetricsKnowTheVocabulary(t *testing.T) {
-	t.Parallel()
-	require.Equal(t, metrics.DeletionOutcomes(), words(event.Outcomes()))
-	require.Equal(t, metrics.HoldReasons(), words(event.HoldReasons()))
-	require.Equal(t, metrics.Verifications(), words(event.Verifications()))
-}
-
-func words[T ~string](values []T) []string {
-	all := make([]string, 0, len(values))
-	for _, v := range values {
-		all = append(all, string(v))
-	}
-	return all
 }

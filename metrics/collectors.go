@@ -1,11 +1,13 @@
 package metrics
 
 import (
-	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/polar"
 )
 
 const namespace = "polar_bridge"
@@ -20,6 +22,7 @@ const (
 	labelReason      = "reason"
 	labelResult      = "result"
 	labelState       = "state"
+	labelKind        = "kind"
 	labelOperation   = "operation"
 	labelMaintenance = "maintenance"
 	labelGuard       = "guard"
@@ -68,16 +71,19 @@ func (m *Metrics) registerPolar(reg prometheus.Registerer) {
 		"Time of requests to Polar by operation and status; the code error means that there was no answer.",
 		[]float64{0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10}),
 		[]string{labelOperation, labelCode})
-	m.slotWait = f.NewHistogram(histogram("polar_slot_wait_seconds",
-		"Time that a worker waited for its turn at Polar.",
+	m.rateLimitWait = f.NewHistogram(histogram("polar_rate_limit_wait_seconds",
+		"Time that a worker waited for a permit to send requests to Polar.",
 		[]float64{0.005, 0.025, 0.1, 0.25, 0.5, 1, 2, 5}))
 }
 
 func (m *Metrics) registerState(reg prometheus.Registerer, o Options) {
 	f := promauto.With(reg)
-	m.deletions = f.NewGaugeVec(gauge("deletions",
-		"Deletions that are not done: waiting to be tried, or held for a human."+sharedState),
+	m.pending = f.NewGaugeVec(gauge("deletions_pending",
+		"Deletions that are not settled: waiting to be tried, held for a human, or reappeared: deleted, and found again."+sharedState),
 		[]string{labelState})
+	m.orphans = f.NewCounterVec(counter("queue_orphans_total",
+		"Deletions that no job would have carried out and that got a new one, and jobs whose deletion is not there."),
+		[]string{labelKind})
 	m.oldestWaiting = f.NewGauge(gauge("oldest_waiting_timestamp_seconds",
 		"When the oldest waiting deletion was accepted, in seconds since 1970; 0 when none is waiting."+sharedState))
 	m.paused = f.NewGaugeVec(gauge("polar_paused",
@@ -111,43 +117,38 @@ func (m *Metrics) registerState(reg prometheus.Registerer, o Options) {
 	f.NewGauge(build).Set(1)
 }
 
-// zero creates all known series, so that an increase from nothing is seen and
-// an alert can tell "never" from "not measured".
+// zero creates the known series of the enabled providers, so that an increase
+// from nothing is seen and an alert can tell "never" from "not measured".
+// Histograms come with what they observe.
 func (m *Metrics) zero() {
 	for _, o := range unroutedOutcomes() {
 		m.webhooks.WithLabelValues(ProviderNone, o)
 	}
-	for _, p := range m.providers {
-		for _, o := range routedOutcomes() {
-			m.webhooks.WithLabelValues(p, o)
-		}
-		m.webhookDuration.WithLabelValues(p)
-	}
-	for _, p := range slices.Concat(m.providers, []string{ProviderNone}) {
-		zeroCounters(m.events, p, EventOutcomes())
-		zeroCounters(m.finished, p, DeletionOutcomes())
-		zeroCounters(m.held, p, HoldReasons())
-		zeroCounters(m.attempts, p, AttemptResults())
-		zeroCounters(m.verified, p, Verifications())
-		m.delay.WithLabelValues(p)
-	}
-	for _, op := range PolarOperations() {
-		for _, code := range PolarCodes() {
-			m.polarRequests.WithLabelValues(op, code)
-		}
+	for _, p := range m.enabled {
+		zero(m.webhooks, p, routedOutcomes())
+		zero(m.events, p, EventOutcomes())
+		zero(m.finished, p, event.Outcomes())
+		zero(m.held, p, event.HoldReasons())
+		zero(m.attempts, p, polar.Results())
+		zero(m.verified, p, event.Verifications())
 	}
 	for _, p := range m.reconciled {
 		m.SetReconciled(p, 0, time.Time{})
 	}
-	m.SetDeletions(0, 0)
+	for _, state := range event.PendingStates() {
+		m.SetPending(state, 0)
+	}
+	for _, kind := range OrphanKinds() {
+		m.orphans.WithLabelValues(string(kind))
+	}
 	m.SetPolarPaused("")
 	m.SetOperatorPaused(false)
 	m.SetGuardsBlind(nil)
 }
 
-func zeroCounters(v *prometheus.CounterVec, provider string, values []string) {
+func zero[T ~string](v *prometheus.CounterVec, provider string, values []T) {
 	for _, value := range values {
-		v.WithLabelValues(provider, value)
+		v.WithLabelValues(provider, string(value))
 	}
 }
 

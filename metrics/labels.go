@@ -3,6 +3,8 @@ package metrics
 import (
 	"slices"
 	"strconv"
+
+	"github.com/polar-bridge/polar-bridge/internal/event"
 )
 
 // ProviderNone stands for requests to unknown routes and for providers that
@@ -57,110 +59,23 @@ const (
 // Maintenances lists it.
 func Maintenances() []string { return []string{MaintenanceCheckpoint, MaintenanceIntegrityCheck} }
 
-// How a deletion ended.
+// OrphanKind says which half of a deletion's row and job was alone.
+type OrphanKind string
+
+// What was alone.
 const (
-	DeletionDeleted   = "deleted"
-	DeletionNotFound  = "not_found"
-	DeletionDryRun    = "dry_run"
-	DeletionCancelled = "cancelled"
+	OrphanRow OrphanKind = "deletion" // a row without a job
+	OrphanJob OrphanKind = "job"      // a job without a row
 )
 
-// DeletionOutcomes lists how a deletion may end.
-func DeletionOutcomes() []string {
-	return []string{DeletionDeleted, DeletionNotFound, DeletionDryRun, DeletionCancelled}
-}
+// OrphanKinds lists every OrphanKind.
+func OrphanKinds() []OrphanKind { return []OrphanKind{OrphanRow, OrphanJob} }
 
-// Why a deletion is held.
-const (
-	HoldUnusableID    = "unusable_id"
-	HoldUnaddressable = "unaddressable"
-	HoldRejected      = "rejected"
-	HoldUnexpected    = "unexpected"
-	HoldExhausted     = "exhausted"
-	HoldForbidden     = "forbidden"
-	HoldTeam          = "team"
-	HoldRecreated     = "recreated"
-	HoldMassDeletion  = "mass_deletion"
-	HoldUserExists    = "user_exists"
-	HoldResurrected   = "resurrected"
-	HoldOtherInstance = "other_instance"
-	HoldConflict      = "conflict"
-)
+// Guards lists the guards that need a lookup of the customer.
+func Guards() []event.HoldReason { return []event.HoldReason{event.HoldTeam, event.HoldRecreated} }
 
-// HoldReasons lists why a deletion may be held.
-func HoldReasons() []string {
-	return []string{
-		HoldUnusableID, HoldUnaddressable, HoldRejected, HoldUnexpected, HoldExhausted, HoldForbidden,
-		HoldTeam, HoldRecreated, HoldMassDeletion, HoldUserExists, HoldResurrected, HoldConflict,
-		HoldOtherInstance,
-	}
-}
-
-// The guards that need a look at the customer.
-const (
-	GuardTeam      = HoldTeam
-	GuardRecreated = HoldRecreated
-)
-
-// Guards lists the guards that need a look at the customer.
-func Guards() []string { return []string{GuardTeam, GuardRecreated} }
-
-// What a look some time after a deletion came to.
-const (
-	VerificationGone  = "gone"
-	VerificationFound = "found"
-	VerificationError = "error"
-)
-
-// Verifications lists what a look after a deletion may come to.
-func Verifications() []string {
-	return []string{VerificationGone, VerificationFound, VerificationError}
-}
-
-// What an attempt to delete came to.
-const (
-	AttemptDeleted      = "deleted"
-	AttemptNotFound     = "not_found"
-	AttemptRateLimited  = "rate_limited"
-	AttemptUnauthorized = "unauthorized"
-	AttemptForbidden    = "forbidden"
-	AttemptRejected     = "rejected"
-	AttemptServerError  = "server_error"
-	AttemptNetworkError = "network_error"
-	AttemptUnexpected   = "unexpected"
-)
-
-// AttemptResults lists what an attempt may come to.
-func AttemptResults() []string {
-	return []string{
-		AttemptDeleted, AttemptNotFound, AttemptRateLimited, AttemptUnauthorized, AttemptForbidden,
-		AttemptRejected, AttemptServerError, AttemptNetworkError, AttemptUnexpected,
-	}
-}
-
-// The states of a deletion that is not done.
-const (
-	StateWaiting = "waiting"
-	StateHeld    = "held"
-)
-
-// States lists the states of a deletion that is not done.
-func States() []string { return []string{StateWaiting, StateHeld} }
-
-// Why all calls to Polar are paused.
-const (
-	PauseRateLimited  = "rate_limited"
-	PauseUnauthorized = "unauthorized"
-	PauseUnexpected   = "unexpected"
-	PauseOutage       = "outage"
-	// PauseOperator is an operator's wish; it may stand beside another reason.
-	PauseOperator = "operator"
-)
-
-// PauseReasons lists why calls to Polar may be paused.
-func PauseReasons() []string {
-	return []string{PauseRateLimited, PauseUnauthorized, PauseUnexpected, PauseOutage, PauseOperator}
-}
+// PauseOperator is an operator's pause; it may stand beside another reason.
+const PauseOperator = "operator"
 
 // The operations at Polar.
 const (
@@ -203,7 +118,7 @@ func codeLabel(code string) string {
 // oneOf returns v when it is among values, else the fallback: no caller can
 // mint a series. Where no value would be true, the fallback is "" and nothing
 // is counted.
-func oneOf(values []string, v, fallback string) string {
+func oneOf[T ~string](values []T, v, fallback T) T {
 	if slices.Contains(values, v) {
 		return v
 	}

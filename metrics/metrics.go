@@ -1,7 +1,7 @@
 // Package metrics is every Prometheus metric of the program, behind verbs: a
 // caller says what happened, and cannot choose a name or mint a series.
 //
-// It must not know HTTP, the queue or Polar, and imports nothing of ours. The
+// It must not know HTTP or the queue; its labels are the domain's own types. The
 // names, labels and label values are a contract with dashboards and alerts:
 // changing one is a breaking change.
 package metrics
@@ -11,6 +11,10 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
+	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/polar"
 )
 
 // Options say which label values exist.
@@ -19,6 +23,8 @@ type Options struct {
 	// still hold deletions of a provider that was switched off. A name that is
 	// not among them is counted as ProviderNone.
 	Providers []string
+	// Enabled are those of them whose series exist from the start.
+	Enabled []string
 	// Reconciled are those of them whose users are compared with Polar's
 	// customers.
 	Reconciled []string
@@ -30,7 +36,7 @@ type Options struct {
 
 // Metrics are the program's metrics. Its methods are safe for concurrent use.
 type Metrics struct {
-	providers []string
+	providers, enabled []string
 
 	webhooks        *prometheus.CounterVec
 	events          *prometheus.CounterVec
@@ -43,9 +49,10 @@ type Metrics struct {
 	verified *prometheus.CounterVec
 
 	polarRequests *prometheus.HistogramVec
-	slotWait      prometheus.Histogram
+	rateLimitWait prometheus.Histogram
 
-	deletions           *prometheus.GaugeVec
+	pending             *prometheus.GaugeVec
+	orphans             *prometheus.CounterVec
 	oldestWaiting       prometheus.Gauge
 	paused              *prometheus.GaugeVec
 	guardsBlind         *prometheus.GaugeVec
@@ -63,7 +70,7 @@ type Metrics struct {
 // New registers all metrics at reg, every known series at 0. Like everything
 // in client_golang it panics when reg has them already, which is a bug.
 func New(reg prometheus.Registerer, o Options) *Metrics {
-	m := &Metrics{providers: slices.Clone(o.Providers), reconciled: slices.Clone(o.Reconciled)}
+	m := &Metrics{providers: slices.Clone(o.Providers), enabled: slices.Clone(o.Enabled), reconciled: slices.Clone(o.Reconciled)}
 	m.registerEdge(reg)
 	m.registerDeletions(reg)
 	m.registerPolar(reg)
@@ -97,34 +104,41 @@ func (m *Metrics) Events(provider, outcome string, n int) {
 // DeletionFinished counts a final outcome. The delay is the time since the
 // deletion was accepted; that of a cancelled one is an operator's, not ours,
 // and is not observed.
-func (m *Metrics) DeletionFinished(provider, outcome string, delay time.Duration) {
-	outcome = oneOf(DeletionOutcomes(), outcome, "")
-	if outcome == "" {
+func (m *Metrics) DeletionFinished(provider string, outcome event.Outcome, delay time.Duration) {
+	if outcome = oneOf(event.Outcomes(), outcome, ""); outcome == "" {
 		return
 	}
 	provider = m.provider(provider)
-	m.finished.WithLabelValues(provider, outcome).Inc()
-	if outcome != DeletionCancelled {
+	m.finished.WithLabelValues(provider, string(outcome)).Inc()
+	if outcome != event.OutcomeCancelled {
 		m.delay.WithLabelValues(provider).Observe(seconds(delay))
 	}
 }
 
 // DeletionHeld counts that a deletion was put in front of a human.
-func (m *Metrics) DeletionHeld(provider, reason string) {
-	reason = oneOf(HoldReasons(), reason, HoldUnexpected)
-	m.held.WithLabelValues(m.provider(provider), reason).Inc()
+func (m *Metrics) DeletionHeld(provider string, reason event.HoldReason) {
+	reason = oneOf(event.HoldReasons(), reason, event.HoldUnexpected)
+	m.held.WithLabelValues(m.provider(provider), string(reason)).Inc()
 }
 
-// Attempt counts one try to carry out a deletion.
-func (m *Metrics) Attempt(provider, result string) {
-	result = oneOf(AttemptResults(), result, AttemptUnexpected)
-	m.attempts.WithLabelValues(m.provider(provider), result).Inc()
+// Attempt counts one request about a deletion.
+func (m *Metrics) Attempt(provider string, result polar.Result) {
+	result = oneOf(polar.Results(), result, polar.ResultUnexpected)
+	m.attempts.WithLabelValues(m.provider(provider), string(result)).Inc()
 }
 
-// DeletionVerified counts what a look some time after a deletion came to.
-func (m *Metrics) DeletionVerified(provider, verification string) {
-	verification = oneOf(Verifications(), verification, VerificationError)
-	m.verified.WithLabelValues(m.provider(provider), verification).Inc()
+// DeletionVerified counts what a lookup some time after a deletion came to.
+func (m *Metrics) DeletionVerified(provider string, verification event.Verification) {
+	verification = oneOf(event.Verifications(), verification, event.VerificationError)
+	m.verified.WithLabelValues(m.provider(provider), string(verification)).Inc()
+}
+
+// OrphanFound counts a deletion without a live job, or a job without its
+// deletion.
+func (m *Metrics) OrphanFound(kind OrphanKind) {
+	if kind = oneOf(OrphanKinds(), kind, ""); kind != "" {
+		m.orphans.WithLabelValues(string(kind)).Inc()
+	}
 }
 
 // PolarRequest counts and times one request to Polar. The code is the HTTP
@@ -137,13 +151,14 @@ func (m *Metrics) PolarRequest(operation, code string, d time.Duration) {
 	m.polarRequests.WithLabelValues(operation, codeLabel(code)).Observe(seconds(d))
 }
 
-// SlotWait observes how long a worker waited for its turn at Polar.
-func (m *Metrics) SlotWait(d time.Duration) { m.slotWait.Observe(seconds(d)) }
+// RateLimitWait observes how long a worker waited for a permit.
+func (m *Metrics) RateLimitWait(d time.Duration) { m.rateLimitWait.Observe(seconds(d)) }
 
-// SetDeletions states how many deletions are not done yet.
-func (m *Metrics) SetDeletions(waiting, held int) {
-	m.deletions.WithLabelValues(StateWaiting).Set(float64(waiting))
-	m.deletions.WithLabelValues(StateHeld).Set(float64(held))
+// SetPending states how many deletions are in a state that is not final.
+func (m *Metrics) SetPending(state event.State, n int) {
+	if state = oneOf(event.PendingStates(), state, ""); state != "" {
+		m.pending.WithLabelValues(string(state)).Set(float64(n))
+	}
 }
 
 // SetOldestWaiting states when the oldest waiting deletion was accepted; the
@@ -158,14 +173,9 @@ func (m *Metrics) SetOldestWaiting(t time.Time) {
 
 // SetPolarPaused states why all calls to Polar are paused; "" says that they
 // are not. That an operator has paused is said by SetOperatorPaused.
-func (m *Metrics) SetPolarPaused(reason string) {
-	if reason != "" {
-		reason = oneOf(PauseReasons(), reason, PauseUnexpected)
-	}
-	for _, r := range PauseReasons() {
-		if r != PauseOperator {
-			m.setPaused(r, r == reason)
-		}
+func (m *Metrics) SetPolarPaused(reason deletion.WaitReason) {
+	for _, r := range deletion.PauseReasons() {
+		m.setPaused(string(r), r == reason)
 	}
 }
 
@@ -182,13 +192,13 @@ func (m *Metrics) setPaused(reason string, paused bool) {
 
 // SetGuardsBlind states which guards see nothing, because Polar does not let
 // customers be looked up.
-func (m *Metrics) SetGuardsBlind(blind []string) {
+func (m *Metrics) SetGuardsBlind(blind []event.HoldReason) {
 	for _, guard := range Guards() {
 		value := 0.0
 		if slices.Contains(blind, guard) {
 			value = 1
 		}
-		m.guardsBlind.WithLabelValues(guard).Set(value)
+		m.guardsBlind.WithLabelValues(string(guard)).Set(value)
 	}
 }
 

@@ -7,7 +7,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
+	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/metrics"
+	"github.com/polar-bridge/polar-bridge/polar"
 )
 
 func TestVerbs(t *testing.T) {
@@ -56,7 +59,7 @@ func TestVerbs(t *testing.T) {
 		},
 		{
 			"finished deletion",
-			func(m *metrics.Metrics) { m.DeletionFinished("clerk", metrics.DeletionDeleted, -time.Second) },
+			func(m *metrics.Metrics) { m.DeletionFinished("clerk", event.OutcomeDeleted, -time.Second) },
 			map[string]float64{
 				`polar_bridge_deletions_total{outcome="deleted",provider="clerk"}`: 1,
 				`polar_bridge_deletion_delay_seconds{provider="clerk"}`:            1,
@@ -64,28 +67,28 @@ func TestVerbs(t *testing.T) {
 		},
 		{
 			"cancelled deletion has no delay",
-			func(m *metrics.Metrics) { m.DeletionFinished("clerk", metrics.DeletionCancelled, time.Hour) },
+			func(m *metrics.Metrics) { m.DeletionFinished("clerk", event.OutcomeCancelled, time.Hour) },
 			map[string]float64{`polar_bridge_deletions_total{outcome="cancelled",provider="clerk"}`: 1},
 		},
 		{
 			"held deletion of a provider that is gone",
-			func(m *metrics.Metrics) { m.DeletionHeld("gone", metrics.HoldRejected) },
+			func(m *metrics.Metrics) { m.DeletionHeld("gone", event.HoldRejected) },
 			map[string]float64{`polar_bridge_deletions_held_total{provider="none",reason="rejected"}`: 1},
 		},
 		{
 			"attempt",
-			func(m *metrics.Metrics) { m.Attempt("clerk", metrics.AttemptRateLimited) },
+			func(m *metrics.Metrics) { m.Attempt("clerk", polar.ResultRateLimited) },
 			map[string]float64{`polar_bridge_deletion_attempts_total{provider="clerk",result="rate_limited"}`: 1},
 		},
 		{
 			"deletion held by a guard",
-			func(m *metrics.Metrics) { m.DeletionHeld("clerk", metrics.HoldMassDeletion) },
+			func(m *metrics.Metrics) { m.DeletionHeld("clerk", event.HoldMassDeletion) },
 			map[string]float64{`polar_bridge_deletions_held_total{provider="clerk",reason="mass_deletion"}`: 1},
 		},
 		{
 			"verification",
 			func(m *metrics.Metrics) {
-				m.DeletionVerified("clerk", metrics.VerificationGone)
+				m.DeletionVerified("clerk", event.VerificationGone)
 				m.DeletionVerified("clerk", "perhaps")
 			},
 			map[string]float64{
@@ -94,9 +97,9 @@ func TestVerbs(t *testing.T) {
 			},
 		},
 		{
-			"slot wait and size",
-			func(m *metrics.Metrics) { m.SlotWait(time.Second); m.SetDatabaseSize(4096) },
-			map[string]float64{`polar_bridge_polar_slot_wait_seconds{}`: 1, `polar_bridge_database_size_bytes{}`: 4096},
+			"wait for a permit and size",
+			func(m *metrics.Metrics) { m.RateLimitWait(time.Second); m.SetDatabaseSize(4096) },
+			map[string]float64{`polar_bridge_polar_rate_limit_wait_seconds{}`: 1, `polar_bridge_database_size_bytes{}`: 4096},
 		},
 		{
 			"database integrity ok",
@@ -116,14 +119,35 @@ func TestVerbs(t *testing.T) {
 		{
 			"deletions now",
 			func(m *metrics.Metrics) {
-				m.SetDeletions(5, 2)
+				m.SetPending(event.StateWaiting, 5)
+				m.SetPending(event.StateHeld, 2)
+				m.SetPending(event.StateReappeared, 1)
 				m.SetOldestWaiting(time.Unix(1_700_000_000, 500_000_000))
 			},
 			map[string]float64{
-				`polar_bridge_deletions{state="waiting"}`:         5,
-				`polar_bridge_deletions{state="held"}`:            2,
-				`polar_bridge_oldest_waiting_timestamp_seconds{}`: 1_700_000_000.5,
+				`polar_bridge_deletions_pending{state="waiting"}`:    5,
+				`polar_bridge_deletions_pending{state="held"}`:       2,
+				`polar_bridge_deletions_pending{state="reappeared"}`: 1,
+				`polar_bridge_oldest_waiting_timestamp_seconds{}`:    1_700_000_000.5,
 			},
+		},
+		{
+			"row and job apart",
+			func(m *metrics.Metrics) { m.OrphanFound(metrics.OrphanRow); m.OrphanFound(metrics.OrphanJob) },
+			map[string]float64{
+				`polar_bridge_queue_orphans_total{kind="deletion"}`: 1,
+				`polar_bridge_queue_orphans_total{kind="job"}`:      1,
+			},
+		},
+		{
+			"guards without a lookup",
+			func(m *metrics.Metrics) { m.SetGuardsBlind([]event.HoldReason{event.HoldTeam}) },
+			map[string]float64{`polar_bridge_guards_blind{guard="team"}`: 1},
+		},
+		{
+			"guards with a lookup again",
+			func(m *metrics.Metrics) { m.SetGuardsBlind(metrics.Guards()); m.SetGuardsBlind(nil) },
+			map[string]float64{},
 		},
 		{
 			"none waiting any more",
@@ -136,8 +160,8 @@ func TestVerbs(t *testing.T) {
 		{
 			"another pause replaces the first",
 			func(m *metrics.Metrics) {
-				m.SetPolarPaused(metrics.PauseRateLimited)
-				m.SetPolarPaused(metrics.PauseOutage)
+				m.SetPolarPaused(deletion.WaitRateLimited)
+				m.SetPolarPaused(deletion.WaitOutage)
 			},
 			map[string]float64{`polar_bridge_polar_paused{reason="outage"}`: 1},
 		},
@@ -145,14 +169,14 @@ func TestVerbs(t *testing.T) {
 			"an operator's pause stands beside another",
 			func(m *metrics.Metrics) {
 				m.SetOperatorPaused(true)
-				m.SetPolarPaused(metrics.PauseOutage)
+				m.SetPolarPaused(deletion.WaitOutage)
 				m.SetPolarPaused("")
 			},
 			map[string]float64{`polar_bridge_polar_paused{reason="operator"}`: 1},
 		},
 		{
 			"pause is over",
-			func(m *metrics.Metrics) { m.SetPolarPaused(metrics.PauseOutage); m.SetPolarPaused("") },
+			func(m *metrics.Metrics) { m.SetPolarPaused(deletion.WaitOutage); m.SetPolarPaused("") },
 			map[string]float64{},
 		},
 	}

@@ -26,7 +26,7 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/notify"
 	"github.com/polar-bridge/polar-bridge/internal/provider"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
-	"github.com/polar-bridge/polar-bridge/internal/slots"
+	"github.com/polar-bridge/polar-bridge/internal/ratelimit"
 	"github.com/polar-bridge/polar-bridge/metrics"
 	"github.com/polar-bridge/polar-bridge/polar"
 )
@@ -60,9 +60,8 @@ type App struct {
 	metrics  *metrics.Metrics
 
 	db          *database.DB
-	viewer      *database.Viewer // the console's handle, nil without one
 	polar       *polar.Client
-	limiter     *slots.Limiter
+	limiter     *ratelimit.Limiter
 	confirmer   *directory.Confirmer
 	directories Directories
 	queue       *queue.Queue

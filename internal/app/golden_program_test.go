@@ -19,6 +19,7 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/app"
 	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
+	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/internal/provider"
 	"github.com/polar-bridge/polar-bridge/internal/settings"
 	"github.com/polar-bridge/polar-bridge/polar/polartest"
@@ -140,24 +141,27 @@ func (p *program) waitFinished(t *testing.T, n float64) {
 	}, 30*time.Second, 10*time.Millisecond)
 }
 
-// job is what is on disk about one deletion.
-type job struct{ state, hold string }
+// stored is what is on disk about one deletion.
+type stored struct {
+	state event.State
+	hold  event.HoldReason
+}
 
-// jobs ends the program and lists what it has on disk for the route. Once it
+// deletions ends the program and lists what it has on disk for the route. Once it
 // has ended nothing can follow.
-func (p *program) jobs(t *testing.T, route string) []job {
+func (p *program) deletions(t *testing.T, route string) []stored {
 	t.Helper()
 	p.stop()
 	db, err := database.Open(t.Context(), p.database)
 	require.NoError(t, err)
 	defer db.Close() //nolint:errcheck // only read
 	rows, err := db.Reader.QueryContext(t.Context(),
-		"SELECT state, coalesce(metadata ->> '$.hold_reason', '') FROM river_job WHERE kind = 'delete_customer' AND args ->> '$.provider' = ? AND args ->> '$.event_id' <> '' ORDER BY id", route)
+		"SELECT state, hold_reason FROM polar_bridge_deletions WHERE provider = ? AND event_id <> '' ORDER BY id", route)
 	require.NoError(t, err)
 	defer rows.Close() //nolint:errcheck // only read
-	all := []job{}
+	all := []stored{}
 	for rows.Next() {
-		var one job
+		var one stored
 		require.NoError(t, rows.Scan(&one.state, &one.hold))
 		all = append(all, one)
 	}

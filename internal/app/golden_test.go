@@ -50,7 +50,7 @@ func TestGoldenRequestsThroughTheProgram(t *testing.T) {
 	}
 }
 
-// storesNothing requires that requests which are refused or ignored leave no job,
+// storesNothing requires that requests which are refused or ignored leave no deletion,
 // whatever the answer shows of it.
 func (r goldenRoute) storesNothing(t *testing.T) {
 	t.Helper()
@@ -65,7 +65,7 @@ func (r goldenRoute) storesNothing(t *testing.T) {
 		require.Equal(t, http.StatusOK, status, ignored)
 		r.requireCounts(t, answer, "ignored", 0, 0, 1)
 	}
-	require.Empty(t, p.jobs(t, r.route))
+	require.Empty(t, p.deletions(t, r.route))
 	require.Empty(t, p.polar.Journal())
 }
 
@@ -80,7 +80,7 @@ func (r goldenRoute) deletesOnly(t *testing.T, file, id string) {
 	require.Equal(t, http.StatusOK, status)
 	r.requireCounts(t, answer, "duplicate", 0, 1, 0)
 
-	require.Equal(t, []job{{state: "completed"}}, p.jobs(t, r.route))
+	require.Equal(t, []stored{{state: event.StateDone}}, p.deletions(t, r.route))
 	require.Equal(t, []string{id}, p.deleted())
 }
 
@@ -90,7 +90,7 @@ func (r goldenRoute) holds(t *testing.T, file string) {
 	p := r.start(t)
 	status, answer := r.play(t, p, file)
 	r.requireAccepted(t, status, answer)
-	require.Equal(t, []job{{state: "scheduled", hold: "unusable_id"}}, p.jobs(t, r.route))
+	require.Equal(t, []stored{{state: event.StateHeld, hold: event.HoldUnusableID}}, p.deletions(t, r.route))
 	require.Empty(t, p.polar.Journal())
 }
 
@@ -207,16 +207,16 @@ func (r goldenRoute) becomes(t *testing.T, file string, result recorded) {
 		require.Equal(t, http.StatusOK, status, answer)
 		r.requireCounts(t, answer, "ignored", 0, 0, result.Ignored)
 	}
-	ids, want := []string{}, []job{}
+	ids, want := []string{}, []stored{}
 	for _, d := range result.Deletions {
 		if d.UnusableID != "" {
-			want = append(want, job{state: "scheduled", hold: "unusable_id"})
+			want = append(want, stored{state: event.StateHeld, hold: event.HoldUnusableID})
 			continue
 		}
-		ids, want = append(ids, d.ExternalID), append(want, job{state: "completed"})
+		ids, want = append(ids, d.ExternalID), append(want, stored{state: event.StateDone})
 	}
 	p.waitFinished(t, float64(len(ids)))
-	require.Equal(t, want, p.jobs(t, r.route))
+	require.Equal(t, want, p.deletions(t, r.route))
 	require.ElementsMatch(t, ids, p.deleted())
 }
 

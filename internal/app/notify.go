@@ -1,10 +1,10 @@
 package app
 
 import (
-	"context"
 	"net/http"
 
-	"github.com/polar-bridge/polar-bridge/internal/fault"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
+	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/internal/notify"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
 )
@@ -21,21 +21,17 @@ func (a *App) openNotifier() {
 	})
 }
 
-// tell passes on what was read for the gauges.
-func (a *App) tell(ctx context.Context, census queue.Census, paused string) {
+// notify passes on what was read for the gauges.
+func (a *App) notify(depth queue.Depth, paused deletion.WaitReason) {
 	if a.notifier == nil {
 		return
 	}
-	state := notify.State{Held: map[string]int{}, Unauthorized: paused == fault.PauseUnauthorized, OldestWaiting: census.OldestWaiting}
-	if census.Held > 0 {
-		held, err := a.queue.HeldByReason(ctx)
-		if err != nil {
-			a.logRefresh(ctx, err)
-			return
-		}
-		for reason, count := range held {
-			state.Held[string(reason)] = count
-		}
+	state := notify.State{Held: map[string]int{}, Unauthorized: paused == deletion.WaitUnauthorized, OldestWaiting: depth.OldestWaiting}
+	for reason, count := range depth.Held {
+		state.Held[string(reason)] = count
+	}
+	if n := depth.Pending[event.StateReappeared]; n > 0 {
+		state.Held[string(event.StateReappeared)] = n
 	}
 	a.notifier.Observe(state)
 }

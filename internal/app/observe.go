@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/polar-bridge/polar-bridge/internal/event"
 )
 
 // observeEvery is how old the gauges may be. They are refreshed beside the
@@ -38,18 +40,20 @@ func (a *App) refresh(running context.Context) {
 	// A database that hangs must not hide that it does.
 	ctx, cancel := context.WithTimeout(running, observeEvery)
 	defer cancel()
-	census, err := a.queue.Census(ctx)
+	depth, err := a.queue.Depth(ctx)
 	counted := err == nil
 	if counted {
-		a.metrics.SetDeletions(census.Waiting, census.Held)
-		a.metrics.SetOldestWaiting(census.OldestWaiting)
+		for _, state := range event.PendingStates() {
+			a.metrics.SetPending(state, depth.Pending[state])
+		}
+		a.metrics.SetOldestWaiting(depth.OldestWaiting)
 	}
 	a.logRefresh(running, err)
 	paused, err := a.limiter.Paused(ctx)
 	if err == nil {
 		a.metrics.SetPolarPaused(paused)
 		if counted {
-			a.tell(ctx, census, paused)
+			a.notify(depth, paused)
 		}
 	}
 	a.logRefresh(running, err)

@@ -9,8 +9,8 @@ import (
 	"github.com/polar-bridge/polar-bridge/config"
 	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/internal/directory"
+	"github.com/polar-bridge/polar-bridge/internal/ratelimit"
 	"github.com/polar-bridge/polar-bridge/internal/reconcile"
-	"github.com/polar-bridge/polar-bridge/internal/slots"
 	"github.com/polar-bridge/polar-bridge/polar"
 )
 
@@ -23,12 +23,12 @@ const reconcileLook = time.Minute
 
 // SweeperOptions for NewSweeper.
 type SweeperOptions struct {
-	Config *config.Config
-	DB     *database.DB
-	Polar  *polar.Client
-	Slots  *slots.Limiter
-	Source directory.Source
-	Now    func() time.Time
+	Config  *config.Config
+	DB      *database.DB
+	Polar   *polar.Client
+	Limiter *ratelimit.Limiter
+	Source  directory.Source
+	Now     func() time.Time
 	// OnProgress hears how far a sweep is. May be nil.
 	OnProgress func(reconcile.Progress)
 }
@@ -36,7 +36,7 @@ type SweeperOptions struct {
 // NewSweeper puts a sweep together, for serve and for the command.
 func NewSweeper(o SweeperOptions) *reconcile.Sweeper {
 	return reconcile.New(reconcile.Options{
-		DB: o.DB.Main, Polar: o.Polar, Slots: o.Slots.ForSweeps(), Source: o.Source, Now: o.Now,
+		DB: o.DB.Main, Polar: o.Polar, Limiter: o.Limiter.ForSweeps(), Source: o.Source, Now: o.Now,
 		Pattern: o.Config.Work.ExternalIDPattern, OnProgress: o.OnProgress,
 	})
 }
@@ -47,7 +47,7 @@ func (a *App) openSweepers() {
 	a.metrics.SetReconcileInterval(c.Directory.ReconcileInterval)
 	for _, provider := range a.settings().Reconciled() {
 		a.sweepers = append(a.sweepers, sweeper{provider, NewSweeper(SweeperOptions{
-			Config: c, DB: a.db, Polar: a.polar, Slots: a.limiter, Source: sources[provider], Now: a.options.Now,
+			Config: c, DB: a.db, Polar: a.polar, Limiter: a.limiter, Source: sources[provider], Now: a.options.Now,
 		})})
 	}
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/polar-bridge/polar-bridge/handlers"
 	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
+	"github.com/polar-bridge/polar-bridge/internal/ratelimit"
 	"github.com/polar-bridge/polar-bridge/internal/settings"
-	"github.com/polar-bridge/polar-bridge/internal/slots"
 	"github.com/polar-bridge/polar-bridge/metrics"
 	"github.com/polar-bridge/polar-bridge/polar"
 )
@@ -25,7 +25,7 @@ func (a *App) setup(ctx context.Context) error {
 
 	a.registry = metrics.NewRegistry()
 	a.metrics = metrics.New(a.registry, metrics.Options{
-		Providers: a.options.Providers.Names(), Reconciled: a.settings().Reconciled(),
+		Providers: a.options.Providers.Names(), Enabled: a.enabled(), Reconciled: a.settings().Reconciled(),
 		Version: a.options.Build.Version, Revision: a.options.Build.Revision, GoVersion: a.options.Build.GoVersion,
 		LogLinesDropped: a.options.LogLinesDropped,
 	})
@@ -35,7 +35,7 @@ func (a *App) setup(ctx context.Context) error {
 	if err := a.openPolar(); err != nil {
 		return err
 	}
-	limiter, err := slots.New(ctx, slots.Options{
+	limiter, err := ratelimit.New(ctx, ratelimit.Options{
 		DB: a.db.Main, Reader: a.db.Reader, ServerClock: a.db.Dialect == database.Postgres, Now: a.options.Now,
 		Name: "polar", PerMinute: c.Polar.RateLimit,
 	})
@@ -60,12 +60,8 @@ func (a *App) setup(ctx context.Context) error {
 		Providers: a.routes(), Acceptor: a.queue, Metrics: a.metrics, Logger: a.log,
 		Now: a.options.Now, TrustedProxies: c.HTTP.TrustedProxies,
 	}), a.log)
-	view, err := a.console(ctx)
-	if err != nil {
-		return err
-	}
 	a.admin.Server = handlers.NewServer(handlers.NewAdmin(handlers.AdminOptions{ //nolint:contextcheck // handlers have their requests' contexts
-		Gatherer: a.registry, Ready: a.ready, Logger: a.log, Console: view,
+		Gatherer: a.registry, Ready: a.ready, Logger: a.log,
 	}), a.log)
 	if a.public.listener, err = listen(ctx, "webhook", c.HTTP.ListenAddr); err != nil {
 		return err
@@ -89,6 +85,15 @@ func (a *App) routes() []handlers.Provider {
 	return routes
 }
 
+// enabled are the names of the providers that have a route.
+func (a *App) enabled() []string {
+	var names []string
+	for _, p := range a.options.Providers.Open(nil) {
+		names = append(names, p.Name())
+	}
+	return names
+}
+
 // logSettings says at start what is in force, and what is still undecided.
 func (a *App) logSettings() {
 	fields := []zap.Field{zap.String("version", a.options.Build.Version), zap.String("revision", a.options.Build.Revision)}
@@ -101,6 +106,9 @@ func (a *App) logSettings() {
 	}
 	if a.options.Config.Work.DryRun {
 		a.log.Warn("DRY_RUN is on: no customer is deleted at Polar")
+	}
+	if a.options.Config.HTTP.AdminPassword.IsSet() {
+		a.log.Warn("ADMIN_PASSWORD is set, but this version has no console: use polar-bridge deletions")
 	}
 	a.logBlindGuards()
 }
@@ -146,7 +154,7 @@ func (a *App) openQueue(ctx context.Context) error {
 	deleter := a.deleter()
 	a.queue, err = queue.New(queue.Options{
 		Driver: a.db.Driver(), DB: a.db.Main, Reader: a.db.Reader, InPlace: a.db.InPlace,
-		Applier: deleter, Verifier: deleter, GracePeriod: c.Guards.GracePeriod, VerifyAfter: c.Guards.VerifyAfter,
+		Key: key, Applier: deleter, Verifier: deleter, Limiter: a.limiter, MaxDeletionsPerHour: a.maxDeletionsPerHour(), GracePeriod: c.Guards.GracePeriod, VerifyAfter: c.Guards.VerifyAfter,
 		Metrics: a.metrics, Logger: a.log, LogID: queue.LogID(c.Log.ExternalID, key), Now: a.options.Now,
 		Workers: c.Polar.Concurrency, BatchSize: a.options.BatchSize, Retention: c.Work.Retention, DryRun: c.Work.DryRun,
 	})

@@ -70,7 +70,7 @@ func (a *App) stopQueue(ctx context.Context) error {
 	if !a.started {
 		return nil
 	}
-	a.limiter.Close() // workers that wait for a slot need not be waited for
+	a.limiter.Close() // workers that wait for a permit need not be waited for
 	ctx, cancel := context.WithTimeout(ctx, queueStop)
 	defer cancel()
 	return a.queue.Stop(ctx)
@@ -83,14 +83,10 @@ func (a *App) closePolar() {
 }
 
 func (a *App) closeDatabase() error {
-	var viewer error
-	if a.viewer != nil {
-		viewer = a.viewer.Close()
-	}
 	if a.db == nil {
-		return viewer
+		return nil
 	}
-	return errors.Join(viewer, a.db.Close())
+	return a.db.Close()
 }
 
 func wrap(what string, err error) error {

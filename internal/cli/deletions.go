@@ -19,20 +19,22 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
+	"github.com/polar-bridge/polar-bridge/internal/queue/ops"
 )
 
 // deletionsCommand is the group of commands for the person on call.
 type deletionsCommand struct {
-	List    listCommand    `cmd:"" help:"List deletions, the newest first."`
-	Show    showCommand    `cmd:"" help:"Show everything that is known of one deletion."`
-	Stats   statsCommand   `cmd:"" help:"Count deletions by provider, outcome and reason."`
-	Retry   retryCommand   `cmd:"" help:"Try waiting or held deletions now, with all guards."`
-	Approve approveCommand `cmd:"" help:"Let held deletions pass the guard that held them."`
-	Cancel  cancelCommand  `cmd:"" help:"End waiting or held deletions without deleting anybody."`
-	Pause   pauseCommand   `cmd:"" help:"Stop trying deletions, on all servers; webhooks are still taken."`
-	Resume  resumeCommand  `cmd:"" help:"End a pause."`
-	Export  exportCommand  `cmd:"" help:"Write the proof of erasure: one row for each finished deletion."`
-	Forget  forgetCommand  `cmd:"" help:"Remove one person's data from the records of finished deletions."`
+	List        listCommand        `cmd:"" help:"List deletions, the newest first."`
+	Show        showCommand        `cmd:"" help:"Show everything that is known of one deletion."`
+	Stats       statsCommand       `cmd:"" help:"Count deletions by provider, outcome and reason."`
+	Retry       retryCommand       `cmd:"" help:"Try waiting or held deletions now, with all guards."`
+	Approve     approveCommand     `cmd:"" help:"Let held deletions pass the guard that held them."`
+	Cancel      cancelCommand      `cmd:"" help:"End waiting or held deletions without deleting anybody."`
+	Acknowledge acknowledgeCommand `cmd:"" help:"Close the case of deleted customers who reappeared."`
+	Pause       pauseCommand       `cmd:"" help:"Stop trying deletions, on all servers; webhooks are still taken."`
+	Resume      resumeCommand      `cmd:"" help:"End a pause."`
+	Export      exportCommand      `cmd:"" help:"Write the proof of erasure: one row for each finished deletion."`
+	Forget      forgetCommand      `cmd:"" help:"Remove one person's data from the records of finished deletions."`
 
 	Log config.Log `embed:"" group:"Logs"`
 }
@@ -45,9 +47,9 @@ func (*deletionsCommand) Help() string {
 // maxReason bounds an operator's reason, in bytes.
 const maxReason = 500
 
-// desk is where an operator works: an open database.
-type desk struct {
-	*queue.Operator
+// session is an open database that an operator works on.
+type session struct {
+	*ops.Operator
 
 	db    *database.DB
 	logID func(string) string
@@ -56,7 +58,7 @@ type desk struct {
 }
 
 // open opens the server's database. It never makes one.
-func (c *deletionsCommand) open(ctx context.Context, env *Env, loader *config.Loader) (*desk, error) {
+func (c *deletionsCommand) open(ctx context.Context, env *Env, loader *config.Loader) (*session, error) {
 	var settings config.Database
 	if err := loader.Load(&settings, &c.Log); err != nil {
 		return nil, err
@@ -74,14 +76,14 @@ func (c *deletionsCommand) open(ctx context.Context, env *Env, loader *config.Lo
 	if err != nil {
 		return nil, err
 	}
-	d, err := c.prepare(ctx, env, db)
+	s, err := c.prepare(ctx, env, db)
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	return d, nil
+	return s, nil
 }
 
-func (c *deletionsCommand) prepare(ctx context.Context, env *Env, db *database.DB) (*desk, error) {
+func (c *deletionsCommand) prepare(ctx context.Context, env *Env, db *database.DB) (*session, error) {
 	logger, err := app.NewLogger(c.Log, env.Stderr)
 	if err != nil {
 		return nil, err
@@ -90,22 +92,26 @@ func (c *deletionsCommand) prepare(ctx context.Context, env *Env, db *database.D
 	if err != nil {
 		return nil, err
 	}
-	d := &desk{db: db, logID: queue.LogID(c.Log.ExternalID, key), digest: queue.LogID(queue.LogDigest, key)}
-	d.Operator, err = queue.NewOperator(queue.OperatorOptions{
-		Driver: db.Driver(), DB: db.Main, Reader: db.Reader,
-		Logger: logger, LogID: d.logID, Now: time.Now, By: "cli:" + env.user(),
+	store, err := queue.NewStore(db.Driver(), key, logger)
+	if err != nil {
+		return nil, err
+	}
+	s := &session{db: db, logID: queue.LogID(c.Log.ExternalID, key), digest: queue.LogID(queue.LogDigest, key)}
+	s.Operator = ops.New(ops.Options{
+		Store: store, DB: db.Main, Reader: db.Reader,
+		Logger: logger, LogID: s.logID, Now: time.Now, By: "cli:" + env.user(),
 	})
-	return d, err
+	return s, nil
 }
 
 // use opens the database for the time of work.
-func (c *deletionsCommand) use(ctx context.Context, env *Env, loader *config.Loader, work func(d *desk) error) (err error) {
-	d, err := c.open(ctx, env, loader)
+func (c *deletionsCommand) use(ctx context.Context, env *Env, loader *config.Loader, work func(s *session) error) (err error) {
+	s, err := c.open(ctx, env, loader)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, d.db.Close()) }()
-	return work(d)
+	defer func() { err = errors.Join(err, s.db.Close()) }()
+	return work(s)
 }
 
 // user is who runs the command: who called sudo, or the account, or its number.
@@ -159,15 +165,28 @@ func holdReason(flag, word string) (event.HoldReason, error) {
 	return "", usage("%s: nothing is ever held as %q; choose one of %s", flag, word, strings.Join(all, ", "))
 }
 
-// checkReason refuses what would not be one readable line.
-func checkReason(reason string) error {
+// stateOf reads a state. "" is any.
+func stateOf(word string) (event.State, error) {
+	state := event.State(word)
+	if word == "" || slices.Contains(event.States(), state) {
+		return state, nil
+	}
+	var all []string
+	for _, s := range event.States() {
+		all = append(all, string(s))
+	}
+	return "", usage("--state: no deletion is ever %q; choose one of %s", word, strings.Join(all, ", "))
+}
+
+// checkBecause refuses what would not be one readable line.
+func checkBecause(reason string) error {
 	switch {
 	case strings.TrimSpace(reason) == "":
-		return usage("--reason must say why")
+		return usage("--because must say why")
 	case len(reason) > maxReason:
-		return usage("--reason must have at most %d bytes", maxReason)
+		return usage("--because must have at most %d bytes", maxReason)
 	case !utf8.ValidString(reason) || strings.ContainsFunc(reason, func(r rune) bool { return !unicode.IsPrint(r) }):
-		return usage("--reason must be one line of printable text")
+		return usage("--because must be one line of printable text")
 	}
 	return nil
 }
@@ -205,7 +224,7 @@ func onEach(env *Env, ids []int64, asJSON bool, do func(id int64) (result string
 	refusals := 0
 	for _, id := range ids {
 		result, err := do(id)
-		refusal := (*queue.RefusedError)(nil)
+		refusal := (*ops.RefusedError)(nil)
 		if err != nil && !errors.As(err, &refusal) {
 			return err
 		}

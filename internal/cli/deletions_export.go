@@ -14,6 +14,7 @@ import (
 	"github.com/polar-bridge/polar-bridge/config"
 	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
+	"github.com/polar-bridge/polar-bridge/internal/queue/ops"
 )
 
 type exportCommand struct {
@@ -41,7 +42,7 @@ type proof struct {
 	DeletedAt   string             `json:"deleted_at"`
 	VerifiedAt  string             `json:"verified_at"`
 	FinishedAt  string             `json:"finished_at"`
-	Attempts    int                `json:"attempts"`
+	Attempts    int64              `json:"attempts"`
 	Outcome     event.Outcome      `json:"outcome"`
 	ConfirmedBy event.Confirmation `json:"confirmed_by"`
 	Anonymized  bool               `json:"anonymized"`
@@ -59,19 +60,19 @@ func (c *exportCommand) Run(ctx context.Context, env *Env, loader *config.Loader
 	if err != nil {
 		return err
 	}
-	return group.use(ctx, env, loader, func(d *desk) error {
+	return group.use(ctx, env, loader, func(s *session) error {
 		show := func(id string) string { return id }
 		if c.Digest {
-			show = d.digest
+			show = s.digest
 		}
 		out := bufio.NewWriter(env.Stdout)
-		rows, err := c.write(out, d.Finished(ctx, from, until), show)
+		rows, err := c.write(out, s.Finished(ctx, from, until), show)
 		if err := errors.Join(err, out.Flush()); err != nil {
 			return err
 		}
 		fmt.Fprintf(env.Stderr, "%s written.\n", plural(rows, "finished deletion"))
 		if until.IsZero() {
-			fmt.Fprintf(env.Stderr, "What finished just now may be missing. To miss no row, begin the next export with --since %s; some rows come twice.\n", instant(now.Add(-queue.Settled)))
+			fmt.Fprintf(env.Stderr, "What finished just now may be missing. To miss no row, begin the next export with --since %s; some rows come twice.\n", instant(now.Add(-ops.Settled)))
 		}
 		return nil
 	})
@@ -83,8 +84,8 @@ func (c *exportCommand) until(now time.Time) (time.Time, error) {
 		return time.Time{}, nil
 	}
 	end, err := when("--until", c.Until, now)
-	if err == nil && now.Sub(end) < queue.Settled {
-		err = usage("--until must lie at least %s back: what finished since may not be stored yet", queue.Settled)
+	if err == nil && now.Sub(end) < ops.Settled {
+		err = usage("--until must lie at least %s back: what finished since may not be stored yet", ops.Settled)
 	}
 	return end, err
 }
@@ -140,7 +141,7 @@ func proofColumns() []string {
 func (p proof) cells() []string {
 	return []string{
 		strconv.FormatInt(p.ID, 10), harmless(p.Provider), harmless(p.EventID), harmless(p.ExternalID), harmless(p.CustomerID),
-		p.ReceivedAt, p.DeletedAt, p.VerifiedAt, p.FinishedAt, strconv.Itoa(p.Attempts),
+		p.ReceivedAt, p.DeletedAt, p.VerifiedAt, p.FinishedAt, strconv.FormatInt(p.Attempts, 10),
 		harmless(string(p.Outcome)), harmless(string(p.ConfirmedBy)), strconv.FormatBool(p.Anonymized), strconv.FormatBool(p.Forgotten),
 	}
 }

@@ -23,8 +23,8 @@ func (c *forgetCommand) Run(ctx context.Context, env *Env, loader *config.Loader
 	if err := event.CheckExternalID(c.ExternalID); err != nil {
 		return usage("--external-id: no deletion can have it: %w", err)
 	}
-	return group.use(ctx, env, loader, func(d *desk) error {
-		records, err := d.Forget(ctx, c.ExternalID)
+	return group.use(ctx, env, loader, func(s *session) error {
+		records, err := s.Forget(ctx, c.ExternalID)
 		if err != nil {
 			return err
 		}

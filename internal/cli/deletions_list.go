@@ -11,12 +11,16 @@ import (
 	"github.com/polar-bridge/polar-bridge/config"
 	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
+	"github.com/polar-bridge/polar-bridge/internal/queue/ops"
 )
 
 type listCommand struct {
-	State      string `name:"state" enum:",waiting,held,done,cancelled" default:"" placeholder:"STATE" help:"Only these: waiting, held, done or cancelled."`
+	State      string `name:"state" default:"" placeholder:"STATE" help:"Only these: waiting, held, done, cancelled or reappeared."`
 	Since      string `name:"since" placeholder:"WHEN" help:"Only those accepted since then: 72h, 30d, 2026-11-01 or 2026-11-01T12:00:00Z."`
 	ExternalID string `name:"external-id" placeholder:"ID" help:"Only those of this customer."`
+	UserID     string `name:"user-id" placeholder:"ID" help:"Only those of this user of the provider."`
+	CustomerID string `name:"customer-id" placeholder:"ID" help:"Only those that found this customer, by Polar's id."`
+	Provider   string `name:"provider" placeholder:"PROVIDER" help:"Only those that this provider told of."`
 	Reason     string `name:"reason" placeholder:"REASON" help:"Only those held for this reason."`
 	Limit      int    `name:"limit" default:"100" placeholder:"N" help:"At most so many, 100 by default; 0 for all."`
 	JSON       bool   `name:"json" help:"Print one JSON object a line."`
@@ -40,16 +44,20 @@ func (c *listCommand) Run(ctx context.Context, env *Env, loader *config.Loader, 
 			return usage("--external-id: no deletion can have it: %w", err)
 		}
 	}
-	filter := queue.Filter{
-		State: queue.State(c.State), Since: from, ExternalID: c.ExternalID, Reason: reason, Limit: c.Limit,
+	state, err := stateOf(c.State)
+	if err != nil {
+		return err
 	}
-	return group.use(ctx, env, loader, func(d *desk) error {
+	filter := ops.Filter{
+		State: state, Since: from, ExternalID: c.ExternalID, UserID: c.UserID, CustomerID: c.CustomerID, Provider: c.Provider, Reason: reason, Limit: c.Limit,
+	}
+	return group.use(ctx, env, loader, func(s *session) error {
 		if c.Limit > 0 {
 			filter.Limit++ // to know whether there are more
 		}
 		row, flush := c.printer(env.Stdout)
 		count := 0
-		for r, err := range d.List(ctx, filter) {
+		for r, err := range s.List(ctx, filter) {
 			if err != nil {
 				return err
 			}
@@ -126,18 +134,20 @@ func shownID(r queue.Record) string {
 func why(r queue.Record) string {
 	var text string
 	switch r.State {
-	case queue.StateHeld:
+	case event.StateHeld:
 		text = string(r.HoldReason)
-	case queue.StateDone:
+	case event.StateDone:
 		text = string(r.Outcome)
-	case queue.StateCancelled:
+	case event.StateCancelled:
 		text = "cancelled"
-	case queue.StateWaiting:
+	case event.StateReappeared:
+		text = "deleted, and found again"
+	case event.StateWaiting:
 		switch {
 		case r.Running:
 			text = "running"
-		case r.Attempts > 0:
-			text = "failed " + plural(r.Attempts, "time")
+		case r.Failures > 0:
+			text = "failed " + plural(int(r.Failures), "time")
 		}
 	}
 	if r.DryRun && text != string(event.OutcomeDryRun) {

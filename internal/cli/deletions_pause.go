@@ -18,8 +18,8 @@ func (*pauseCommand) Help() string {
 
 // Run pauses.
 func (c *pauseCommand) Run(ctx context.Context, env *Env, loader *config.Loader, group *deletionsCommand) error {
-	return group.use(ctx, env, loader, func(d *desk) error {
-		changed, err := d.Pause(ctx)
+	return group.use(ctx, env, loader, func(s *session) error {
+		changed, err := s.Pause(ctx)
 		if err != nil {
 			return err
 		}
@@ -33,8 +33,8 @@ type resumeCommand struct {
 
 // Run resumes.
 func (c *resumeCommand) Run(ctx context.Context, env *Env, loader *config.Loader, group *deletionsCommand) error {
-	return group.use(ctx, env, loader, func(d *desk) error {
-		changed, err := d.Resume(ctx)
+	return group.use(ctx, env, loader, func(s *session) error {
+		changed, err := s.Resume(ctx)
 		if err != nil {
 			return err
 		}

@@ -4,12 +4,10 @@ import (
 	"context"
 
 	"github.com/polar-bridge/polar-bridge/config"
+	"github.com/polar-bridge/polar-bridge/internal/queue/ops"
 )
 
-type retryCommand struct {
-	IDs  []int64 `arg:"" name:"id" help:"The deletions' ids."`
-	JSON bool    `name:"json" help:"Print one JSON object a line."`
-}
+type retryCommand struct{ choice }
 
 // Help is shown below the flags' list.
 func (*retryCommand) Help() string {
@@ -18,9 +16,15 @@ func (*retryCommand) Help() string {
 
 // Run retries deletions.
 func (c *retryCommand) Run(ctx context.Context, env *Env, loader *config.Loader, group *deletionsCommand) error {
-	return group.use(ctx, env, loader, func(d *desk) error {
+	if err := c.check(ops.VerbRetry); err != nil {
+		return err
+	}
+	return group.use(ctx, env, loader, func(s *session) error {
+		if len(c.IDs) == 0 {
+			return c.many(ctx, env, s, bulk{verb: ops.VerbRetry, effect: "they will be tried now, with all guards"})
+		}
 		return onEach(env, c.IDs, c.JSON, func(id int64) (string, error) {
-			return "will be tried now", d.Retry(ctx, id)
+			return "will be tried now", s.Retry(ctx, id)
 		})
 	})
 }

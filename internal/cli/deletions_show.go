@@ -7,6 +7,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/polar-bridge/polar-bridge/config"
+	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
 )
 
@@ -17,8 +18,8 @@ type showCommand struct {
 
 // Run shows one deletion.
 func (c *showCommand) Run(ctx context.Context, env *Env, loader *config.Loader, group *deletionsCommand) error {
-	return group.use(ctx, env, loader, func(d *desk) error {
-		r, err := d.Find(ctx, c.ID)
+	return group.use(ctx, env, loader, func(s *session) error {
+		r, err := s.Find(ctx, c.ID)
 		if err != nil {
 			return err
 		}
@@ -51,9 +52,6 @@ func describe(r queue.Record) [][2]string {
 		state += ", " + more
 	}
 	add("state", state)
-	if r.Verification {
-		add("kind", "the look-up after a deletion, not a deletion")
-	}
 	add("provider", visible(r.Provider))
 	add("event id", visible(r.EventID))
 	add("instance", visible(r.Instance))
@@ -64,8 +62,9 @@ func describe(r queue.Record) [][2]string {
 	add("next try", at(r.NextTryAt))
 	add("held since", at(r.HeldAt))
 	add("finished", at(r.FinishedAt))
-	add("verified", at(r.VerifiedAt))
-	add("attempts", strconv.Itoa(r.Attempts))
+	add("verification", verification(r))
+	add("attempts", strconv.FormatInt(r.Attempts, 10))
+	add("last result", result(r))
 	add("confirmed by", visible(string(r.ConfirmedBy)))
 	if r.Outcome == "deleted" {
 		add("anonymized", yesNo(r.Anonymized))
@@ -78,14 +77,15 @@ func describe(r queue.Record) [][2]string {
 	}
 	add("customer id", visible(r.CustomerID))
 	add("customer type", visible(r.CustomerType))
-	add("customer created", visible(r.CustomerCreatedAt))
+	add("customer created", at(r.CustomerCreatedAt))
 	add("subscriptions", number(r.ActiveSubscriptions))
 	add("benefits", number(r.GrantedBenefits))
-	for _, reason := range r.Approved {
-		add("approved", visible(string(reason)))
-	}
-	for _, f := range r.Failures {
-		add(fmt.Sprintf("attempt %d", f.Attempt), at(f.At)+"  "+visible(f.Error))
+	for _, a := range r.Approved {
+		text := visible(string(a.Reason))
+		if a.CustomerID != "" {
+			text += " for customer " + visible(a.CustomerID)
+		}
+		add("approved", text)
 	}
 	for _, a := range r.Actions {
 		text := at(a.At) + "  " + visible(a.Action) + " by " + visible(a.By)
@@ -104,6 +104,36 @@ func occurred(r queue.Record) string {
 		return "unknown: the event has a time that cannot be read"
 	}
 	return at(r.OccurredAt)
+}
+
+// result is what the last attempt came to.
+func result(r queue.Record) string {
+	if r.Result == "" {
+		return ""
+	}
+	text := visible(r.Result) + " at " + at(r.DecidedAt)
+	if r.PolarError != "" {
+		text += ", " + visible(r.PolarError)
+	}
+	if r.Failures > 0 {
+		text += ", failed " + plural(int(r.Failures), "time")
+	}
+	return text
+}
+
+// verification is what a lookup after the deletion came to, or when it is due.
+func verification(r queue.Record) string {
+	switch r.Verification {
+	case event.VerificationGone:
+		return "nobody was found at " + at(r.VerifiedAt)
+	case event.VerificationFound:
+		return "a customer was found again at " + at(r.VerifiedAt)
+	case event.VerificationError:
+		return "Polar could not be asked"
+	case event.VerificationPending:
+		return "due at " + at(r.VerifyAt)
+	}
+	return ""
 }
 
 // number is "" when it is not known.

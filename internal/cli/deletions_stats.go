@@ -12,6 +12,7 @@ import (
 	"github.com/polar-bridge/polar-bridge/config"
 	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
+	"github.com/polar-bridge/polar-bridge/internal/queue/ops"
 )
 
 type statsCommand struct {
@@ -20,8 +21,8 @@ type statsCommand struct {
 
 // Run counts deletions.
 func (c *statsCommand) Run(ctx context.Context, env *Env, loader *config.Loader, group *deletionsCommand) error {
-	return group.use(ctx, env, loader, func(d *desk) error {
-		stats, err := d.Stats(ctx)
+	return group.use(ctx, env, loader, func(s *session) error {
+		stats, err := s.Stats(ctx)
 		if err != nil {
 			return err
 		}
@@ -32,16 +33,16 @@ func (c *statsCommand) Run(ctx context.Context, env *Env, loader *config.Loader,
 	})
 }
 
-func printStats(w io.Writer, stats queue.Stats) error {
+func printStats(w io.Writer, stats ops.Stats) error {
 	checked := &checkedWriter{to: w}
 	table := tabwriter.NewWriter(checked, 0, 0, 2, ' ', 0)
-	fmt.Fprint(table, "PROVIDER\tWAITING\tHELD")
+	fmt.Fprint(table, "PROVIDER\tWAITING\tHELD\tREAPPEARED")
 	for _, outcome := range event.Outcomes() {
 		fmt.Fprintf(table, "\t%s", outcome)
 	}
 	fmt.Fprintln(table)
 	for _, p := range stats.Providers {
-		fmt.Fprintf(table, "%s\t%d\t%d", visible(p.Provider), p.Waiting, p.Held)
+		fmt.Fprintf(table, "%s\t%d\t%d\t%d", visible(p.Provider), p.Waiting, p.Held, p.Reappeared)
 		for _, outcome := range event.Outcomes() {
 			fmt.Fprintf(table, "\t%d", p.Outcomes[outcome])
 		}

@@ -18,9 +18,9 @@ func TestInBulkAPersonIsAskedOnATerminal(t *testing.T) {
 	t.Parallel()
 	url := databasetest.SQLite(t)
 	db := databasetest.OpenMigrated(t, url)
-	_, err := db.Main.ExecContext(t.Context(), `INSERT INTO river_job (args, kind, queue, state, scheduled_at, metadata)
-		VALUES (jsonb('{"provider":"clerk","event_id":"evt_1","external_id":"user_1","version":1}'), 'delete_customer', 'deletions',
-		'scheduled', '2226-01-01 00:00:00', jsonb('{"hold_reason":"team","held_at":"2026-11-01T12:00:00Z"}'))`)
+	_, err := db.Main.ExecContext(t.Context(), `INSERT INTO polar_bridge_deletions (idempotency_key, provider, event_id, dry_run, variant, source, instance, user_id, external_id, unusable_id,
+		occurred_at, received_at, state, hold_reason, held_at)
+		VALUES ('key', 'clerk', 'evt_1', FALSE, '', 'webhook', '', 'user_1', 'user_1', '', 1, 1, 'held', 'team', 1)`)
 	require.NoError(t, err)
 	approve := func(answer string) output {
 		var stdout, stderr bytes.Buffer
@@ -51,11 +51,11 @@ func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
 func TestWhatIsHeldWhileSomebodyReadsTheQuestion(t *testing.T) {
 	t.Parallel()
-	const hold = `INSERT INTO river_job (args, kind, queue, state, scheduled_at, metadata, unique_key, unique_states)
-		SELECT jsonb('{"provider":"clerk","event_id":"' || $1 || value || '","external_id":"user_' || $1 || value || '","version":1}'), 'delete_customer', 'deletions',
-		'scheduled', '2226-01-01 00:00:00', jsonb('{"hold_reason":"mass_deletion","held_at":"2026-11-01T12:00:00Z"}'), randomblob(32), 255
+	const hold = `INSERT INTO polar_bridge_deletions (idempotency_key, provider, event_id, dry_run, variant, source, instance, user_id, external_id, unusable_id,
+		occurred_at, received_at, state, hold_reason, held_at)
+		SELECT $1 || value, 'clerk', $1 || value, FALSE, '', 'webhook', '', 'user_' || $1 || value, 'user_' || $1 || value, '', 1, 1, 'held', 'mass_deletion', 1
 		FROM json_each('[1,2,3]')`
-	for _, choice := range []string{"--all", "--reason-of=mass_deletion"} {
+	for _, choice := range []string{"--all", "--reason=mass_deletion"} {
 		t.Run("is not approved by "+choice, func(t *testing.T) {
 			t.Parallel()
 			url := databasetest.SQLite(t)
@@ -81,7 +81,7 @@ func TestWhatIsHeldWhileSomebodyReadsTheQuestion(t *testing.T) {
 			require.Contains(t, stderr.String(), "Approve 3 deletions;")
 			require.Equal(t, "3 deletions approved\n", stdout.String())
 			var held int
-			require.NoError(t, db.Main.QueryRowContext(t.Context(), "SELECT count(*) FROM river_job WHERE metadata->>'$.hold_reason' IS NOT NULL AND args->>'$.event_id' LIKE 'after%'").Scan(&held))
+			require.NoError(t, db.Main.QueryRowContext(t.Context(), "SELECT count(*) FROM polar_bridge_deletions WHERE state = 'held' AND event_id LIKE 'after%'").Scan(&held))
 			require.Equal(t, 3, held)
 		})
 	}

@@ -80,6 +80,8 @@ func (d *doctor) judgeTables(seen database.Inspection) {
 		d.add(name, doctorFault, "serve would be refused: "+visible(seen.Refused.Error())+".", "Let the database's owner run that (docs/deploy.md), then run doctor again.")
 	case errors.Is(seen.Schema, database.ErrNewerSchema):
 		d.add(name, doctorFault, "They were made by a newer polar-bridge.", "Start that version, or restore the backup made before the upgrade.")
+	case errors.Is(seen.Schema, database.ErrUnreleasedSchema):
+		d.add(name, doctorFault, "They were made by a polar-bridge from before 0.1.0.", "Let that version finish its deletions, then set a new DATABASE_URL.")
 	case seen.Schema == nil && !missing:
 		d.add(name, doctorOK, "They are up to date.", "")
 	case automatic && missing:

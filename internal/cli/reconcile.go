@@ -19,9 +19,9 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/internal/provider"
+	"github.com/polar-bridge/polar-bridge/internal/ratelimit"
 	"github.com/polar-bridge/polar-bridge/internal/reconcile"
 	"github.com/polar-bridge/polar-bridge/internal/settings"
-	"github.com/polar-bridge/polar-bridge/internal/slots"
 	"github.com/polar-bridge/polar-bridge/polar"
 )
 
@@ -78,8 +78,8 @@ func (c *reconcileCommand) Run(ctx context.Context, env *Env, loader *config.Loa
 	}
 	group := &deletionsCommand{Log: c.Config.Log}
 	found := 0
-	err = group.use(ctx, env, loader, func(d *desk) (err error) {
-		sweeper, closeAll, err := c.open(ctx, env, d.db)
+	err = group.use(ctx, env, loader, func(s *session) (err error) {
+		sweeper, closeAll, err := c.open(ctx, env, s.db)
 		if err != nil {
 			return err
 		}
@@ -90,7 +90,7 @@ func (c *reconcileCommand) Run(ctx context.Context, env *Env, loader *config.Loa
 		}
 		defer stopWatching()
 		counts, err := sweeper.Sweep(ctx, limits, func(ctx context.Context, found *reconcile.Found) error {
-			return c.finish(ctx, env, d, found)
+			return c.finish(ctx, env, s, found)
 		})
 		found = counts.Orphans
 		return err
@@ -155,7 +155,7 @@ func (c *reconcileCommand) open(ctx context.Context, env *Env, db *database.DB) 
 	if err != nil {
 		return nil, nil, errors.New("POLAR_BASE_URL is not an address")
 	}
-	limiter, err := slots.New(ctx, slots.Options{
+	limiter, err := ratelimit.New(ctx, ratelimit.Options{
 		DB: db.Main, Reader: db.Reader, ServerClock: db.Dialect == database.Postgres, Now: time.Now, Name: "polar", PerMinute: c.Config.Polar.RateLimit,
 	})
 	if err != nil {
@@ -165,7 +165,7 @@ func (c *reconcileCommand) open(ctx context.Context, env *Env, db *database.DB) 
 		BaseURL: base, Token: c.Config.Polar.AccessToken.Value, Timeout: c.Config.Polar.Timeout, UserAgent: "polar-bridge/" + env.Version, Now: time.Now,
 	})
 	return app.NewSweeper(app.SweeperOptions{
-		Config: &c.Config, DB: db, Polar: client, Slots: limiter, Source: directories.Sources()[c.Provider], Now: time.Now, OnProgress: progress(env.Stderr),
+		Config: &c.Config, DB: db, Polar: client, Limiter: limiter, Source: directories.Sources()[c.Provider], Now: time.Now, OnProgress: progress(env.Stderr),
 	}), client.CloseIdleConnections, nil
 }
 
@@ -202,11 +202,11 @@ type summary struct {
 }
 
 // finish prints what was found and hands it to the queue if it is to.
-func (c *reconcileCommand) finish(ctx context.Context, env *Env, d *desk, found *reconcile.Found) error {
+func (c *reconcileCommand) finish(ctx context.Context, env *Env, s *session, found *reconcile.Found) error {
 	if err := c.print(ctx, env.Stdout, found); err != nil {
 		return err
 	}
-	told, err := c.recall(ctx, d, found)
+	told, err := c.recall(ctx, s, found)
 	if err != nil {
 		return err
 	}
@@ -218,7 +218,7 @@ func (c *reconcileCommand) finish(ctx context.Context, env *Env, d *desk, found 
 		if err := c.ask(env, found.Orphans, told); err != nil {
 			return err
 		}
-		if receipt, err = found.Apply(ctx, d.Acceptor(c.Config.Work.DryRun)); err != nil {
+		if receipt, err = found.Apply(ctx, s.Acceptor(c.Config.Work.DryRun)); err != nil {
 			return err
 		}
 	}

@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/polar-bridge/polar-bridge/internal/event"
-	"github.com/polar-bridge/polar-bridge/internal/queue"
+	"github.com/polar-bridge/polar-bridge/internal/queue/ops"
 	"github.com/polar-bridge/polar-bridge/internal/reconcile"
 )
 
@@ -60,7 +60,7 @@ type told struct {
 }
 
 // recall looks what webhooks have told about the orphans.
-func (c *reconcileCommand) recall(ctx context.Context, d *desk, found *reconcile.Found) (told, error) {
+func (c *reconcileCommand) recall(ctx context.Context, s *session, found *reconcile.Found) (told, error) {
 	if found.Orphans == 0 {
 		return told{}, nil
 	}
@@ -74,7 +74,7 @@ func (c *reconcileCommand) recall(ctx context.Context, d *desk, found *reconcile
 		return told{}, err
 	}
 	all := told{others: map[string]bool{}, mixed: len(asked) > 1+1}
-	for r, err := range d.List(ctx, queue.Filter{}) {
+	for r, err := range s.List(ctx, ops.Filter{}) {
 		if err != nil {
 			return told{}, fmt.Errorf("look at the deletions that are known: %w", err)
 		}

@@ -2,8 +2,10 @@ package cli_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
+	"fmt"
+	"strings"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -20,36 +22,42 @@ func scriptStored(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) > shortest {
 		word = args[shortest]
 	}
-	state, scheduled, finalized, metadata := "retryable", "datetime('now', '+1 hour')", "NULL", map[string]any{}
+	const received, later = 1793530800000000, 1793534400000000 // 2026-11-01, 11:00 and 12:00
+	set := map[string]any{"attempts": 2, "failures": 2}
 	switch args[0] {
 	case "waiting":
+		set["next_try_at"] = time.Now().Add(time.Hour).UnixMicro()
 	case "running":
-		state = "running"
+		set["sent_at"], set["in_flight"] = time.Now().UnixMicro(), true
 	case "held":
-		state, scheduled, metadata = "scheduled", "'2226-01-01 00:00:00'", map[string]any{"hold_reason": word, "held_at": "2026-11-01T12:00:00Z"}
-	case "done":
-		state, finalized = "completed", "'2026-11-01 12:00:00.000'"
-		metadata = map[string]any{
-			"output":      map[string]any{"outcome": word, "confirmed_by": "answer", "polar_status": 204, "anonymized": true, "finished_at": "2026-11-01T12:00:00Z"},
-			"customer_id": "c0ffee00-0000-4000-8000-000000000001", "verified_at": "2026-11-01T13:00:00Z",
+		set["hold_reason"], set["held_at"] = word, later
+	case "done", "reappeared":
+		set["outcome"], set["confirmed_by"], set["polar_status"], set["anonymized"], set["finished_at"] = word, "answer", 204, true, later
+		set["customer_id"], set["verification"], set["verified_at"] = "c0ffee00-0000-4000-8000-000000000001", "gone", later+3600000000
+		set["failures"] = 0
+		if args[0] == "reappeared" {
+			set["verification"] = "found"
 		}
 	case "cancelled":
-		state, finalized = "cancelled", "'2026-11-01 12:00:00.000'"
+		set["outcome"], set["finished_at"] = "cancelled", later
 	default:
 		ts.Fatalf("there is no state %q", args[0])
 	}
-	arguments, err := json.Marshal(map[string]any{
-		"provider": "clerk", "event_id": args[1], "user_id": args[2], "external_id": args[2], "version": 1,
-		"occurred_at": "2026-11-01T10:00:00Z", "received_at": "2026-11-01T11:00:00Z",
-	})
-	ts.Check(err)
-	details, err := json.Marshal(metadata)
-	ts.Check(err)
+	state := args[0]
+	if state == "running" {
+		state = "waiting"
+	}
+	columns := []string{"idempotency_key", "provider", "event_id", "dry_run", "variant", "source", "instance", "user_id", "external_id", "unusable_id", "occurred_at", "received_at", "state"}
+	values := []any{args[1], "clerk", args[1], false, "", "webhook", "", args[2], args[2], "", received - 3600000000, received, state}
+	for column, value := range set {
+		columns, values = append(columns, column), append(values, value)
+	}
+	places := make([]string, len(columns))
+	for i := range places {
+		places[i] = fmt.Sprintf("$%d", i+1)
+	}
 	db, err := database.Open(context.Background(), ts.Getenv("DATABASE_URL"))
 	ts.Check(err)
-	_, err = db.Main.ExecContext(context.Background(), `INSERT INTO river_job
-		(args, metadata, kind, queue, max_attempts, attempt, state, scheduled_at, finalized_at, created_at)
-		VALUES (jsonb($1), jsonb($2), 'delete_customer', 'deletions', 32767, 2, $3, `+scheduled+`, `+finalized+`, '2026-11-01 11:00:00.000')`,
-		string(arguments), string(details), state)
+	_, err = db.Main.ExecContext(context.Background(), "INSERT INTO polar_bridge_deletions ("+strings.Join(columns, ", ")+") VALUES ("+strings.Join(places, ", ")+")", values...)
 	ts.Check(errors.Join(err, db.Close()))
 }

@@ -18,8 +18,8 @@ type Inspection struct {
 	File *File
 	// Version is the database's own version; on Postgres the server says it.
 	Version string
-	// Schema is nil when the tables are up to date, else ErrNotMigrated or
-	// ErrNewerSchema.
+	// Schema is nil when the tables are up to date, else ErrNotMigrated,
+	// ErrNewerSchema or ErrUnreleasedSchema.
 	Schema error
 	// ReadOnly says that the server takes no writes, as a standby does.
 	ReadOnly bool
@@ -166,7 +166,7 @@ func (db *DB) inspectTables(ctx context.Context, seen *Inspection) error {
 		seen.Schema = err
 		seen.Refused, err = db.refusedToCreate(ctx)
 		return err
-	case errors.Is(err, ErrNotMigrated), errors.Is(err, ErrNewerSchema):
+	case errors.Is(err, ErrNotMigrated), errors.Is(err, ErrNewerSchema), errors.Is(err, ErrUnreleasedSchema):
 		seen.Schema = err
 		return nil
 	case err != nil:

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/pressly/goose/v3"
@@ -38,6 +39,8 @@ var (
 	ErrNotMigrated = errors.New("the database's tables are not up to date; run: polar-bridge migrate")
 	// ErrNewerSchema says that a newer program has migrated the database.
 	ErrNewerSchema = errors.New("the database was migrated by a newer polar-bridge; start that version, or restore the backup made before the upgrade")
+	// ErrUnreleasedSchema says that a program from before 0.1.0 made the tables.
+	ErrUnreleasedSchema = errors.New("the database was made by a polar-bridge from before 0.1.0, and its deletions cannot be taken over; let that version finish them, then start with a new database")
 )
 
 // Migrate brings River's tables and ours up to date. Several replicas may call
@@ -91,20 +94,46 @@ func (db *DB) migrators() (*rivermigrate.Migrator[*sql.Tx], *goose.Provider, err
 	if err != nil {
 		return nil, nil, fmt.Errorf("prepare the queue's migrations: %w", err)
 	}
-	files, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return nil, nil, fmt.Errorf("read migrations: %w", err)
-	}
-	dialect := goose.DialectSQLite3
+	dialect, id := goose.DialectSQLite3, "id integer PRIMARY KEY AUTOINCREMENT"
 	if db.Dialect == Postgres {
-		dialect = goose.DialectPostgres
+		dialect, id = goose.DialectPostgres, "id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY"
 	}
-	ours, err := goose.NewProvider(dialect, db.Main, files,
-		goose.WithTableName(migrationTable), goose.WithDisableGlobalRegistry(true))
+	steps, err := migrationSteps(strings.NewReplacer("{id}", id))
+	if err != nil {
+		return nil, nil, err
+	}
+	ours, err := goose.NewProvider(dialect, db.Main, nil,
+		goose.WithTableName(migrationTable), goose.WithDisableGlobalRegistry(true), goose.WithGoMigrations(steps...))
 	if err != nil {
 		return nil, nil, fmt.Errorf("prepare migrations: %w", err)
 	}
 	return river, ours, nil
+}
+
+// migrationSteps reads the migrations, whose text is the same for both dialects
+// but for what words replaces.
+func migrationSteps(words *strings.Replacer) ([]*goose.Migration, error) {
+	names, err := fs.Glob(migrations, "migrations/*.sql")
+	if err != nil {
+		return nil, fmt.Errorf("list migrations: %w", err)
+	}
+	var steps []*goose.Migration
+	for _, name := range names {
+		text, err := fs.ReadFile(migrations, name)
+		if err != nil {
+			return nil, fmt.Errorf("read migrations: %w", err)
+		}
+		version, err := goose.NumericComponent(name)
+		if err != nil {
+			return nil, fmt.Errorf("number migrations: %w", err)
+		}
+		statements := words.Replace(string(text))
+		steps = append(steps, goose.NewGoMigration(version, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
+			_, err := tx.ExecContext(ctx, statements)
+			return err
+		}}, nil))
+	}
+	return steps, nil
 }
 
 // lockMigrations tries to become the one who migrates on Postgres, and returns nil

@@ -1,12 +1,13 @@
 package database
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
 )
 
-// CheckMigrated returns nil, ErrNotMigrated or ErrNewerSchema, or why it could
+// CheckMigrated returns nil, ErrNotMigrated, ErrNewerSchema or ErrUnreleasedSchema, or why it could
 // not find out. It makes nothing.
 func (db *DB) CheckMigrated(ctx context.Context) error {
 	river, ours, err := db.migrators()
@@ -20,6 +21,9 @@ func (db *DB) CheckMigrated(ctx context.Context) error {
 // compareVersions compares the newest applied migrations with the newest known
 // ones, ours and River's.
 func (db *DB) compareVersions(ctx context.Context, ours, river int64) error {
+	if unreleased, err := db.tableExists(ctx, "polar_bridge_slots"); err != nil || unreleased {
+		return cmp.Or(err, ErrUnreleasedSchema)
+	}
 	applied, err := db.newest(ctx, migrationTable, "SELECT max(version_id) FROM "+migrationTable+" WHERE is_applied")
 	if err != nil {
 		return err
@@ -38,18 +42,22 @@ func (db *DB) compareVersions(ctx context.Context, ours, river int64) error {
 	return nil
 }
 
-// newest returns what query finds in the table, 0 when there is no such table.
-func (db *DB) newest(ctx context.Context, table, query string) (int64, error) {
+func (db *DB) tableExists(ctx context.Context, table string) (bool, error) {
 	exists := "SELECT count(*) > 0 FROM sqlite_master WHERE type = 'table' AND name = $1"
 	if db.Dialect == Postgres {
 		exists = "SELECT to_regclass($1) IS NOT NULL"
 	}
 	var found bool
 	if err := db.Main.QueryRowContext(ctx, exists, table).Scan(&found); err != nil {
-		return 0, fmt.Errorf("look for the table %s: %w", table, err)
+		return false, fmt.Errorf("look for the table %s: %w", table, err)
 	}
-	if !found {
-		return 0, nil
+	return found, nil
+}
+
+// newest returns what query finds in the table, 0 when there is no such table.
+func (db *DB) newest(ctx context.Context, table, query string) (int64, error) {
+	if found, err := db.tableExists(ctx, table); err != nil || !found {
+		return 0, err
 	}
 	var version sql.NullInt64
 	if err := db.Main.QueryRowContext(ctx, query).Scan(&version); err != nil {

@@ -9,25 +9,21 @@ import (
 
 // assess takes the deletion's place in a dry run: it finds out what would have
 // been lost. When Polar does not tell, the dry run ends without.
-func (d *Deleter) assess(ctx context.Context, a event.Attempt, seen sighting, result *event.Result) verdict {
-	done := verdict{outcome: event.OutcomeDryRun}
-	if seen.absent() {
-		result.Loss = &event.Loss{}
-		return done
+func (d *Deleter) assess(ctx context.Context, a event.Attempt, found lookup, seen *Observed) Decision {
+	if found.absent() {
+		return Done{Outcome: event.OutcomeDryRun, Loss: &event.Loss{}}
 	}
 	state, answer, err := d.options.Polar.GetState(ctx, a.ExternalID)
-	result.PolarStatus = answer.StatusCode
+	seen.see(answer)
 	switch answer.Result {
 	case polar.ResultFound:
 		loss := event.Loss(state)
-		result.Loss = &loss
-		return done
+		return Done{Outcome: event.OutcomeDryRun, Loss: &loss}
 	case polar.ResultNotFound:
-		result.Loss = &event.Loss{}
-		return done
+		return Done{Outcome: event.OutcomeDryRun, Loss: &event.Loss{}}
 	case polar.ResultRejected, polar.ResultForbidden, polar.ResultUnexpected, polar.ResultDeleted:
-		return done
+		return Done{Outcome: event.OutcomeDryRun}
 	case polar.ResultRateLimited, polar.ResultUnauthorized, polar.ResultServerError, polar.ResultNetworkError:
 	}
-	return notNow(answer, err)
+	return retryOrPause(ctx, answer, err)
 }

@@ -8,52 +8,52 @@ import (
 
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/event"
-	"github.com/polar-bridge/polar-bridge/internal/fault"
 	"github.com/polar-bridge/polar-bridge/polar/polartest"
 )
 
 func TestADryRunSaysWhatWouldHaveBeenLost(t *testing.T) {
 	t.Parallel()
-	for _, look := range []bool{true, false} {
-		h := newHarness(t, func(o *deletion.Options) { o.LookBeforeDelete = look })
+	for _, lookup := range []bool{true, false} {
+		h := newHarness(t, func(o *deletion.Options) { o.LookBeforeDelete = lookup })
 		h.polar.AddCustomer(polartest.Customer{ExternalID: "user_1", CreatedAt: occurred(), ActiveSubscriptions: 2, GrantedBenefits: 3})
 		for id, want := range map[string]event.Loss{"user_1": {ActiveSubscriptions: 2, GrantedBenefits: 3}, "user_2": {}} {
 			dry := attempt(id)
 			dry.DryRun = true
-			result, err := h.Apply(t.Context(), dry)
-			require.NoError(t, err)
-			require.Equal(t, event.OutcomeDryRun, result.Outcome)
-			require.Equal(t, &want, result.Loss)
-			require.Equal(t, look && id == "user_1", result.Customer.ID != "")
+			seen, decision := h.apply(t.Context(), dry)
+			require.Equal(t, deletion.Done{Outcome: event.OutcomeDryRun, Loss: &want}, decision)
+			require.Equal(t, lookup && id == "user_1", seen.Customer.ID != "")
+			require.False(t, seen.Sent)
 		}
 		require.Zero(t, h.deletes())
 		require.True(t, h.polar.Exists("user_1"))
 	}
 }
 
-func TestADryRunMeetsTheGuardsAndPolarsTrouble(t *testing.T) {
+func TestADryRunMeetsTheGuardsAndPolarsFaults(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
-	h.polar.AddCustomer(polartest.Customer{ExternalID: "user_1", Type: "team"})
+	team := h.polar.AddCustomer(polartest.Customer{ExternalID: "user_1", Type: "team"})
 	dry := attempt("user_1")
 	dry.DryRun = true
 	h.requireHeld(t, dry, event.HoldTeam)
 
-	dry.Approved = []event.HoldReason{event.HoldTeam, event.HoldRecreated}
-	for _, broken := range []struct {
-		fault polartest.Fault
-		kind  fault.Kind
+	dry = approved(dry, team.ID, event.HoldTeam, event.HoldRecreated)
+	untold := deletion.Done{Outcome: event.OutcomeDryRun} // Polar did not tell
+	for _, tt := range []struct {
+		fault    polartest.Fault
+		decision deletion.Decision
 	}{
-		{polartest.Gateway(503), fault.Unavailable},
-		{polartest.RateLimited(time.Second), fault.Paused},
-		{polartest.HTMLPage(), ""},
-		{polartest.RouteMissing(), ""},
-		{polartest.Cloudflare(1020), ""},
+		{polartest.Gateway(503), deletion.Retry{Reason: deletion.RetryServerError, Outage: true}},
+		{polartest.RateLimited(time.Second), deletion.Wait{Reason: deletion.WaitRateLimited, For: time.Second, Everybody: true}},
+		{polartest.HTMLPage(), untold},
+		{polartest.RouteMissing(), untold},
+		{polartest.Cloudflare(1020), untold},
 	} {
-		h.polar.FailNextOf(polartest.OperationState, 1, broken.fault)
-		result, err := h.Apply(t.Context(), dry)
-		require.Equal(t, broken.kind, fault.KindOf(err), broken.fault.Name)
-		require.Nil(t, result.Loss, "Polar did not tell")
+		h.polar.FailNextOf(polartest.OperationState, 1, tt.fault)
+		seen, decision := h.apply(t.Context(), dry)
+		require.Equal(t, tt.decision, withoutError(decision), tt.fault.Name)
+		require.Equal(t, decision, h.limiter.reports[len(h.limiter.reports)-1])
+		require.False(t, seen.Sent)
 	}
 	require.Zero(t, h.deletes())
 }

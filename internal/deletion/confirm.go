@@ -2,31 +2,33 @@ package deletion
 
 import (
 	"context"
+	"errors"
 
 	"github.com/polar-bridge/polar-bridge/internal/event"
-	"github.com/polar-bridge/polar-bridge/internal/fault"
 )
 
 // Confirmer asks an identity provider whether a user is really gone. It is
-// asked before any slot is taken: what it may take is its own business.
+// asked before any permit is acquired: what it may take is its own business.
 type Confirmer interface {
-	// Gone returns nil when the user is gone, or when that provider cannot be
-	// asked about users. Errors: fault.Held with the reason when the user still
-	// exists; fault.Paused or fault.Unavailable to be asked again later. It must
-	// answer within a few seconds: an attempt's time is bounded, and what is
-	// spent here is missing at Polar.
-	Gone(ctx context.Context, a event.Attempt) error
+	// Confirm returns nil when the user is gone, or when that provider cannot be
+	// asked about users. Otherwise it decides: Hold when the user still exists,
+	// Wait or Retry to be asked again later. It must answer within a few seconds:
+	// an attempt's time is bounded, and what is spent here is missing at Polar.
+	Confirm(ctx context.Context, a event.Attempt) Decision
 }
 
 // confirm asks whether the user is gone at the identity provider. What an
 // operator has approved passes.
-func (d *Deleter) confirm(ctx context.Context, a event.Attempt) error {
+func (d *Deleter) confirm(ctx context.Context, a event.Attempt) Decision {
 	if d.options.Confirmer == nil {
 		return nil
 	}
-	err := d.options.Confirmer.Gone(ctx, a)
-	if fault.KindOf(err) == fault.Held && a.Approves(event.HoldReason(fault.ReasonOf(err))) {
+	decision := d.options.Confirmer.Confirm(ctx, a)
+	if decision != nil && errors.Is(ctx.Err(), context.Canceled) {
+		return Wait{Reason: WaitStopping, Err: errStopping}
+	}
+	if hold, ok := decision.(Hold); ok && a.Approves(hold.Reason, "") {
 		return nil
 	}
-	return err
+	return decision
 }

@@ -2,7 +2,8 @@ package deletion_test
 
 import (
 	"context"
-	"sync"
+	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -10,75 +11,20 @@ import (
 
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/event"
-	"github.com/polar-bridge/polar-bridge/internal/fault"
-	"github.com/polar-bridge/polar-bridge/internal/window"
 	"github.com/polar-bridge/polar-bridge/polar/polartest"
 )
-
-var _ deletion.Window = (*window.Window)(nil)
-
-// fewPlaces is a window that lets so many deletions through.
-type fewPlaces struct {
-	places  int
-	broken  error
-	mutex   sync.Mutex
-	counted map[int64]int
-}
-
-func (f *fewPlaces) Admit(_ context.Context, id int64) (bool, error) {
-	f.mutex.Lock()
-	defer f.mutex.Unlock()
-	if f.broken != nil {
-		return false, f.broken
-	}
-	if f.counted == nil {
-		f.counted = map[int64]int{}
-	}
-	if f.counted[id] == 0 && len(f.counted) >= f.places {
-		return false, nil
-	}
-	f.counted[id]++
-	return true, nil
-}
-
-func approved(a event.Attempt, reasons ...event.HoldReason) event.Attempt {
-	a.Approved = reasons
-	return a
-}
-
-// requireHeld requires that the deletion is held for the reason and that Polar
-// was not asked to delete anything.
-func (h *harness) requireHeld(t *testing.T, a event.Attempt, reason event.HoldReason) event.Result {
-	t.Helper()
-	before := h.deletes()
-	result, err := h.Apply(t.Context(), a)
-	require.Equal(t, fault.Held, fault.KindOf(err), "%v", err)
-	require.Equal(t, string(reason), fault.ReasonOf(err))
-	require.Equal(t, before, h.deletes())
-	require.Equal(t, report{}, h.slots.reports[len(h.slots.reports)-1], "Polar answered sensibly")
-	require.NotContains(t, err.Error(), a.ExternalID)
-	return result
-}
-
-func (h *harness) requireDeleted(t *testing.T, a event.Attempt) event.Result {
-	t.Helper()
-	result, err := h.Apply(t.Context(), a)
-	require.NoError(t, err)
-	require.Equal(t, event.OutcomeDeleted, result.Outcome)
-	return result
-}
 
 func TestATeamIsHeld(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []string{"team", "enterprise"} {
 		h := newHarness(t)
 		team := h.polar.AddCustomer(polartest.Customer{ExternalID: "user_1", Type: kind, CreatedAt: occurred().Add(-time.Hour)})
-		result := h.requireHeld(t, attempt("user_1"), event.HoldTeam)
-		require.Equal(t, event.Customer{ID: team.ID, Type: kind, CreatedAt: team.CreatedAt}, result.Customer)
-		require.Equal(t, 200, result.PolarStatus)
+		seen := h.requireHeld(t, attempt("user_1"), event.HoldTeam)
+		require.Equal(t, event.Customer{ID: team.ID, Type: kind, CreatedAt: team.CreatedAt}, seen.Customer)
+		require.Equal(t, 200, seen.PolarStatus)
 
-		h.requireHeld(t, approved(attempt("user_1"), event.HoldRecreated, event.HoldMassDeletion), event.HoldTeam)
-		h.requireDeleted(t, approved(attempt("user_1"), event.HoldTeam))
+		h.requireHeld(t, approved(attempt("user_1"), team.ID, event.HoldRecreated, event.HoldMassDeletion), event.HoldTeam)
+		h.requireDeleted(t, approved(attempt("user_1"), team.ID, event.HoldTeam))
 	}
 	h := newHarness(t, func(o *deletion.Options) { o.HoldTeam = false })
 	h.polar.AddCustomer(polartest.Customer{ExternalID: "user_1", Type: "team", CreatedAt: occurred().Add(-time.Hour)})
@@ -91,69 +37,128 @@ func TestACustomerYoungerThanTheEventIsHeld(t *testing.T) {
 		-time.Hour: false, 0: false, 5 * time.Second: false, 5*time.Second + time.Microsecond: true, 72 * time.Hour: true,
 	} {
 		h := newHarness(t)
-		h.polar.AddCustomer(polartest.Customer{ExternalID: "user_1", CreatedAt: occurred().Add(age)})
+		customer := h.polar.AddCustomer(polartest.Customer{ExternalID: "user_1", CreatedAt: occurred().Add(age)})
 		if !younger {
 			h.requireDeleted(t, attempt("user_1"))
 			continue
 		}
 		h.requireHeld(t, attempt("user_1"), event.HoldRecreated)
-		h.requireHeld(t, approved(attempt("user_1"), event.HoldTeam), event.HoldRecreated)
-		h.requireDeleted(t, approved(attempt("user_1"), event.HoldRecreated))
+		h.requireHeld(t, approved(attempt("user_1"), customer.ID, event.HoldTeam), event.HoldRecreated)
+		h.requireDeleted(t, approved(attempt("user_1"), customer.ID, event.HoldRecreated))
 	}
 	h := newHarness(t, func(o *deletion.Options) { o.HoldRecreated = false })
 	h.polar.AddCustomer(polartest.Customer{ExternalID: "user_1"})
 	h.requireDeleted(t, attempt("user_1"))
 }
 
-func TestOneApprovalPassesOneGuardOnly(t *testing.T) {
+func TestAnEventWithoutAReadableTimeIsHeldIfThereIsACustomer(t *testing.T) {
 	t.Parallel()
-	full := &fewPlaces{}
-	h := newHarness(t, func(o *deletion.Options) { o.Window = full })
-	h.polar.AddCustomer(polartest.Customer{ExternalID: "user_1", Type: "team"})
-	h.requireHeld(t, attempt("user_1"), event.HoldTeam)
-	h.requireHeld(t, approved(attempt("user_1"), event.HoldTeam), event.HoldRecreated)
-	h.requireHeld(t, approved(attempt("user_1"), event.HoldTeam, event.HoldRecreated), event.HoldMassDeletion)
-	h.requireDeleted(t, approved(attempt("user_1"), event.HoldTeam, event.HoldRecreated, event.HoldMassDeletion))
-	require.Empty(t, full.counted, "what was approved takes no place")
+	h := newHarness(t)
+	untimed := attempt("user_1")
+	untimed.OccurredAt = time.Time{}
+	h.requireHeld(t, untimed, event.HoldRecreated)
+	h.requireDeleted(t, approved(untimed, h.customer.ID, event.HoldRecreated))
+
+	untimed.ExternalID = "user_2"
+	_, decision := h.apply(t.Context(), untimed)
+	require.Equal(t, event.OutcomeNotFound, as[deletion.Done](t, decision).Outcome)
 }
 
-func TestDeletionsBeyondTheUsualAreHeld(t *testing.T) {
+func TestAnApproval(t *testing.T) {
 	t.Parallel()
-	places := &fewPlaces{places: 1}
-	h := newHarness(t, func(o *deletion.Options) { o.Window = places })
-	h.polar.AddCustomer(polartest.Customer{ExternalID: "user_2", CreatedAt: occurred().Add(-time.Hour)})
-	second := attempt("user_2")
-	second.ID = 8
-
-	h.polar.FailNextOf(polartest.OperationDelete, 1, polartest.ResetBeforeCommit())
-	_, err := h.Apply(t.Context(), attempt("user_1"))
-	require.Equal(t, fault.Unavailable, fault.KindOf(err))
-	h.requireHeld(t, second, event.HoldMassDeletion)
-	h.requireDeleted(t, attempt("user_1"))
-	require.Equal(t, map[int64]int{7: 2}, places.counted)
-	h.requireHeld(t, second, event.HoldMassDeletion)
-	require.True(t, h.polar.Exists("user_2"))
+	t.Run("passes one guard only", func(t *testing.T) {
+		t.Parallel()
+		h := newHarness(t)
+		h.journal.hourFull = true
+		team := h.polar.AddCustomer(polartest.Customer{ExternalID: "user_1", Type: "team"})
+		h.requireHeld(t, attempt("user_1"), event.HoldTeam)
+		h.requireHeld(t, approved(attempt("user_1"), team.ID, event.HoldTeam), event.HoldRecreated)
+		h.requireHeld(t, approved(attempt("user_1"), team.ID, event.HoldTeam, event.HoldRecreated), event.HoldMassDeletion)
+		h.requireDeleted(t, approved(attempt("user_1"), team.ID, event.HoldTeam, event.HoldRecreated, event.HoldMassDeletion))
+		require.False(t, h.journal.sendings[len(h.journal.sendings)-1].Counts, "what was approved takes no place")
+	})
+	t.Run("holds for the customer it was given for", func(t *testing.T) {
+		t.Parallel()
+		guards := []event.HoldReason{event.HoldTeam, event.HoldRecreated, event.HoldMassDeletion}
+		for _, reason := range guards {
+			h := newHarness(t)
+			h.journal.hourFull = true
+			others := slices.DeleteFunc(slices.Clone(guards), func(other event.HoldReason) bool { return other == reason })
+			first := h.polar.AddCustomer(polartest.Customer{ExternalID: "user_1", Type: "team"})
+			second := h.polar.AddCustomer(polartest.Customer{ExternalID: "user_1", Type: "team"})
+			require.NotEqual(t, first.ID, second.ID)
+			a := approved(attempt("user_1"), second.ID, others...)
+			h.requireHeld(t, approved(a, first.ID, reason), reason)
+			h.requireHeld(t, approved(a, "cus_another", reason), reason)
+			h.requireDeleted(t, approved(a, second.ID, reason))
+		}
+	})
+	t.Run("that was given before anybody was looked up holds for whoever is found", func(t *testing.T) {
+		t.Parallel()
+		h := newHarness(t)
+		h.polar.AddCustomer(polartest.Customer{ExternalID: "user_1", Type: "team"})
+		h.requireDeleted(t, approved(attempt("user_1"), "", event.HoldTeam, event.HoldRecreated))
+	})
 }
 
-func TestWhoWasNeverACustomerTakesNoPlace(t *testing.T) {
+// Whether there is a place is the journal's to say; whether one is taken is said
+// here.
+func TestWhoTakesAPlaceInTheHour(t *testing.T) {
 	t.Parallel()
-	places := &fewPlaces{}
-	h := newHarness(t, func(o *deletion.Options) { o.Window = places })
-	result, err := h.Apply(t.Context(), attempt("user_2"))
-	require.NoError(t, err)
-	require.Equal(t, event.OutcomeNotFound, result.Outcome)
+	counts := func(h *harness) bool { return h.journal.sendings[len(h.journal.sendings)-1].Counts }
+
+	t.Run("a customer does, each time they are sent", func(t *testing.T) {
+		t.Parallel()
+		h := newHarness(t)
+		h.polar.FailNextOf(polartest.OperationDelete, 1, polartest.ResetBeforeCommit())
+		_, decision := h.apply(t.Context(), attempt("user_1"))
+		require.Equal(t, deletion.Retry{Reason: deletion.RetryNetworkError, Outage: true}, withoutError(decision))
+		require.True(t, counts(h))
+		h.requireDeleted(t, attempt("user_1"))
+		require.Len(t, h.journal.sendings, 2)
+		require.True(t, counts(h))
+	})
+	t.Run("and is held where there is none", func(t *testing.T) {
+		t.Parallel()
+		h := newHarness(t)
+		h.journal.hourFull = true
+		h.requireHeld(t, attempt("user_1"), event.HoldMassDeletion)
+		require.True(t, h.polar.Exists("user_1"))
+	})
+	t.Run("who was never a customer does not", func(t *testing.T) {
+		t.Parallel()
+		h := newHarness(t)
+		h.journal.hourFull = true
+		_, decision := h.apply(t.Context(), attempt("user_2"))
+		require.Equal(t, event.OutcomeNotFound, as[deletion.Done](t, decision).Outcome)
+		require.False(t, counts(h))
+	})
+	t.Run("a dry run does", func(t *testing.T) {
+		t.Parallel()
+		h := newHarness(t)
+		a := attempt("user_1")
+		a.DryRun = true
+		_, decision := h.apply(t.Context(), a)
+		require.Equal(t, event.OutcomeDryRun, as[deletion.Done](t, decision).Outcome)
+		require.True(t, counts(h))
+	})
+	t.Run("nobody does where nobody is looked up", func(t *testing.T) {
+		t.Parallel()
+		h := newHarness(t, func(o *deletion.Options) { o.LookBeforeDelete = false })
+		h.requireDeleted(t, attempt("user_1"))
+		require.False(t, counts(h))
+	})
 }
 
 func TestADeletionThatCannotBeCountedWaits(t *testing.T) {
 	t.Parallel()
-	h := newHarness(t, func(o *deletion.Options) {
-		o.Window = &fewPlaces{broken: fault.New(fault.Unavailable, fault.ReasonDatabase, "locked")}
-	})
-	_, err := h.Apply(t.Context(), attempt("user_1"))
-	require.Equal(t, fault.Unavailable, fault.KindOf(err))
-	require.Equal(t, fault.ReasonDatabase, fault.ReasonOf(err))
+	h := newHarness(t)
+	h.journal.refuse = deletion.Retry{Reason: deletion.RetryDatabase, Err: errors.New("locked")}
+	_, decision := h.apply(t.Context(), attempt("user_1"))
+	require.Equal(t, h.journal.refuse, decision)
 	require.Zero(t, h.deletes())
-	require.Equal(t, []report{{}}, h.slots.reports, "that is not Polar's fault")
+	require.Equal(t, []deletion.Decision{h.journal.refuse}, h.limiter.reports)
+	require.False(t, as[deletion.Retry](t, decision).Outage, "that is not Polar's fault")
 }
 
 func TestAReplicaThatLagsHidesNobodyFromTheDeletion(t *testing.T) {
@@ -161,103 +166,81 @@ func TestAReplicaThatLagsHidesNobodyFromTheDeletion(t *testing.T) {
 	h := newHarness(t)
 	h.polar.SetReplicaLag(time.Hour)
 	h.polar.AddCustomer(polartest.Customer{ExternalID: "user_2", CreatedAt: occurred().Add(-time.Hour)})
-	result := h.requireDeleted(t, attempt("user_2"))
-	require.Zero(t, result.Customer)
+	seen, _ := h.requireDeleted(t, attempt("user_2"))
+	require.Zero(t, seen.Customer)
 
 	// It may as well show somebody who is gone.
 	h.polar.SetReplicaLag(0)
 	h.polar.SetReplicaLag(time.Hour)
-	gone, err := h.Apply(t.Context(), attempt("user_2"))
-	require.NoError(t, err)
-	require.Equal(t, event.OutcomeNotFound, gone.Outcome)
+	_, decision := h.apply(t.Context(), attempt("user_2"))
+	require.Equal(t, event.OutcomeNotFound, as[deletion.Done](t, decision).Outcome)
 }
 
-// breakLooks makes all looks fail, and no DELETE.
-func breakLooks(s *polartest.Server, fault polartest.Fault) {
-	s.SetFaultFunc(func(e polartest.Entry) polartest.Fault {
-		if e.Operation == polartest.OperationDelete {
-			return polartest.Fault{}
-		}
-		return fault
-	})
-}
-
-func TestALookIsJudgedAsADeletionIs(t *testing.T) {
+func TestTheAnswerToALookupIsJudgedAsThatToADELETE(t *testing.T) {
 	t.Parallel()
+	var (
+		unauthorized = deletion.Wait{Reason: deletion.WaitUnauthorized, For: time.Minute, Everybody: true}
+		serverError  = deletion.Retry{Reason: deletion.RetryServerError, Outage: true}
+		networkError = deletion.Retry{Reason: deletion.RetryNetworkError, Outage: true}
+		odd          = deletion.Hold{Reason: event.HoldUnexpected}
+	)
 	tests := []struct {
-		name   string
-		broken polartest.Fault
-		kind   fault.Kind
-		reason string
-		report report
-		probes int
-		result string
+		name     string
+		fault    polartest.Fault
+		decision deletion.Decision
+		probes   int
+		result   string
 	}{
-		{"429 stops everybody", polartest.RateLimited(8 * time.Second), fault.Paused, fault.PauseRateLimited, report{fault.PauseRateLimited, 8 * time.Second}, 0, "rate_limited"},
-		{"a revoked token stops everybody", polartest.Status(401, "application/json", `{"error":"invalid_token"}`), fault.Paused, fault.PauseUnauthorized, report{fault.PauseUnauthorized, time.Minute}, 0, "unauthorized"},
-		{"a missing scope stops everybody", polartest.Status(403, "application/json", `{"error":"insufficient_scope"}`), fault.Paused, fault.PauseUnauthorized, report{fault.PauseUnauthorized, time.Minute}, 0, "unauthorized"},
-		{"a 403 about this one is tried again alone", polartest.Cloudflare(1020), fault.Unavailable, "forbidden", report{}, 1, "forbidden"},
-		{"500 is tried again", polartest.InternalError(), fault.Unavailable, "server_error", report{pause: fault.PauseOutage}, 0, "server_error"},
-		{"a gateway's error is tried again", polartest.Gateway(520), fault.Unavailable, "server_error", report{pause: fault.PauseOutage}, 0, "server_error"},
-		{"a reset is tried again", polartest.ResetBeforeCommit(), fault.Unavailable, "network_error", report{pause: fault.PauseOutage}, 0, "network_error"},
-		{"half an answer is tried again", polartest.Truncated(), fault.Unavailable, "network_error", report{pause: fault.PauseOutage}, 0, "network_error"},
-		{"no answer is tried again", polartest.Hang(), fault.Unavailable, "network_error", report{pause: fault.PauseOutage}, 0, "network_error"},
-		{"422 is for a human", polartest.Status(422, "application/json", `{"error":"RequestValidationError"}`), fault.Held, string(event.HoldRejected), report{}, 0, "rejected"},
-		{"a web page for this one is for a human", polartest.HTMLPage(), fault.Held, string(event.HoldUnexpected), report{}, 1, "unexpected"},
-		{"another customer is for a human", polartest.Status(200, "application/json", `{"id":"c","external_id":"user_2","created_at":"2026-01-01T00:00:00Z"}`), fault.Held, string(event.HoldUnexpected), report{}, 1, "unexpected"},
+		{"429 pauses all calls", polartest.RateLimited(8 * time.Second), deletion.Wait{Reason: deletion.WaitRateLimited, For: 8 * time.Second, Everybody: true}, 0, "rate_limited"},
+		{"a revoked token pauses all calls", polartest.Status(401, "application/json", `{"error":"invalid_token"}`), unauthorized, 0, "unauthorized"},
+		{"a missing scope pauses all calls", polartest.Status(403, "application/json", `{"error":"insufficient_scope"}`), unauthorized, 0, "unauthorized"},
+		{"a 403 about this one is tried again alone", polartest.Cloudflare(1020), deletion.Retry{Reason: deletion.RetryForbidden}, 1, "forbidden"},
+		{"500 is tried again", polartest.InternalError(), serverError, 0, "server_error"},
+		{"a gateway's error is tried again", polartest.Gateway(520), serverError, 0, "server_error"},
+		{"a reset is tried again", polartest.ResetBeforeCommit(), networkError, 0, "network_error"},
+		{"half an answer is tried again", polartest.Truncated(), networkError, 0, "network_error"},
+		{"no answer is tried again", polartest.Hang(), networkError, 0, "network_error"},
+		{"422 is for a human", polartest.Status(422, "application/json", `{"error":"RequestValidationError"}`), deletion.Hold{Reason: event.HoldRejected}, 0, "rejected"},
+		{"a web page for this one is for a human", polartest.HTMLPage(), odd, 1, "unexpected"},
+		{"another customer is for a human", polartest.Status(200, "application/json", `{"id":"c","external_id":"user_2","created_at":"2026-01-01T00:00:00Z"}`), odd, 1, "unexpected"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			h := newHarness(t)
-			breakLooks(h.polar, tt.broken)
-			result, err := h.Apply(t.Context(), attempt("user_1"))
-			require.Equal(t, tt.kind, fault.KindOf(err), "%v", err)
-			require.Equal(t, tt.reason, fault.ReasonOf(err))
-			require.Equal(t, tt.report.wait, fault.RetryAfterOf(err))
-			require.Equal(t, []report{tt.report}, h.slots.reports)
-			require.False(t, result.AnswerLost, "a look changes nothing")
+			failLookups(h.polar, tt.fault)
+			seen, decision := h.apply(t.Context(), attempt("user_1"))
+			require.Equal(t, tt.decision, withoutError(decision), "%v", errorOf(decision))
+			require.Equal(t, []deletion.Decision{decision}, h.limiter.reports)
+			require.False(t, seen.Sent, "a lookup changes nothing")
+			require.Empty(t, h.journal.sendings, "nothing is about to be sent")
 			require.Equal(t, tt.probes, h.deletes(), "nothing but a probe")
+			require.Equal(t, tt.probes, h.limiter.charged)
 			require.True(t, h.polar.Exists("user_1"))
-			require.NotContains(t, err.Error(), "user_1")
+			require.NotContains(t, errorOf(decision).Error(), "user_1")
 			require.InDelta(t, 1, h.attempts(t, tt.result), 0)
 		})
 	}
 }
 
-func TestWhereEverythingIsOddALookStopsEverybody(t *testing.T) {
+func TestWhereEverythingIsOddALookupPausesAllCalls(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
 	h.polar.SetFault(polartest.HTMLPage())
-	_, err := h.Apply(t.Context(), attempt("user_1"))
-	require.Equal(t, fault.Paused, fault.KindOf(err))
-	require.Equal(t, []report{{fault.PauseUnexpected, time.Minute}}, h.slots.reports)
-	require.Equal(t, 1, h.slots.spent)
+	_, decision := h.apply(t.Context(), attempt("user_1"))
+	require.Equal(t, deletion.Wait{Reason: deletion.WaitUnexpected, For: time.Minute, Everybody: true}, withoutError(decision))
+	require.Equal(t, []deletion.Decision{decision}, h.limiter.reports)
+	require.Equal(t, 1, h.limiter.charged)
 }
 
-func TestALookBrokenOffByUsSaysNothingAboutPolar(t *testing.T) {
+func TestWithoutTheLookupOnlyTheDELETEIsSent(t *testing.T) {
 	t.Parallel()
-	h := newHarness(t)
-	h.polar.SetFault(polartest.Hang())
-	ctx, cancel := context.WithCancel(t.Context())
-	go func() {
-		if err := h.polar.WaitForCalls(ctx, 1); err == nil {
-			cancel()
-		}
-	}()
-	result, err := h.Apply(ctx, attempt("user_1"))
-	require.ErrorIs(t, err, context.Canceled)
-	require.False(t, result.AnswerLost)
-	require.Empty(t, h.slots.reports)
-}
-
-func TestWithoutTheLookOnlyTheDELETEIsSent(t *testing.T) {
-	t.Parallel()
-	h := newHarness(t, func(o *deletion.Options) { o.LookBeforeDelete, o.Window = false, &fewPlaces{} })
+	h := newHarness(t, func(o *deletion.Options) { o.LookBeforeDelete = false })
+	h.journal.hourFull = true
 	h.polar.AddCustomer(polartest.Customer{ExternalID: "user_1", Type: "team"})
 	h.requireDeleted(t, attempt("user_1"))
 	require.Equal(t, 1, h.polar.Calls())
-	require.Equal(t, []int{1}, h.slots.taken)
+	require.Equal(t, []int{1}, h.limiter.acquired)
 }
 
 func TestTheGracePeriodIsWaitedForBeforeAnythingIsAsked(t *testing.T) {
@@ -266,54 +249,68 @@ func TestTheGracePeriodIsWaitedForBeforeAnythingIsAsked(t *testing.T) {
 	h := newHarness(t, func(o *deletion.Options) {
 		o.GracePeriod, o.Now = time.Hour, func() time.Time { return now }
 	})
-	wait := func() (fault.Kind, time.Duration) {
-		_, err := h.Apply(t.Context(), attempt("user_1"))
-		return fault.KindOf(err), fault.RetryAfterOf(err)
+	wait := func() deletion.Decision {
+		_, decision := h.apply(t.Context(), attempt("user_1"))
+		return withoutError(decision)
 	}
-	kind, left := wait()
-	require.Equal(t, fault.Paused, kind)
-	require.Equal(t, 50*time.Minute, left)
+	require.Equal(t, deletion.Wait{Reason: deletion.WaitGrace, For: 50 * time.Minute}, wait())
 	now = now.Add(-365 * 24 * time.Hour)
-	_, left = wait()
-	require.Equal(t, time.Hour, left, "a clock that stepped back prolongs it by no more than that")
+	require.Equal(t, deletion.Wait{Reason: deletion.WaitGrace, For: time.Hour}, wait(), "a clock that stepped back prolongs it by no more than that")
 	require.Zero(t, h.polar.Calls())
-	require.Empty(t, h.slots.taken)
+	require.Empty(t, h.limiter.acquired)
 	now = occurred().Add(time.Hour)
 	h.requireDeleted(t, attempt("user_1"))
 }
 
-// stillThere is an identity provider that says that the user exists.
-type stillThere struct{ asked []string }
-
-func (s *stillThere) Gone(_ context.Context, a event.Attempt) error {
-	s.asked = append(s.asked, a.Provider+" "+a.UserID)
-	return fault.New(fault.Held, "user_exists", "the user exists")
+// confirmer is an identity provider that decides always alike.
+type confirmer struct {
+	decision deletion.Decision
+	asked    []string
 }
 
-func TestTheIdentityProviderIsAskedBeforeASlotIsTaken(t *testing.T) {
+func (c *confirmer) Confirm(_ context.Context, a event.Attempt) deletion.Decision {
+	c.asked = append(c.asked, a.Provider+" "+a.UserID)
+	return c.decision
+}
+
+func TestTheIdentityProviderIsAskedBeforeAPermitIsAcquired(t *testing.T) {
 	t.Parallel()
-	idp := &stillThere{}
-	h := newHarness(t, func(o *deletion.Options) { o.Confirmer = idp })
-	_, err := h.Apply(t.Context(), attempt("user_1"))
-	require.Equal(t, "user_exists", fault.ReasonOf(err))
-	require.Equal(t, []string{"clerk user_1"}, idp.asked)
-	require.Empty(t, h.slots.taken)
-	_, err = h.Apply(t.Context(), approved(attempt("user_1"), event.HoldTeam))
-	require.Equal(t, "user_exists", fault.ReasonOf(err))
-	h.requireDeleted(t, approved(attempt("user_1"), "user_exists"))
+	t.Run("that the user exists is for a human", func(t *testing.T) {
+		t.Parallel()
+		idp := &confirmer{decision: deletion.Hold{Reason: event.HoldUserExists, Err: errors.New("the user exists")}}
+		h := newHarness(t, func(o *deletion.Options) { o.Confirmer = idp })
+		_, decision := h.apply(t.Context(), attempt("user_1"))
+		require.Equal(t, idp.decision, decision)
+		require.Equal(t, []string{"clerk user_1"}, idp.asked)
+		require.Empty(t, h.limiter.acquired)
+		_, decision = h.apply(t.Context(), approved(attempt("user_1"), h.customer.ID, event.HoldTeam))
+		require.Equal(t, idp.decision, decision)
+		h.requireDeleted(t, approved(attempt("user_1"), h.customer.ID, event.HoldUserExists))
+	})
+	t.Run("no approval passes one that wants to be asked again", func(t *testing.T) {
+		t.Parallel()
+		for _, again := range []deletion.Decision{
+			deletion.Wait{Reason: deletion.WaitUserPresent, For: time.Second}, deletion.Retry{Reason: deletion.RetryDirectoryUnavailable},
+		} {
+			h := newHarness(t, func(o *deletion.Options) { o.Confirmer = &confirmer{decision: again} })
+			_, decision := h.apply(t.Context(), attempt("user_1"))
+			require.Equal(t, again, decision)
+			require.Empty(t, h.limiter.acquired)
+		}
+	})
 }
 
 func TestARepeatRemembersWhomAnEarlierAttemptFound(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
 	h.polar.FailNextOf(polartest.OperationDelete, 1, polartest.ResetAfterCommit())
-	first, err := h.Apply(t.Context(), attempt("user_1"))
-	require.Error(t, err)
+	first, decision := h.apply(t.Context(), attempt("user_1"))
+	require.IsType(t, deletion.Retry{}, decision)
 	require.Equal(t, h.customer.ID, first.Customer.ID)
 
 	repeat := attempt("user_1")
-	repeat.AnswerLost, repeat.Seen = first.AnswerLost, first.Customer
-	result := h.requireDeleted(t, repeat)
-	require.Equal(t, event.ConfirmedByRetry, result.ConfirmedBy)
-	require.Equal(t, h.customer.ID, result.Customer.ID)
+	repeat.AnswerLost, repeat.LostSaw, repeat.Seen = first.Sent, h.journal.sendings[0].Saw, first.Customer
+	seen, done := h.requireDeleted(t, repeat)
+	require.Equal(t, event.ConfirmedByRetry, done.ConfirmedBy)
+	require.Equal(t, h.customer.ID, seen.Customer.ID)
 }

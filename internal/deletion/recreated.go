@@ -1,7 +1,6 @@
 package deletion
 
 import (
-	"context"
 	"errors"
 	"time"
 
@@ -22,15 +21,15 @@ var (
 // recreated holds the deletion of a customer who did not exist yet when the
 // event happened: a late or replayed event must not end a new subscription.
 // When nobody knows when it happened, every customer may be such a one.
-func (d *Deleter) recreated(_ context.Context, a event.Attempt, seen sighting) error {
-	if !d.options.HoldRecreated || !seen.found() || a.Approves(event.HoldRecreated) {
+func (d *Deleter) recreated(a event.Attempt, found lookup) Decision {
+	if !d.options.HoldRecreated || !found.found() || a.Approves(event.HoldRecreated, found.customer.ID) {
 		return nil
 	}
 	switch {
 	case a.OccurredAt.IsZero():
-		return held(event.HoldRecreated, errUntimed)
-	case seen.customer.CreatedAt.After(a.OccurredAt.Add(clocksDiffer)):
-		return held(event.HoldRecreated, errRecreated)
+		return Hold{Reason: event.HoldRecreated, Err: errUntimed}
+	case found.customer.CreatedAt.After(a.OccurredAt.Add(clocksDiffer)):
+		return Hold{Reason: event.HoldRecreated, Err: errRecreated}
 	}
 	return nil
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/polar-bridge/polar-bridge/polar"
 )
 
-// deadlines answers that there is nobody, and notes how long each request had.
+// deadlines answers that there is nobody, and records how long each request had.
 type deadlines struct{ left map[string]time.Duration }
 
 func (d *deadlines) RoundTrip(request *http.Request) (*http.Response, error) {
@@ -27,7 +27,7 @@ func (d *deadlines) RoundTrip(request *http.Request) (*http.Response, error) {
 }
 
 // Otherwise a Polar that answers slowly would never delete anybody.
-func TestALookLeavesTheDELETEAsMuchTimeAsItTakes(t *testing.T) {
+func TestALookupLeavesTheDELETEAsMuchTimeAsItTakes(t *testing.T) {
 	t.Parallel()
 	seen := &deadlines{left: map[string]time.Duration{}}
 	h := newHarness(t, func(o *deletion.Options) {
@@ -36,8 +36,8 @@ func TestALookLeavesTheDELETEAsMuchTimeAsItTakes(t *testing.T) {
 			Timeout: 12 * time.Second, Transport: seen,
 		})
 	})
-	_, err := h.Apply(t.Context(), attempt("user_1"))
-	require.NoError(t, err)
+	_, decision := h.apply(t.Context(), attempt("user_1"))
+	require.IsType(t, deletion.Done{}, decision)
 	require.LessOrEqual(t, seen.left[http.MethodGet], 6*time.Second)
 	require.Greater(t, seen.left[http.MethodDelete], 6*time.Second)
 	require.LessOrEqual(t, seen.left[http.MethodDelete], 12*time.Second)

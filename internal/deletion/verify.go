@@ -3,63 +3,46 @@ package deletion
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/polar-bridge/polar-bridge/internal/event"
-	"github.com/polar-bridge/polar-bridge/internal/fault"
 	"github.com/polar-bridge/polar-bridge/polar"
 )
 
-// staleLooks is how often the very customer who was deleted may still be seen
+// staleLookups is how often the very customer who was deleted may still be seen
 // before it is believed: a replica that lags shows the past.
-const staleLooks = 6
+const staleLookups = 6
 
-// ReasonReplica says that Polar still shows the customer who was deleted.
-const ReasonReplica = "replica"
-
-var (
-	errResurrected = errors.New("there is a customer with the external id again")
-	errStale       = errors.New("the deleted customer is still shown")
-)
+var errStale = errors.New("the deleted customer is still shown")
 
 // Verify looks whether a deleted customer stayed away; a checkout that was open
-// then can create it anew. It deletes nothing and changes no outcome. Errors
-// are those of Apply; fault.Held with event.HoldResurrected comes with whom it
-// found.
-func (d *Deleter) Verify(ctx context.Context, a event.Attempt) (event.Verified, error) {
-	var verified event.Verified
-	err := d.withSlots(ctx, 1, func(calls context.Context) verdict {
-		seen, answer, err := d.sight(calls, a.ExternalID)
-		verified = event.Verified{Customer: seen.customer, PolarStatus: answer.StatusCode}
+// then can create them again. It deletes nothing and changes no outcome. It says
+// what it found, or decides to look again: Wait or Retry. tries counts the
+// lookups, from 1.
+func (d *Deleter) Verify(ctx context.Context, a event.Attempt, tries int) (event.Verification, Observed, Decision) {
+	verification := event.VerificationError
+	seen, decision := d.withPermit(ctx, 1, func(ctx context.Context, _ Permit, seen *Observed) Decision {
+		found, answer, err := d.find(ctx, a.ExternalID)
+		seen.see(answer)
+		seen.Customer = found.customer
 		switch {
-		case seen.absent():
-			verified.Verification = event.VerificationGone
-			return verdict{}
-		case seen.found():
-			verified.Verification = event.VerificationFound
-			return verdict{err: resurrected(a, seen)}
+		case found.absent():
+			verification = event.VerificationGone
+			return nil
+		case found.found() && found.customer.ID == a.Seen.ID && tries < staleLookups:
+			return Retry{Reason: RetryReplica, Err: errStale}
+		case found.found():
+			verification = event.VerificationFound
+			return nil
 		case impossible(answer) || answer.Result == polar.ResultRejected:
-			verified.Verification = event.VerificationError
-			return verdict{}
+			return nil
 		case answer.Result == polar.ResultForbidden || answer.Result == polar.ResultUnexpected:
-			return d.probe(calls, answer)
+			decision := d.probe(ctx, answer)
+			if _, odd := decision.(Hold); odd {
+				return nil // Polar is odd about this one: no reason to call anybody
+			}
+			return decision
 		}
-		return notNow(answer, err)
+		return retryOrPause(ctx, answer, err)
 	})
-	if err != nil {
-		err = fmt.Errorf("verify deletion: %w", err)
-	}
-	return verified, err
-}
-
-// resurrected is what is to be done about whom a verification found: nothing
-// when an operator has seen it.
-func resurrected(a event.Attempt, seen sighting) error {
-	switch {
-	case a.Approves(event.HoldResurrected):
-		return nil
-	case seen.customer.ID == a.Seen.ID && a.Number < staleLooks:
-		return fault.New(fault.Unavailable, ReasonReplica, "%w", errStale)
-	}
-	return held(event.HoldResurrected, errResurrected)
+	return verification, seen, decision
 }

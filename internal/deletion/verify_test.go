@@ -8,29 +8,27 @@ import (
 
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/event"
-	"github.com/polar-bridge/polar-bridge/internal/fault"
 	"github.com/polar-bridge/polar-bridge/polar/polartest"
 )
 
-func TestAVerificationFindsNobodyOrHoldsWhomItFinds(t *testing.T) {
+func TestAVerificationFindsNobodyOrSaysWhomItFinds(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
-	gone, err := h.Verify(t.Context(), attempt("user_2"))
-	require.NoError(t, err)
-	require.Equal(t, event.Verified{Verification: event.VerificationGone, PolarStatus: 404}, gone)
-	require.Equal(t, []int{1}, h.slots.taken)
-	require.Equal(t, []report{{}}, h.slots.reports)
+	verification, seen, decision := h.Verify(t.Context(), attempt("user_2"), 1)
+	require.Nil(t, decision)
+	require.Equal(t, event.VerificationGone, verification)
+	require.Equal(t, 404, seen.PolarStatus)
+	require.Zero(t, seen.Customer)
+	require.Equal(t, []int{1}, h.limiter.acquired)
+	require.Equal(t, []deletion.Decision{nil}, h.limiter.reports, "Polar answered sensibly")
 
-	found, err := h.Verify(t.Context(), attempt("user_1"))
-	require.Equal(t, fault.Held, fault.KindOf(err))
-	require.Equal(t, string(event.HoldResurrected), fault.ReasonOf(err))
-	require.Equal(t, h.customer.ID, found.Customer.ID)
-
-	seen, err := h.Verify(t.Context(), approved(attempt("user_1"), event.HoldResurrected))
-	require.NoError(t, err)
-	require.Equal(t, event.VerificationFound, seen.Verification)
+	verification, seen, decision = h.Verify(t.Context(), attempt("user_1"), 1)
+	require.Nil(t, decision)
+	require.Equal(t, event.VerificationFound, verification)
+	require.Equal(t, h.customer.ID, seen.Customer.ID)
 	require.True(t, h.polar.Exists("user_1"), "a verification never deletes")
 	require.Zero(t, h.deletes())
+	require.Empty(t, h.journal.sendings)
 }
 
 func TestAVerificationDistrustsAReplicaForAWhile(t *testing.T) {
@@ -40,43 +38,52 @@ func TestAVerificationDistrustsAReplicaForAWhile(t *testing.T) {
 	h.polar.SetReplicaLag(time.Hour)
 	a := attempt("user_1")
 	a.Seen = event.Customer{ID: h.customer.ID}
-	for a.Number = 1; a.Number < 6; a.Number++ {
-		_, err := h.Verify(t.Context(), a)
-		require.Equal(t, fault.Unavailable, fault.KindOf(err))
-		require.Equal(t, deletion.ReasonReplica, fault.ReasonOf(err))
+	for tries := 1; tries < 6; tries++ {
+		_, _, decision := h.Verify(t.Context(), a, tries)
+		require.Equal(t, deletion.Retry{Reason: deletion.RetryReplica}, withoutError(decision))
 	}
-	_, err := h.Verify(t.Context(), a)
-	require.Equal(t, string(event.HoldResurrected), fault.ReasonOf(err), "that is no lag any more")
+	verification, _, decision := h.Verify(t.Context(), a, 6)
+	require.Nil(t, decision)
+	require.Equal(t, event.VerificationFound, verification, "that is no lag any more")
 
 	// Another customer with the id is no lag at all.
-	a.Number, a.Seen.ID = 1, "another"
-	_, err = h.Verify(t.Context(), a)
-	require.Equal(t, string(event.HoldResurrected), fault.ReasonOf(err))
+	a.Seen.ID = "another"
+	verification, _, decision = h.Verify(t.Context(), a, 1)
+	require.Nil(t, decision)
+	require.Equal(t, event.VerificationFound, verification)
 }
 
-func TestAVerificationIsJudgedAsADeletionIs(t *testing.T) {
+func TestTheAnswerToAVerificationIsJudgedAsThatToADELETE(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
-		broken polartest.Fault
-		kind   fault.Kind
-		report report
+		name     string
+		faulty   func(*polartest.Server, polartest.Fault)
+		fault    polartest.Fault
+		decision deletion.Decision
+		probes   int
 	}{
-		{polartest.RateLimited(time.Second), fault.Paused, report{fault.PauseRateLimited, time.Second}},
-		{polartest.Status(401, "", ""), fault.Paused, report{fault.PauseUnauthorized, time.Minute}},
-		{polartest.Gateway(503), fault.Unavailable, report{pause: fault.PauseOutage}},
-		{polartest.ResetBeforeCommit(), fault.Unavailable, report{pause: fault.PauseOutage}},
-		{polartest.HTMLPage(), fault.Held, report{}},
-		{polartest.Cloudflare(1020), fault.Unavailable, report{}},
-		{polartest.RouteMissing(), "", report{}},
-		{polartest.Status(422, "application/json", `{}`), "", report{}},
+		{"429 pauses all calls", failLookups, polartest.RateLimited(time.Second), deletion.Wait{Reason: deletion.WaitRateLimited, For: time.Second, Everybody: true}, 0},
+		{"a refused token pauses all calls", failLookups, polartest.Status(401, "", ""), deletion.Wait{Reason: deletion.WaitUnauthorized, For: time.Minute, Everybody: true}, 0},
+		{"503 is an outage", failLookups, polartest.Gateway(503), deletion.Retry{Reason: deletion.RetryServerError, Outage: true}, 0},
+		{"a reset is an outage", failLookups, polartest.ResetBeforeCommit(), deletion.Retry{Reason: deletion.RetryNetworkError, Outage: true}, 0},
+		{"a web page for this one comes to an error", failLookups, polartest.HTMLPage(), nil, 1},
+		{"a web page for everything pauses all calls", (*polartest.Server).SetFault, polartest.HTMLPage(), deletion.Wait{Reason: deletion.WaitUnexpected, For: time.Minute, Everybody: true}, 1},
+		{"a 403 about this one is tried again alone", failLookups, polartest.Cloudflare(1020), deletion.Retry{Reason: deletion.RetryForbidden}, 1},
+		{"a lookup that is unavailable comes to an error", failLookups, polartest.RouteMissing(), nil, 0},
+		{"422 comes to an error", failLookups, polartest.Status(422, "application/json", `{}`), nil, 0},
 	} {
-		h := newHarness(t)
-		breakLooks(h.polar, tt.broken)
-		verified, err := h.Verify(t.Context(), attempt("user_1"))
-		require.Equal(t, tt.kind, fault.KindOf(err), tt.broken.Name)
-		require.Equal(t, []report{tt.report}, h.slots.reports, tt.broken.Name)
-		if err == nil {
-			require.Equal(t, event.VerificationError, verified.Verification)
-		}
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			h := newHarness(t)
+			tt.faulty(h.polar, tt.fault)
+			verification, seen, decision := h.Verify(t.Context(), attempt("user_1"), 1)
+			require.Equal(t, tt.decision, withoutError(decision))
+			require.Equal(t, []deletion.Decision{decision}, h.limiter.reports)
+			require.Equal(t, tt.probes, h.deletes())
+			require.False(t, seen.Sent)
+			if decision == nil {
+				require.Equal(t, event.VerificationError, verification)
+			}
+		})
 	}
 }

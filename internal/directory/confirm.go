@@ -2,8 +2,11 @@ package directory
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
 )
@@ -16,13 +19,6 @@ const (
 	recheckAfter = 30 * time.Second
 	// lookupTimeout bounds one lookup, so that time is left for Polar.
 	lookupTimeout = 5 * time.Second
-)
-
-// Reasons for which a deletion waits. They are for the log.
-const (
-	reasonStillThere = "user_still_there"
-	reasonTooEarly   = "directory_lag"
-	reasonNotAsked   = "not_confirmed"
 )
 
 // Confirmer is the guard that asks the identity provider, right before a customer
@@ -40,40 +36,50 @@ func NewConfirmer(sources map[string]Source, now func() time.Time) *Confirmer {
 	return &Confirmer{sources: sources, now: now}
 }
 
-// Gone returns nil when the provider states that the user is gone, or is not
-// asked. Errors: fault.Held as event.HoldUserExists when the user still exists
-// after a while, or when the event names the customer by an id of the operator's
-// own and not the user, who may still exist, and as event.HoldOtherInstance when
-// the event comes from another instance than the answer; fault.Paused to look
-// again; and whatever kept the provider from a clear answer, which never is a yes.
-func (c *Confirmer) Gone(ctx context.Context, a event.Attempt) error {
+// Confirm returns nil when the provider states that the user is gone, or is not
+// asked. Otherwise it decides: Hold as event.HoldUserExists when the user still
+// exists after a while, or when the event names the customer by an id of the
+// operator's own and not the user, who may still exist, and as
+// event.HoldOtherInstance when the event comes from another instance than the
+// answer; Wait to look again; and Retry after whatever kept the provider from a
+// clear answer, which never is a yes.
+func (c *Confirmer) Confirm(ctx context.Context, a event.Attempt) deletion.Decision {
 	source, asked := c.sources[a.Provider]
 	switch {
 	case !asked && a.Compared():
-		return fault.New(fault.Unavailable, reasonNotAsked,
-			"no webhook told of this deletion, and this server cannot ask %s: give it the provider's API credentials, and leave CONFIRM on", a.Provider)
+		return deletion.Retry{Reason: deletion.RetryUnconfirmed, Err: fmt.Errorf(
+			"no webhook told of this deletion, and this server cannot ask %s: give it the provider's API credentials, and leave CONFIRM on", a.Provider)}
 	case !asked:
 		return nil
 	case a.UserID == "":
-		return fault.New(fault.Held, string(event.HoldUserExists), "the event names a customer, but not which user of the provider it is about: whether they still exist cannot be asked")
+		return deletion.Hold{Reason: event.HoldUserExists, Err: errUnidentified}
 	}
 	age := c.now().Sub(a.ReceivedAt)
 	if early := source.ReadLag - age; early > 0 {
-		return fault.New(fault.Paused, reasonTooEarly, "too early to ask the provider").After(min(early, source.ReadLag))
+		return deletion.Wait{Reason: deletion.WaitDirectoryLag, For: min(early, source.ReadLag), Err: errTooEarly}
 	}
 	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
 	answer, err := source.IsDeleted(ctx, a.UserID)
 	switch {
+	case fault.KindOf(err) == fault.Paused:
+		return deletion.Wait{Reason: deletion.WaitDirectory, For: fault.RetryAfterOf(err), Err: err}
 	case err != nil:
-		return err
+		return deletion.Retry{Reason: deletion.RetryReason(fault.ReasonOf(err)), Err: err}
 	case answer.Deleted && a.Instance != "" && answer.Instance != "" && a.Instance != answer.Instance:
 		// The instance that was asked knows nobody of the other one, existing or not.
-		return fault.New(fault.Held, string(event.HoldOtherInstance), "the user was one of %q, and %q was asked: whether the user is gone is not known", a.Instance, answer.Instance)
+		return deletion.Hold{Reason: event.HoldOtherInstance, Err: fmt.Errorf(
+			"the user was one of %q, and %q was asked: whether the user is gone is not known", a.Instance, answer.Instance)}
 	case answer.Deleted:
 		return nil
 	case age >= 0 && age < existsFor:
-		return fault.New(fault.Paused, reasonStillThere, "the user still exists at the provider").After(min(recheckAfter, existsFor-age))
+		return deletion.Wait{Reason: deletion.WaitUserPresent, For: min(recheckAfter, existsFor-age), Err: errUserExists}
 	}
-	return fault.New(fault.Held, string(event.HoldUserExists), "the user still exists at the provider: the event is forged, the user was linked to another, or is back")
+	return deletion.Hold{Reason: event.HoldUserExists, Err: errUserExists}
 }
+
+var (
+	errUnidentified = errors.New("the event names a customer, but not which user of the provider it is about: whether they still exist cannot be asked")
+	errTooEarly     = errors.New("it is too early to ask the provider")
+	errUserExists   = errors.New("the user still exists at the provider: the event is forged, the user was linked to another, or is back")
+)

@@ -12,7 +12,6 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/directory"
 	"github.com/polar-bridge/polar-bridge/internal/directory/directorytest"
 	"github.com/polar-bridge/polar-bridge/internal/event"
-	"github.com/polar-bridge/polar-bridge/internal/fault"
 	"github.com/polar-bridge/polar-bridge/metrics"
 	"github.com/polar-bridge/polar-bridge/polar"
 	"github.com/polar-bridge/polar-bridge/polar/polartest"
@@ -20,12 +19,22 @@ import (
 
 var _ deletion.Confirmer = (*directory.Confirmer)(nil)
 
-type freeSlots struct{}
+// freeLimiter gives a permit whenever it is asked.
+type freeLimiter struct{}
 
-func (freeSlots) Take(context.Context, int) (func(context.Context, string, time.Duration) error, error) {
-	return func(context.Context, string, time.Duration) error { return nil }, nil
+func (freeLimiter) Acquire(context.Context, int) (deletion.Permit, deletion.Decision) {
+	return permit{}, nil
 }
-func (freeSlots) Spend(context.Context) error { return nil }
+func (freeLimiter) Charge(context.Context) error { return nil }
+
+type permit struct{}
+
+func (permit) Report(context.Context, deletion.Decision) error { return nil }
+
+// journal lets everything be sent.
+type journal struct{}
+
+func (journal) BeginSend(context.Context, deletion.Sending) deletion.Decision { return nil }
 
 type environment struct {
 	*deletion.Deleter
@@ -46,8 +55,8 @@ func newEnvironment(t *testing.T, readLag time.Duration) *environment {
 	source := directory.NewClerk(directory.ClerkOptions{API: api, SecretKey: func() string { return directorytest.ClerkKey }}).Source()
 	source.ReadLag = readLag
 	e.Deleter = deletion.New(deletion.Options{
-		Polar: polar.New(polar.Options{BaseURL: e.polar.URL(), Token: func() string { return polartest.DefaultToken }}),
-		Slots: freeSlots{}, Now: now, Confirmer: directory.NewConfirmer(map[string]directory.Source{"clerk": source}, now),
+		Polar:   polar.New(polar.Options{BaseURL: e.polar.URL(), Token: func() string { return polartest.DefaultToken }}),
+		Limiter: freeLimiter{}, Now: now, Confirmer: directory.NewConfirmer(map[string]directory.Source{"clerk": source}, now),
 		Metrics: metrics.New(prometheus.NewRegistry(), metrics.Options{Providers: []string{"clerk"}}),
 	})
 	e.polar.AddCustomer(polartest.Customer{ExternalID: "user_1"})
@@ -55,9 +64,56 @@ func newEnvironment(t *testing.T, readLag time.Duration) *environment {
 }
 
 func attempt() event.Attempt {
-	return event.Attempt{Number: 1, Deletion: event.Deletion{
+	return event.Attempt{Deletion: event.Deletion{
 		Provider: "clerk", EventID: "e", UserID: "user_1", ExternalID: "user_1", OccurredAt: received(), ReceivedAt: received(),
 	}}
+}
+
+// apply makes one attempt.
+func (e *environment) apply(t *testing.T, a event.Attempt) deletion.Decision {
+	t.Helper()
+	_, decision := e.Apply(t.Context(), a, journal{})
+	return decision
+}
+
+func (e *environment) requireDeleted(t *testing.T, a event.Attempt) {
+	t.Helper()
+	require.Equal(t, deletion.Done{Outcome: event.OutcomeDeleted, ConfirmedBy: event.ConfirmedByAnswer}, e.apply(t, a))
+	require.False(t, e.polar.Exists(a.ExternalID))
+}
+
+// requireHeld requires that the deletion is held for the reason, and Polar not
+// asked.
+func (e *environment) requireHeld(t *testing.T, a event.Attempt, reason event.HoldReason) {
+	t.Helper()
+	before := e.polar.Calls()
+	hold := as[deletion.Hold](t, e.apply(t, a))
+	require.Equal(t, reason, hold.Reason)
+	require.Error(t, hold.Err)
+	require.Equal(t, before, e.polar.Calls())
+}
+
+// requireWait requires that the deletion is to be tried again after d, at no cost.
+func (e *environment) requireWait(t *testing.T, a event.Attempt, reason deletion.WaitReason, d time.Duration) {
+	t.Helper()
+	wait := as[deletion.Wait](t, e.apply(t, a))
+	wait.Err = nil
+	require.Equal(t, deletion.Wait{Reason: reason, For: d}, wait, "nobody else is paused")
+}
+
+// as is the decision as one of that type, which it must be.
+func as[D deletion.Decision](t *testing.T, decision deletion.Decision) D {
+	t.Helper()
+	want, ok := decision.(D)
+	require.True(t, ok, "%#v", decision)
+	return want
+}
+
+func approved(a event.Attempt, reasons ...event.HoldReason) event.Attempt {
+	for _, reason := range reasons {
+		a.Approved = append(a.Approved, event.Approval{Reason: reason})
+	}
+	return a
 }
 
 func TestAForgedDeletionOfAnExistingUserNeverReachesPolar(t *testing.T) {
@@ -65,32 +121,20 @@ func TestAForgedDeletionOfAnExistingUserNeverReachesPolar(t *testing.T) {
 	e := newEnvironment(t, 0)
 	e.clerk.AddUser("user_1")
 	for ; e.at.Before(received().Add(10 * time.Minute)); e.at = e.at.Add(30 * time.Second) {
-		_, err := e.Apply(t.Context(), attempt())
-		require.Equal(t, fault.Paused, fault.KindOf(err), "no attempt is burnt")
-		require.Equal(t, 30*time.Second, fault.RetryAfterOf(err))
+		e.requireWait(t, attempt(), deletion.WaitUserPresent, 30*time.Second)
 	}
-	_, err := e.Apply(t.Context(), attempt())
-	require.Equal(t, fault.Held, fault.KindOf(err))
-	require.Equal(t, string(event.HoldUserExists), fault.ReasonOf(err))
+	e.requireHeld(t, attempt(), event.HoldUserExists)
 	require.Zero(t, e.polar.Calls())
-
-	approved := attempt()
-	approved.Approved = []event.HoldReason{event.HoldUserExists}
-	_, err = e.Apply(t.Context(), approved)
-	require.NoError(t, err)
-	require.False(t, e.polar.Exists("user_1"))
+	e.requireDeleted(t, approved(attempt(), event.HoldUserExists))
 }
 
 func TestAUserWhoIsGoneIsDeletedAsSoonAsTheProviderKnows(t *testing.T) {
 	t.Parallel()
 	e := newEnvironment(t, 0)
 	e.clerk.AddUser("user_1")
-	_, err := e.Apply(t.Context(), attempt())
-	require.Equal(t, fault.Paused, fault.KindOf(err))
+	e.requireWait(t, attempt(), deletion.WaitUserPresent, 30*time.Second)
 	e.clerk.DeleteUser("user_1")
-	result, err := e.Apply(t.Context(), attempt())
-	require.NoError(t, err)
-	require.Equal(t, event.OutcomeDeleted, result.Outcome)
+	e.requireDeleted(t, attempt())
 }
 
 func TestAnAnswerThatIsNotClearIsNoPermission(t *testing.T) {
@@ -105,8 +149,19 @@ func TestAnAnswerThatIsNotClearIsNoPermission(t *testing.T) {
 		e := newEnvironment(t, 0) // the user is gone, but nobody says so
 		e.clerk.Always(f)
 		e.at = received().Add(time.Hour)
-		_, err := e.Apply(t.Context(), attempt())
-		require.Contains(t, []fault.Kind{fault.Unavailable, fault.Paused}, fault.KindOf(err))
+		switch decision := e.apply(t, attempt()).(type) {
+		case deletion.Retry:
+			require.Contains(t, []deletion.RetryReason{
+				deletion.RetryDirectoryUnavailable, deletion.RetryDirectoryUnauthorized, deletion.RetryDirectoryInconclusive,
+			}, decision.Reason)
+			require.False(t, decision.Outage, "that is not Polar's")
+		case deletion.Wait:
+			require.Equal(t, deletion.WaitDirectory, decision.Reason)
+			require.Equal(t, time.Minute, decision.For, "what the provider asks for")
+			require.False(t, decision.Everybody)
+		default:
+			require.Fail(t, "neither a wait nor a retry", "%#v", decision)
+		}
 		require.Zero(t, e.polar.Calls())
 	}
 }
@@ -114,41 +169,36 @@ func TestAnAnswerThatIsNotClearIsNoPermission(t *testing.T) {
 func TestWhoCannotBeAskedAbout(t *testing.T) {
 	t.Parallel()
 	e := newEnvironment(t, 30*time.Second)
-	_, err := e.Apply(t.Context(), attempt())
-	require.Equal(t, 30*time.Second, fault.RetryAfterOf(err), "what the provider knows may lag")
+	e.requireWait(t, attempt(), deletion.WaitDirectoryLag, 30*time.Second) // what the provider knows may lag
 	require.Empty(t, e.clerk.Calls())
 	e.at = received().Add(30 * time.Second)
 	nobody := attempt()
 	nobody.UserID = ""
-	_, err = e.Apply(t.Context(), nobody)
-	require.Equal(t, fault.Held, fault.KindOf(err))
-	require.Equal(t, string(event.HoldUserExists), fault.ReasonOf(err), "the customer can be named, so it can be approved")
-
-	other := attempt()
-	other.Provider = "workos"
-	_, err = e.Apply(t.Context(), other)
-	require.NoError(t, err)
-	require.Empty(t, e.clerk.Calls())
+	e.requireHeld(t, nobody, event.HoldUserExists) // the customer can be named, so it can be approved
 
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err = e.Apply(cancelled, attempt())
-	require.ErrorIs(t, err, context.Canceled)
+	_, decision := e.Apply(cancelled, attempt(), journal{})
+	require.Equal(t, deletion.WaitStopping, as[deletion.Wait](t, decision).Reason, "no attempt is used up")
+	require.Zero(t, e.polar.Calls())
+
+	other := attempt()
+	other.Provider = "workos"
+	e.requireDeleted(t, other)
+	require.Empty(t, e.clerk.Calls())
 }
 
 func TestWhatOnlyAReconciliationFoundWaitsWhereTheProviderCannotBeAsked(t *testing.T) {
 	t.Parallel()
 	unasking := directory.NewConfirmer(nil, received)
 	webhook := attempt()
-	require.NoError(t, unasking.Gone(t.Context(), webhook), "a webhook is believed")
-	compared := attempt()
-	compared.EventID = event.ComparisonEventID("cus_1")
-	require.Equal(t, fault.Unavailable, fault.KindOf(unasking.Gone(t.Context(), compared)))
+	require.Nil(t, unasking.Confirm(t.Context(), webhook), "a webhook is believed")
+	reconciled := attempt()
+	reconciled.EventID = event.ComparisonEventID("cus_1")
+	retry := as[deletion.Retry](t, unasking.Confirm(t.Context(), reconciled))
+	require.Equal(t, deletion.RetryUnconfirmed, retry.Reason)
 
-	e := newEnvironment(t, 0)
-	_, err := e.Apply(t.Context(), compared)
-	require.NoError(t, err, "where it can be asked, it is")
-	require.False(t, e.polar.Exists("user_1"))
+	newEnvironment(t, 0).requireDeleted(t, reconciled) // where it can be asked, it is
 }
 
 func TestADeletionOfAnotherInstanceIsHeldUntilItIsApproved(t *testing.T) {
@@ -156,18 +206,11 @@ func TestADeletionOfAnotherInstanceIsHeldUntilItIsApproved(t *testing.T) {
 	e := newEnvironment(t, 0)
 	a := attempt()
 	a.Instance = "ins_another" // user_1 may live there: the one that is asked cannot know
-	_, err := e.Apply(t.Context(), a)
-	require.Equal(t, fault.Held, fault.KindOf(err))
-	require.Equal(t, string(event.HoldOtherInstance), fault.ReasonOf(err))
+	e.requireHeld(t, a, event.HoldOtherInstance)
 	require.Zero(t, e.polar.Calls())
 
-	a.Approved = []event.HoldReason{event.HoldUserExists}
-	_, err = e.Apply(t.Context(), a)
-	require.Equal(t, fault.Held, fault.KindOf(err), "another approval is none of this")
-	a.Approved = []event.HoldReason{event.HoldOtherInstance}
-	result, err := e.Apply(t.Context(), a)
-	require.NoError(t, err)
-	require.Equal(t, event.OutcomeDeleted, result.Outcome)
+	e.requireHeld(t, approved(a, event.HoldUserExists), event.HoldOtherInstance) // another approval is none of this
+	e.requireDeleted(t, approved(a, event.HoldOtherInstance))
 }
 
 func TestADeletionOfTheInstanceThatIsAskedIsConfirmed(t *testing.T) {
@@ -175,7 +218,5 @@ func TestADeletionOfTheInstanceThatIsAskedIsConfirmed(t *testing.T) {
 	e := newEnvironment(t, 0)
 	a := attempt()
 	a.Instance = directorytest.ClerkInstance
-	result, err := e.Apply(t.Context(), a)
-	require.NoError(t, err)
-	require.Equal(t, event.OutcomeDeleted, result.Outcome)
+	e.requireDeleted(t, a)
 }

@@ -99,59 +99,92 @@ type Customer struct {
 	CreatedAt time.Time
 }
 
+// Approval lets a deletion pass one guard.
+type Approval struct {
+	Reason HoldReason
+	// CustomerID is Polar's id of the customer it was given for, "" when nobody
+	// had been looked up.
+	CustomerID string
+}
+
+// Saw says what the lookup before a request came to. The set is closed.
+type Saw string
+
+// What a lookup came to.
+const (
+	SawNothing  Saw = ""         // nobody looked, or nobody could
+	SawNobody   Saw = "nobody"   // there was no such customer
+	SawCustomer Saw = "customer" // there was one
+)
+
 // Attempt is one try to carry out a Deletion.
 type Attempt struct {
 	Deletion
 
 	// ID identifies the deletion where it is kept.
 	ID int64
-	// Number counts the tries that reached Polar or failed to, from 1.
-	Number int
 	// AnswerLost says that an earlier attempt may have reached Polar although
 	// its answer was never seen (crash, timeout, reset).
 	AnswerLost bool
+	// LostSaw says what the lookup before that attempt came to.
+	LostSaw Saw
 	// LostAnonymized says that such an attempt is known to have asked Polar to
 	// erase name and e-mail as well.
 	LostAnonymized bool
 	// DryRun says that everything but the DELETE is to be done.
 	DryRun bool
-	// Approved are the reasons that an operator lets this deletion pass.
-	Approved []HoldReason
+	// Approved are the guards that an operator lets this deletion pass.
+	Approved []Approval
 	// Seen is whom an earlier attempt found at Polar, or, for a verification,
 	// whom the deletion found.
 	Seen Customer
 }
 
-// Approves reports whether an operator lets the deletion pass that guard.
-func (a *Attempt) Approves(reason HoldReason) bool { return slices.Contains(a.Approved, reason) }
-
-// Result is what one Attempt came to. When the attempt failed, only
-// PolarStatus, Anonymized, AnswerLost and Customer mean anything.
-type Result struct {
-	Outcome     Outcome
-	ConfirmedBy Confirmation
-	// PolarStatus is the HTTP status of Polar's last answer, 0 when there was none.
-	PolarStatus int
-	// Anonymized says that the request which deleted the customer, or may have
-	// done so unseen, asked to erase name and e-mail as well.
-	Anonymized bool
-	// AnswerLost says that this attempt may have reached Polar unseen.
-	AnswerLost bool
-	// Customer is whom the look before the deletion found; of a finished
-	// deletion, who was deleted.
-	Customer Customer
-	// GuardsBlind says that guards saw nothing, because Polar did not let the
-	// customer be looked up.
-	GuardsBlind bool
-	// Loss is what a dry run found that a deletion would end; nil otherwise,
-	// and when Polar does not tell.
-	Loss *Loss
+// Approves reports whether an operator lets the deletion pass that guard. An
+// approval is given for one customer: it does not serve for another one who has
+// the same external id by now. An empty customerID is nobody in particular.
+func (a *Attempt) Approves(reason HoldReason, customerID string) bool {
+	return slices.ContainsFunc(a.Approved, func(given Approval) bool {
+		return given.Reason == reason && (given.CustomerID == "" || customerID == "" || given.CustomerID == customerID)
+	})
 }
 
 // Loss is what a deletion ends besides the customer.
 type Loss struct {
 	ActiveSubscriptions, GrantedBenefits int
 }
+
+// State is where a deletion stands. The set is closed.
+type State string
+
+// The states.
+const (
+	StateWaiting    State = "waiting"    // it will be tried
+	StateHeld       State = "held"       // somebody must decide
+	StateDone       State = "done"       // its outcome is known
+	StateCancelled  State = "cancelled"  // an operator did not want it
+	StateReappeared State = "reappeared" // it was deleted, and a customer with the same id was found afterwards
+)
+
+// States lists every State.
+func States() []State {
+	return []State{StateWaiting, StateHeld, StateDone, StateCancelled, StateReappeared}
+}
+
+// PendingStates lists those in which something is still to be done.
+func PendingStates() []State { return []State{StateWaiting, StateHeld, StateReappeared} }
+
+// Source says what told of a deletion. The set is closed.
+type Source string
+
+// What tells of a deletion.
+const (
+	SourceWebhook   Source = "webhook"
+	SourceOutbox    Source = "outbox"
+	SourceOperator  Source = "operator"
+	SourceReconcile Source = "reconcile"
+	SourceSelftest  Source = "selftest"
+)
 
 // Outcome is how a deletion ended. The set is closed.
 type Outcome string
@@ -177,8 +210,10 @@ const (
 	// ConfirmedByAnswer is Polar's own answer to the request that did it.
 	ConfirmedByAnswer Confirmation = "answer"
 	// ConfirmedByRetry is a ResourceNotFound to a repeat after an attempt
-	// whose answer was lost.
+	// whose answer was lost, and before which the customer was seen.
 	ConfirmedByRetry Confirmation = "retry"
+	// ConfirmedByRetryUnseen is the same where nobody had looked.
+	ConfirmedByRetryUnseen Confirmation = "retry_unseen"
 )
 
 // HoldReason says why a deletion waits for a human. The set is closed.
@@ -196,7 +231,6 @@ const (
 	HoldRecreated     HoldReason = "recreated"     // the customer was created after the user was deleted
 	HoldMassDeletion  HoldReason = "mass_deletion" // more were deleted within an hour than is usual
 	HoldUserExists    HoldReason = "user_exists"   // the user still exists at the identity provider, or may: the event does not name them
-	HoldResurrected   HoldReason = "resurrected"   // a customer with the same id was found after the deletion
 
 	// HoldOtherInstance holds a deletion at an instance of the provider that
 	// cannot be asked whether the user is gone.
@@ -208,7 +242,7 @@ const (
 func HoldReasons() []HoldReason {
 	return []HoldReason{
 		HoldUnusableID, HoldUnaddressable, HoldRejected, HoldUnexpected, HoldExhausted, HoldForbidden,
-		HoldTeam, HoldRecreated, HoldMassDeletion, HoldUserExists, HoldResurrected, HoldConflict,
+		HoldTeam, HoldRecreated, HoldMassDeletion, HoldUserExists, HoldConflict,
 		HoldOtherInstance,
 	}
 }

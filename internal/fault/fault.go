@@ -1,6 +1,6 @@
-// Package fault is the closed set of error kinds. A kind is decided where the
-// fact is known and read where it matters: the HTTP edge turns it into a
-// status, the queue into a verdict, metrics into a label.
+// Package fault is the closed set of error kinds that decide an HTTP status, or
+// whether a provider's API is asked again. A kind is decided where the fact is
+// known and read where it matters.
 //
 // It must not know HTTP, the queue or any provider.
 package fault
@@ -15,7 +15,7 @@ import (
 // and the metric label.
 type Kind string
 
-// The kinds. The HTTP edge and the queue switch over all of them.
+// The kinds. The HTTP edge switches over all of them.
 const (
 	// Malformed is an authentic request whose body cannot be decoded.
 	Malformed Kind = "malformed"
@@ -29,8 +29,6 @@ const (
 	TooLarge Kind = "too_large"
 	// Unsupported is a body in an encoding that is not taken.
 	Unsupported Kind = "unsupported"
-	// Held needs a human; Reason says why.
-	Held Kind = "held"
 	// Paused is to be done later and costs no attempt; RetryAfter says when.
 	Paused Kind = "paused"
 	// Unavailable may work when tried again: the database or Polar is away.
@@ -43,7 +41,7 @@ const (
 type Error struct {
 	Kind Kind
 	// Reason narrows the kind down for logs; one of the Reason constants, or
-	// a hold or pause reason.
+	// a directory's.
 	Reason string
 	// RetryAfter is how long to wait; 0 when the kind says nothing about it.
 	RetryAfter time.Duration

@@ -6,7 +6,8 @@ import (
 )
 
 const (
-	// giveUpAfter is the age at which a deletion that only fails is held.
+	// giveUpAfter is for how long a deletion may fail, pauses left out, before it
+	// is held.
 	giveUpAfter = 7 * 24 * time.Hour
 
 	shortestBackoff = 500 * time.Millisecond

@@ -29,7 +29,7 @@ func (q *Queue) followClock(ctx context.Context) {
 			q.options.Logger.Warn("the clock stepped back: waiting deletions moved with it", zap.Int64("deletions", moved))
 		}
 		if err != nil && ctx.Err() == nil {
-			q.options.Logger.Error("deletions left in the future by a clock not looked for", zap.Error(err))
+			q.options.Logger.Error("looking for deletions that a clock left in the future failed", zap.Error(err))
 		}
 		again := time.NewTimer(max(clockEvery, clockShare*q.options.Now().Sub(begin)))
 		select {
@@ -65,8 +65,8 @@ func newClockStatements(driver string) clockStatements {
 // are not disturbed.
 func (q *Queue) moveToPresent(ctx context.Context) (moved int64, err error) {
 	s := newClockStatements(q.options.Driver.DatabaseName())
-	misplaced := ` FROM river_job WHERE kind IN ('` + kindDeletion + `', '` + kindDryRun + `', '` + kindVerify + `')
-		AND state IN ('available', 'retryable', 'scheduled') AND scheduled_at < ` + heldFrom + `
+	misplaced := ` FROM river_job WHERE kind IN ('` + kindDelete + `', '` + kindDryRun + `', '` + kindVerify + `')
+		AND state IN ('available', 'retryable', 'scheduled')
 		AND coalesce(attempted_at, created_at) > ` + s.future
 	var some bool
 	if err := q.options.Reader.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1"+misplaced+")").Scan(&some); err != nil {
@@ -92,6 +92,6 @@ func (q *Queue) moveToPresent(ctx context.Context) (moved int64, err error) {
 		if moved += some; some < movedAtOnce {
 			return moved, nil
 		}
-		q.crowd.letPass(ctx)
+		q.ingest.yield(ctx)
 	}
 }

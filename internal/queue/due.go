@@ -17,7 +17,7 @@ const (
 	dueAtOnce = 200
 	// isDue holds for what waits for its time and is due in five seconds, as River
 	// looks ahead: whoever fetches looks at the time again. All columns of the index
-	// are in it, because those that are held stand in there too.
+	// are in it.
 	isDue = `state IN ('retryable', 'scheduled') AND queue IN ('` + queueDeletions + `', '` + queueDryRun + `')
 		AND priority IN (1, 2, 3, 4) AND scheduled_at <= datetime('now', 'subsec', '+5 seconds')`
 )
@@ -31,7 +31,7 @@ func (q *Queue) followDue(ctx context.Context) {
 		begin := q.options.Now()
 		moved, err := q.moveDue(ctx)
 		if err != nil && ctx.Err() == nil {
-			q.options.Logger.Error("deletions that are due not made available", zap.Error(err))
+			q.options.Logger.Error("making due deletions available failed", zap.Error(err))
 		}
 		wait := dueEvery
 		if moved == dueAtOnce { // there may be more: the writer is ours half of the time
@@ -44,7 +44,7 @@ func (q *Queue) followDue(ctx context.Context) {
 			again.Stop()
 			return
 		}
-		q.crowd.letPass(ctx)
+		q.ingest.yield(ctx)
 	}
 }
 

@@ -1,22 +1,86 @@
 package queue
 
-import "context"
+import (
+	"context"
 
-// What the tests of the crowd need, and its bounds.
-const (
-	Crowded   = crowded
-	CrowdGone = crowdGone
-	Courtesy  = courtesy
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
 )
 
-// Crowd is the crowd of webhooks before the disk.
-type Crowd struct{ crowd }
+// What the tests of the ingest priority need.
+const (
+	BurstSize = burstSize
+	BurstOver = burstOver
+	MaxYield  = maxYield
+)
 
-// Comes begins a transaction that so many webhooks share.
-func (c *Crowd) Comes(webhooks int) (passed func()) { return c.comes(webhooks) }
+// OrphanAge is how long nothing has happened to an orphan.
+const OrphanAge = orphanAge
 
-// LetPass lets webhooks go first.
-func (c *Crowd) LetPass(ctx context.Context) { c.letPass(ctx) }
+// GiveUpAfter is for how long a deletion may fail.
+const GiveUpAfter = giveUpAfter
 
-// CrowdComes begins such a transaction before a queue's own disk.
-func CrowdComes(q *Queue, webhooks int) (passed func()) { return q.crowd.comes(webhooks) }
+// OrphansAtOnce is how many deletions the sweep looks at in a step.
+const OrphansAtOnce = orphansAtOnce
+
+// RetentionAtOnce is how many old deletions one transaction removes.
+const RetentionAtOnce = retentionAtOnce
+
+// DueAtOnce is how many due jobs one transaction moves.
+const DueAtOnce = dueAtOnce
+
+// IngestPriority is the priority of webhooks over attempts.
+type IngestPriority struct{ ingestPriority }
+
+// BeginBurst begins a transaction that so many webhooks share.
+func (p *IngestPriority) BeginBurst(webhooks int) (end func()) { return p.beginBurst(webhooks) }
+
+// Yield lets webhooks go first.
+func (p *IngestPriority) Yield(ctx context.Context) { p.yield(ctx) }
+
+// BeginBurst begins such a transaction before a queue's own disk.
+func (q *Queue) BeginBurst(webhooks int) (end func()) { return q.ingest.beginBurst(webhooks) }
+
+// StartCommitter starts what writes, and nothing else: no River, no loops.
+func (q *Queue) StartCommitter(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	q.committing.Go(func() { q.commits.run(ctx) })
+	return func() {
+		cancel()
+		q.committing.Wait()
+	}
+}
+
+// Delete works a job that carries a deletion out, as River does.
+func (q *Queue) Delete(ctx context.Context, jobID, deletionID, generation int64) error {
+	w := &worker[deleteArgs]{queue: q, work: (*run).delete}
+	return w.Work(ctx, &river.Job[deleteArgs]{
+		JobRow: &rivertype.JobRow{ID: jobID}, Args: deleteArgs{DeletionID: deletionID, Generation: generation},
+	})
+}
+
+// Verify works a job that looks again some time after a deletion.
+func (q *Queue) Verify(ctx context.Context, jobID, deletionID, generation int64) error {
+	w := &worker[verifyArgs]{queue: q, work: (*run).verify}
+	return w.Work(ctx, &river.Job[verifyArgs]{
+		JobRow: &rivertype.JobRow{ID: jobID}, Args: verifyArgs{DeletionID: deletionID, Generation: generation},
+	})
+}
+
+// OrphanSweep looks for deletions without a live job.
+type OrphanSweep struct{ orphanSweep }
+
+// Step looks at the next ones.
+func (s *OrphanSweep) Step(ctx context.Context, q *Queue) error { return s.step(ctx, q) }
+
+// MoveDue makes available on SQLite what is due.
+func (q *Queue) MoveDue(ctx context.Context) (int64, error) { return q.moveDue(ctx) }
+
+// RemoveOld removes what finished longer ago than the retention.
+func (q *Queue) RemoveOld(ctx context.Context) (int, error) { return q.removeOld(ctx) }
+
+// ReportCancelled counts and logs what operators have cancelled.
+func (q *Queue) ReportCancelled(ctx context.Context) (int, error) { return q.reportCancelled(ctx) }
+
+// Store is what the queue writes with.
+func (q *Queue) Store() *Store { return q.store }

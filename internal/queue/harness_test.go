@@ -2,12 +2,16 @@ package queue_test
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"os"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/riverqueue/river"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -15,29 +19,57 @@ import (
 
 	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
+	"github.com/polar-bridge/polar-bridge/internal/ratelimit"
 	"github.com/polar-bridge/polar-bridge/metrics"
 )
 
 func TestMain(m *testing.M) { os.Exit(databasetest.Main(m)) }
 
-// applier is a scripted use case that remembers its attempts.
+type apply = func(ctx context.Context, a event.Attempt, journal deletion.Journal) (deletion.Observed, deletion.Decision)
+
+// applier is a scripted use case that remembers its attempts and counts the
+// requests that it was let send.
 type applier struct {
-	apply func(ctx context.Context, a event.Attempt) (event.Result, error)
+	apply apply
 
 	mutex    sync.Mutex
 	attempts []event.Attempt
+	sent     int
 	changed  chan struct{}
 }
 
-func (f *applier) Apply(ctx context.Context, a event.Attempt) (event.Result, error) {
+func (f *applier) Apply(ctx context.Context, a event.Attempt, journal deletion.Journal) (deletion.Observed, deletion.Decision) {
 	f.mutex.Lock()
 	f.attempts = append(f.attempts, a)
 	close(f.changed)
 	f.changed = make(chan struct{})
 	f.mutex.Unlock()
-	return f.apply(ctx, a)
+	return f.apply(ctx, a, countingJournal{f, journal})
+}
+
+// countingJournal counts what it lets pass.
+type countingJournal struct {
+	applier *applier
+	journal deletion.Journal
+}
+
+func (j countingJournal) BeginSend(ctx context.Context, s deletion.Sending) deletion.Decision {
+	refusal := j.journal.BeginSend(ctx, s)
+	if refusal == nil {
+		j.applier.mutex.Lock()
+		defer j.applier.mutex.Unlock()
+		j.applier.sent++
+	}
+	return refusal
+}
+
+func (f *applier) requests() int {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	return f.sent
 }
 
 func (f *applier) seen() ([]event.Attempt, <-chan struct{}) {
@@ -63,9 +95,66 @@ func (f *applier) wait(t *testing.T, n int) []event.Attempt {
 	}
 }
 
-func deleted(context.Context, event.Attempt) (event.Result, error) {
-	return event.Result{Outcome: event.OutcomeDeleted, ConfirmedBy: event.ConfirmedByAnswer, PolarStatus: 204}, nil
+// sends sends a request, if it may, and decides on its answer.
+func sends(seen deletion.Observed, decision deletion.Decision) apply {
+	return func(ctx context.Context, _ event.Attempt, journal deletion.Journal) (deletion.Observed, deletion.Decision) {
+		if refusal := journal.BeginSend(ctx, deletion.Sending{Customer: seen.Customer, Counts: true}); refusal != nil {
+			return deletion.Observed{}, refusal
+		}
+		return seen, decision
+	}
 }
+
+// decides sends nothing.
+func decides(decision deletion.Decision) apply {
+	return func(context.Context, event.Attempt, deletion.Journal) (deletion.Observed, deletion.Decision) {
+		return deletion.Observed{}, decision
+	}
+}
+
+// inTurn is one script an attempt; the last one goes on.
+func inTurn(scripts ...apply) apply {
+	var n atomic.Int64
+	return func(ctx context.Context, a event.Attempt, journal deletion.Journal) (deletion.Observed, deletion.Decision) {
+		return scripts[min(int(n.Add(1)), len(scripts))-1](ctx, a, journal)
+	}
+}
+
+// answered is what a request whose answer was seen leaves behind.
+func answered(status int) deletion.Observed {
+	return deletion.Observed{PolarStatus: status, Sent: status < 400 || status >= 500}
+}
+
+func doneDeleted() deletion.Done {
+	return deletion.Done{Outcome: event.OutcomeDeleted, ConfirmedBy: event.ConfirmedByAnswer}
+}
+
+func doneNotFound() deletion.Done {
+	return deletion.Done{Outcome: event.OutcomeNotFound, ConfirmedBy: event.ConfirmedByAnswer}
+}
+
+func doneDryRun() deletion.Done {
+	return deletion.Done{Outcome: event.OutcomeDryRun, Loss: &event.Loss{ActiveSubscriptions: 2}}
+}
+
+func serverError() deletion.Retry {
+	return deletion.Retry{Reason: deletion.RetryServerError, Outage: true, Err: errors.New("polar answered 503")}
+}
+
+func networkError() deletion.Retry {
+	return deletion.Retry{Reason: deletion.RetryNetworkError, Outage: true, Err: errors.New("broken off")}
+}
+
+func hold(reason event.HoldReason) deletion.Hold {
+	return deletion.Hold{Reason: reason, Err: errors.New("somebody must decide")}
+}
+
+func pause(d time.Duration) deletion.Wait {
+	return deletion.Wait{Reason: deletion.WaitRateLimited, For: d, Everybody: true, Err: errors.New("as polar said")}
+}
+
+// deletes is Polar as it mostly is.
+func deletes() apply { return sends(answered(204), doneDeleted()) }
 
 // harness is a queue on a real database with a scripted applier.
 type harness struct {
@@ -75,43 +164,72 @@ type harness struct {
 	applier  *applier
 	logs     *observer.ObservedLogs
 	registry *prometheus.Registry
+	clock    *clock // nil when the queue has the real one
 }
-
-type apply = func(ctx context.Context, a event.Attempt) (event.Result, error)
 
 // start starts a queue; stop it with the returned harness or let the test end.
 func start(t testing.TB, db *database.DB, apply apply, change ...func(*queue.Options)) *harness {
 	t.Helper()
-	h := prepare(t, db, apply, change...)
+	h := prepare(t, db, apply, nil, change...)
 	require.NoError(t, h.Start(t.Context()))
 	t.Cleanup(func() { h.stop(t) })
 	return h
 }
 
-// unstarted is a queue that does not run.
-func unstarted(t testing.TB, db *database.DB) *harness {
+// byHand is a queue that accepts and writes, with a clock that is moved by hand.
+// Jobs are worked when the test says so.
+func byHand(t testing.TB, db *database.DB, apply apply, change ...func(*queue.Options)) *harness {
 	t.Helper()
-	return prepare(t, db, deleted)
+	return sharing(t, db, newClock(), apply, change...)
 }
 
-func prepare(t testing.TB, db *database.DB, apply apply, change ...func(*queue.Options)) *harness {
+// sharing is another such queue, as another replica has it, with the clock.
+func sharing(t testing.TB, db *database.DB, c *clock, apply apply, change ...func(*queue.Options)) *harness {
+	t.Helper()
+	h := prepare(t, db, apply, c, change...)
+	t.Cleanup(h.StartCommitter(context.WithoutCancel(t.Context())))
+	return h
+}
+
+func prepare(t testing.TB, db *database.DB, apply apply, c *clock, change ...func(*queue.Options)) *harness {
 	t.Helper()
 	core, logs := observer.New(zapcore.DebugLevel)
-	h := &harness{db: db, applier: &applier{apply: apply, changed: make(chan struct{})}, logs: logs, registry: prometheus.NewRegistry()}
+	h := &harness{
+		db: db, applier: &applier{apply: apply, changed: make(chan struct{})}, logs: logs, registry: prometheus.NewRegistry(), clock: c,
+	}
 	options := queue.Options{
-		Driver: db.Driver(), DB: db.Main, Reader: db.Reader,
+		Driver: db.Driver(), DB: db.Main, Reader: db.Reader, Key: []byte("key"),
 		Applier: h.applier, Logger: zap.New(core), Now: time.Now,
 		Metrics: metrics.New(h.registry, metrics.Options{Providers: []string{"clerk"}}),
 		LogID:   queue.LogID(queue.LogPlain, []byte("key")),
 		Workers: 4, Retention: 72 * time.Hour,
 	}
+	if c != nil {
+		options.Now = c.now
+	}
 	for _, c := range change {
 		c(&options)
+	}
+	if options.Limiter == nil {
+		options.Limiter = limiter(t, db, c)
 	}
 	q, err := queue.New(options)
 	require.NoError(t, err)
 	h.Queue = q
 	return h
+}
+
+// limiter is one without a rate. Without a clock of the test's it has that which
+// the program would have.
+func limiter(t testing.TB, db *database.DB, c *clock) *ratelimit.Limiter {
+	t.Helper()
+	o := ratelimit.Options{DB: db.Main, Reader: db.Reader, Name: "polar", Now: time.Now, ServerClock: db.Dialect == database.Postgres}
+	if c != nil {
+		o.Now, o.ServerClock = c.now, false
+	}
+	l, err := ratelimit.New(t.Context(), o)
+	require.NoError(t, err)
+	return l
 }
 
 func (h *harness) stop(t testing.TB) {
@@ -121,8 +239,110 @@ func (h *harness) stop(t testing.TB) {
 	require.NoError(t, h.Stop(ctx))
 }
 
+func (h *harness) now() time.Time {
+	if h.clock == nil {
+		return time.Now()
+	}
+	return h.clock.now()
+}
+
+func (h *harness) accept(t testing.TB, deletions ...event.Deletion) {
+	t.Helper()
+	_, err := h.Accept(t.Context(), deletions)
+	require.NoError(t, err)
+}
+
+// row is all that a row says.
+type row struct {
+	queue.Record
+
+	jobID, sentAt, countedAt int64
+	inFlight, sentAnonymized bool
+}
+
+// row returns the one row of the event. What River's job and requests say of it
+// is not older than the rest.
+func (h *harness) row(t testing.TB, eventID string) row {
+	t.Helper()
+	var r row
+	records, err := queue.Records(t.Context(), h.db.Main, h.now(), "SELECT "+queue.Columns+" FROM polar_bridge_deletions WHERE event_id = $1", eventID)
+	require.NoError(t, err)
+	require.Len(t, records, 1)
+	r.Record = records[0]
+	require.NoError(t, h.db.Main.QueryRowContext(t.Context(),
+		"SELECT job_id, sent_at, counted_at, in_flight, sent_anonymized FROM polar_bridge_deletions WHERE id = $1", r.ID).
+		Scan(&r.jobID, &r.sentAt, &r.countedAt, &r.inFlight, &r.sentAnonymized))
+	r.Approved, err = queue.Approvals(t.Context(), h.db.Main, r.ID)
+	require.NoError(t, err)
+	return r
+}
+
+// set changes a column of all rows.
+func (h *harness) set(t testing.TB, column string, value any) {
+	t.Helper()
+	_, err := h.db.Main.ExecContext(t.Context(), "UPDATE polar_bridge_deletions SET "+column+" = $1", value)
+	require.NoError(t, err)
+}
+
+// wait waits until the row is in the state.
+func (h *harness) wait(t testing.TB, eventID string, state event.State) row {
+	t.Helper()
+	var r row
+	require.Eventually(t, func() bool { r = h.row(t, eventID); return r.State == state },
+		20*time.Second, 10*time.Millisecond, "never %s", state)
+	return r
+}
+
+// waitTried waits until an attempt was decided.
+func (h *harness) waitTried(t testing.TB, eventID string) row {
+	t.Helper()
+	var r row
+	require.Eventually(t, func() bool { r = h.row(t, eventID); return !r.DecidedAt.IsZero() },
+		20*time.Second, 10*time.Millisecond, "never tried")
+	return r
+}
+
+// work works the deletion's job once and returns for how long it snoozes, or a
+// negative time when it is complete.
+func (h *harness) work(t testing.TB, eventID string) time.Duration {
+	t.Helper()
+	r := h.row(t, eventID)
+	return h.workJob(t, r)
+}
+
+// workJob works the job that the row had when it was read.
+func (h *harness) workJob(t testing.TB, r row) time.Duration {
+	t.Helper()
+	return snoozed(t, h.Delete(t.Context(), r.jobID, r.ID, r.Generation))
+}
+
+const complete = time.Duration(-1)
+
+func snoozed(t testing.TB, err error) time.Duration {
+	t.Helper()
+	if err == nil {
+		return complete
+	}
+	snooze := (*river.JobSnoozeError)(nil)
+	if !errors.As(err, &snooze) {
+		t.Errorf("a job that fails: %v", err)
+		return complete
+	}
+	return snooze.Duration
+}
+
+// jobState is the state of a job, "" when it is gone.
+func (h *harness) jobState(t testing.TB, id int64) (state string) {
+	t.Helper()
+	err := h.db.Main.QueryRowContext(t.Context(), "SELECT state FROM river_job WHERE id = $1", id).Scan(&state)
+	if !errors.Is(err, sql.ErrNoRows) {
+		require.NoError(t, err)
+	}
+	return state
+}
+
 // line waits for a log line with the message.
-func (h *harness) line(t *testing.T, message string) map[string]any {
+func (h *harness) line(t testing.TB, message string) map[string]any {
 	t.Helper()
 	var found map[string]any
 	require.Eventually(t, func() bool {
@@ -135,46 +355,28 @@ func (h *harness) line(t *testing.T, message string) map[string]any {
 	return found
 }
 
-// job is what the tests read of a stored job.
-type job struct {
-	state, metadata string
-	attempt         int
-}
-
-func (h *harness) job(t *testing.T, eventID string) job {
+// counted is a counter's value over all series that have the label.
+func (h *harness) counted(t testing.TB, name, label string) int {
 	t.Helper()
-	cast := "CAST(json(metadata) AS text)"
-	field := "args ->> '$.event_id'"
-	if h.db.Dialect == database.Postgres {
-		cast, field = "metadata::text", "args ->> 'event_id'"
-	}
-	var j job
-	err := h.db.Main.QueryRowContext(t.Context(), "SELECT state, attempt, "+cast+" FROM river_job WHERE "+field+" = $1", eventID).
-		Scan(&j.state, &j.attempt, &j.metadata)
+	families, err := h.registry.Gather()
 	require.NoError(t, err)
-	return j
+	total := 0
+	for _, family := range families {
+		if family.GetName() != name {
+			continue
+		}
+		for _, m := range family.GetMetric() {
+			for _, l := range m.GetLabel() {
+				if l.GetValue() == label {
+					total += int(m.GetCounter().GetValue())
+				}
+			}
+		}
+	}
+	return total
 }
 
-func (h *harness) waitState(t *testing.T, eventID, state string) job {
-	t.Helper()
-	var j job
-	require.Eventually(t, func() bool { j = h.job(t, eventID); return j.state == state },
-		20*time.Second, 10*time.Millisecond, "never %s", state)
-	return j
-}
-
-// waitTried waits until an attempt is over. In which state a failure then waits
-// depends on how long its jitter is: River makes a short wait available at once.
-func (h *harness) waitTried(t *testing.T, eventID string) job {
-	t.Helper()
-	var j job
-	require.Eventually(t, func() bool { j = h.job(t, eventID); return j.attempt >= 1 && j.state != "running" },
-		20*time.Second, 10*time.Millisecond, "never tried")
-	require.Contains(t, []string{"available", "retryable"}, j.state)
-	return j
-}
-
-func deletion(eventID, externalID string) event.Deletion {
+func newDeletion(eventID, externalID string) event.Deletion {
 	return event.Deletion{
 		Provider: "clerk", EventID: eventID, UserID: externalID, ExternalID: externalID,
 		OccurredAt: time.Now(), ReceivedAt: time.Now(),

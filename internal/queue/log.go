@@ -18,9 +18,6 @@ const (
 	LogNone   = "none"
 )
 
-// digestBytes is how much of a digest is shown: enough to tell people apart.
-const digestBytes = 16
-
 // LogID returns what the log may say of an external id. Ids that are, or may
 // be, an e-mail address or a telephone number are digested even in plain mode.
 // The digest is an HMAC-SHA256 under key, so that a guess cannot be checked

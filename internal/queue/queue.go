@@ -1,14 +1,14 @@
 // Package queue keeps every accepted deletion until it is done, and is the
-// only user of River. One deletion is one job from acceptance to proof.
+// only user of River. One deletion is one row from acceptance to proof; River's
+// job only carries it out.
 //
-// It must not know how a deletion is carried out (deletion) or what Polar is
-// (polar): it hands attempts to an Applier and turns faults into verdicts.
+// It must not know how a deletion is carried out: it hands attempts to an Applier
+// and writes what that decides.
 package queue
 
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -16,10 +16,13 @@ import (
 
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver"
+	"github.com/riverqueue/river/rivertype"
 	"go.uber.org/zap"
 	"go.uber.org/zap/exp/zapslog"
 
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/ratelimit"
 	"github.com/polar-bridge/polar-bridge/metrics"
 )
 
@@ -33,14 +36,25 @@ const (
 	softStop = 6 * time.Second
 	// fetchCooldown bounds how often one replica asks for work.
 	fetchCooldown = 10 * time.Millisecond
-	// keepForever is River's word for never deleting.
-	keepForever = -1
+	// jobRetention is how long River keeps finished jobs: nobody reads them.
+	jobRetention = 5 * time.Minute
 )
 
-// Applier carries out one attempt. The result's PolarStatus and AnswerLost
-// count even when there is an error, whose fault.Kind decides what happens.
+// Applier carries out one attempt.
 type Applier interface {
-	Apply(ctx context.Context, a event.Attempt) (event.Result, error)
+	Apply(ctx context.Context, a event.Attempt, journal deletion.Journal) (deletion.Observed, deletion.Decision)
+}
+
+// Verifier looks whether a deleted customer stayed away.
+type Verifier interface {
+	Verify(ctx context.Context, a event.Attempt, tries int) (event.Verification, deletion.Observed, deletion.Decision)
+}
+
+// Limiter is asked whether a permit still holds right before a request is sent.
+type Limiter interface {
+	Lock(ctx context.Context, tx *sql.Tx) (*ratelimit.Locked, error)
+	// Clock is the time by which requests are sent.
+	Clock(ctx context.Context, tx *sql.Tx) (time.Time, error)
 }
 
 // Options for New.
@@ -51,9 +65,11 @@ type Options struct {
 	// InPlace returns why what was committed is not where the next start finds it.
 	// It is asked before a deletion counts as stored; nil is always.
 	InPlace func() error
-	Applier Applier
-	// Verifier looks after deletions; nil leaves verifications alone.
+	// Key is the key of digests.
+	Key      []byte
+	Applier  Applier
 	Verifier Verifier
+	Limiter  Limiter
 	Metrics  *metrics.Metrics
 	Logger   *zap.Logger
 	// LogID turns an external id into what the log may say of it.
@@ -61,6 +77,9 @@ type Options struct {
 	Now   func() time.Time
 	// Workers is how many attempts run at once in this process.
 	Workers int
+	// MaxDeletionsPerHour is how many deletions of customers may be sent within an
+	// hour; 0 is no limit.
+	MaxDeletionsPerHour int
 	// BatchSize is after how many deletions a transaction is closed; 0 is the
 	// default, 1 gives each request its own.
 	BatchSize int
@@ -71,20 +90,20 @@ type Options struct {
 	// VerifyAfter is how long after a deletion Polar is asked whether the
 	// customer stayed away; 0 is never.
 	VerifyAfter time.Duration
-	// DryRun stores new deletions as dry runs and leaves the real ones waiting.
+	// DryRun stores new deletions as dry runs and works only those; otherwise dry
+	// runs are left waiting.
 	DryRun bool
 }
 
 // Queue is the durable queue of deletions.
 type Queue struct {
 	options Options
-	client  *river.Client[*sql.Tx]
+	store   *Store
+	commits *committer
+	ingest  ingestPriority
 
-	requests  chan *request
-	crowd     crowd
-	committer sync.WaitGroup
-	stop      context.CancelFunc
-	stopping  <-chan struct{}
+	stopWork, stopCommits context.CancelFunc
+	loops, committing     sync.WaitGroup
 }
 
 // New prepares the queue on a migrated database. Nothing runs before Start,
@@ -93,107 +112,165 @@ func New(o Options) (*Queue, error) {
 	if o.BatchSize == 0 {
 		o.BatchSize = defaultBatchSize
 	}
-	q := &Queue{options: o, requests: make(chan *request)}
-	workers := river.NewWorkers()
-	river.AddWorker(workers, &worker[deletionArgs, *deletionArgs]{queue: q})
-	river.AddWorker(workers, &worker[dryRunArgs, *dryRunArgs]{queue: q, dryRun: true})
-
-	if o.Verifier == nil {
-		q.options.VerifyAfter = 0
-	} else {
-		river.AddWorker(workers, &worker[verifyArgs, *verifyArgs]{queue: q, verify: true})
+	if o.InPlace == nil {
+		o.InPlace = func() error { return nil }
 	}
+	q := &Queue{options: o}
+	client, err := q.newClient()
+	if err != nil {
+		return nil, fmt.Errorf("prepare queue: %w", err)
+	}
+	q.store = &Store{Client: client, Key: o.Key, GracePeriod: o.GracePeriod, postgres: isPostgres(o.Driver)}
+	q.commits = &committer{
+		db: o.DB, begin: q.store.Transaction(), size: o.BatchSize, writes: make(chan *write), ended: make(chan struct{}),
+		ingest: &q.ingest, apply: q.apply, inPlace: o.InPlace,
+	}
+	return q, nil
+}
 
+// newClient makes River's client. All kinds are registered whatever the settings,
+// because River discards jobs of a kind that it does not know.
+func (q *Queue) newClient() (*river.Client[*sql.Tx], error) {
+	o := &q.options
+	workers := river.NewWorkers()
+	river.AddWorker(workers, &worker[deleteArgs]{queue: q, work: (*run).delete})
+	river.AddWorker(workers, &worker[dryRunArgs]{queue: q, work: (*run).delete})
+	river.AddWorker(workers, &worker[verifyArgs]{queue: q, work: (*run).verify})
 	driver := o.Driver
-	if driver.DatabaseName() == riverdriver.DatabaseNameSQLite {
+	if !isPostgres(driver) {
 		driver = unscheduled{driver}
 	}
-	queues := map[string]river.QueueConfig{queueDryRun: {MaxWorkers: o.Workers}}
-	if !o.DryRun {
-		queues[queueDeletions] = river.QueueConfig{MaxWorkers: o.Workers}
+	name := queueDeletions
+	if o.DryRun {
+		name = queueDryRun
 	}
-	client, err := river.NewClient(driver, &river.Config{
-		Queues:                      queues,
+	return river.NewClient(driver, &river.Config{
+		Queues:                      map[string]river.QueueConfig{name: {MaxWorkers: o.Workers}},
 		Workers:                     workers,
 		Logger:                      riverLogger(o.Logger),
 		JobTimeout:                  jobTimeout,
 		RescueStuckJobsAfter:        rescueAfter,
 		SoftStopTimeout:             softStop,
 		FetchCooldown:               fetchCooldown,
-		CompletedJobRetentionPeriod: o.Retention,
-		CancelledJobRetentionPeriod: o.Retention,
-		DiscardedJobRetentionPeriod: keepForever,
+		CompletedJobRetentionPeriod: jobRetention,
+		CancelledJobRetentionPeriod: jobRetention,
+		DiscardedJobRetentionPeriod: jobRetention,
 		RetryPolicy:                 rescuePolicy{now: o.Now},
 		ReindexerIndexNames:         reindexed(o.Driver),
 	})
-	if err != nil {
-		return nil, fmt.Errorf("prepare queue: %w", err)
-	}
-	q.client = client
-	return q, nil
 }
 
-// Start begins to accept, to work and to count. It ends with Stop only, not
-// with ctx.
+// apply does within tx what a batch of writes asks for. Sends come last: from
+// then on the limiter's row is locked.
+func (q *Queue) apply(ctx context.Context, tx *sql.Tx, batch []*write) (settle func(), err error) {
+	var deletions []event.Deletion
+	var decisions []*decided
+	var sends []*send
+	for _, w := range batch {
+		deletions = append(deletions, w.deletions...)
+		if w.decision != nil {
+			decisions = append(decisions, w.decision)
+		}
+		if w.send != nil {
+			sends = append(sends, w.send)
+		}
+	}
+	ledger, err := q.store.Insert(ctx, tx, deletions, q.options.DryRun, q.options.Now())
+	if err != nil {
+		return nil, err
+	}
+	if err := q.writeDecisions(ctx, tx, decisions); err != nil {
+		return nil, err
+	}
+	if err := q.beginSends(ctx, tx, sends); err != nil {
+		return nil, err
+	}
+	return func() {
+		for _, w := range batch {
+			w.receipt = q.receipt(w.deletions, ledger)
+		}
+	}, nil
+}
+
+// Start begins to accept, to work and to look after the table. It ends with Stop
+// only, not with ctx.
 func (q *Queue) Start(ctx context.Context) error {
-	ctx, q.stop = context.WithCancel(context.WithoutCancel(ctx))
-	q.stopping = ctx.Done()
-	q.committer.Go(func() { q.commitLoop(ctx) })
-	q.committer.Go(func() { q.followClock(ctx) })
-	q.committer.Go(func() { q.followOperators(ctx) })
-	if q.options.Driver.DatabaseName() == riverdriver.DatabaseNameSQLite {
-		q.committer.Go(func() { q.followDue(ctx) })
+	ctx = context.WithoutCancel(ctx)
+	committing, stopCommits := context.WithCancel(ctx)
+	working, stopWork := context.WithCancel(ctx)
+	q.stopCommits, q.stopWork = stopCommits, stopWork
+	q.committing.Go(func() { q.commits.run(committing) })
+	loops := []func(context.Context){q.followClock, q.followOperators, q.followOrphans, q.followRetention}
+	if !q.store.postgres {
+		loops = append(loops, q.followDue)
+	}
+	for _, loop := range loops {
+		q.loops.Go(func() { loop(working) })
 	}
 	err := q.keepPauses(ctx) // before River cleans up
 	if err == nil {
-		err = q.client.Start(ctx)
+		err = q.store.Client.Start(working)
 	}
 	if err != nil {
-		q.stop()
-		q.committer.Wait()
+		q.stopWork()
+		q.loops.Wait()
+		q.stopCommits()
+		q.committing.Wait()
 		return fmt.Errorf("start queue: %w", err)
 	}
 	return nil
 }
 
-// Stop takes no new deletions, lets running attempts finish for a few seconds,
-// then interrupts them; an interrupted one costs no attempt and is run again
-// by whoever comes next. ctx bounds the whole.
+// Stop lets running attempts finish for a few seconds, then interrupts them: a
+// request that was sent is waited for all the same, and an interrupted attempt is
+// run again by whoever comes next. The committer stops last, because attempts
+// write with it. ctx bounds the whole.
 func (q *Queue) Stop(ctx context.Context) error {
-	q.stop()
-	q.committer.Wait()
+	q.stopWork()
+	q.loops.Wait()
+	var err error
 	select {
-	case <-q.client.Stopped():
-		return nil
+	case <-q.store.Client.Stopped():
 	case <-ctx.Done():
-		return fmt.Errorf("stop queue: %w", ctx.Err())
+		err = fmt.Errorf("stop queue: %w", ctx.Err())
 	}
+	q.stopCommits()
+	q.committing.Wait()
+	return err
 }
 
 // ResetRunning takes back what a killed process left running. Only the one
 // process that holds the SQLite file's lock may call it, before Start: then
 // nothing can be running. What it takes back may have reached Polar.
 func (q *Queue) ResetRunning(ctx context.Context) (int64, error) {
-	// River notes an operator's wish to cancel a running job in its metadata.
-	const cancelled = "json_extract(metadata, '$.cancel_attempted_at') IS NOT NULL"
-	result, err := q.options.DB.ExecContext(ctx, `UPDATE river_job SET
-		state = CASE WHEN `+cancelled+` THEN 'cancelled' ELSE 'available' END,
-		finalized_at = CASE WHEN `+cancelled+` THEN datetime('now', 'subsec') END,
-		attempt = max(attempt - 1, 0), scheduled_at = datetime('now', 'subsec'),
-		metadata = jsonb_set(metadata, '$.`+keyAnswerLost+`', jsonb('true'))
-		WHERE state = 'running'`)
+	// Nobody waits for the answer to a request that the killed process had sent.
+	_, err := q.options.DB.ExecContext(ctx, "UPDATE polar_bridge_deletions SET in_flight = FALSE WHERE id IN (SELECT args ->> '$.deletion_id' FROM river_job WHERE state = 'running')")
+	if err != nil {
+		return 0, fmt.Errorf("take back interrupted requests: %w", err)
+	}
+	result, err := q.options.DB.ExecContext(ctx, `UPDATE river_job SET state = 'available', attempt = max(attempt - 1, 0),
+		scheduled_at = datetime('now', 'subsec') WHERE state = 'running'`)
 	if err != nil {
 		return 0, fmt.Errorf("take back interrupted deletions: %w", err)
-	}
-	// The killed process may have been River's leader; nobody else can be.
-	if _, err := q.options.DB.ExecContext(ctx, "DELETE FROM river_leader"); err != nil {
-		return 0, fmt.Errorf("depose the killed leader: %w", err)
 	}
 	count, err := result.RowsAffected()
 	if err != nil {
 		return 0, fmt.Errorf("count interrupted deletions: %w", err)
 	}
+	// The killed process may have been River's leader; nobody else can be.
+	if _, err := q.options.DB.ExecContext(ctx, "DELETE FROM river_leader"); err != nil {
+		return 0, fmt.Errorf("depose the killed leader: %w", err)
+	}
 	return count, nil
+}
+
+// rescuePolicy says when River runs a job again that it takes back from a dead
+// replica, or whose arguments cannot be read.
+type rescuePolicy struct{ now func() time.Time }
+
+// NextRetry implements river.ClientRetryPolicy. River distrusts the past.
+func (p rescuePolicy) NextRetry(job *rivertype.JobRow) time.Time {
+	return p.now().Add(max(time.Second, Backoff(len(job.Errors))))
 }
 
 // riverLogger lets River's warnings and errors into our log. What it says of
@@ -211,5 +288,3 @@ func reindexed(driver riverdriver.Driver[*sql.Tx]) []string {
 	}
 	return nil
 }
-
-var errStopping = errors.New("the program is stopping")

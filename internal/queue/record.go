@@ -1,57 +1,32 @@
 package queue
 
 import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
 	"time"
 
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
-	"github.com/riverqueue/river/rivertype"
-
 	"github.com/polar-bridge/polar-bridge/internal/event"
-)
-
-// Keys of a job's metadata that operators write or read. They are stored and
-// never renamed.
-const (
-	keyApproved         = "approved"
-	keyActions          = "actions"
-	keyForgotten        = "forgotten"
-	keyCancelledCounted = "cancelled_counted"
-	keyRescued          = "river:rescue_count"  // River's
-	keyCancelAttempted  = "cancel_attempted_at" // River's
-)
-
-// State is where a deletion stands, in the words that commands, metrics and
-// documentation share.
-type State string
-
-// The states.
-const (
-	StateWaiting   State = "waiting"   // it will be tried
-	StateHeld      State = "held"      // somebody must decide
-	StateDone      State = "done"      // its outcome is known
-	StateCancelled State = "cancelled" // an operator did not want it
 )
 
 // Record is everything that is known of one deletion. Times are UTC, and zero
 // when there is none. The JSON names are those of the log.
 type Record struct {
-	ID    int64 `json:"deletion_id"`
-	State State `json:"state"`
-	// Running says that a waiting one is being tried right now.
+	ID    int64       `json:"deletion_id"`
+	State event.State `json:"state"`
+	// Running says that a request about a waiting one is on its way right now.
 	Running bool `json:"running,omitzero"`
 	// DryRun says that everything but the DELETE is, or was, done.
 	DryRun bool `json:"dry_run,omitzero"`
-	// Verification says that this is no deletion but the look-up after one,
-	// which is held when it found somebody.
-	Verification bool `json:"verification,omitzero"`
-	// Forgotten says that Forget took everything personal out.
+	// Forgotten says that everything personal was taken out.
 	Forgotten bool `json:"forgotten,omitzero"`
 
-	Provider   string `json:"provider"`
-	EventID    string `json:"event_id,omitzero"`
-	UserID     string `json:"user_id,omitzero"`
-	ExternalID string `json:"external_id,omitzero"`
+	Provider   string       `json:"provider"`
+	EventID    string       `json:"event_id,omitzero"`
+	Source     event.Source `json:"source,omitzero"`
+	UserID     string       `json:"user_id,omitzero"`
+	ExternalID string       `json:"external_id,omitzero"`
 	// Instance is the provider's instance or tenant that told of it.
 	Instance string `json:"instance,omitzero"`
 	// UnusableID is quoted already; see event.Deletion.
@@ -62,34 +37,47 @@ type Record struct {
 	NextTryAt  time.Time `json:"next_try_at,omitzero"` // of a waiting one
 	FinishedAt time.Time `json:"finished_at,omitzero"` // of a done or cancelled one
 
-	// Attempts counts those that were made, the one under way among them.
-	Attempts    int                `json:"attempts"`
+	// Attempts counts the requests that may have been sent, Failures the tries in
+	// a row that failed.
+	Attempts int64 `json:"attempts"`
+	Failures int64 `json:"failures,omitzero"`
+	// Result is what the last attempt came to, at DecidedAt.
+	Result      string             `json:"result,omitzero"`
+	DecidedAt   time.Time          `json:"decided_at,omitzero"`
 	Outcome     event.Outcome      `json:"outcome,omitzero"` // of a done or cancelled one
 	ConfirmedBy event.Confirmation `json:"confirmed_by,omitzero"`
 	Anonymized  bool               `json:"anonymized,omitzero"`
 	PolarStatus int                `json:"polar_status,omitzero"`
+	PolarError  string             `json:"polar_error,omitzero"`
 	HoldReason  event.HoldReason   `json:"hold_reason,omitzero"` // of a held one
 	HeldAt      time.Time          `json:"held_at,omitzero"`
 	// AnswerLost says that an attempt may have reached Polar unseen.
 	AnswerLost bool `json:"answer_lost,omitzero"`
 
-	// What the look before deleting found at Polar; of a done one, who was deleted.
-	CustomerID        string `json:"customer_id,omitzero"`
-	CustomerType      string `json:"customer_type,omitzero"`
-	CustomerCreatedAt string `json:"customer_created_at,omitzero"`
+	// The customer as last looked up at Polar; of a done one, who was deleted, and
+	// of one that reappeared, who was found.
+	CustomerID        string    `json:"customer_id,omitzero"`
+	CustomerType      string    `json:"customer_type,omitzero"`
+	CustomerCreatedAt time.Time `json:"customer_created_at,omitzero"`
 	// What a dry run found that a deletion would end.
 	ActiveSubscriptions *int `json:"active_subscriptions,omitzero"`
 	GrantedBenefits     *int `json:"granted_benefits,omitzero"`
-	// VerifiedAt is when a look-up after the deletion found nobody.
-	VerifiedAt time.Time `json:"verified_at,omitzero"`
+	// Verification is what a lookup after the deletion came to, at VerifiedAt.
+	Verification event.Verification `json:"verification,omitzero"`
+	VerifyAt     time.Time          `json:"verify_at,omitzero"`
+	VerifiedAt   time.Time          `json:"verified_at,omitzero"`
 
-	Approved []event.HoldReason `json:"approved,omitempty"`
-	Actions  []Action           `json:"actions,omitempty"`
-	// Failures are the attempts that failed; List leaves them out.
-	Failures []Failure `json:"failures,omitempty"`
+	Approved []event.Approval `json:"approved,omitempty"`
+	Actions  []Action         `json:"actions,omitempty"`
+
+	// Generation counts how often it was sent on its way.
+	Generation int64 `json:"-"`
+
+	failingFor time.Duration
+	send       sendState
 }
 
-// Action is what an operator did. It is stored as it stands here.
+// Action is what an operator did.
 type Action struct {
 	At     time.Time `json:"at"`
 	By     string    `json:"by"`
@@ -97,137 +85,84 @@ type Action struct {
 	Reason string    `json:"reason,omitempty"`
 }
 
-// Failure is one failed attempt.
-type Failure struct {
-	At      time.Time `json:"at"`
-	Attempt int       `json:"attempt"`
-	Error   string    `json:"error"`
-}
+// Columns are what ScanRecord reads.
+const Columns = `id, state, dry_run, redacted, provider, event_id, source, user_id, external_id, instance, unusable_id,
+	occurred_at, received_at, next_try_at, finished_at, attempts, failures, failing_for, result, decided_at, outcome, confirmed_by, anonymized,
+	polar_status, polar_error, hold_reason, held_at, sent_at, in_flight, sent_anonymized, sent_saw, customer_id, customer_type, customer_created_at,
+	active_subscriptions, granted_benefits, verification, verify_at, verified_at, generation`
 
-// job is a row of River's table.
-type job struct {
-	id                           int64
-	kind, state                  string
-	attempt                      int
-	created, scheduled           time.Time
-	finalized                    *time.Time
-	rawArgs, rawMetadata, rawErr []byte
-}
-
-// held says whether somebody must decide. River would have to discard a job by
-// itself, which nothing here makes it do; should it ever, a human must see it.
-func (j *job) held() bool {
-	state := rivertype.JobState(j.state)
-	return state == rivertype.JobStateDiscarded || state == rivertype.JobStateScheduled && j.scheduled.After(heldSince())
-}
-
-// heldSince is heldFrom as a time.
-func heldSince() time.Time { return time.Date(2150, 1, 1, 0, 0, 0, 0, time.UTC) }
-
-func (j *job) running() bool  { return j.state == string(rivertype.JobStateRunning) }
-func (j *job) finished() bool { return j.finalized != nil && !j.held() }
-
-// ours says whether an operator has any business with it.
-func (j *job) ours() bool {
-	return j.kind == kindDeletion || j.kind == kindDryRun || j.kind == kindVerify
-}
-
-// shown says whether it is a deletion, or a look-up after one that needs a human.
-func (j *job) shown() bool {
-	return j.ours() && (j.kind != kindVerify || j.held())
-}
-
-func (j *job) stateInWords() State {
-	switch {
-	case j.held():
-		return StateHeld
-	case j.state == string(rivertype.JobStateCompleted):
-		return StateDone
-	case j.state == string(rivertype.JobStateCancelled):
-		return StateCancelled
+// ScanRecord reads a row of Columns, as it stands at now, by Store.Clock.
+func ScanRecord(rows interface{ Scan(into ...any) error }, now time.Time) (Record, error) {
+	var r Record
+	var occurred, received, nextTry, finished, decided, held, created, verify, verified, failing int64
+	var subscriptions, benefits int
+	err := rows.Scan(&r.ID, &r.State, &r.DryRun, &r.Forgotten, &r.Provider, &r.EventID, &r.Source, &r.UserID, &r.ExternalID, &r.Instance, &r.UnusableID,
+		&occurred, &received, &nextTry, &finished, &r.Attempts, &r.Failures, &failing, &r.Result, &decided, &r.Outcome, &r.ConfirmedBy, &r.Anonymized,
+		&r.PolarStatus, &r.PolarError, &r.HoldReason, &held, &r.send.sentAt, &r.send.inFlight, &r.send.anonymized, &r.send.saw, &r.CustomerID, &r.CustomerType, &created,
+		&subscriptions, &benefits, &r.Verification, &verify, &verified, &r.Generation)
+	if err != nil {
+		return Record{}, fmt.Errorf("read a deletion: %w", err)
 	}
-	return StateWaiting
+	r.OccurredAt, r.ReceivedAt, r.NextTryAt, r.FinishedAt = Instant(occurred), Instant(received), Instant(nextTry), Instant(finished)
+	r.DecidedAt, r.HeldAt, r.CustomerCreatedAt = Instant(decided), Instant(held), Instant(created)
+	r.VerifyAt, r.VerifiedAt = Instant(verify), Instant(verified)
+	r.failingFor = time.Duration(failing) * time.Microsecond
+	r.AnswerLost = r.send.sentAt > 0 && r.Outcome == ""
+	r.Running = r.State == event.StateWaiting && r.send.left(now) > 0
+	if subscriptions >= 0 {
+		r.ActiveSubscriptions, r.GrantedBenefits = &subscriptions, &benefits
+	}
+	return r, nil
 }
 
-// record reads the row. What cannot be read is left out: an operator must see
-// such a deletion too.
-func (j *job) record() Record {
-	var a args
-	_ = json.Unmarshal(j.rawArgs, &a) // what was read until then stays
-	r := Record{
-		ID: j.id, State: j.stateInWords(), Running: j.running(),
-		DryRun: j.kind == kindDryRun, Verification: j.kind == kindVerify,
-		Provider: a.Provider, EventID: a.EventID, UserID: a.UserID, ExternalID: a.ExternalID, UnusableID: a.UnusableID, Instance: a.Instance,
-		OccurredAt: a.OccurredAt.UTC(), ReceivedAt: a.ReceivedAt.UTC(), Attempts: j.attempt,
-	}
-	if r.ReceivedAt.IsZero() {
-		r.ReceivedAt = j.created.UTC()
-	}
-	if r.State == StateWaiting && !r.Running {
-		r.NextTryAt = j.scheduled.UTC()
-	}
-	if j.finished() {
-		r.FinishedAt = j.finalized.UTC()
-	}
-	j.details(&r)
-	_ = json.Unmarshal(j.rawErr, &r.Failures, json.RejectUnknownMembers(false))
-	return r
+// Customer is whom the deletion found or deleted.
+func (r *Record) Customer() event.Customer {
+	return event.Customer{ID: r.CustomerID, Type: r.CustomerType, CreatedAt: r.CustomerCreatedAt}
 }
 
-// details reads the job's metadata, each member for itself.
-func (j *job) details(r *Record) {
-	m := j.metadata()
-	o := document{}
-	m.read(rivertype.MetadataKeyOutput, &o)
-	o.read("outcome", &r.Outcome)
-	o.read("confirmed_by", &r.ConfirmedBy)
-	o.read("anonymized", &r.Anonymized)
-	o.read("polar_status", &r.PolarStatus)
-	switch r.State {
-	case StateHeld:
-		m.read(keyHoldReason, &r.HoldReason)
-		m.read(keyHeldAt, &r.HeldAt)
-		m.read(keyPolarStatus, &r.PolarStatus)
-	case StateCancelled:
-		r.Outcome = event.OutcomeCancelled
-	case StateWaiting, StateDone:
-	}
-	var rescued int
-	m.read(keyAnswerLost, &r.AnswerLost)
-	m.read(keyRescued, &rescued)
-	r.AnswerLost = r.AnswerLost || rescued > 0
-	m.read(keyCustomerID, &r.CustomerID)
-	o.read(keyCustomerID, &r.CustomerID)
-	o.read("active_subscriptions", &r.ActiveSubscriptions)
-	o.read("granted_benefits", &r.GrantedBenefits)
-	m.read(keyCustomerType, &r.CustomerType)
-	m.read(keyCustomerCreatedAt, &r.CustomerCreatedAt)
-	m.read(keyVerifiedAt, &r.VerifiedAt)
-	m.read(keyApproved, &r.Approved)
-	m.read(keyActions, &r.Actions)
-	m.read(keyForgotten, &r.Forgotten)
-}
-
-// document is a job's metadata with everything that others keep in it.
-type document map[string]jsontext.Value
-
-func (j *job) metadata() document {
-	m := document{}
-	_ = json.Unmarshal(j.rawMetadata, &m) // unreadable metadata says nothing
-	return m
-}
-
-// read leaves target alone when there is no such member, or another kind of one.
-func (m document) read(key string, target any) {
-	if value, ok := m[key]; ok {
-		_ = json.Unmarshal(value, target)
+// Deletion is what was accepted.
+func (r *Record) Deletion() event.Deletion {
+	return event.Deletion{
+		Provider: r.Provider, EventID: r.EventID, UserID: r.UserID, ExternalID: r.ExternalID, UnusableID: r.UnusableID,
+		Instance: r.Instance, OccurredAt: r.OccurredAt, ReceivedAt: r.ReceivedAt,
 	}
 }
 
-func (m document) write(key string, value any) error {
-	encoded, err := json.Marshal(value)
-	if err == nil {
-		m[key] = encoded
+// Querier is a database or a transaction.
+type Querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// Records reads the rows of a query whose columns are Columns.
+func Records(ctx context.Context, from Querier, now time.Time, query string, values ...any) (found []Record, err error) {
+	rows, err := from.QueryContext(ctx, query, values...)
+	if err != nil {
+		return nil, fmt.Errorf("read deletions: %w", err)
 	}
-	return err
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		r, err := ScanRecord(rows, now)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, r)
+	}
+	return found, rows.Err()
+}
+
+// Approvals reads the guards that an operator lets a deletion pass.
+func Approvals(ctx context.Context, from Querier, id int64) (all []event.Approval, err error) {
+	rows, err := from.QueryContext(ctx, "SELECT reason, customer_id FROM polar_bridge_approvals WHERE deletion_id = $1 ORDER BY reason", id)
+	if err != nil {
+		return nil, fmt.Errorf("read approvals: %w", err)
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var a event.Approval
+		if err := rows.Scan(&a.Reason, &a.CustomerID); err != nil {
+			return nil, fmt.Errorf("read approvals: %w", err)
+		}
+		all = append(all, a)
+	}
+	return all, rows.Err()
 }

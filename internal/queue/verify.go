@@ -2,145 +2,89 @@ package queue
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/riverdriver"
-	"github.com/riverqueue/river/rivertype"
 	"go.uber.org/zap"
 
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/event"
-	"github.com/polar-bridge/polar-bridge/internal/fault"
 )
 
-const (
-	// verifyPriority comes after every deletion; River's are 1 to 4.
-	verifyPriority = 4
-	// storeTimeout bounds how long storing a verification may take.
-	storeTimeout = 2 * time.Second
-)
-
-// Verifier looks whether a deleted customer stayed away. The result counts even
-// when there is an error.
-type Verifier interface {
-	Verify(ctx context.Context, a event.Attempt) (event.Verified, error)
-}
-
-// verifyLater stores the verification of a deletion that is about to be
-// finished. It comes first, so that no crash between the two loses it: then the
-// deletion is tried again, finds nobody, and meets its verification here.
-func (r *run) verifyLater(ctx context.Context, customerID string) error {
-	if r.VerifyAfter <= 0 {
+// verify makes one attempt at a verification: it looks whether a deleted customer
+// stayed away, and changes nothing about the deletion but that it was verified.
+func (r *run) verify(ctx context.Context) error {
+	if r.record.State != event.StateDone || r.record.Outcome != event.OutcomeDeleted || r.record.Verification != event.VerificationPending {
 		return nil
 	}
-	// The deletion is done: that the program stops is no reason to forget it.
-	// But the time of an attempt is bounded for other reasons.
-	storing, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
-	defer cancel()
-	if deadline, ok := ctx.Deadline(); ok {
-		storing, cancel = context.WithDeadline(storing, deadline)
-		defer cancel()
-	}
-	later := *r.args
-	later.Version, later.DeletionID, later.CustomerID = argsVersion, r.job.ID, customerID
-	err := r.queue.storeJob(storing, river.InsertManyParams{Args: verifyArgs(later), InsertOpts: &river.InsertOpts{
-		Queue: queueDeletions, Priority: verifyPriority, MaxAttempts: maxAttempts,
-		ScheduledAt: r.Now().Add(r.VerifyAfter),
-		UniqueOpts:  river.UniqueOpts{ByArgs: true, ByState: rivertype.JobStates()},
-	}})
-	if err != nil {
-		return fault.New(fault.Unavailable, fault.ReasonDatabase, "store verification: %w", err)
-	}
-	return nil
-}
-
-// isVerification tells a look after a deletion from a deletion.
-func (r *run) isVerification() bool { return r.job.Kind == kindVerify }
-
-// verify makes one attempt at a verification. It changes nothing about the
-// deletion but that it was verified.
-func (r *run) verify(ctx context.Context) error {
-	verified, err := r.lookAgain(ctx)
-	if err != nil && errors.Is(ctx.Err(), context.Canceled) {
-		return errors.Join(err, ctx.Err()) // see work
-	}
-	if err := noteCustomer(ctx, verified.Customer); err != nil {
-		return err
-	}
-	result := event.Result{PolarStatus: verified.PolarStatus}
-	switch fault.KindOf(err) {
-	case "":
-		return r.finishVerification(ctx, verified)
-	case fault.Paused:
-		return r.postpone(result, err)
-	case fault.Held:
-		if fault.ReasonOf(err) != string(event.HoldResurrected) {
-			// Polar is odd about this one: no reason to call anybody.
-			verified.Verification = event.VerificationError
-			return r.finishVerification(ctx, verified)
+	found, seen, decision := r.lookAgain(ctx)
+	wait := time.Duration(0)
+	switch decision := decision.(type) {
+	case nil, deletion.Done, deletion.Hold:
+		return r.verified(ctx, found, seen)
+	case deletion.Wait:
+		r.waits(&decided{seen: seen}, decision)
+		return river.JobSnooze(max(decision.For, 0))
+	case deletion.Retry:
+		wait = Backoff(int(r.record.Failures) + 1)
+		if r.record.failingFor+wait >= giveUpAfter {
+			return r.verified(ctx, event.VerificationError, seen)
 		}
-		r.Metrics.DeletionVerified(r.attempt.Provider, string(event.VerificationFound))
-		return r.hold(ctx, result, event.HoldResurrected)
-	case fault.Unavailable, fault.Internal,
-		fault.Malformed, fault.Unauthenticated, fault.NotFound, fault.MethodNotAllowed, fault.TooLarge, fault.Unsupported:
+		r.Logger.Warn("verification retried", r.lineFields(seen,
+			zap.String("reason", string(decision.Reason)), zap.Int64("retry_in_ms", wait.Milliseconds()), zap.Error(decision.Err))...)
 	}
-	return r.retry(ctx, result, err)
+	_, err := r.DB.ExecContext(ctx, `UPDATE polar_bridge_deletions SET failures = failures + 1, failing_for = failing_for + $2
+		WHERE id = $1 AND verification = 'pending'`, r.record.ID, wait.Microseconds())
+	if err != nil {
+		r.Logger.Error("a failed verification could not be counted", zap.Int64("deletion_id", r.record.ID), zap.Error(err))
+	}
+	return river.JobSnooze(wait)
 }
 
-// lookAgain makes the look. For a panic see apply.
-func (r *run) lookAgain(ctx context.Context) (verified event.Verified, err error) {
-	if r.args.Version > argsVersion {
-		return event.Verified{}, r.newerVersion()
-	}
+// lookAgain makes the lookup. For a panic see apply.
+func (r *run) lookAgain(ctx context.Context) (found event.Verification, seen deletion.Observed, decision deletion.Decision) {
 	defer func() {
 		if v := recover(); v != nil {
-			verified, err = event.Verified{}, r.panicked(v)
+			r.Logger.Error("verification panicked", append(r.fields(r.record.Deletion()), zap.String("type", fmt.Sprintf("%T", v)), zap.Stack("stack"))...)
+			decision = deletion.Retry{Reason: deletion.RetryPanic, Err: fmt.Errorf("panic of type %T", v)}
 		}
 	}()
-	return r.Verifier.Verify(ctx, r.attempt)
+	return r.Verifier.Verify(ctx, r.attempt(), int(r.record.Failures)+1)
 }
 
-// verifiedOutput is what a finished verification says. Names are stored.
-type verifiedOutput struct {
-	Outcome     event.Verification `json:"outcome"`
-	PolarStatus int                `json:"polar_status,omitempty"`
-	FinishedAt  time.Time          `json:"finished_at"`
-}
-
-func (r *run) finishVerification(ctx context.Context, v event.Verified) error {
+// verified writes down what the verification came to. A customer who is there
+// again is a case for a human.
+func (r *run) verified(ctx context.Context, found event.Verification, seen deletion.Observed) error {
+	state := event.StateDone
+	if found == event.VerificationFound {
+		state = event.StateReappeared
+	}
 	now := r.Now()
-	if v.Verification == event.VerificationGone {
-		if err := r.noteVerified(ctx, now); err != nil {
-			return r.retry(ctx, event.Result{PolarStatus: v.PolarStatus}, err)
+	result, err := r.DB.ExecContext(ctx, `UPDATE polar_bridge_deletions SET verification = $2, verified_at = $3, state = $4, job_id = 0, failures = 0,
+		customer_id = CASE WHEN $5 = '' THEN customer_id ELSE $5 END, customer_type = CASE WHEN $5 = '' THEN customer_type ELSE $6 END,
+		customer_created_at = CASE WHEN $5 = '' THEN customer_created_at ELSE $7 END
+		WHERE id = $1 AND verification = 'pending'`,
+		r.record.ID, string(found), Micros(now), string(state), seen.Customer.ID, seen.Customer.Type, Micros(seen.Customer.CreatedAt))
+	if err == nil {
+		var changed int64
+		if changed, err = result.RowsAffected(); err == nil && changed == 0 {
+			return nil
 		}
 	}
-	err := river.RecordOutput(ctx, verifiedOutput{Outcome: v.Verification, PolarStatus: v.PolarStatus, FinishedAt: now.UTC()})
 	if err != nil {
-		return fmt.Errorf("record verification: %w", err)
+		r.Logger.Error("a verification could not be written", zap.Int64("deletion_id", r.record.ID), zap.Error(err))
+		return river.JobSnooze(rowAgain)
 	}
-	r.Metrics.DeletionVerified(r.attempt.Provider, string(v.Verification))
-	fields := r.lineFields(event.Result{PolarStatus: v.PolarStatus}, zap.String("outcome", string(v.Verification)))
-	if v.Verification == event.VerificationError {
+	r.Metrics.DeletionVerified(r.record.Provider, found)
+	fields := r.lineFields(seen, zap.String("outcome", string(found)))
+	switch found {
+	case event.VerificationFound:
+		r.Logger.Error("customer reappeared after the deletion", fields...)
+	case event.VerificationError:
 		r.Logger.Warn("verification finished", fields...)
-		return nil
-	}
-	r.Logger.Info("verification finished", fields...)
-	return nil
-}
-
-// noteVerified writes onto the deletion when nobody was found any more. That
-// the deletion is not kept any more is no error.
-func (r *run) noteVerified(ctx context.Context, at time.Time) error {
-	set := "jsonb_set(metadata, '{" + keyVerifiedAt + "}', to_jsonb($2::text))"
-	if r.Driver.DatabaseName() == riverdriver.DatabaseNameSQLite {
-		set = "jsonb_set(metadata, '$." + keyVerifiedAt + "', $2)"
-	}
-	_, err := r.DB.ExecContext(ctx, "UPDATE river_job SET metadata = "+set+" WHERE id = $1 AND kind = '"+kindDeletion+"'",
-		r.args.DeletionID, at.UTC().Format(time.RFC3339))
-	if err != nil {
-		return fault.New(fault.Unavailable, fault.ReasonDatabase, "note a verification: %w", err)
+	case event.VerificationGone, event.VerificationPending:
+		r.Logger.Info("verification finished", fields...)
 	}
 	return nil
 }

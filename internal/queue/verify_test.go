@@ -1,8 +1,7 @@
 package queue_test
 
 import (
-	"context"
-	"sync"
+	"errors"
 	"testing"
 	"time"
 
@@ -11,87 +10,55 @@ import (
 
 	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/event"
-	"github.com/polar-bridge/polar-bridge/internal/fault"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
+	"github.com/polar-bridge/polar-bridge/internal/queue/ops"
 )
 
-// verifier is a scripted look after a deletion that remembers its attempts.
-type verifier struct {
-	verify func(a event.Attempt) (event.Verified, error)
+// deletesAda is a deletion whose lookup found somebody.
+func deletesAda() apply { return sends(saw(ada(), answered(204)), doneDeleted()) }
 
-	mutex    sync.Mutex
-	attempts []event.Attempt
+func found(event.Attempt, int) look {
+	again := event.Customer{ID: "c-again", Type: "individual", CreatedAt: ada().CreatedAt.AddDate(1, 0, 0)}
+	return look{found: event.VerificationFound, seen: saw(again, answered(200))}
 }
 
-func (v *verifier) Verify(_ context.Context, a event.Attempt) (event.Verified, error) {
-	v.mutex.Lock()
-	v.attempts = append(v.attempts, a)
-	v.mutex.Unlock()
-	return v.verify(a)
-}
-
-func (v *verifier) wait(t *testing.T, n int) []event.Attempt {
+// waitVerified waits until the deletion was verified.
+func (h *harness) waitVerified(t *testing.T, eventID string) row {
 	t.Helper()
-	var all []event.Attempt
-	require.Eventually(t, func() bool {
-		v.mutex.Lock()
-		defer v.mutex.Unlock()
-		all = append([]event.Attempt(nil), v.attempts...)
-		return len(all) >= n
-	}, 30*time.Second, 10*time.Millisecond)
-	return all
+	var r row
+	require.Eventually(t, func() bool { r = h.row(t, eventID); return !r.VerifiedAt.IsZero() }, 30*time.Second, 10*time.Millisecond)
+	return r
 }
 
-func gone(event.Attempt) (event.Verified, error) {
-	return event.Verified{Verification: event.VerificationGone, PolarStatus: 404}, nil
-}
-
-func found(a event.Attempt) (event.Verified, error) {
-	v := event.Verified{Verification: event.VerificationFound, Customer: event.Customer{ID: "c-again", CreatedAt: time.Now()}, PolarStatus: 200}
-	if a.Approves(event.HoldResurrected) {
-		return v, nil
-	}
-	return v, fault.New(fault.Held, string(event.HoldResurrected), "there is somebody")
-}
-
-// deletedAda is a deletion whose look found somebody.
-func deletedAda(ctx context.Context, a event.Attempt) (event.Result, error) {
-	result, err := deleted(ctx, a)
-	result.Customer = ada()
-	return result, err
-}
-
-func verifying(v *verifier, after time.Duration) func(*queue.Options) {
-	return func(o *queue.Options) { o.Verifier, o.VerifyAfter = v, after }
-}
-
-// waitJob waits until the job of the kind is in the state.
-func (h *harness) waitJob(t *testing.T, kind, state string) (id int64, metadata string) {
+// verified is a deletion by hand that is done and waits for its verification.
+func verified(t *testing.T, db *database.DB, v *verifier) (*harness, row) {
 	t.Helper()
-	cast := "CAST(json(metadata) AS text)"
-	if h.db.Dialect == database.Postgres {
-		cast = "metadata::text"
-	}
-	require.Eventually(t, func() bool {
-		var now string
-		err := h.db.Main.QueryRowContext(t.Context(), "SELECT id, state, "+cast+" FROM river_job WHERE kind = $1", kind).Scan(&id, &now, &metadata)
-		return err == nil && now == state
-	}, 30*time.Second, 10*time.Millisecond, "no %s became %s", kind, state)
-	return id, metadata
+	h := byHand(t, db, deletesAda(), verifying(v, time.Hour))
+	h.accept(t, newDeletion("e1", "u1"))
+	require.Equal(t, complete, h.work(t, "e1"))
+	return h, h.row(t, "e1")
+}
+
+func (h *harness) verify(t *testing.T, r row) time.Duration {
+	t.Helper()
+	return snoozed(t, h.Verify(t.Context(), r.jobID, r.ID, r.Generation))
 }
 
 func TestADeletionIsVerifiedAndSaysSo(t *testing.T) {
 	t.Parallel()
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		v := &verifier{verify: gone}
-		h := start(t, db, deletedAda, verifying(v, 50*time.Millisecond))
-		d := deletion("e1", "u1")
-		h.accept(t, d)
-		h.waitJob(t, "verify_customer", "completed")
-		id, metadata := h.waitJob(t, "delete_customer", "completed")
-		require.Regexp(t, `"verified_at": ?"20\d\d-[0-9T:-]+Z"`, metadata)
-		require.Contains(t, metadata, `"deleted"`, "the outcome is what it was")
+		h := start(t, db, deletesAda(), verifying(v, 50*time.Millisecond))
+		h.accept(t, newDeletion("e1", "u1"))
+		r := h.waitVerified(t, "e1")
+		require.Equal(t, event.VerificationGone, r.Verification)
+		require.WithinDuration(t, time.Now(), r.VerifiedAt, time.Minute)
+		require.Equal(t, event.StateDone, r.State)
+		require.Equal(t, event.OutcomeDeleted, r.Outcome, "it is what it was")
+		require.Equal(t, ada(), r.Customer())
+		require.Zero(t, r.jobID)
 
 		got := v.wait(t, 1)
 		require.Len(t, got, 1)
@@ -100,195 +67,185 @@ func TestADeletionIsVerifiedAndSaysSo(t *testing.T) {
 		require.Equal(t, "c-ada", got[0].Seen.ID)
 		line := h.line(t, "verification finished")
 		require.Equal(t, "gone", line["outcome"])
-		require.EqualValues(t, id, line["verified_deletion_id"])
+		require.EqualValues(t, r.ID, line["deletion_id"])
+		require.Equal(t, 1, h.counted(t, "polar_bridge_verifications_total", "gone"))
 	})
 }
 
-func TestAVerificationIsStoredBeforeItsDeletionIsFinished(t *testing.T) {
+func TestAVerificationIsStoredWithTheDecision(t *testing.T) {
 	t.Parallel()
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
-		h := start(t, db, deletedAda, verifying(&verifier{verify: gone}, time.Hour))
-		h.accept(t, deletion("e1", "u1"))
-		h.waitJob(t, "delete_customer", "completed")
-		h.stop(t)
-		require.Equal(t, 1, verifications(t, db))
-
-		// As a crash between the two leaves it: the deletion runs again.
-		again := "state = 'available', finalized_at = NULL, attempt = 1"
-		_, err := db.Main.ExecContext(t.Context(), "UPDATE river_job SET "+again+" WHERE kind = 'delete_customer'")
+		h, r := verified(t, db, &verifier{verify: gone})
+		require.Equal(t, event.VerificationPending, r.Verification)
+		require.Equal(t, h.now().Add(time.Hour), r.VerifyAt)
+		require.Equal(t, "scheduled", h.jobState(t, r.jobID))
+		var jobs int
+		require.NoError(t, db.Main.QueryRowContext(t.Context(), "SELECT count(*) FROM river_job WHERE kind = 'polar_bridge_verify'").Scan(&jobs))
+		require.Equal(t, 1, jobs)
+		depth, err := h.Depth(t.Context())
 		require.NoError(t, err)
-		next := start(t, db, deletedAda, verifying(&verifier{verify: gone}, time.Hour))
-		next.applier.wait(t, 1)
-		next.waitJob(t, "delete_customer", "completed")
-		require.Equal(t, 1, verifications(t, db), "and not twice")
+		require.Empty(t, depth.Pending, "nobody misses it")
 	})
 }
 
 // What was deleted must not become "never there" because of our own database.
-func TestADeletionWhoseVerificationCannotBeStoredIsRepeatedAsLost(t *testing.T) {
+func TestADeletionWhoseVerificationCannotBeStoredIsNotForgotten(t *testing.T) {
 	t.Parallel()
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
-		allow := refuse(t, db, "NEW.kind = 'verify_customer'")
-		h := start(t, db, deletedAda, verifying(&verifier{verify: gone}, time.Hour))
-		h.accept(t, deletion("e1", "u1"))
-		require.Equal(t, "database", h.line(t, "deletion retried")["reason"])
+		allow := refuse(t, db, "river_job", "NEW.kind = 'polar_bridge_verify'")
+		h := start(t, db, deletesAda(), verifying(&verifier{verify: gone}, time.Hour))
+		h.accept(t, newDeletion("e1", "u1"))
+		h.line(t, "a decision could not be written: trying again")
+		require.Equal(t, event.StateWaiting, h.row(t, "e1").State)
+		require.True(t, h.row(t, "e1").AnswerLost)
 		allow()
-		attempts := h.applier.wait(t, 2)
-		require.True(t, attempts[1].AnswerLost)
-		require.Equal(t, "c-ada", attempts[1].Seen.ID)
-		h.waitJob(t, "delete_customer", "completed")
-		require.Equal(t, 1, verifications(t, db))
+		r := h.wait(t, "e1", event.StateDone)
+		require.Equal(t, event.VerificationPending, r.Verification)
+		require.Equal(t, 1, h.applier.requests())
 	})
 }
 
 func TestSomebodyFoundAgainStandsInFrontOfAHuman(t *testing.T) {
 	t.Parallel()
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
-		v := &verifier{verify: found}
-		h := start(t, db, deletedAda, verifying(v, 50*time.Millisecond))
-		h.accept(t, deletion("e1", "u1"))
-		v.wait(t, 1)
-		id, metadata := h.waitJob(t, "verify_customer", "scheduled")
-		require.Contains(t, metadata, "resurrected")
-		require.Contains(t, metadata, "c-again")
-		line := h.line(t, "deletion held")
-		require.Equal(t, "resurrected", line["reason"])
-		require.EqualValues(t, id, line["deletion_id"])
-		require.Equal(t, zapcore.ErrorLevel, h.logs.FilterMessage("deletion held").All()[0].Level)
-		_, deletions := h.waitJob(t, "delete_customer", "completed")
-		require.NotContains(t, deletions, "verified_at")
-		census, err := h.Census(t.Context())
+		h := start(t, db, deletesAda(), verifying(&verifier{verify: found}, 50*time.Millisecond))
+		h.accept(t, newDeletion("e1", "u1"))
+		r := h.wait(t, "e1", event.StateReappeared)
+		require.Equal(t, event.VerificationFound, r.Verification)
+		require.Equal(t, event.OutcomeDeleted, r.Outcome)
+		require.Equal(t, "c-again", r.CustomerID)
+		line := h.line(t, "customer reappeared after the deletion")
+		require.EqualValues(t, r.ID, line["deletion_id"])
+		require.Equal(t, zapcore.ErrorLevel, h.logs.FilterMessage("customer reappeared after the deletion").All()[0].Level)
+		depth, err := h.Depth(t.Context())
 		require.NoError(t, err)
-		require.Equal(t, queue.Census{Held: 1}, census)
+		require.Equal(t, tally(event.StateReappeared), depth.Pending)
+		require.Equal(t, 1, h.counted(t, "polar_bridge_verifications_total", "found"))
 
-		sendBack(t, db, "verify_customer", `"approved":["resurrected"]`)
-		h.waitJob(t, "verify_customer", "completed")
-		_, deletions = h.waitJob(t, "delete_customer", "completed")
-		require.NotContains(t, deletions, "verified_at", "somebody is there")
-		attempts, _ := h.applier.seen()
-		require.Len(t, attempts, 1, "and nobody was deleted for it")
-	})
-}
-
-func TestAVerificationThatWaitsIsNoDeletion(t *testing.T) {
-	t.Parallel()
-	databasetest.Each(t, func(t *testing.T, db *database.DB) {
-		h := start(t, db, deletedAda, verifying(&verifier{verify: gone}, time.Hour))
-		h.accept(t, deletion("e1", "u1"))
-		h.waitJob(t, "delete_customer", "completed")
-		h.waitJob(t, "verify_customer", "scheduled")
-		census, err := h.Census(t.Context())
-		require.NoError(t, err)
-		require.Zero(t, census)
+		o := operator(t, h)
+		requireRefused(t, o.Approve(t.Context(), r.ID), "would delete nobody")
+		requireRefused(t, o.Retry(t.Context(), r.ID), "acknowledge")
+		_, err = o.Cancel(t.Context(), r.ID, "no")
+		requireRefused(t, err, "reappeared already")
+		require.NoError(t, o.Acknowledge(t.Context(), r.ID))
+		require.Equal(t, event.StateDone, h.row(t, "e1").State)
+		requireRefused(t, o.Acknowledge(t.Context(), r.ID), "only those whose customer reappeared")
+		require.Equal(t, 1, h.applier.requests(), "nobody was deleted for it")
+		require.Len(t, listed(t, o, ops.Filter{State: event.StateDone}), 1)
 	})
 }
 
 func TestOnlyWhatWasDeletedIsVerified(t *testing.T) {
 	t.Parallel()
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
-		h := start(t, db, func(context.Context, event.Attempt) (event.Result, error) {
-			return event.Result{Outcome: event.OutcomeNotFound, ConfirmedBy: event.ConfirmedByAnswer}, nil
-		}, verifying(&verifier{verify: gone}, time.Millisecond))
-		h.accept(t, deletion("e1", "u1"))
-		h.waitJob(t, "delete_customer", "completed")
-		require.Zero(t, verifications(t, db))
+		h := byHand(t, db, sends(answered(404), doneNotFound()), verifying(&verifier{verify: gone}, time.Millisecond))
+		h.accept(t, newDeletion("e1", "u1"))
+		h.work(t, "e1")
+		r := h.row(t, "e1")
+		require.Equal(t, event.OutcomeNotFound, r.Outcome)
+		require.Empty(t, r.Verification)
+		require.Zero(t, r.jobID)
 	})
 }
 
 func TestVerificationsThatWereStoredAreMadeThoughNewOnesAreOff(t *testing.T) {
 	t.Parallel()
 	db := databasetest.OpenMigrated(t, databasetest.SQLite(t))
-	h := start(t, db, deletedAda, verifying(&verifier{verify: gone}, time.Second))
-	h.accept(t, deletion("e1", "u1"))
-	h.waitJob(t, "delete_customer", "completed")
+	h := start(t, db, deletesAda(), verifying(&verifier{verify: gone}, time.Second))
+	h.accept(t, newDeletion("e1", "u1"))
+	h.wait(t, "e1", event.StateDone)
 	h.stop(t)
 	v := &verifier{verify: gone}
-	next := start(t, db, deletedAda, verifying(v, 0))
+	next := start(t, db, deletesAda(), verifying(v, 0))
 	v.wait(t, 1)
-	next.waitJob(t, "verify_customer", "completed")
-	next.accept(t, deletion("e2", "u2"))
-	require.Eventually(t, func() bool { return len(next.logs.FilterMessage("deletion finished").All()) == 1 }, 10*time.Second, 10*time.Millisecond)
-	require.Equal(t, 1, verifications(t, db))
+	next.waitVerified(t, "e1")
+	next.accept(t, newDeletion("e2", "u2"))
+	require.Empty(t, next.wait(t, "e2", event.StateDone).Verification)
 }
 
-func TestAVerificationsVerdicts(t *testing.T) {
+func TestAVerificationsDecisions(t *testing.T) {
 	t.Parallel()
-	const limit = 7 * 24 * time.Hour
-	tests := map[string]struct {
-		err     error
-		age     time.Duration
-		state   string
-		message string
-		field   string
-		value   string
+	for name, tt := range map[string]struct {
+		decision deletion.Decision
+		failing  time.Duration
+		want     event.Verification
+		message  string
+		reason   string
 	}{
-		"a failure is tried again":   {fault.New(fault.Unavailable, "server_error", "down"), 0, "retryable", "verification retried", "reason", "server_error"},
-		"a pause is waited for":      {fault.New(fault.Paused, fault.PauseRateLimited, "wait").After(time.Hour), 0, "scheduled", "verification postponed", "reason", "rate_limited"},
-		"an odd answer ends it":      {fault.New(fault.Held, string(event.HoldUnexpected), "odd"), 0, "completed", "verification finished", "outcome", "error"},
-		"a week of failures ends it": {fault.New(fault.Unavailable, "server_error", "down"), limit + time.Minute, "completed", "verification finished", "outcome", "error"},
-	}
-	for name, tt := range tests {
+		"a failure is tried again":   {serverError(), 0, event.VerificationPending, "verification retried", "server_error"},
+		"a pause is waited for":      {pause(time.Hour), 0, event.VerificationPending, "deletion postponed", "rate_limited"},
+		"an odd answer ends it":      {nil, 0, event.VerificationError, "verification finished", ""},
+		"a week of failures ends it": {serverError(), queue.GiveUpAfter, event.VerificationError, "verification finished", ""},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			db := databasetest.OpenMigrated(t, databasetest.SQLite(t))
-			store := start(t, db, deletedAda, verifying(&verifier{verify: gone}, time.Hour))
-			store.accept(t, deletion("e1", "u1"))
-			store.waitJob(t, "delete_customer", "completed")
-			store.stop(t)
-			_, err := db.Main.ExecContext(t.Context(), "UPDATE river_job SET state = 'available', scheduled_at = datetime('now') WHERE kind = 'verify_customer'")
-			require.NoError(t, err)
-
-			h := start(t, db, deletedAda, verifying(&verifier{verify: func(event.Attempt) (event.Verified, error) {
-				return event.Verified{PolarStatus: 503}, tt.err
-			}}, time.Hour), func(o *queue.Options) { o.Now = func() time.Time { return time.Now().Add(tt.age) } })
-			line := h.line(t, tt.message)
-			require.Equal(t, tt.value, line[tt.field])
-			_, metadata := h.waitJob(t, "verify_customer", tt.state)
-			require.NotContains(t, metadata, "hold_reason")
-			census, err := h.Census(t.Context())
-			require.NoError(t, err)
-			require.Zero(t, census.Held)
+			databasetest.Each(t, func(t *testing.T, db *database.DB) {
+				h, r := verified(t, db, &verifier{verify: func(event.Attempt, int) look {
+					return look{found: event.VerificationError, seen: deletion.Observed{PolarStatus: 503}, decision: tt.decision}
+				}})
+				h.set(t, "failing_for", tt.failing.Microseconds())
+				wait := h.verify(t, r)
+				require.Equal(t, tt.want == event.VerificationPending, wait != complete)
+				after := h.row(t, "e1")
+				require.Equal(t, tt.want, after.Verification)
+				require.Equal(t, event.StateDone, after.State)
+				require.Empty(t, after.HoldReason)
+				line := h.line(t, tt.message)
+				if tt.reason != "" {
+					require.Equal(t, tt.reason, line["reason"])
+				} else {
+					require.Equal(t, "error", line["outcome"])
+				}
+			})
 		})
 	}
 }
 
-func TestAPanicInAVerificationIsAFailureLikeAnyOther(t *testing.T) {
-	t.Parallel()
-	db := databasetest.OpenMigrated(t, databasetest.SQLite(t))
-	v := &verifier{verify: func(a event.Attempt) (event.Verified, error) {
-		if a.Number == 1 {
-			panic("bug") //nolint:forbidigo // that is what is tested
-		}
-		return gone(a)
-	}}
-	h := start(t, db, deletedAda, verifying(v, time.Millisecond))
-	h.accept(t, deletion("e1", "u1"))
-	h.waitJob(t, "verify_customer", "completed")
-	require.Equal(t, "panic", h.line(t, "verification retried")["reason"])
-}
-
-func TestAnAttemptThatEndsWhileTheProgramStopsStoresItsVerification(t *testing.T) {
+func TestAVerificationCountsItsTries(t *testing.T) {
 	t.Parallel()
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
-		stopping := make(chan struct{})
-		h := prepare(t, db, func(ctx context.Context, a event.Attempt) (event.Result, error) {
-			<-stopping
-			return deletedAda(ctx, a)
-		}, verifying(&verifier{verify: gone}, time.Hour))
-		require.NoError(t, h.Start(t.Context()))
-		h.accept(t, deletion("e1", "u1"))
-		h.applier.wait(t, 1)
-		// It goes on once webhooks are not taken any more.
-		go func() {
-			defer close(stopping)
-			for {
-				if _, err := h.Accept(t.Context(), []event.Deletion{deletion("e1", "u1")}); err != nil {
-					return
-				}
+		var tries []int
+		h, r := verified(t, db, &verifier{verify: func(a event.Attempt, n int) look {
+			tries = append(tries, n)
+			if n < 3 {
+				return look{decision: deletion.Retry{Reason: deletion.RetryReplica, Err: errors.New("still shown")}}
 			}
-		}()
-		h.stop(t)
-		h.waitJob(t, "delete_customer", "completed")
-		h.waitJob(t, "verify_customer", "scheduled")
+			return gone(a, n)
+		}})
+		for range 2 {
+			require.Positive(t, h.verify(t, r))
+		}
+		require.Equal(t, complete, h.verify(t, r))
+		require.Equal(t, []int{1, 2, 3}, tries)
+		require.Equal(t, event.VerificationGone, h.row(t, "e1").Verification)
+	})
+}
+
+func TestAVerificationThatRunsOnceMoreDoesNothing(t *testing.T) {
+	t.Parallel()
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		v := &verifier{verify: found}
+		h, r := verified(t, db, v)
+		require.Equal(t, complete, h.verify(t, r))
+		require.NoError(t, operator(t, h).Acknowledge(t.Context(), r.ID))
+		require.Equal(t, complete, h.verify(t, r))
+		require.Equal(t, event.StateDone, h.row(t, "e1").State)
+		require.Len(t, v.seen(), 1)
+		require.Equal(t, 1, h.counted(t, "polar_bridge_verifications_total", "found"))
+	})
+}
+
+func TestAPanicInAVerificationIsAFailureLikeAnyOther(t *testing.T) {
+	t.Parallel()
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		h, r := verified(t, db, &verifier{verify: func(a event.Attempt, n int) look {
+			if n == 1 {
+				panic("bug") //nolint:forbidigo // that is what is tested
+			}
+			return gone(a, n)
+		}})
+		require.Positive(t, h.verify(t, r))
+		require.Equal(t, "panic", h.line(t, "verification retried")["reason"])
+		require.Equal(t, complete, h.verify(t, r))
 	})
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/directory"
 	"github.com/polar-bridge/polar-bridge/internal/directory/directorytest"
 	"github.com/polar-bridge/polar-bridge/internal/event"
@@ -23,26 +24,46 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(databasetest.Main(m)) }
 
-// freeSlots hands out a slot whenever asked and remembers what it was told.
-type freeSlots struct {
-	mutex   sync.Mutex
-	taken   int
-	reports map[string]int
+// freeLimiter gives a permit whenever it is asked and records what it is told.
+type freeLimiter struct {
+	mutex    sync.Mutex
+	acquired int
+	// pauses counts the reasons why all calls had to stop, "" when they had not.
+	pauses map[string]int
 }
 
-func (f *freeSlots) Take(_ context.Context, requests int) (func(context.Context, string, time.Duration) error, error) {
+func (f *freeLimiter) Acquire(_ context.Context, requests int) (deletion.Permit, deletion.Decision) {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
-	f.taken += requests
-	return func(_ context.Context, pause string, _ time.Duration) error {
-		f.mutex.Lock()
-		defer f.mutex.Unlock()
-		if f.reports == nil {
-			f.reports = map[string]int{}
+	f.acquired += requests
+	return permit{f}, nil
+}
+
+type permit struct{ limiter *freeLimiter }
+
+func (p permit) Report(_ context.Context, d deletion.Decision) error {
+	p.limiter.mutex.Lock()
+	defer p.limiter.mutex.Unlock()
+	if p.limiter.pauses == nil {
+		p.limiter.pauses = map[string]int{}
+	}
+	p.limiter.pauses[pauseOf(d)]++
+	return nil
+}
+
+// pauseOf is why the decision stops all calls, "" when it does not.
+func pauseOf(d deletion.Decision) string {
+	switch d := d.(type) {
+	case deletion.Wait:
+		if d.Everybody {
+			return string(d.Reason)
 		}
-		f.reports[pause]++
-		return nil
-	}, nil
+	case deletion.Retry:
+		if d.Outage {
+			return string(deletion.WaitOutage)
+		}
+	}
+	return ""
 }
 
 // keeper is a queue that keeps what it is told, once.
@@ -95,11 +116,11 @@ func (c *clock) wait(ctx context.Context, d time.Duration) error {
 
 // harness is a Polar, a Clerk and a database that outlive sweepers.
 type harness struct {
-	polar *polartest.Server
-	clerk *directorytest.Clerk
-	db    *database.DB
-	slots freeSlots
-	clock clock
+	polar   *polartest.Server
+	clerk   *directorytest.Clerk
+	db      *database.DB
+	limiter freeLimiter
+	clock   clock
 }
 
 // start is when the tests' time begins; customers are older.
@@ -129,7 +150,7 @@ func (h *harness) sweeper(t *testing.T, change ...func(*reconcile.Options)) *rec
 	})
 	t.Cleanup(client.CloseIdleConnections)
 	o := reconcile.Options{
-		DB: h.db.Main, Polar: client, Slots: &h.slots, Now: h.clock.now, Wait: h.clock.wait,
+		DB: h.db.Main, Polar: client, Limiter: &h.limiter, Now: h.clock.now, Wait: h.clock.wait,
 		Source: directory.NewClerk(directory.ClerkOptions{API: api, SecretKey: func() string { return directorytest.ClerkKey }}).Source(),
 	}
 	for _, c := range change {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/directory"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
 	"github.com/polar-bridge/polar-bridge/polar"
@@ -50,42 +51,54 @@ func (s *Sweeper) list(ctx context.Context, page, limit int) (polar.Page, error)
 	return found, err
 }
 
-// fromPolar sends one request to Polar, with a slot of its own for each try.
+// fromPolar sends one request to Polar, with a permit of its own for each try.
 func fromPolar[T any](ctx context.Context, s *Sweeper, request func(context.Context) (T, polar.Answer, error)) (T, polar.Answer, error) {
 	var answer polar.Answer
 	found, err := retry(ctx, s, func(ctx context.Context) (T, error) {
 		var found T
-		answered, err := s.options.Slots.Take(ctx, 1)
-		if err != nil {
-			return found, err
+		permit, decision := s.options.Limiter.Acquire(ctx, 1)
+		if decision != nil {
+			return found, notNow(decision)
 		}
+		var err error
 		found, answer, err = request(ctx)
-		pause, wait, refused := pauseFor(answer, err)
+		decision, err = decide(answer, err)
 		if ctx.Err() == nil { // what was cancelled here says nothing about Polar
-			err = errors.Join(refused, answered(ctx, pause, wait))
+			err = errors.Join(err, permit.Report(ctx, decision))
 		}
 		return found, err
 	})
 	return found, answer, err
 }
 
-// pauseFor says what an answer means for everybody's next request, and for this
+// notNow is the error of a request that got no permit.
+func notNow(decision deletion.Decision) error {
+	switch decision := decision.(type) {
+	case deletion.Wait:
+		return fault.New(fault.Paused, string(decision.Reason), "%w", decision.Err).After(decision.For)
+	case deletion.Retry:
+		return fault.New(fault.Unavailable, string(decision.Reason), "%w", decision.Err)
+	}
+	return errors.New("no permit")
+}
+
+// decide says what an answer means for everybody's next request, and for this
 // one.
-func pauseFor(answer polar.Answer, err error) (pause string, wait time.Duration, refused error) {
+func decide(answer polar.Answer, err error) (deletion.Decision, error) {
 	switch answer.Result {
 	case polar.ResultRateLimited:
-		return fault.PauseRateLimited, answer.RetryAfter,
-			fault.New(fault.Paused, fault.PauseRateLimited, "polar asks to wait").After(answer.RetryAfter)
+		return deletion.Wait{Reason: deletion.WaitRateLimited, For: answer.RetryAfter, Everybody: true},
+			fault.New(fault.Paused, string(deletion.WaitRateLimited), "polar asks to wait").After(answer.RetryAfter)
 	case polar.ResultUnauthorized:
-		return fault.PauseUnauthorized, operatorPause, errors.New("polar refuses the token: run polar-bridge doctor")
+		return deletion.Wait{Reason: deletion.WaitUnauthorized, For: operatorPause, Everybody: true}, errors.New("polar refuses the token: run polar-bridge doctor")
 	case polar.ResultServerError, polar.ResultNetworkError:
 		if err == nil {
 			err = fmt.Errorf("polar answered %d", answer.StatusCode)
 		}
-		return fault.PauseOutage, 0, fault.New(fault.Unavailable, string(answer.Result), "%w", err)
+		return deletion.Retry{Reason: deletion.RetryReason(answer.Result), Outage: true}, fault.New(fault.Unavailable, string(answer.Result), "%w", err)
 	case polar.ResultFound, polar.ResultNotFound, polar.ResultDeleted, polar.ResultRejected, polar.ResultForbidden, polar.ResultUnexpected:
 	}
-	return "", 0, err // concerns this request alone, if anything is wrong
+	return nil, err // concerns this request alone, if anything is wrong
 }
 
 // retry tries until it works. A wait that somebody asks for costs no try; what

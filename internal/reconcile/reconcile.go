@@ -17,6 +17,7 @@ import (
 	"regexp"
 	"time"
 
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/directory"
 	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/polar"
@@ -40,9 +41,9 @@ type Polar interface {
 	GetState(ctx context.Context, externalID string) (polar.State, polar.Answer, error)
 }
 
-// Slots hands out the right to send requests to Polar.
-type Slots interface {
-	Take(ctx context.Context, requests int) (answered func(ctx context.Context, pause string, wait time.Duration) error, err error)
+// Limiter gives permits to send requests to Polar.
+type Limiter interface {
+	Acquire(ctx context.Context, requests int) (deletion.Permit, deletion.Decision)
 }
 
 // Acceptor stores deletions.
@@ -53,11 +54,11 @@ type Acceptor interface {
 // Options for New.
 type Options struct {
 	// DB holds the tables polar_bridge_sweeps and polar_bridge_sweep_candidates.
-	DB     *sql.DB
-	Polar  Polar
-	Slots  Slots
-	Source directory.Source
-	Now    func() time.Time
+	DB      *sql.DB
+	Polar   Polar
+	Limiter Limiter
+	Source  directory.Source
+	Now     func() time.Time
 	// Wait waits; nil is a timer. Tests need not.
 	Wait func(ctx context.Context, d time.Duration) error
 	// Pattern limits the external ids that are looked at; nil for all.

@@ -13,17 +13,17 @@ import (
 
 	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/directory/directorytest"
-	"github.com/polar-bridge/polar-bridge/internal/fault"
+	"github.com/polar-bridge/polar-bridge/internal/ratelimit"
 	"github.com/polar-bridge/polar-bridge/internal/reconcile"
-	"github.com/polar-bridge/polar-bridge/internal/slots"
 	"github.com/polar-bridge/polar-bridge/polar"
 	"github.com/polar-bridge/polar-bridge/polar/polartest"
 )
 
 var (
-	_ reconcile.Polar = (*polar.Client)(nil)
-	_ reconcile.Slots = (*slots.Limiter)(nil)
+	_ reconcile.Polar   = (*polar.Client)(nil)
+	_ reconcile.Limiter = (*ratelimit.Limiter)(nil)
 )
 
 func TestExactlyTheOrphansAreFound(t *testing.T) {
@@ -49,7 +49,7 @@ func TestExactlyTheOrphansAreFound(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, 40, last.Orphans)
 		require.True(t, h.clock.now().Equal(last.FinishedAt))
-		require.Equal(t, h.polar.Calls(), h.slots.taken, "each request has its slot")
+		require.Equal(t, h.polar.Calls(), h.limiter.acquired, "each request has its permit")
 		require.Zero(t, h.polar.Deleted(orphans[0]))
 	})
 }
@@ -105,7 +105,7 @@ func TestTheWayIsGoneToItsEndThrough429s(t *testing.T) {
 	require.Equal(t, orphans, externalIDs(found))
 	require.Contains(t, h.clock.waits, 60*time.Second)
 	require.Contains(t, h.clock.waits, 7*time.Second)
-	require.Positive(t, h.slots.reports[fault.PauseRateLimited])
+	require.Positive(t, h.limiter.pauses[string(deletion.WaitRateLimited)])
 }
 
 func TestASweepIsResumedAfterACrash(t *testing.T) {
@@ -318,10 +318,10 @@ func TestAPolarThatIsNotRightEndsTheSweep(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		fault polartest.Fault
-		pause string
+		pause deletion.WaitReason
 	}{
-		"outage":       {polartest.Gateway(503), fault.PauseOutage},
-		"unauthorized": {polartest.Status(401, "application/json", `{}`), fault.PauseUnauthorized},
+		"outage":       {polartest.Gateway(503), deletion.WaitOutage},
+		"unauthorized": {polartest.Status(401, "application/json", `{}`), deletion.WaitUnauthorized},
 		"no page":      {polartest.HTMLPage(), ""},
 		"no route":     {polartest.RouteMissing(), ""},
 		"forbidden":    {polartest.Cloudflare(1020), ""},
@@ -334,7 +334,7 @@ func TestAPolarThatIsNotRightEndsTheSweep(t *testing.T) {
 			h.polar.SetFault(tt.fault)
 			_, err := h.sweeper(t).Sweep(t.Context(), limits(), apply(&keeper{}))
 			require.Error(t, err)
-			require.Equal(t, h.polar.Calls(), h.slots.reports[tt.pause])
+			require.Equal(t, h.polar.Calls(), h.limiter.pauses[string(tt.pause)])
 		})
 	}
 }

@@ -184,7 +184,7 @@ func TestAWrongMetricLabelOrValueIsFound(t *testing.T) {
 		`polar_bridge_deletion_delay_seconds_bucket{le="901"}`:                `is never "901"`,
 		`histogram_quantile(0.9, polar_bridge_deletion_delay_seconds_count)`:  `no label "le"`,
 		`histogram_quantile(0.9, polar_bridge_deletion_delay_seconds_bucket)`: "",
-		`time() - max by (job) (polar_bridge_deletions) > 3`:                  "",
+		`time() - max by (job) (polar_bridge_deletions_pending) > 3`:          "",
 	} {
 		_, problems := check(words, expression)
 		if problem == "" {

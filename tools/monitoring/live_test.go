@@ -125,7 +125,7 @@ func TestPrometheusSeesWhatHappensAndAlertmanagerTellsOfARefusedToken(t *testing
 		`polar_bridge_events_total{provider="clerk", outcome="duplicate"}`:         1,
 		`polar_bridge_webhooks_total{provider="clerk", outcome="unauthenticated"}`: 1,
 		`sum(polar_bridge_deletions_total)`:                                        3,
-		`sum(polar_bridge_deletions)`:                                              0,
+		`sum(polar_bridge_deletions_pending)`:                                      0,
 	} {
 		server.becomes(t, expression, want)
 	}

@@ -1,6 +1,3 @@
--- The text is the same for SQLite and Postgres.
--- +goose Up
-
 -- One row per identity provider: the sweep under way, else the last one. Times
 -- are UNIX microseconds, 0 for never.
 CREATE TABLE polar_bridge_sweeps (
@@ -32,11 +29,10 @@ CREATE TABLE polar_bridge_sweep_candidates (
     checked_at bigint NOT NULL DEFAULT 0,
     -- active subscriptions, -1 when not known
     subscriptions bigint NOT NULL DEFAULT -1,
+    -- the instance (at Auth0: the tenant) that the status comes from, '' when it
+    -- is not known
+    instance text NOT NULL DEFAULT '',
     PRIMARY KEY (provider, customer_id)
 );
 
 CREATE INDEX polar_bridge_sweep_candidates_by_age ON polar_bridge_sweep_candidates (provider, status, created_at, customer_id);
-
--- +goose Down
-DROP TABLE polar_bridge_sweep_candidates;
-DROP TABLE polar_bridge_sweeps;

@@ -1,0 +1,111 @@
+-- A deletion is one row: it alone says what is true. River's job is only what
+-- carries it out. Times are UNIX microseconds, 0 for none.
+CREATE TABLE polar_bridge_deletions (
+    {id},
+    -- keyed digest of provider, event id, dry run and variant: it recognises a
+    -- repeat, also once everything personal was taken out of the row
+    idempotency_key text NOT NULL,
+
+    provider text NOT NULL,
+    event_id text NOT NULL,
+    dry_run boolean NOT NULL,
+    -- '', or a digest of the user of a repeat that names another one
+    variant text NOT NULL,
+    -- webhook, outbox, operator, reconcile or selftest
+    source text NOT NULL,
+    instance text NOT NULL,
+    user_id text NOT NULL,
+    external_id text NOT NULL,
+    -- the offending id, quoted, when no request can name the customer
+    unusable_id text NOT NULL,
+    -- 0 when the event has a time that cannot be read
+    occurred_at bigint NOT NULL,
+    received_at bigint NOT NULL,
+
+    -- waiting, held, done, cancelled or reappeared
+    state text NOT NULL,
+    hold_reason text NOT NULL DEFAULT '',
+    held_at bigint NOT NULL DEFAULT 0,
+    -- River's job that carries it out, or looks afterwards; 0 when there is none
+    job_id bigint NOT NULL DEFAULT 0,
+    -- counts how often it was sent on its way: a job of an older one does nothing
+    generation bigint NOT NULL DEFAULT 1,
+    next_try_at bigint NOT NULL DEFAULT 0,
+
+    -- requests that may have been sent, and tries in a row that failed
+    attempts bigint NOT NULL DEFAULT 0,
+    failures bigint NOT NULL DEFAULT 0,
+    -- for how long it has failed, without pauses, in microseconds
+    failing_for bigint NOT NULL DEFAULT 0,
+    -- when the last attempt was decided, and what it came to
+    decided_at bigint NOT NULL DEFAULT 0,
+    result text NOT NULL DEFAULT '',
+    polar_status bigint NOT NULL DEFAULT 0,
+    polar_error text NOT NULL DEFAULT '',
+    -- when a request was sent that may have been done; 0 when none was
+    sent_at bigint NOT NULL DEFAULT 0,
+    -- whether its answer is still waited for, unless its process died
+    in_flight boolean NOT NULL DEFAULT FALSE,
+    -- what the lookup before it came to: customer, nobody, or '' when nobody looked
+    sent_saw text NOT NULL DEFAULT '',
+    -- whether all of those asked to erase name and e-mail as well
+    sent_anonymized boolean NOT NULL DEFAULT FALSE,
+    -- when it took its place in the hour; 0 when it never did
+    counted_at bigint NOT NULL DEFAULT 0,
+    -- the customer as last looked up
+    customer_id text NOT NULL DEFAULT '',
+    customer_type text NOT NULL DEFAULT '',
+    customer_created_at bigint NOT NULL DEFAULT 0,
+
+    -- deleted, not_found, dry_run or cancelled
+    outcome text NOT NULL DEFAULT '',
+    confirmed_by text NOT NULL DEFAULT '',
+    anonymized boolean NOT NULL DEFAULT FALSE,
+    finished_at bigint NOT NULL DEFAULT 0,
+    -- whether a server has counted and logged that it was cancelled
+    reported boolean NOT NULL DEFAULT FALSE,
+    -- what a dry run found that a deletion would end, -1 when not known
+    active_subscriptions bigint NOT NULL DEFAULT -1,
+    granted_benefits bigint NOT NULL DEFAULT -1,
+    -- when Polar is asked whether the customer stayed away, and what it said:
+    -- pending, gone, found or error
+    verify_at bigint NOT NULL DEFAULT 0,
+    verification text NOT NULL DEFAULT '',
+    verified_at bigint NOT NULL DEFAULT 0,
+    -- whether forget took everything personal out
+    redacted boolean NOT NULL DEFAULT FALSE
+);
+
+-- The idempotency key: serves accept.
+CREATE UNIQUE INDEX polar_bridge_deletions_key ON polar_bridge_deletions (idempotency_key);
+-- What is not done: serves the gauges, list --state, approve, cancel and retry of
+-- many, the orphan sweep.
+CREATE INDEX polar_bridge_deletions_pending ON polar_bridge_deletions (state, hold_reason, id) WHERE state IN ('waiting', 'held', 'reappeared');
+-- The hour: serves begin send.
+CREATE INDEX polar_bridge_deletions_counted ON polar_bridge_deletions (counted_at) WHERE counted_at > 0;
+-- What is done: serves export and the cleaning after RETENTION.
+CREATE INDEX polar_bridge_deletions_finished ON polar_bridge_deletions (finished_at) WHERE finished_at > 0;
+-- Pending verifications: serves the orphan sweep.
+CREATE INDEX polar_bridge_deletions_unverified ON polar_bridge_deletions (id) WHERE verification = 'pending';
+-- Cancelled ones that no server has counted: serves the servers' look for them.
+CREATE INDEX polar_bridge_deletions_unreported ON polar_bridge_deletions (id) WHERE state = 'cancelled' AND NOT reported;
+
+-- The guards that an operator lets a deletion pass.
+CREATE TABLE polar_bridge_approvals (
+    deletion_id bigint NOT NULL,
+    reason text NOT NULL,
+    -- Polar's id of the customer that it was given for, '' when none was known
+    customer_id text NOT NULL,
+    PRIMARY KEY (deletion_id, reason)
+);
+
+-- What operators did. Those of pause and resume have the deletion id 0.
+CREATE TABLE polar_bridge_actions (
+    {id},
+    deletion_id bigint NOT NULL,
+    at bigint NOT NULL,
+    operator text NOT NULL,
+    action text NOT NULL,
+    reason text NOT NULL
+);
+CREATE INDEX polar_bridge_actions_deletion ON polar_bridge_actions (deletion_id, id);

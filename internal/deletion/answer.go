@@ -1,0 +1,79 @@
+package deletion
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/polar"
+)
+
+var errStopping = errors.New("the program is stopping")
+
+// retryOrPause is the decision on an answer that concerns all deletions alike. A
+// request that ended because ctx was cancelled says nothing about Polar.
+func retryOrPause(ctx context.Context, answer polar.Answer, err error) Decision {
+	if answer.Result == polar.ResultNetworkError && errors.Is(ctx.Err(), context.Canceled) {
+		return Wait{Reason: WaitStopping, Err: errStopping}
+	}
+	if err == nil {
+		err = refusal(answer)
+	}
+	switch answer.Result {
+	case polar.ResultRateLimited:
+		return Wait{Reason: WaitRateLimited, For: answer.RetryAfter, Everybody: true, Err: err}
+	case polar.ResultUnauthorized:
+		return Wait{Reason: WaitUnauthorized, For: operatorPause, Everybody: true, Err: err}
+	case polar.ResultServerError:
+		return Retry{Reason: RetryServerError, Outage: true, Err: err}
+	case polar.ResultNetworkError:
+		return Retry{Reason: RetryNetworkError, Outage: true, Err: err}
+	case polar.ResultDeleted, polar.ResultNotFound, polar.ResultRejected, polar.ResultForbidden, polar.ResultUnexpected, polar.ResultFound:
+	}
+	return Wait{Reason: WaitUnexpected, For: operatorPause, Everybody: true, Err: err}
+}
+
+// probe asks Polar to delete a customer that cannot exist. If the answer is
+// the one that a working set-up gives, only this deletion is odd; if not,
+// everything is, and all calls pause.
+func (d *Deleter) probe(ctx context.Context, odd polar.Answer) Decision {
+	if err := d.options.Limiter.Charge(ctx); err != nil {
+		if errors.Is(ctx.Err(), context.Canceled) {
+			return Wait{Reason: WaitStopping, Err: errStopping}
+		}
+		return Wait{Reason: WaitUnexpected, For: operatorPause, Everybody: true, Err: err}
+	}
+	answer, err := d.options.Polar.Probe(ctx)
+	if answer.Result == polar.ResultNotFound {
+		return alone(odd)
+	}
+	return retryOrPause(ctx, answer, err)
+}
+
+// alone is what an answer means that only this deletion gets. What is forbidden
+// may be allowed later, by Polar or by a proxy in front of it.
+func alone(odd polar.Answer) Decision {
+	if odd.Result == polar.ResultForbidden {
+		return Retry{Reason: RetryForbidden, Err: refusal(odd)}
+	}
+	return Hold{Reason: event.HoldUnexpected, Err: refusal(odd)}
+}
+
+// refusalError says how Polar answered, for the log.
+type refusalError struct{ answer polar.Answer }
+
+// refusal makes an error of an answer that is not a success.
+func refusal(answer polar.Answer) error { return refusalError{answer} }
+
+// Error implements error.
+func (e refusalError) Error() string {
+	text := fmt.Sprintf("polar answered %d", e.answer.StatusCode)
+	if e.answer.ErrorCode != "" {
+		text += " " + e.answer.ErrorCode
+	}
+	if e.answer.RequestID != "" {
+		text += " (request " + e.answer.RequestID + ")"
+	}
+	return text
+}

@@ -1,0 +1,143 @@
+package deletion
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"go.uber.org/zap"
+
+	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/polar"
+)
+
+// lookup is the result of looking a customer up. The zero value is: nobody
+// looked, or nobody can.
+type lookup struct {
+	// known says that Polar told who the customer is, or that there is none.
+	known    bool
+	customer event.Customer // the zero value when there is none
+}
+
+// found reports whether Polar showed a customer.
+func (l lookup) found() bool { return l.known && l.customer.ID != "" }
+
+// absent reports whether Polar said that there is none.
+func (l lookup) absent() bool { return l.known && l.customer.ID == "" }
+
+// saw is what it came to, as it is stored.
+func (l lookup) saw() event.Saw {
+	switch {
+	case l.found():
+		return event.SawCustomer
+	case l.absent():
+		return event.SawNobody
+	}
+	return event.SawNothing
+}
+
+// lookup finds out who would be deleted. A decision ends the attempt: what
+// concerns all calls is judged as an answer to the deletion. That there is
+// nobody does not end it: Polar's lookups come from a replica, its deletions do
+// not.
+func (d *Deleter) lookup(ctx context.Context, a event.Attempt, seen *Observed) (lookup, Decision) {
+	if !d.options.LookBeforeDelete {
+		return lookup{}, nil
+	}
+	looking, cancel := context.WithTimeout(ctx, lookupTimeout)
+	defer cancel()
+	found, answer, err := d.find(looking, a.ExternalID)
+	seen.see(answer)
+	switch {
+	case found.known:
+		seen.Customer = found.customer
+		return found, nil
+	case impossible(answer):
+		seen.GuardsBlind = len(d.needLookup()) > 0
+		return found, d.unseen(a, answer)
+	}
+	d.options.Metrics.Attempt(a.Provider, answer.Result)
+	switch answer.Result {
+	case polar.ResultRejected:
+		return found, Hold{Reason: event.HoldRejected, Err: refusal(answer)}
+	case polar.ResultForbidden, polar.ResultUnexpected:
+		return found, d.probe(ctx, answer)
+	case polar.ResultRateLimited, polar.ResultUnauthorized, polar.ResultServerError, polar.ResultNetworkError,
+		polar.ResultDeleted, polar.ResultNotFound, polar.ResultFound:
+	}
+	return found, retryOrPause(ctx, answer, err)
+}
+
+// find looks the customer up once, and says when lookups have become impossible
+// or possible.
+func (d *Deleter) find(ctx context.Context, externalID string) (lookup, polar.Answer, error) {
+	customer, answer, err := d.options.Polar.GetCustomer(ctx, externalID)
+	switch {
+	case answer.Result == polar.ResultFound:
+		d.setBlind(false, answer)
+		return lookup{known: true, customer: event.Customer(customer)}, answer, err
+	case answer.Result == polar.ResultNotFound:
+		d.setBlind(false, answer)
+		return lookup{known: true}, answer, err
+	case impossible(answer):
+		d.setBlind(true, answer)
+	}
+	return lookup{}, answer, err
+}
+
+// setBlind says, once, that lookups have become impossible, or possible again.
+func (d *Deleter) setBlind(blind bool, answer polar.Answer) {
+	d.mutex.Lock()
+	defer d.mutex.Unlock()
+	if blind == d.blind {
+		return
+	}
+	d.blind = blind
+	if !blind {
+		d.options.Metrics.SetGuardsBlind(nil)
+		d.options.Logger.Info("customers can be looked up again")
+		return
+	}
+	guards := d.needLookup()
+	d.options.Metrics.SetGuardsBlind(guards)
+	message := "customers cannot be looked up: deletions go on without the guards that need it, and all of them count for mass_deletion"
+	if d.options.HoldBlind && len(guards) > 0 {
+		message = "customers cannot be looked up: deletions are held"
+	}
+	d.options.Logger.Error(message, zap.Any("guards", guards), zap.Int("polar_status", answer.StatusCode))
+}
+
+// needLookup lists the guards that are on and see nothing without a lookup.
+func (d *Deleter) needLookup() []event.HoldReason {
+	var guards []event.HoldReason
+	if !d.options.LookBeforeDelete {
+		return nil
+	}
+	if d.options.HoldTeam {
+		guards = append(guards, event.HoldTeam)
+	}
+	if d.options.HoldRecreated {
+		guards = append(guards, event.HoldRecreated)
+	}
+	return guards
+}
+
+// unseen holds, if that is wanted, a deletion of whom nobody can look up, unless
+// an operator lets it pass all guards that would have looked.
+func (d *Deleter) unseen(a event.Attempt, answer polar.Answer) Decision {
+	for _, guard := range d.needLookup() {
+		if d.options.HoldBlind && !a.Approves(guard, "") {
+			return Hold{Reason: event.HoldUnexpected, Err: fmt.Errorf("the customer cannot be looked up: %w", refusal(answer))}
+		}
+	}
+	return nil
+}
+
+// impossible reports whether Polar has no such lookup, or has it no more. An
+// answer of 200 that is not the customer is odd, but no sign of that.
+func impossible(answer polar.Answer) bool {
+	status := answer.StatusCode
+	redirected, otherSuccess := status >= 300 && status <= 399, status > http.StatusOK && status <= 299
+	return answer.Result == polar.ResultUnexpected &&
+		(status == http.StatusNotFound || status == http.StatusMethodNotAllowed || redirected || otherSuccess)
+}

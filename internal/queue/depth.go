@@ -1,0 +1,65 @@
+package queue
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/polar-bridge/polar-bridge/internal/event"
+)
+
+// Depth is how many deletions are in which state that is not final, now.
+type Depth struct {
+	Pending map[event.State]int
+	// Held counts the held ones by reason.
+	Held map[event.HoldReason]int
+	// OldestWaiting is when the oldest waiting deletion was accepted, or its
+	// grace period was over; zero when none waits.
+	OldestWaiting time.Time
+}
+
+// Depth counts them, beside the handle that writes.
+func (q *Queue) Depth(ctx context.Context) (d Depth, err error) {
+	d = Depth{Pending: make(map[event.State]int), Held: make(map[event.HoldReason]int)}
+	rows, err := q.options.Reader.QueryContext(ctx, `SELECT state, hold_reason, count(*) FROM polar_bridge_deletions
+		WHERE state IN ('waiting', 'held', 'reappeared') GROUP BY state, hold_reason`)
+	if err != nil {
+		return Depth{}, fmt.Errorf("count deletions: %w", err)
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var state event.State
+		var reason event.HoldReason
+		var n int
+		if err := rows.Scan(&state, &reason, &n); err != nil {
+			return Depth{}, fmt.Errorf("count deletions: %w", err)
+		}
+		d.Pending[state] += n
+		if state == event.StateHeld {
+			d.Held[reason] = n
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return Depth{}, fmt.Errorf("count deletions: %w", err)
+	}
+	d.OldestWaiting, err = q.oldestWaiting(ctx)
+	return d, err
+}
+
+func (q *Queue) oldestWaiting(ctx context.Context) (time.Time, error) {
+	var received int64
+	err := q.options.Reader.QueryRowContext(ctx, "SELECT received_at FROM polar_bridge_deletions WHERE state = 'waiting' AND hold_reason = '' ORDER BY id LIMIT 1").Scan(&received)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return time.Time{}, nil
+	case err != nil:
+		return time.Time{}, fmt.Errorf("find the oldest deletion: %w", err)
+	}
+	due := Instant(received).Add(q.options.GracePeriod)
+	if q.options.GracePeriod > 0 && due.After(q.options.Now()) {
+		return time.Time{}, nil
+	}
+	return due, nil
+}

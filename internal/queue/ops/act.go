@@ -1,0 +1,194 @@
+package ops
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/queue"
+)
+
+const (
+	// release takes a hold away.
+	release = "state = 'waiting', hold_reason = '', failures = 0, failing_for = 0"
+	// cancelled ends a deletion; $2 is when.
+	cancelled = "state = 'cancelled', outcome = 'cancelled', hold_reason = '', job_id = 0, next_try_at = 0, finished_at = $2, reported = FALSE"
+)
+
+// Retry lets a waiting or held deletion be tried now, with all its guards. It
+// refuses one that is done or cancelled, and one whose request is on its way.
+func (o *Operator) Retry(ctx context.Context, id int64) error {
+	_, err := o.each(ctx, []int64{id}, o.retry)
+	return err
+}
+
+func (o *Operator) retry(r queue.Record) (*act, error) {
+	switch {
+	case r.Running:
+		return nil, refused(r.ID, "it is being tried right now")
+	case r.State == event.StateWaiting:
+		return &act{action: string(VerbRetry), set: "failing_for = 0", again: true}, nil
+	case r.State == event.StateHeld && r.HoldReason == event.HoldConflict:
+		return nil, refused(r.ID, "it is held as %s: its event had named another user before, and no guard can find out which of them left; "+
+			"approve it, which makes it an event of its own, or cancel it", r.HoldReason)
+	case r.State == event.StateHeld:
+		return &act{action: string(VerbRetry), reason: string(r.HoldReason), set: release, again: true}, nil
+	case r.State == event.StateReappeared:
+		return nil, refused(r.ID, "it is done: the customer that reappeared is another case; settle it at Polar, then acknowledge this one")
+	}
+	return nil, refused(r.ID, "it is %s, and a finished deletion is never tried again", r.State)
+}
+
+// Approve lets a held deletion pass the guard that held it, and only that one,
+// for the customer that was last seen.
+func (o *Operator) Approve(ctx context.Context, id int64) error {
+	_, err := o.each(ctx, []int64{id}, approve)
+	return err
+}
+
+// Approvable says whether there is a guard that could be passed. Of the other
+// reasons two say how Polar answers, the rest that no request can name the
+// customer.
+func Approvable(reason event.HoldReason) bool {
+	none := []event.HoldReason{"", event.HoldForbidden, event.HoldUnexpected, event.HoldUnusableID, event.HoldUnaddressable}
+	return !slices.Contains(none, reason)
+}
+
+func approve(r queue.Record) (*act, error) {
+	switch {
+	case r.State == event.StateReappeared:
+		return nil, refused(r.ID, "it is done, and the customer reappeared: approving would delete nobody; look at the subscription in Polar, then acknowledge it")
+	case r.State != event.StateHeld:
+		return nil, refused(r.ID, "it is %s; only held deletions can be approved", r.State)
+	case r.HoldReason == event.HoldForbidden:
+		return nil, refused(r.ID, "it is held as %s: Polar, or a proxy in front of it, answered 403, which no approval changes; "+
+			"allow it there, then retry this one", r.HoldReason)
+	case r.HoldReason == event.HoldUnexpected:
+		return nil, refused(r.ID, "it is held as %s: Polar answered oddly to this one, or the customer could not be looked up, which no approval changes; "+
+			"retry this one", r.HoldReason)
+	case !Approvable(r.HoldReason):
+		return nil, refused(r.ID, "it is held as %s: no request to Polar can name this customer, so there is nothing to approve; "+
+			"find and delete the customer in Polar's dashboard, then cancel this one with that as its reason", r.HoldReason)
+	}
+	return &act{action: string(VerbApprove), reason: string(r.HoldReason), set: release, again: true, approves: r.HoldReason}, nil
+}
+
+// Cancel ends a waiting or held deletion for good. It refuses while a request is
+// on its way: what Polar answers is what the deletion came to. sent says that an
+// earlier request may have been done.
+func (o *Operator) Cancel(ctx context.Context, id int64, reason string) (sent bool, err error) {
+	_, err = o.each(ctx, []int64{id}, func(r queue.Record) (*act, error) {
+		sent = r.AnswerLost
+		return o.cancel(r, reason)
+	})
+	return sent && err == nil, err
+}
+
+func (o *Operator) cancel(r queue.Record, reason string) (*act, error) {
+	switch {
+	case r.Running:
+		return nil, refused(r.ID, "a request to Polar is on its way, and what Polar answers is what becomes of it; look again in half a minute")
+	case r.State != event.StateWaiting && r.State != event.StateHeld:
+		return nil, refused(r.ID, "it is %s already", r.State)
+	}
+	return &act{action: string(VerbCancel), reason: reason, set: cancelled, values: []any{queue.Micros(o.options.Now())}}, nil
+}
+
+// Acknowledge says that somebody has seen that a customer reappeared: it closes
+// the case and deletes nobody.
+func (o *Operator) Acknowledge(ctx context.Context, id int64) error {
+	_, err := o.each(ctx, []int64{id}, func(r queue.Record) (*act, error) {
+		if r.State != event.StateReappeared {
+			return nil, refused(id, "it is %s; only those whose customer reappeared are acknowledged", r.State)
+		}
+		return &act{action: "acknowledge", set: "state = 'done'"}, nil
+	})
+	return err
+}
+
+// Verb is what may be done to many deletions at once.
+type Verb string
+
+// The verbs.
+const (
+	VerbApprove Verb = "approve"
+	VerbRetry   Verb = "retry"
+	VerbCancel  Verb = "cancel"
+)
+
+// Chosen is a deletion as an operator is asked about it. Held again, for whatever
+// reason, or sent on its way again, it is another question.
+type Chosen struct {
+	ID         int64
+	state      event.State
+	reason     event.HoldReason
+	heldAt     time.Time
+	generation int64
+}
+
+func chosen(r queue.Record) Chosen {
+	return Chosen{r.ID, r.State, r.HoldReason, r.HeldAt, r.Generation}
+}
+
+// Choose returns what the verb can be done to now: what is held for the reason,
+// or, when it is "", everything.
+func (o *Operator) Choose(ctx context.Context, verb Verb, reason event.HoldReason) ([]Chosen, error) {
+	states := []event.State{event.StateHeld}
+	if reason == "" && verb != VerbApprove {
+		states = append(states, event.StateWaiting)
+	}
+	var found []Chosen
+	for _, state := range states {
+		for r, err := range o.List(ctx, Filter{State: state, Reason: reason}) {
+			switch {
+			case err != nil:
+				return nil, err
+			case r.Running, verb == VerbApprove && !Approvable(r.HoldReason), verb == VerbRetry && r.HoldReason == event.HoldConflict:
+			default:
+				found = append(found, chosen(r))
+			}
+		}
+	}
+	slices.SortFunc(found, func(a, b Chosen) int { return cmp.Compare(a.ID, b.ID) })
+	return found, nil
+}
+
+const (
+	// atOnce is how many deletions share one transaction in bulk: a few
+	// milliseconds, after which the servers get their turn.
+	atOnce = 100
+	// shortestRest is the least time that servers get between two transactions.
+	shortestRest = 20 * time.Millisecond
+)
+
+// Many does the verb to those that are still as they were chosen, and leaves all
+// others alone. It works in batches, each of which stands whatever happens
+// afterwards, and returns how many it was done to. Only cancel needs a reason.
+func (o *Operator) Many(ctx context.Context, verb Verb, all []Chosen, reason string) (count int, err error) {
+	do := map[Verb]decide{VerbApprove: approve, VerbRetry: o.retry, VerbCancel: func(r queue.Record) (*act, error) { return o.cancel(r, reason) }}[verb]
+	for some := range slices.Chunk(all, atOnce) {
+		began := time.Now() //nolint:forbidigo // only paces the batches
+		asked := make(map[int64]Chosen, len(some))
+		var ids []int64
+		for _, c := range some {
+			asked[c.ID] = c
+			ids = append(ids, c.ID)
+		}
+		n, err := o.each(ctx, ids, func(r queue.Record) (*act, error) {
+			if r.Running || chosen(r) != asked[r.ID] {
+				return nil, nil //nolint:nilnil // it is another question by now
+			}
+			return do(r)
+		})
+		count += n
+		if err != nil {
+			return count, err
+		}
+		if err := rest(ctx, max(time.Since(began), shortestRest)); err != nil { //nolint:forbidigo // only paces the batches
+			return count, err
+		}
+	}
+	return count, nil
+}

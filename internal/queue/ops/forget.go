@@ -1,0 +1,67 @@
+package ops
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"go.uber.org/zap"
+
+	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/queue"
+)
+
+// Forget takes everything personal out of the records of one person: ids, the
+// event's too, and what operators wrote. What happened when stays, and so does the
+// keyed digest by which a repeat of the event is still a duplicate. It returns how
+// many records.
+//
+// It refuses, and changes nothing, while one of them is not finished.
+func (o *Operator) Forget(ctx context.Context, externalID string) (int, error) {
+	var forgotten []queue.Record
+	now := o.options.Now()
+	err := queue.Transact(ctx, o.options.DB, o.options.Store, func(ctx context.Context, tx *sql.Tx) (err error) {
+		forgotten, err = queue.Records(ctx, tx, now, "SELECT "+queue.Columns+" FROM polar_bridge_deletions WHERE external_id = $1 ORDER BY id"+o.options.Store.ForUpdate(), externalID)
+		if err != nil {
+			return err
+		}
+		for _, r := range forgotten {
+			if r.State != event.StateDone && r.State != event.StateCancelled {
+				return refused(r.ID, "this deletion of the same person is %s; wait until it is finished, or cancel it first", r.State)
+			}
+			if r.Verification == event.VerificationPending {
+				return refused(r.ID, "Polar has still to be asked whether this customer stayed away; wait until it is verified")
+			}
+			if err := o.redact(ctx, tx, r.ID); err != nil {
+				return err
+			}
+			if err := o.note(ctx, tx, r.ID, queue.Action{At: now, Action: "forget"}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	for _, r := range forgotten {
+		o.options.Logger.Info("operator action", zap.String("action", "forget"), zap.String("by", o.options.By),
+			zap.Int64("deletion_id", r.ID), zap.String("provider", r.Provider))
+	}
+	return len(forgotten), nil
+}
+
+// redact rewrites one record. Operators may have named the person in a reason.
+func (o *Operator) redact(ctx context.Context, tx *sql.Tx, id int64) error {
+	for _, statement := range []string{
+		`UPDATE polar_bridge_deletions SET event_id = '', variant = '', instance = '', user_id = '', external_id = '', unusable_id = '',
+			customer_id = '', customer_type = '', customer_created_at = 0, polar_error = '', active_subscriptions = -1, granted_benefits = -1, redacted = TRUE WHERE id = $1`,
+		"UPDATE polar_bridge_approvals SET customer_id = '' WHERE deletion_id = $1",
+		"UPDATE polar_bridge_actions SET reason = '' WHERE deletion_id = $1",
+	} {
+		if _, err := tx.ExecContext(ctx, statement, id); err != nil {
+			return fmt.Errorf("forget deletion %d: %w", id, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,187 @@
+// Package ops is what operators do about deletions, for the commands and the
+// console: list, approve, cancel, pause, export, forget.
+//
+// It runs no deletions and needs no lock, so it works beside servers. It must not
+// know who asks, nor how the answer is shown.
+package ops
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/queue"
+)
+
+// Options for New.
+type Options struct {
+	Store *queue.Store
+	// DB writes, Reader looks.
+	DB, Reader *sql.DB
+	// Logger gets a line about each action. LogID turns an external id into
+	// what the line may say of it.
+	Logger *zap.Logger
+	LogID  func(id string) string
+	Now    func() time.Time
+	// By is who acts, as it is stored: "cli:<user>" or "console".
+	By string
+}
+
+// Operator looks at deletions and acts on them for a human.
+//
+// Each action is a transaction that decides by the state it finds in it, so
+// that an operator races neither workers nor other operators.
+type Operator struct{ options Options }
+
+// New makes an Operator on a migrated database.
+func New(o Options) *Operator { return &Operator{options: o} }
+
+// RefusedError is why an action is not possible, as a sentence for people.
+type RefusedError struct {
+	// ID is the deletion's.
+	ID int64
+	// Sentence says why, and what to do instead.
+	Sentence string
+}
+
+// Error implements error.
+func (e *RefusedError) Error() string { return fmt.Sprintf("deletion %d: %s", e.ID, e.Sentence) }
+
+func refused(id int64, format string, args ...any) error {
+	return &RefusedError{ID: id, Sentence: fmt.Sprintf(format, args...)}
+}
+
+// unknown says that there is no such deletion (any more).
+func unknown(id int64) error {
+	return refused(id, "there is no such deletion; done and cancelled ones are kept for RETENTION only")
+}
+
+// act is what an operator does to one deletion.
+type act struct {
+	action, reason string
+	// set are assignments, "" for none; their parameters begin at $2.
+	set    string
+	values []any
+	// again sends the deletion on its way now.
+	again bool
+	// approves is the guard that it may pass from now on, "" for none.
+	approves event.HoldReason
+}
+
+// decide looks at a deletion in the state it has inside the transaction and says
+// what becomes of it. nil leaves it alone; an error ends the transaction.
+type decide func(r queue.Record) (*act, error)
+
+// each decides on each of the deletions and carries all of it out, or nothing,
+// in one transaction. Afterwards it logs what was done and returns how many. An
+// id that does not exist is refused.
+func (o *Operator) each(ctx context.Context, ids []int64, decide decide) (int, error) {
+	var lines [][]zap.Field
+	now := o.options.Now()
+	err := queue.Transact(ctx, o.options.DB, o.options.Store, func(ctx context.Context, tx *sql.Tx) error {
+		found, err := o.lock(ctx, tx, ids)
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			r, known := found[id]
+			if !known {
+				return unknown(id)
+			}
+			done, err := decide(r)
+			if err != nil {
+				return err
+			}
+			if done == nil {
+				continue
+			}
+			if err := o.carryOut(ctx, tx, r, done, now); err != nil {
+				return err
+			}
+			lines = append(lines, o.line(r, done))
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	for _, fields := range lines {
+		o.options.Logger.Info("operator action", fields...)
+	}
+	return len(lines), nil
+}
+
+// lock reads the deletions and keeps them until the transaction ends.
+func (o *Operator) lock(ctx context.Context, tx *sql.Tx, ids []int64) (map[int64]queue.Record, error) {
+	now, err := o.options.Store.Clock(ctx, tx, o.options.Now())
+	if err != nil {
+		return nil, err
+	}
+	records, err := queue.Records(ctx, tx, now, "SELECT "+queue.Columns+" FROM polar_bridge_deletions WHERE id IN "+
+		queue.Parameters(1, len(ids))+" ORDER BY id"+o.options.Store.ForUpdate(), values(ids)...)
+	if err != nil {
+		return nil, err
+	}
+	found := make(map[int64]queue.Record, len(records))
+	for _, r := range records {
+		found[r.ID] = r
+	}
+	return found, nil
+}
+
+func (o *Operator) carryOut(ctx context.Context, tx *sql.Tx, r queue.Record, done *act, now time.Time) error {
+	if done.set != "" {
+		//nolint:gosec // all parts are constants of ours
+		if _, err := tx.ExecContext(ctx, "UPDATE polar_bridge_deletions SET "+done.set+" WHERE id = $1", append([]any{r.ID}, done.values...)...); err != nil {
+			return fmt.Errorf("%s deletion %d: %w", done.action, r.ID, err)
+		}
+	}
+	if done.approves != "" {
+		_, err := tx.ExecContext(ctx, `INSERT INTO polar_bridge_approvals (deletion_id, reason, customer_id) VALUES ($1, $2, $3)
+			ON CONFLICT (deletion_id, reason) DO UPDATE SET customer_id = excluded.customer_id`, r.ID, string(done.approves), r.CustomerID)
+		if err != nil {
+			return fmt.Errorf("approve deletion %d: %w", r.ID, err)
+		}
+	}
+	if done.again {
+		if err := o.options.Store.SendAgain(ctx, tx, r, time.Time{}, false); err != nil {
+			return err
+		}
+	}
+	return o.note(ctx, tx, r.ID, queue.Action{At: now, Action: done.action, Reason: done.reason})
+}
+
+// note writes down who did what.
+func (o *Operator) note(ctx context.Context, tx *sql.Tx, id int64, done queue.Action) error {
+	_, err := tx.ExecContext(ctx, "INSERT INTO polar_bridge_actions (deletion_id, at, operator, action, reason) VALUES ($1, $2, $3, $4, $5)",
+		id, queue.Micros(done.At), o.options.By, done.Action, done.Reason)
+	if err != nil {
+		return fmt.Errorf("note who did it: %w", err)
+	}
+	return nil
+}
+
+// line is what the log says of an action.
+func (o *Operator) line(r queue.Record, done *act) []zap.Field {
+	id := r.ExternalID
+	if r.UnusableID != "" {
+		id = r.UnusableID
+	}
+	return []zap.Field{
+		zap.String("action", done.action), zap.String("by", o.options.By), zap.String("reason", done.reason),
+		zap.Int64("deletion_id", r.ID), zap.String("provider", r.Provider), zap.String("event_id", r.EventID),
+		zap.String("external_id", o.options.LogID(id)),
+	}
+}
+
+func values(ids []int64) []any {
+	all := make([]any, len(ids))
+	for i, id := range ids {
+		all[i] = id
+	}
+	return all
+}

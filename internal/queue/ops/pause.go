@@ -1,0 +1,47 @@
+package ops
+
+import (
+	"context"
+	"database/sql"
+
+	"go.uber.org/zap"
+
+	"github.com/polar-bridge/polar-bridge/internal/queue"
+)
+
+// Pause stops all servers, also those that start later, from trying deletions
+// until Resume; what is being tried is finished. It says whether anything changed.
+func (o *Operator) Pause(ctx context.Context) (changed bool, err error) {
+	return o.setPaused(ctx, "pause", true)
+}
+
+// Resume ends a pause. It says whether anything changed.
+func (o *Operator) Resume(ctx context.Context) (changed bool, err error) {
+	return o.setPaused(ctx, "resume", false)
+}
+
+// Paused looks whether an operator has paused.
+func (o *Operator) Paused(ctx context.Context) (queue.Pause, error) {
+	return queue.ReadPause(ctx, o.options.Reader)
+}
+
+func (o *Operator) setPaused(ctx context.Context, action string, wanted bool) (changed bool, err error) {
+	err = queue.Transact(ctx, o.options.DB, o.options.Store, func(ctx context.Context, tx *sql.Tx) error {
+		for _, name := range queue.PausedQueues() {
+			different, err := o.options.Store.SetPaused(ctx, tx, name, wanted)
+			if err != nil {
+				return err
+			}
+			changed = changed || different
+		}
+		if !changed {
+			return nil
+		}
+		return o.note(ctx, tx, 0, queue.Action{At: o.options.Now(), Action: action})
+	})
+	if err != nil || !changed {
+		return false, err
+	}
+	o.options.Logger.Info("operator action", zap.String("action", action), zap.String("by", o.options.By))
+	return true, nil
+}

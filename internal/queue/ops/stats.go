@@ -1,0 +1,92 @@
+package ops
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/queue"
+)
+
+// Stats counts all deletions that are kept.
+type Stats struct {
+	// Providers are in alphabetical order.
+	Providers []ProviderStats `json:"providers"`
+	// Held counts what waits for a decision.
+	Held map[event.HoldReason]int `json:"held_by_reason"`
+	// OldestWaiting is when the oldest waiting deletion was accepted and
+	// NextRetry when the next one that waits for its time is due; zero when there is none.
+	OldestWaiting time.Time   `json:"oldest_waiting,omitzero"`
+	NextRetry     time.Time   `json:"next_retry,omitzero"`
+	Pause         queue.Pause `json:"pause"`
+}
+
+// ProviderStats counts the deletions of one provider.
+type ProviderStats struct {
+	Provider   string                `json:"provider"`
+	Waiting    int                   `json:"waiting"`
+	Held       int                   `json:"held"`
+	Reappeared int                   `json:"reappeared"`
+	Outcomes   map[event.Outcome]int `json:"outcomes"`
+}
+
+// Stats reads the whole table once.
+func (o *Operator) Stats(ctx context.Context) (Stats, error) {
+	s := Stats{Held: make(map[event.HoldReason]int), Providers: []ProviderStats{}}
+	if err := o.count(ctx, &s); err != nil {
+		return Stats{}, err
+	}
+	var oldest, next sql.NullInt64
+	err := o.options.Reader.QueryRowContext(ctx, `SELECT min(received_at), min(CASE WHEN next_try_at > 0 THEN next_try_at END)
+		FROM polar_bridge_deletions WHERE state = 'waiting'`).Scan(&oldest, &next)
+	if err != nil {
+		return Stats{}, fmt.Errorf("look for the earliest deletion: %w", err)
+	}
+	s.OldestWaiting, s.NextRetry = queue.Instant(oldest.Int64), queue.Instant(next.Int64)
+	s.Pause, err = o.Paused(ctx)
+	return s, err
+}
+
+func (o *Operator) count(ctx context.Context, s *Stats) (err error) {
+	rows, err := o.options.Reader.QueryContext(ctx,
+		"SELECT provider, state, hold_reason, outcome, count(*) FROM polar_bridge_deletions GROUP BY provider, state, hold_reason, outcome ORDER BY provider")
+	if err != nil {
+		return fmt.Errorf("count deletions: %w", err)
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var provider string
+		var state event.State
+		var reason event.HoldReason
+		var outcome event.Outcome
+		var n int
+		if err := rows.Scan(&provider, &state, &reason, &outcome, &n); err != nil {
+			return fmt.Errorf("count deletions: %w", err)
+		}
+		s.add(provider, state, reason, outcome, n)
+	}
+	return rows.Err()
+}
+
+// add counts n deletions of a provider; the providers come in order.
+func (s *Stats) add(provider string, state event.State, reason event.HoldReason, outcome event.Outcome, n int) {
+	if len(s.Providers) == 0 || s.Providers[len(s.Providers)-1].Provider != provider {
+		s.Providers = append(s.Providers, ProviderStats{Provider: provider, Outcomes: make(map[event.Outcome]int)})
+	}
+	p := &s.Providers[len(s.Providers)-1]
+	switch state {
+	case event.StateWaiting:
+		p.Waiting += n
+	case event.StateHeld:
+		p.Held += n
+		s.Held[reason] += n
+	case event.StateReappeared:
+		p.Reappeared += n
+		p.Outcomes[outcome] += n
+	case event.StateDone, event.StateCancelled:
+		p.Outcomes[outcome] += n
+	}
+}
