@@ -45,11 +45,11 @@ func TestChaos(t *testing.T) {
 			s.round(t)
 		}
 	}
-	mended := time.Now()
+	ended := time.Now()
 	for _, s := range all {
-		s.settle(t, 150*time.Second-time.Since(mended))
+		s.settle(t, 150*time.Second-time.Since(ended))
 	}
-	t.Logf("seed %d, %d rounds, settled %s after the last\n%s", seed, rounds, time.Since(mended).Round(time.Second), table(all))
+	t.Logf("seed %d, %d rounds, settled %s after the last\n%s", seed, rounds, time.Since(ended).Round(time.Second), table(all))
 	for _, s := range all {
 		s.judge(t)
 	}

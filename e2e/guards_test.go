@@ -199,7 +199,7 @@ func TestACustomerWhoComesBackAfterTheDeletionIsFound(t *testing.T) {
 		p.deliver(t, sign(t, "clerk", "msg_0", ids[0]), http.StatusAccepted)
 		p.deliver(t, sign(t, "clerk", "msg_1", ids[1]), http.StatusAccepted)
 		w.waitDeleted(t, ids, 20*time.Second)
-		// A checkout that was open before makes the customer anew.
+		// A checkout that was open before creates the customer again.
 		w.polar.AddCustomer(polartest.Customer{ExternalID: ids[0], ActiveSubscriptions: 1})
 		p.waitMetric(t, `polar_bridge_verifications_total{outcome="found",provider="clerk"}`, 1, 30*time.Second)
 		p.waitMetric(t, `polar_bridge_verifications_total{outcome="gone",provider="clerk"}`, 1, 30*time.Second)

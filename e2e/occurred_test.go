@@ -54,7 +54,7 @@ func occurrences(now time.Time) []occurrence {
 	}
 }
 
-// Signatures are of now in all of them: Svix signs anew what it resends, and
+// Signatures are of now in all of them: Svix signs again what it resends, and
 // many providers sign no time at all.
 func TestTheTimeOfAnEventIsBelievedHoweverOldAndNeverTakenForNow(t *testing.T) {
 	t.Parallel()

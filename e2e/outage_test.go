@@ -41,7 +41,7 @@ func faultyDeletes(fault polartest.Fault) func(*testing.T, *world) {
 	}
 }
 
-func mended(_ *testing.T, w *world) { w.polar.ClearFaults() }
+func repaired(_ *testing.T, w *world) { w.polar.ClearFaults() }
 
 // all starts a world for each, breaks it and sends it n events.
 func all(t *testing.T, aways []away, n int) {
@@ -99,11 +99,11 @@ func TestAnOutageCostsFewCallsAndLosesNothing(t *testing.T) {
 	const events, lasts, mostCalls, recovery = 100, 15 * time.Second, 60, 60 * time.Second
 	var address string
 	aways := []away{
-		{name: "503", begin: faulty(polartest.Gateway(503)), end: mended},
-		{name: "503, two replicas", begin: faulty(polartest.Gateway(503)), end: mended, replicas: 2, database: databasetest.Postgres},
-		{name: "no answer", begin: faulty(polartest.Hang()), end: mended},
-		{name: "resets", begin: faulty(polartest.ResetBeforeCommit()), end: mended},
-		{name: "resets after the deed", begin: faultyDeletes(polartest.ResetAfterCommit()), end: mended},
+		{name: "503", begin: faulty(polartest.Gateway(503)), end: repaired},
+		{name: "503, two replicas", begin: faulty(polartest.Gateway(503)), end: repaired, replicas: 2, database: databasetest.Postgres},
+		{name: "no answer", begin: faulty(polartest.Hang()), end: repaired},
+		{name: "resets", begin: faulty(polartest.ResetBeforeCommit()), end: repaired},
+		{name: "resets after the deed", begin: faultyDeletes(polartest.ResetAfterCommit()), end: repaired},
 		{
 			name: "connections refused",
 			begin: func(t *testing.T, w *world) {

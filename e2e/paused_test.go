@@ -13,7 +13,7 @@ import (
 	"github.com/polar-bridge/polar-bridge/polar/polartest"
 )
 
-// Only a request could tell that a mended token works, and nothing is left that
+// Only a request could tell that a replaced token works, and nothing is left that
 // would send one.
 func TestAPauseThatNobodyWaitsForEnds(t *testing.T) {
 	t.Parallel()

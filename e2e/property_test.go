@@ -77,7 +77,7 @@ type fate struct {
 type shot struct {
 	delivery
 
-	eventID string // of what Clerk signs anew
+	eventID string // of what Clerk signs again
 	claims  []claim
 	status  int // but for 200 when it is a repeat, and 503 or no answer at all
 }

@@ -46,7 +46,7 @@ func scenarios(t *testing.T) []*scenario {
 	} {
 		all = append(all, &scenario{
 			name: trouble.name, database: databasetest.SQLite(t), killEvery: 10,
-			begin: trouble.begin, end: mended, bounded: trouble.bounded,
+			begin: trouble.begin, end: repaired, bounded: trouble.bounded,
 		})
 	}
 	return all

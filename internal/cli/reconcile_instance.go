@@ -38,7 +38,7 @@ func (c *reconcileCommand) ask(env *Env, orphans int, told told) error {
 		return nil
 	}
 	if told.mixed {
-		return errors.New("nothing was done: the credentials changed to another instance's while customers were compared; begin anew with --restart")
+		return errors.New("nothing was done: the credentials changed to another instance's while customers were compared; start over with --restart")
 	}
 	only := map[string][]string{"clerk": c.providers.Clerk().Instances(), "auth0": c.providers.Auth0().Streams()}[c.Provider]
 	if others := strings.Join(slices.Sorted(maps.Keys(told.others)), ", "); others != "" && len(only) == 0 {

@@ -10,7 +10,7 @@ const maxFuture = 5 * time.Minute
 const firstYear = 2015
 
 // Occurred returns when a provider says that something happened, however long
-// ago: Svix keeps messages for 90 days and signs them anew when it resends them.
+// ago: Svix keeps messages for 90 days and signs them again when it resends them.
 // More than 5 minutes after received counts as received. ok is false when claimed
 // lies before 2015 and so says nothing.
 //

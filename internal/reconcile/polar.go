@@ -58,7 +58,7 @@ func fromPolar[T any](ctx context.Context, s *Sweeper, request func(context.Cont
 		var found T
 		permit, decision := s.options.Limiter.Acquire(ctx, 1)
 		if decision != nil {
-			return found, notNow(decision)
+			return found, noPermit(decision)
 		}
 		var err error
 		found, answer, err = request(ctx)
@@ -71,8 +71,8 @@ func fromPolar[T any](ctx context.Context, s *Sweeper, request func(context.Cont
 	return found, answer, err
 }
 
-// notNow is the error of a request that got no permit.
-func notNow(decision deletion.Decision) error {
+// noPermit is the error of a request that got no permit.
+func noPermit(decision deletion.Decision) error {
 	switch decision := decision.(type) {
 	case deletion.Wait:
 		return fault.New(fault.Paused, string(decision.Reason), "%w", decision.Err).After(decision.For)

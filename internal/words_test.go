@@ -1,0 +1,48 @@
+package internal_test
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestWords keeps out the words that this project once had for things that the
+// field calls otherwise: nobody can search for them.
+func TestWords(t *testing.T) {
+	t.Parallel()
+	private := regexp.MustCompile(`(?i)\b(` + strings.Join([]string{
+		"crowds?", "courtesy", "letpass", "census", "sightings?", "verdicts?", "notnow", "comeagain", "errimpatient", "mend(s|ing|ed)?", "anew",
+		"resurrected", "impersonal", "desk", "restless", "dispensable", "occupant", "stayingtransport", "tracereach", "boundlog", "shortenlog",
+		"emptylog", "database_whole",
+	}, "|") + `)\b`)
+	read := 0
+	require.NoError(t, filepath.WalkDir("..", func(file string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && slices.Contains([]string{".git", "bin", "node_modules"}, entry.Name()):
+			return filepath.SkipDir
+		case !slices.Contains([]string{".go", ".sql", ".md", ".yaml", ".tpl", ".txtar"}, filepath.Ext(file)),
+			entry.Name() == "CHANGELOG.md", entry.Name() == "words_test.go":
+			return nil
+		}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		read++
+		for i, line := range strings.Split(string(text), "\n") {
+			if word := private.FindString(line); word != "" {
+				t.Errorf("%s:%d says %q: use the field's word", file, i+1, word)
+			}
+		}
+		return nil
+	}))
+	require.Greater(t, read, 300, "the walk misses files")
+}
