@@ -3,10 +3,12 @@ package monitoring_test
 import (
 	"strconv"
 	"testing"
+	"time"
 
 	dto "github.com/prometheus/client_model/go"
 	"github.com/stretchr/testify/require"
 
+	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/metrics"
 )
 
@@ -19,12 +21,23 @@ type series map[string]values
 // vocabulary is every metric that an expression may name.
 type vocabulary map[string]series
 
-// program returns the metrics of the program as it starts, when all of its
-// series exist, and those of others that rules may lean on.
+// program returns the metrics of the program once all of its series exist, and
+// those of others that rules may lean on.
 func program(t *testing.T) vocabulary {
 	t.Helper()
 	registry := metrics.NewRegistry()
-	metrics.New(registry, metrics.Options{Providers: everyProvider().Names(), Reconciled: []string{"clerk", "auth0"}, Version: "v", Revision: "r", GoVersion: "g"})
+	names := everyProvider().Names()
+	m := metrics.New(registry, metrics.Options{Providers: names, Enabled: names, Reconciled: []string{"clerk", "auth0"}, Version: "v", Revision: "r", GoVersion: "g"})
+	for _, provider := range names { // histograms come with what they observe
+		m.WebhookReceived(provider, metrics.WebhookAccepted, time.Second)
+		m.DeletionFinished(provider, event.OutcomeDeleted, time.Second)
+	}
+	for _, operation := range metrics.PolarOperations() {
+		for _, code := range metrics.PolarCodes() {
+			m.PolarRequest(operation, code, time.Second)
+		}
+	}
+	m.RateLimitWait(time.Second)
 	words := vocabulary{
 		"up":                                   {},
 		"kubelet_volume_stats_available_bytes": {"persistentvolumeclaim": nil},
