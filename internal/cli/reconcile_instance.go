@@ -78,7 +78,7 @@ func (c *reconcileCommand) recall(ctx context.Context, s *session, found *reconc
 		if err != nil {
 			return told{}, fmt.Errorf("look at the deletions that are known: %w", err)
 		}
-		if r.Provider != c.Provider && r.Provider != c.Provider+"-logs" || (event.Deletion{EventID: r.EventID}).Compared() {
+		if r.Provider != c.Provider && r.Provider != c.Provider+"-logs" || (event.Deletion{EventID: r.EventID}).Reconciled() {
 			continue
 		}
 		switch {

@@ -46,7 +46,7 @@ func NewConfirmer(sources map[string]Source, now func() time.Time) *Confirmer {
 func (c *Confirmer) Confirm(ctx context.Context, a event.Attempt) deletion.Decision {
 	source, asked := c.sources[a.Provider]
 	switch {
-	case !asked && a.Compared():
+	case !asked && a.Reconciled():
 		return deletion.Retry{Reason: deletion.RetryUnconfirmed, Err: fmt.Errorf(
 			"no webhook told of this deletion, and this server cannot ask %s: give it the provider's API credentials, and leave CONFIRM on", a.Provider)}
 	case !asked:

@@ -194,7 +194,7 @@ func TestWhatOnlyAReconciliationFoundWaitsWhereTheProviderCannotBeAsked(t *testi
 	webhook := attempt()
 	require.Nil(t, unasking.Confirm(t.Context(), webhook), "a webhook is believed")
 	reconciled := attempt()
-	reconciled.EventID = event.ComparisonEventID("cus_1")
+	reconciled.EventID = event.ReconcileEventID("cus_1")
 	retry := as[deletion.Retry](t, unasking.Confirm(t.Context(), reconciled))
 	require.Equal(t, deletion.RetryUnconfirmed, retry.Reason)
 

@@ -6,7 +6,7 @@
 // who does not exist leads to a deletion that cannot be undone, so nothing here
 // ever infers that: a response that is not a clear yes or no is an error.
 //
-// It must not know Polar, nor what becomes of a deletion.
+// It must not know Polar, nor how a deletion is kept or carried out.
 package directory
 
 import (

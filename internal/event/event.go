@@ -38,17 +38,17 @@ type Deletion struct {
 	ReceivedAt time.Time
 }
 
-// comparisonPrefix begins the ids of events that no provider sent.
-const comparisonPrefix = "reconcile:"
+// reconcilePrefix begins the ids of events that no provider sent.
+const reconcilePrefix = "reconcile:"
 
-// ComparisonEventID is the id of the event that a comparison with the
+// ReconcileEventID is the id of the event that a reconciliation with the
 // provider's users makes up for Polar's customer with that id: the same each
 // time, so that a repeat is recognised.
-func ComparisonEventID(customerID string) string { return comparisonPrefix + customerID }
+func ReconcileEventID(customerID string) string { return reconcilePrefix + customerID }
 
-// Compared says that no webhook told of the deletion: it was concluded from a
-// comparison, and needs the provider's own word before it is carried out.
-func (d Deletion) Compared() bool { return strings.HasPrefix(d.EventID, comparisonPrefix) }
+// Reconciled says that no webhook told of the deletion: it was concluded from a
+// reconciliation, and needs the provider's own word before it is carried out.
+func (d Deletion) Reconciled() bool { return strings.HasPrefix(d.EventID, reconcilePrefix) }
 
 // Delivery is what one authentic webhook request said.
 type Delivery struct {

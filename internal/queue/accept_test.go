@@ -43,7 +43,7 @@ func TestWhatIsAcceptedStandsInTheRow(t *testing.T) {
 		h := byHand(t, db, deletes(), func(o *queue.Options) { o.GracePeriod = time.Hour })
 		d := newDeletion("e1", "u1")
 		d.UserID, d.Instance, d.OccurredAt = "internal", "tenant", time.Time{}
-		compared := newDeletion(event.ComparisonEventID("c1"), "u2")
+		compared := newDeletion(event.ReconcileEventID("c1"), "u2")
 		h.accept(t, d, compared)
 		r := h.row(t, "e1")
 		require.Equal(t, "clerk", r.Provider)

@@ -202,7 +202,7 @@ func (s *Store) insertRows(ctx context.Context, tx *sql.Tx, l *Ledger, rows []in
 }
 
 func (i insertion) source() string {
-	if i.Compared() {
+	if i.Reconciled() {
 		return string(event.SourceReconcile)
 	}
 	return string(event.SourceWebhook)

@@ -323,7 +323,7 @@ func (f *Found) Apply(ctx context.Context, queue Acceptor) (total event.Receipt,
 // the user is gone: a customer made later belongs to somebody else.
 func (s *Sweeper) deletion(o Orphan) event.Deletion {
 	return event.Deletion{
-		Provider: s.options.Source.Provider, EventID: event.ComparisonEventID(o.CustomerID),
+		Provider: s.options.Source.Provider, EventID: event.ReconcileEventID(o.CustomerID),
 		UserID: o.ExternalID, ExternalID: o.ExternalID, Instance: o.Instance, OccurredAt: o.checkedAt, ReceivedAt: s.options.Now(),
 	}
 }

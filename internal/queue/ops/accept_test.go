@@ -19,7 +19,7 @@ func TestACommandStoresDeletionsOnceAndServersKnowThem(t *testing.T) {
 		var found []event.Deletion
 		for i := range 250 {
 			id := fmt.Sprint("user_", i)
-			found = append(found, newDeletion(event.ComparisonEventID(id), id))
+			found = append(found, newDeletion(event.ReconcileEventID(id), id))
 		}
 		found = append(found, found[0])
 		receipt, err := s.Acceptor(false).Accept(t.Context(), found)
@@ -30,7 +30,7 @@ func TestACommandStoresDeletionsOnceAndServersKnowThem(t *testing.T) {
 		require.Equal(t, event.Receipt{Duplicates: 251}, receipt)
 		require.Len(t, s.list(t, ops.Filter{State: event.StateWaiting}), 250)
 		require.Len(t, s.logs.FilterMessage("deletion accepted").All(), 250)
-		one := s.only(t, event.ComparisonEventID("user_7"))
+		one := s.only(t, event.ReconcileEventID("user_7"))
 		require.Equal(t, "user_7", one.ExternalID)
 		require.Equal(t, event.SourceReconcile, one.Source)
 		require.False(t, one.DryRun)
