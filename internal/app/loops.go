@@ -18,12 +18,15 @@ type loop struct {
 	run   func(ctx context.Context)
 }
 
-// loops lists all of them, but for those of the queue, which must outlive the
-// deletions in flight: Queue.Start begins and Queue.Stop ends them.
+// loops lists all of them. River and the committer are not among them: they outlive
+// the requests in flight, and close stops them.
 func (a *App) loops() []loop {
 	all := []loop{
 		{"gauges", "internal/app", a.observe},
 		{"secret files", "config", a.watchSecrets},
+	}
+	for _, l := range a.queue.Loops() {
+		all = append(all, loop{l.Name, "internal/queue", l.Run})
 	}
 	if a.db.Dialect == database.SQLite {
 		all = append(all,

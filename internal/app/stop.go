@@ -22,17 +22,15 @@ func (a *App) close(ctx context.Context) error {
 	ctx = context.WithoutCancel(ctx)
 	// Listeners: nothing new comes in, and requests in flight are answered.
 	listeners := a.closeListeners(ctx)
-	// River and the committer: attempts in flight end, or are interrupted, and what
-	// became of them is stored.
-	queue := wrap("stop queue", a.stopQueue(ctx))
-	// Loops and servers: they were told to stop before, and use the database until
-	// they have.
+	// River: attempts in flight end, or are interrupted.
+	river := wrap("stop queue", a.stopWork(ctx))
+	// Loops and servers: they were told to stop before.
 	running := a.running.Wait()
-	// Polar: nobody asks any more.
-	a.closePolar()
-	// Database: nobody else uses it. Its file is unlocked last.
-	database := wrap("close database", a.closeDatabase())
-	return errors.Join(listeners, queue, running, database)
+	// Committer: what became of the attempts is stored.
+	a.stopCommits()
+	// Connections: nobody uses Polar or the database any more, whose file is unlocked.
+	connections := wrap("close database", a.closeConnections())
+	return errors.Join(listeners, river, running, connections)
 }
 
 // waitForLoadBalancers keeps serving while readiness is red already.
@@ -66,23 +64,26 @@ func (a *App) closeEndpoint(ctx context.Context, e endpoint) error {
 	return err
 }
 
-func (a *App) stopQueue(ctx context.Context) error {
+func (a *App) stopWork(ctx context.Context) error {
 	if !a.started {
 		return nil
 	}
 	a.limiter.Close() // workers that wait for a permit need not be waited for
 	ctx, cancel := context.WithTimeout(ctx, queueStop)
 	defer cancel()
-	return a.queue.Stop(ctx)
+	return a.queue.StopWork(ctx)
 }
 
-func (a *App) closePolar() {
-	if a.polar != nil {
-		a.polar.CloseIdleConnections()
+func (a *App) stopCommits() {
+	if a.started {
+		a.queue.StopCommits()
 	}
 }
 
-func (a *App) closeDatabase() error {
+func (a *App) closeConnections() error {
+	if a.polar != nil {
+		a.polar.CloseIdleConnections()
+	}
 	if a.db == nil {
 		return nil
 	}

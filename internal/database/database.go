@@ -13,7 +13,6 @@ import (
 	"sync/atomic"
 
 	"github.com/gofrs/flock"
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river/riverdriver"
 	"github.com/riverqueue/river/riverdriver/riverdatabasesql"
@@ -51,8 +50,7 @@ type DB struct {
 	truncateRest int                   // calls of Checkpoint that do not truncate
 
 	// Postgres.
-	config   *pgx.ConnConfig // how to connect
-	listener *pgxpool.Pool   // for notifications, nil behind a transaction pooler
+	listener *pgxpool.Pool // for notifications, nil behind a transaction pooler
 }
 
 // Open opens the database that url names, `sqlite:PATH` or `postgres://…`. A

@@ -48,7 +48,7 @@ func openPostgres(ctx context.Context, url string) (*DB, error) {
 		main = openPool(config.ConnConfig, mainConnections)
 	}
 	reader := openPool(config.ConnConfig, readerConnections)
-	db := &DB{Dialect: Postgres, Main: main, Reader: reader, config: config.ConnConfig}
+	db := &DB{Dialect: Postgres, Main: main, Reader: reader}
 	if pooled { // nothing is heard there: River asks every second
 		return db, nil
 	}

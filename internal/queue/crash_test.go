@@ -283,7 +283,11 @@ func TestStoppingIsBoundedByTheContext(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	stopped := make(chan error, 1)
-	go func() { stopped <- h.Stop(ctx) }()
+	go func() {
+		err := h.StopWork(ctx)
+		h.StopCommits()
+		stopped <- err
+	}()
 	select {
 	case err := <-stopped:
 		require.ErrorIs(t, err, context.DeadlineExceeded)

@@ -165,14 +165,16 @@ type harness struct {
 	logs     *observer.ObservedLogs
 	registry *prometheus.Registry
 	clock    *clock // nil when the queue has the real one
+
+	stopLoops context.CancelFunc
+	loops     sync.WaitGroup
 }
 
 // start starts a queue; stop it with the returned harness or let the test end.
 func start(t testing.TB, db *database.DB, apply apply, change ...func(*queue.Options)) *harness {
 	t.Helper()
 	h := prepare(t, db, apply, nil, change...)
-	require.NoError(t, h.Start(t.Context()))
-	t.Cleanup(func() { h.stop(t) })
+	h.run(t)
 	return h
 }
 
@@ -230,13 +232,6 @@ func limiter(t testing.TB, db *database.DB, c *clock) *ratelimit.Limiter {
 	l, err := ratelimit.New(t.Context(), o)
 	require.NoError(t, err)
 	return l
-}
-
-func (h *harness) stop(t testing.TB) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second) //nolint:usetesting // runs in cleanup too
-	defer cancel()
-	require.NoError(t, h.Stop(ctx))
 }
 
 func (h *harness) now() time.Time {

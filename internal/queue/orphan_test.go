@@ -63,8 +63,7 @@ func TestADeletionWhoseJobIsLost(t *testing.T) {
 			c := newClock()
 			h := prepare(t, db, inTurn(decides(deletion.Wait{Reason: deletion.WaitPermit, For: time.Hour}), deletes()), nil,
 				func(o *queue.Options) { o.Now = func() time.Time { return c.now() } })
-			require.NoError(t, h.Start(t.Context()))
-			t.Cleanup(func() { h.stop(t) })
+			h.run(t)
 			h.accept(t, newDeletion("e1", "u1"))
 			require.Eventually(t, func() bool { return h.jobState(t, h.row(t, "e1").jobID) == "scheduled" }, 20*time.Second, 10*time.Millisecond)
 			h.loseJobs(t)

@@ -103,7 +103,7 @@ type Queue struct {
 	ingest  ingestPriority
 
 	stopWork, stopCommits context.CancelFunc
-	loops, committing     sync.WaitGroup
+	committing            sync.WaitGroup
 }
 
 // New prepares the queue on a migrated database. Nothing runs before Start,
@@ -192,51 +192,63 @@ func (q *Queue) apply(ctx context.Context, tx *sql.Tx, batch []*write) (settle f
 	}, nil
 }
 
-// Start begins to accept, to work and to look after the table. It ends with Stop
-// only, not with ctx.
+// Loop is work beside the deletions, until its context ends.
+type Loop struct {
+	Name string
+	Run  func(ctx context.Context)
+}
+
+// Loops lists what has to run as long as the queue works.
+func (q *Queue) Loops() []Loop {
+	loops := []Loop{
+		{"clock steps", q.followClock},
+		{"operator actions", q.followOperators},
+		{"deletions without a job", q.followOrphans},
+		{"retention", q.followRetention},
+	}
+	if !q.store.postgres {
+		loops = append(loops, Loop{"due deletions", q.followDue})
+	}
+	return loops
+}
+
+// Start begins to accept and to work. That ends with StopWork and StopCommits only,
+// not with ctx.
 func (q *Queue) Start(ctx context.Context) error {
 	ctx = context.WithoutCancel(ctx)
 	committing, stopCommits := context.WithCancel(ctx)
 	working, stopWork := context.WithCancel(ctx)
 	q.stopCommits, q.stopWork = stopCommits, stopWork
 	q.committing.Go(func() { q.commits.run(committing) })
-	loops := []func(context.Context){q.followClock, q.followOperators, q.followOrphans, q.followRetention}
-	if !q.store.postgres {
-		loops = append(loops, q.followDue)
-	}
-	for _, loop := range loops {
-		q.loops.Go(func() { loop(working) })
-	}
 	err := q.keepPauses(ctx) // before River cleans up
 	if err == nil {
 		err = q.store.Client.Start(working)
 	}
 	if err != nil {
 		q.stopWork()
-		q.loops.Wait()
-		q.stopCommits()
-		q.committing.Wait()
+		q.StopCommits()
 		return fmt.Errorf("start queue: %w", err)
 	}
 	return nil
 }
 
-// Stop lets running attempts finish for a few seconds, then interrupts them: a
+// StopWork lets running attempts finish for a few seconds, then interrupts them: a
 // request that was sent is waited for all the same, and an interrupted attempt is
-// run again by whoever comes next. The committer stops last, because attempts
-// write with it. ctx bounds the whole.
-func (q *Queue) Stop(ctx context.Context) error {
+// run again by whoever comes next. ctx bounds the whole.
+func (q *Queue) StopWork(ctx context.Context) error {
 	q.stopWork()
-	q.loops.Wait()
-	var err error
 	select {
 	case <-q.store.Client.Stopped():
+		return nil
 	case <-ctx.Done():
-		err = fmt.Errorf("stop queue: %w", ctx.Err())
+		return fmt.Errorf("stop queue: %w", ctx.Err())
 	}
+}
+
+// StopCommits ends what writes for requests and attempts, after StopWork.
+func (q *Queue) StopCommits() {
 	q.stopCommits()
 	q.committing.Wait()
-	return err
 }
 
 // ResetRunning takes back what a killed process left running. Only the one
