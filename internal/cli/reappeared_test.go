@@ -28,7 +28,7 @@ func TestWhoeverSpeaksOfAcknowledgingSaysThatItDeletesNobody(t *testing.T) {
 	for name, text := range texts {
 		for _, block := range blocks(text) {
 			require.NotRegexp(t, "(?s)approv[^.;]*deletes (it|the customer|them) again", block, name)
-			if speaks.MatchString(block) {
+			if usage := strings.HasPrefix(block, "Usage:"); speaks.MatchString(block) && !usage {
 				require.Regexp(t, says, block, name)
 				spoken[filepath.Base(name)] = true
 			}
