@@ -73,7 +73,7 @@ func (c *reconcileCommand) Run(ctx context.Context, env *Env, loader *config.Loa
 	if err := c.check(); err != nil {
 		return err
 	}
-	if err := c.word(env); err != nil {
+	if err := c.checkSoleInstance(env); err != nil {
 		return err
 	}
 	group := &deletionsCommand{Log: c.Config.Log}
@@ -101,7 +101,7 @@ func (c *reconcileCommand) Run(ctx context.Context, env *Env, loader *config.Loa
 	return err
 }
 
-// watchSecrets takes rotated secrets over as serve does: a sweep may take hours.
+// watchSecrets uses rotated secrets as serve does: a sweep may take hours.
 func (c *reconcileCommand) watchSecrets(ctx context.Context, env *Env) (stop func(), err error) {
 	logger, err := app.NewLogger(c.Config.Log, env.Stderr)
 	if err != nil {
@@ -201,21 +201,21 @@ type summary struct {
 	Known  int `json:"already_queued"`
 }
 
-// finish prints what was found and hands it to the queue if it is to.
+// finish prints what was found and, with --apply, hands it to the queue.
 func (c *reconcileCommand) finish(ctx context.Context, env *Env, s *session, found *reconcile.Found) error {
 	if err := c.print(ctx, env.Stdout, found); err != nil {
 		return err
 	}
-	told, err := c.recall(ctx, s, found)
+	known, err := c.webhookEvidence(ctx, s, found)
 	if err != nil {
 		return err
 	}
 	if !c.JSON {
-		c.say(env.Stderr, found.Counts, told)
+		c.printSummary(env.Stderr, found.Counts, known)
 	}
 	var receipt event.Receipt
 	if c.Apply {
-		if err := c.ask(env, found.Orphans, told); err != nil {
+		if err := c.confirmSoleInstance(env, found.Orphans, known); err != nil {
 			return err
 		}
 		if receipt, err = found.Apply(ctx, s.Acceptor(c.Config.Work.DryRun)); err != nil {
@@ -223,7 +223,7 @@ func (c *reconcileCommand) finish(ctx context.Context, env *Env, s *session, fou
 		}
 	}
 	if c.JSON {
-		return printJSON(env.Stdout, summary{c.Provider, found.Counts, told.named, receipt.Accepted, receipt.Duplicates})
+		return printJSON(env.Stdout, summary{c.Provider, found.Counts, known.named, receipt.Accepted, receipt.Duplicates})
 	}
 	switch n := found.Orphans; {
 	case n == 0:
@@ -237,12 +237,12 @@ func (c *reconcileCommand) finish(ctx context.Context, env *Env, s *session, fou
 	return nil
 }
 
-// say tells people what was found.
-func (c *reconcileCommand) say(w io.Writer, n reconcile.Counts, told told) {
+// printSummary tells people what was found.
+func (c *reconcileCommand) printSummary(w io.Writer, n reconcile.Counts, known webhookEvidence) {
 	fmt.Fprintf(w, "%s read: %d without an external id, %d with another id than %s's, %d younger than an hour, %d asked about.\n",
 		plural(n.Read, "customer"), n.WithoutID, n.Foreign, c.Provider, n.Young, n.Asked)
 	if n.Orphans > 0 {
-		fmt.Fprintf(w, "Webhooks that are still known have named %d of the %d without a user. The others' got lost, or they are users of another instance.\n", told.named, n.Orphans)
+		fmt.Fprintf(w, "Webhooks that are still known have named %d of the %d without a user. The webhooks about the others got lost, or they are users of another instance.\n", known.named, n.Orphans)
 	}
 }
 

@@ -13,56 +13,58 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/reconcile"
 )
 
-// Users of another instance or tenant whose customers lie in the same
-// organization at Polar look exactly like those who are gone: the provider that
-// is asked knows neither. Nobody but the operator can know that there is none.
+// Users of another instance or tenant whose customers are in the same
+// organization at Polar look exactly like deleted ones: the provider that is asked
+// knows neither. Nobody but the operator can know that there is none.
 
-// word wants the operator's before anything is read, where it cannot be asked for
-// later.
-func (c *reconcileCommand) word(env *Env) error {
+// checkSoleInstance refuses --apply before anything is read, where the operator's
+// word for it cannot be asked for later.
+func (c *reconcileCommand) checkSoleInstance(env *Env) error {
 	switch named := c.providers.Clerk().Instances(); {
 	case !c.Apply:
 		return nil
 	case c.Provider == "clerk" && len(named) > 1:
-		return fmt.Errorf("--apply needs to ask every instance whose users are customers, and CLERK_INSTANCE_ID names %d, of which CLERK_SECRET_KEY can ask one: living users of the others would be taken for gone", len(named))
+		return fmt.Errorf("--apply needs to ask every instance whose users are customers, and CLERK_INSTANCE_ID names %d, of which CLERK_SECRET_KEY can ask one: existing users of the others would look deleted", len(named))
 	case !c.SoleInstance && env.Stdin == nil:
 		return usage("--apply needs your word that no other instance or tenant of %s has users who are customers in this Polar organization, "+
-			"because its living users look like those who are gone: add --sole-instance, because there is no terminal to ask on", c.Provider)
+			"because its existing users look like deleted ones. There is no terminal to ask on: add --sole-instance", c.Provider)
 	}
 	return nil
 }
 
-// ask wants the operator's word once it is known what it is about.
-func (c *reconcileCommand) ask(env *Env, orphans int, told told) error {
+// confirmSoleInstance asks for the operator's word once it is known what it is
+// about.
+func (c *reconcileCommand) confirmSoleInstance(env *Env, orphans int, known webhookEvidence) error {
 	if orphans == 0 {
 		return nil
 	}
-	if told.mixed {
-		return errors.New("nothing was done: the credentials changed to another instance's while customers were compared; start over with --restart")
+	if known.mixed {
+		return errors.New("nothing was done: the credentials changed to another instance's during the run; start over with --restart")
 	}
 	only := map[string][]string{"clerk": c.providers.Clerk().Instances(), "auth0": c.providers.Auth0().Streams()}[c.Provider]
-	if others := strings.Join(slices.Sorted(maps.Keys(told.others)), ", "); others != "" && len(only) == 0 {
-		return fmt.Errorf("nothing was done: webhooks of another instance than the one that was asked have come here (%s), and its living users would be taken for gone. "+
+	if others := strings.Join(slices.Sorted(maps.Keys(known.others)), ", "); others != "" && len(only) == 0 {
+		return fmt.Errorf("nothing was done: webhooks of another instance than the one that was asked have arrived here (%s), and its existing users would look deleted. "+
 			"If none of them is a customer any more, set CLERK_INSTANCE_ID (or AUTH0_STREAM_ID) to what is yours", visible(others))
 	}
-	return env.confirm(c.SoleInstance, fmt.Sprintf("Put %s into the queue? A living user of another instance or tenant of %s looks like one who is gone. "+
+	return env.confirm(c.SoleInstance, fmt.Sprintf("Put %s into the queue? An existing user of another instance or tenant of %s looks like a deleted one. "+
 		"Is the one that was asked the only one whose users are customers in this Polar organization", plural(orphans, "deletion"), c.Provider))
 }
 
-// told is what webhooks have told this installation, as far as it still knows.
-type told struct {
+// webhookEvidence is what webhooks have said, as far as this installation still
+// knows.
+type webhookEvidence struct {
 	// named counts the orphans that a webhook of the instance has named.
 	named int
 	// others are other instances that deletions have come from.
 	others map[string]bool
-	// mixed says that the orphans are several instances' word.
+	// mixed says that several instances were asked about the orphans.
 	mixed bool
 }
 
-// recall looks what webhooks have told about the orphans.
-func (c *reconcileCommand) recall(ctx context.Context, s *session, found *reconcile.Found) (told, error) {
+// webhookEvidence reads what webhooks have said about the orphans.
+func (c *reconcileCommand) webhookEvidence(ctx context.Context, s *session, found *reconcile.Found) (webhookEvidence, error) {
 	if found.Orphans == 0 {
-		return told{}, nil
+		return webhookEvidence{}, nil
 	}
 	orphans, asked := map[string]bool{}, map[string]bool{"": true}
 	err := found.Each(ctx, func(o reconcile.Orphan) error {
@@ -71,12 +73,12 @@ func (c *reconcileCommand) recall(ctx context.Context, s *session, found *reconc
 		return nil
 	})
 	if err != nil {
-		return told{}, err
+		return webhookEvidence{}, err
 	}
-	all := told{others: map[string]bool{}, mixed: len(asked) > 1+1}
+	all := webhookEvidence{others: map[string]bool{}, mixed: len(asked) > 1+1}
 	for r, err := range s.List(ctx, ops.Filter{}) {
 		if err != nil {
-			return told{}, fmt.Errorf("look at the deletions that are known: %w", err)
+			return webhookEvidence{}, fmt.Errorf("read the known deletions: %w", err)
 		}
 		if r.Provider != c.Provider && r.Provider != c.Provider+"-logs" || (event.Deletion{EventID: r.EventID}).Reconciled() {
 			continue

@@ -45,7 +45,7 @@ func TestReconcileAsksOnATerminalWhetherThereIsASecondInstance(t *testing.T) {
 		got := reconcile(answer)
 		require.Equal(t, 1, got.code, got.stderr)
 		require.Contains(t, got.stdout, "user_0", got.stderr)
-		require.Contains(t, got.stderr, "Put 1 deletion into the queue? A living user of another instance or tenant of clerk looks like one who is gone.")
+		require.Contains(t, got.stderr, "Put 1 deletion into the queue? An existing user of another instance or tenant of clerk looks like a deleted one.")
 		require.Contains(t, got.stderr, "nothing was done")
 	}
 	got := reconcile("yes\n")
