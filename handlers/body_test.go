@@ -40,7 +40,7 @@ func TestRefusedBeforeTheBodyIsRead(t *testing.T) {
 		change func(r *http.Request)
 		status int
 		code   string
-		reason string
+		reason fault.Reason
 	}{
 		{"wrong token", header("X-Token", "wrong"), 401, "unauthenticated", fault.ReasonBadToken},
 		{"too large by its header", func(r *http.Request) { r.ContentLength = maxBody + 1 }, 413, "too_large", fault.ReasonBodyTooLarge},
@@ -65,7 +65,7 @@ func TestRefusedBeforeTheBodyIsRead(t *testing.T) {
 			w := serveOnce(e.handler(), r)
 			require.Equal(t, tt.status, w.Code)
 			require.Equal(t, refusal(tt.code), w.Body.String())
-			require.Equal(t, tt.reason, e.line(t)["reason"])
+			require.Equal(t, string(tt.reason), e.line(t)["reason"])
 			require.NotContains(t, e.line(t), "event_id")
 			require.Equal(t, map[string]int{
 				"webhooks_total{" + tt.code + ",clerk}": 1, "webhook_duration_seconds{clerk}": 1,

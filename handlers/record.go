@@ -1,6 +1,8 @@
 package handlers
 
 import (
+	"slices"
+
 	"github.com/labstack/echo/v4"
 
 	"github.com/polar-bridge/polar-bridge/internal/event"
@@ -54,7 +56,7 @@ func (r *record) stored(receipt event.Receipt) {
 // refused notes an error, whatever was noted before.
 func (r *record) refused(err error) {
 	_, r.outcome = answer(kindOf(err))
-	r.reason, r.headers = fault.ReasonOf(err), fault.HeadersOf(err)
+	r.reason, r.headers = string(fault.ReasonOf(err)), fault.HeadersOf(err)
 }
 
 // wrongInstance says that another instance's events arrive here, which is a
@@ -78,9 +80,9 @@ func (r *record) unauthenticated() bool {
 	case metrics.WebhookUnauthenticated, metrics.WebhookNotFound, metrics.WebhookTooLarge, metrics.WebhookUnsupported:
 		return true
 	case metrics.WebhookMalformed:
-		return r.reason == fault.ReasonBodyRead
+		return fault.Reason(r.reason) == fault.ReasonBodyRead
 	case metrics.WebhookUnavailable:
-		return r.reason == fault.ReasonOverload || r.reason == fault.ReasonBodyRead || r.reason == fault.ReasonKeys
+		return slices.Contains([]fault.Reason{fault.ReasonOverload, fault.ReasonBodyRead, fault.ReasonKeys}, fault.Reason(r.reason))
 	default:
 		return false
 	}

@@ -102,7 +102,7 @@ func TestAuth0AnswerThatIsInconclusive(t *testing.T) {
 	const asJSON = "application/json"
 	for name, tt := range map[string]struct {
 		fault  directorytest.Fault
-		reason string
+		reason fault.Reason
 	}{
 		"server error":         {directorytest.Status(500), directory.ReasonUnavailable},
 		"challenge":            {other(403, "text/html", "human?"), directory.ReasonUnavailable},

@@ -76,11 +76,11 @@ func TestClerkSaysThatAUserIsDeleted(t *testing.T) {
 // faults are answers that are neither yes nor no, with the reason that is told.
 func faults() map[string]struct {
 	fault  directorytest.Fault
-	reason string
+	reason fault.Reason
 } {
 	type row = struct {
 		fault  directorytest.Fault
-		reason string
+		reason fault.Reason
 	}
 	other := func(status int, contentType, body string) directorytest.Fault {
 		return directorytest.Fault{Status: status, ContentType: contentType, Body: body}

@@ -57,11 +57,11 @@ type Source struct {
 
 // Reasons why there is no clear answer. The set is closed.
 const (
-	ReasonRateLimited   = "directory_rate_limited"   // the provider asks to wait
-	ReasonUnauthorized  = "directory_unauthorized"   // the credentials or their scopes are refused
-	ReasonUnavailable   = "directory_unavailable"    // no response, or a server error
-	ReasonInconclusive  = "directory_inconclusive"   // a response that is neither yes nor no
-	ReasonOtherInstance = "directory_other_instance" // the credentials belong to an instance that may not be asked
+	ReasonRateLimited   fault.Reason = "directory_rate_limited"   // the provider asks to wait
+	ReasonUnauthorized  fault.Reason = "directory_unauthorized"   // the credentials or their scopes are refused
+	ReasonUnavailable   fault.Reason = "directory_unavailable"    // no response, or a server error
+	ReasonInconclusive  fault.Reason = "directory_inconclusive"   // a response that is neither yes nor no
+	ReasonOtherInstance fault.Reason = "directory_other_instance" // the credentials belong to an instance that may not be asked
 )
 
 // inconclusive makes the error for a response that is neither yes nor no.

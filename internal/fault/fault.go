@@ -42,7 +42,7 @@ type Error struct {
 	Kind Kind
 	// Reason narrows the kind down for logs; one of the Reason constants, or
 	// a directory's.
-	Reason string
+	Reason Reason
 	// RetryAfter is how long to wait; 0 when the kind says nothing about it.
 	RetryAfter time.Duration
 	// Headers are the names of the headers that it is about, as this program
@@ -52,30 +52,33 @@ type Error struct {
 	Err error
 }
 
+// Reason narrows a Kind down. Its text is what the log says.
+type Reason string
+
 // Reasons that requests are refused for. The set is closed.
 const (
-	ReasonMissingHeader  = "missing_header"   // a header that the scheme needs is absent
-	ReasonRepeatedHeader = "repeated_header"  // a header that must stand once stands more often
-	ReasonBadHeader      = "bad_header"       // a header is not in the scheme's form
-	ReasonBadSignature   = "bad_signature"    // no signature matches any key
-	ReasonBadToken       = "bad_token"        // the static token is not any configured one
-	ReasonStale          = "stale"            // the timestamp is too old
-	ReasonFuture         = "future"           // the timestamp is too far ahead
-	ReasonBadJSON        = "bad_json"         // not exactly one strict JSON value (syntax, duplicate names, UTF-8, trailing data)
-	ReasonBadType        = "bad_type"         // a member has another JSON type than documented
-	ReasonBodyTooLarge   = "body_too_large"   // over the route's limit
-	ReasonBodyRead       = "body_read"        // the body broke off
-	ReasonEncoding       = "content_encoding" // Content-Encoding other than identity
-	ReasonDatabase       = "database"         // the database does not take it
-	ReasonOverload       = "overload"         // too many bodies in flight
-	ReasonKeys           = "keys"             // the issuer does not tell its public keys
-	ReasonPanic          = "panic"            // a bug
-	ReasonUnclassified   = "unclassified"     // an error without a reason of its own
+	ReasonMissingHeader  Reason = "missing_header"   // a header that the scheme needs is absent
+	ReasonRepeatedHeader Reason = "repeated_header"  // a header that must stand once stands more often
+	ReasonBadHeader      Reason = "bad_header"       // a header is not in the scheme's form
+	ReasonBadSignature   Reason = "bad_signature"    // no signature matches any key
+	ReasonBadToken       Reason = "bad_token"        // the static token is not any configured one
+	ReasonStale          Reason = "stale"            // the timestamp is too old
+	ReasonFuture         Reason = "future"           // the timestamp is too far ahead
+	ReasonBadJSON        Reason = "bad_json"         // not exactly one strict JSON value (syntax, duplicate names, UTF-8, trailing data)
+	ReasonBadType        Reason = "bad_type"         // a member has another JSON type than documented
+	ReasonBodyTooLarge   Reason = "body_too_large"   // over the route's limit
+	ReasonBodyRead       Reason = "body_read"        // the body broke off
+	ReasonEncoding       Reason = "content_encoding" // Content-Encoding other than identity
+	ReasonDatabase       Reason = "database"         // the database does not take it
+	ReasonOverload       Reason = "overload"         // too many bodies in flight
+	ReasonKeys           Reason = "keys"             // the issuer does not tell its public keys
+	ReasonPanic          Reason = "panic"            // a bug
+	ReasonUnclassified   Reason = "unclassified"     // an error without a reason of its own
 )
 
 // Reasons lists every reason that requests are refused for.
-func Reasons() []string {
-	return []string{
+func Reasons() []Reason {
+	return []Reason{
 		ReasonMissingHeader, ReasonRepeatedHeader, ReasonBadHeader, ReasonBadSignature, ReasonBadToken, ReasonStale, ReasonFuture,
 		ReasonBadJSON, ReasonBadType, ReasonBodyTooLarge, ReasonBodyRead, ReasonEncoding,
 		ReasonDatabase, ReasonOverload, ReasonKeys, ReasonPanic, ReasonUnclassified,
@@ -83,8 +86,8 @@ func Reasons() []string {
 }
 
 // New makes an error of the kind, wrapping what format's %w verbs name.
-func New(kind Kind, reason, format string, args ...any) *Error {
-	return &Error{Kind: kind, Reason: reason, Err: fmt.Errorf(format, args...)}
+func New[R ~string](kind Kind, reason R, format string, args ...any) *Error {
+	return &Error{Kind: kind, Reason: Reason(reason), Err: fmt.Errorf(format, args...)}
 }
 
 // After returns a copy of e that asks to wait for d.
@@ -104,7 +107,7 @@ func (e *Error) About(headers ...string) *Error {
 // Error implements error.
 func (e *Error) Error() string {
 	if e.Err == nil {
-		return string(e.Kind) + ": " + e.Reason
+		return string(e.Kind) + ": " + string(e.Reason)
 	}
 	return e.Err.Error()
 }
@@ -124,7 +127,7 @@ func KindOf(err error) Kind {
 }
 
 // ReasonOf returns the reason of err, or "" when it has none.
-func ReasonOf(err error) string {
+func ReasonOf(err error) Reason {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Reason
 	}

@@ -86,7 +86,7 @@ func TestAuth0LogsABrokenLineIsHeldAndTheOthersGoOn(t *testing.T) {
 
 func TestAuth0LogsABodyThatIsBrokenAsAWholeIsMalformed(t *testing.T) {
 	t.Parallel()
-	for body, reason := range map[string]string{
+	for body, reason := range map[string]fault.Reason{
 		"[" + sdu + "," + sdu[:9]:          fault.ReasonBadJSON,
 		"[" + sdu + ",]":                   fault.ReasonBadJSON,
 		"[" + sdu + "] x":                  fault.ReasonBadJSON,

@@ -24,7 +24,8 @@ func TestFusionAuthATokenMustBeAboutTheBody(t *testing.T) {
 	require.NoError(t, err)
 	claim := func(value string) string { return `{"request_body_sha256":"` + value + `"}` }
 	tests := []struct {
-		name, claims, reason string
+		name, claims string
+		reason       fault.Reason
 	}{
 		{"its digest", claim(fusionAuthDigest(body)), ""},
 		{"its digest beside times", `{"iat":1,"exp":2,"request_body_sha256":"` + fusionAuthDigest(body) + `"}`, ""},

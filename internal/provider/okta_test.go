@@ -189,7 +189,7 @@ func TestOktaAChallengeIsRefused(t *testing.T) {
 	tests := map[string]struct {
 		header http.Header
 		kind   fault.Kind
-		reason string
+		reason fault.Reason
 	}{
 		"no token":          {http.Header{name: {"a"}}, fault.Unauthenticated, fault.ReasonMissingHeader},
 		"a wrong token":     {http.Header{name: {"a"}, "Authorization": {"other-marker-token-0123456789ab"}}, fault.Unauthenticated, fault.ReasonBadToken},

@@ -168,6 +168,6 @@ func classify(err error) error {
 	return malformed(fault.ReasonBadJSON, "not strict JSON")
 }
 
-func malformed(reason, format string, args ...any) error {
+func malformed(reason fault.Reason, format string, args ...any) error {
 	return fault.New(fault.Malformed, reason, format, args...)
 }

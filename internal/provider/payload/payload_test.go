@@ -28,7 +28,7 @@ func TestDecodeIsStrict(t *testing.T) {
 	var got document
 	require.NoError(t, payload.Decode([]byte(` {"type":"a","TYPE":"b","Raw":1,"more":[{}]} `), &got))
 	require.Equal(t, document{Type: "a"}, got)
-	for body, reason := range map[string]string{
+	for body, reason := range map[string]fault.Reason{
 		``:                              fault.ReasonBadJSON,
 		` `:                             fault.ReasonBadJSON,
 		`{`:                             fault.ReasonBadJSON,

@@ -244,7 +244,7 @@ func (h *Harness) isToken(tb testing.TB) bool {
 }
 
 // mismatch is the reason for a wrong key or token.
-func (h *Harness) mismatch(tb testing.TB) string {
+func (h *Harness) mismatch(tb testing.TB) fault.Reason {
 	tb.Helper()
 	if h.isToken(tb) {
 		return fault.ReasonBadToken

@@ -37,7 +37,7 @@ func (h *Harness) bodies(t *testing.T) {
 				t.Parallel()
 				_, err := h.Receive(t, body)
 				require.Equal(t, fault.Malformed, fault.KindOf(err))
-				require.Equal(t, reason, fault.ReasonOf(err))
+				require.Equal(t, fault.Reason(reason), fault.ReasonOf(err))
 			})
 		}
 	}

@@ -220,7 +220,7 @@ func (h *Harness) accepted(t testing.TB, p *opened, header http.Header, body []b
 }
 
 // refused requires that the delivery does not pass, for the reason.
-func (h *Harness) refused(t testing.TB, p *opened, header http.Header, body []byte, reason string) {
+func (h *Harness) refused(t testing.TB, p *opened, header http.Header, body []byte, reason fault.Reason) {
 	t.Helper()
 	d, err := p.Receive(header, body)
 	require.Error(t, err)

@@ -46,7 +46,7 @@ func (h *Harness) schemeAge(t *testing.T) {
 		header, body := h.good(t, h.secret(), now().Add(off))
 		h.accepted(t, p, header, body)
 	}
-	for off, reason := range map[time.Duration]string{
+	for off, reason := range map[time.Duration]fault.Reason{
 		-limit - unit: fault.ReasonStale, -24 * time.Hour: fault.ReasonStale,
 		limit + unit: fault.ReasonFuture, 24 * time.Hour: fault.ReasonFuture,
 	} {

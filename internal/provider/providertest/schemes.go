@@ -119,7 +119,8 @@ func (h *Harness) svixSignatures(t *testing.T, header http.Header, body []byte) 
 	wrong := otherHeader.Get(h.svixHeaders(t).Signature)
 	mac := strings.TrimPrefix(good, "v1,")
 	tests := []struct {
-		name, value, reason string
+		name, value string
+		reason      fault.Reason
 	}{
 		{"the right one after others", "v1a,AAAA v2,BBBB nonsense " + wrong + " " + good, ""},
 		{"the right one before others", good + " " + wrong + " v1a,AAAA", ""},

@@ -99,7 +99,7 @@ func TestThePlainHMACHasOneForm(t *testing.T) {
 	body := []byte(`{}`)
 	v := with(t, signature.NewPlainHMAC("X-Signature"), "another key of 24 bytes!", textKey)
 	good := signature.HMACHex([]byte(textKey), body)
-	for value, reason := range map[string]string{
+	for value, reason := range map[string]fault.Reason{
 		good:                     "",
 		strings.ToUpper(good):    "",
 		good[:63]:                fault.ReasonBadHeader,

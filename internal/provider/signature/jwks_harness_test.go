@@ -115,7 +115,7 @@ func requireVerified(tb testing.TB, v *signature.JWT, token string) {
 	require.Equal(tb, signature.Message{Type: "JWT", Payload: []byte(`{"a":1}`)}, got)
 }
 
-func requireRefused(tb testing.TB, v *signature.JWT, token string, kind fault.Kind, reason string) {
+func requireRefused(tb testing.TB, v *signature.JWT, token string, kind fault.Kind, reason fault.Reason) {
 	tb.Helper()
 	got, err := v.VerifyToken(token)
 	require.Equal(tb, kind, fault.KindOf(err))

@@ -144,11 +144,14 @@ func TestATokenInAHeaderStandsThereOnce(t *testing.T) {
 	got, err := v.VerifyHeader(http.Header{"X-Token": {token}}, "x-token")
 	require.NoError(t, err)
 	require.JSONEq(t, `{"a":1}`, string(got.Payload))
-	for reason, values := range map[string][]string{
-		fault.ReasonMissingHeader: nil, fault.ReasonRepeatedHeader: {token, token}, fault.ReasonBadToken: {token + "," + token},
+	for _, tt := range []struct {
+		reason fault.Reason
+		values []string
+	}{
+		{fault.ReasonMissingHeader, nil}, {fault.ReasonRepeatedHeader, []string{token, token}}, {fault.ReasonBadToken, []string{token + "," + token}},
 	} {
-		_, err := v.VerifyHeader(http.Header{"X-Token": values}, "X-Token")
-		require.Equal(t, reason, fault.ReasonOf(err))
+		_, err := v.VerifyHeader(http.Header{"X-Token": tt.values}, "X-Token")
+		require.Equal(t, tt.reason, fault.ReasonOf(err))
 	}
 }
 

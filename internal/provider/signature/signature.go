@@ -86,11 +86,11 @@ func single(h http.Header, name string) (string, error) {
 }
 
 // refuseHeader is refuse for what is wrong with the named header.
-func refuseHeader(reason, name, format string, args ...any) error {
+func refuseHeader(reason fault.Reason, name, format string, args ...any) error {
 	return fault.New(fault.Unauthenticated, reason, "header %s "+format, append([]any{name}, args...)...).About(name)
 }
 
-func refuse(reason, format string, args ...any) error {
+func refuse(reason fault.Reason, format string, args ...any) error {
 	return fault.New(fault.Unauthenticated, reason, format, args...)
 }
 

@@ -20,7 +20,8 @@ func TestTheTimedHMACHasOneForm(t *testing.T) {
 	wrong := signature.HMACHex([]byte("another key of 24 bytes!"), []byte("1800000000."), body)
 	const now = "t=1800000000"
 	tests := []struct {
-		name, value, reason string
+		name, value string
+		reason      fault.Reason
 	}{
 		{"as documented", now + ",v1=" + good, ""},
 		{"with a blank behind the comma", now + ", v1=" + good, ""},
@@ -73,7 +74,7 @@ func pad(text string, length int) string { return text + strings.Repeat("a", len
 
 func TestTheTimeOfATimedHMACHasOneFormAndOneWindow(t *testing.T) {
 	t.Parallel()
-	for unit, tests := range map[time.Duration]map[string]string{
+	for unit, tests := range map[time.Duration]map[string]fault.Reason{
 		time.Second: {
 			"1800000000": "", "1799999900": "", "1800000100": "",
 			"1799999899": fault.ReasonStale, "1800000101": fault.ReasonFuture, "0": fault.ReasonStale,
