@@ -58,7 +58,7 @@ func logBatch(t *testing.T, name string, n int) delivery {
 	for i := 1; i < n; i++ {
 		lines = append(lines, sign(t, "auth0-logs", fmt.Sprint(name, "_", i), fmt.Sprint(name, "_", i)).body)
 	}
-	batch.body = bytes.Join(lines, nil)
+	batch.body = bytes.Join(lines, []byte("\n"))
 	return batch
 }
 
