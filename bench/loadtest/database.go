@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -51,34 +52,46 @@ func postgresURL(server string) func(ctx context.Context, o options) (string, fu
 	}
 }
 
-// columns are those of River's table that a waiting deletion fills.
-const columns = "(args, created_at, kind, max_attempts, metadata, priority, queue, scheduled_at, state, tags, unique_key, unique_states)"
+// A waiting deletion is a row and the job that carries it out. They are made in
+// three steps: the rows, their jobs, and which row has which job.
+const (
+	fillRows = `INSERT INTO polar_bridge_deletions (idempotency_key, provider, event_id, dry_run, variant, source, instance, user_id, external_id, unusable_id,
+			occurred_at, received_at, state)
+		SELECT 'filled ' || i, 'clerk', 'msg_waiting_' || i, FALSE, '', 'webhook', '', 'user_waiting_' || i, 'user_waiting_' || i, '', {now}, {now}, 'waiting' FROM {numbers}`
+	fillJobs = `INSERT INTO river_job (args, created_at, kind, max_attempts, metadata, priority, queue, scheduled_at, state, tags)
+		SELECT {object}('deletion_id', id, 'generation', 1), CURRENT_TIMESTAMP, 'polar_bridge_delete', 32767, {empty}, 1, 'deletions', CURRENT_TIMESTAMP, 'available', {tags}
+		FROM polar_bridge_deletions`
+	linkJobs = `UPDATE polar_bridge_deletions SET job_id = j.id FROM river_job AS j WHERE {deletion} = polar_bridge_deletions.id`
+)
 
-const fillSQLite = `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d)
-	INSERT INTO river_job ` + columns + `
-	SELECT jsonb_object('provider', 'clerk', 'event_id', 'msg_waiting_' || i, 'user_id', 'user_waiting_' || i,
-			'external_id', 'user_waiting_' || i, 'occurred_at', '2026-01-01T00:00:00Z', 'received_at', '2026-01-01T00:00:00Z', 'version', 1),
-		datetime('now', 'subsec'), 'delete_customer', 32767, jsonb('{}'), 1, 'deletions', datetime('now', 'subsec'), 'available', jsonb('[]'), randomblob(32), 255
-	FROM n`
-
-const fillPostgres = `INSERT INTO river_job ` + columns + `
-	SELECT jsonb_build_object('provider', 'clerk', 'event_id', 'msg_waiting_' || i, 'user_id', 'user_waiting_' || i,
-			'external_id', 'user_waiting_' || i, 'occurred_at', '2026-01-01T00:00:00Z', 'received_at', '2026-01-01T00:00:00Z', 'version', 1),
-		now(), 'delete_customer', 32767, '{}', 1, 'deletions', now(), 'available', '{}', sha256(i::text::bytea), 255::bit(8)
-	FROM generate_series(1, %d) AS i`
+// words are what the dialects call the same thing.
+func words(sqlite bool, n int) *strings.Replacer {
+	now := strconv.FormatInt(time.Now().UnixMicro(), 10)
+	if sqlite {
+		return strings.NewReplacer("{now}", now, "{object}", "jsonb_object", "{empty}", "jsonb('{}')", "{tags}", "jsonb('[]')", "{deletion}", "j.args ->> '$.deletion_id'",
+			"{numbers}", fmt.Sprintf("(WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d) SELECT i FROM n)", n))
+	}
+	return strings.NewReplacer("{now}", now, "{object}", "jsonb_build_object", "{empty}", "'{}'", "{tags}", "'{}'", "{deletion}", "(j.args ->> 'deletion_id')::bigint",
+		"{numbers}", fmt.Sprintf("generate_series(1, %d) AS i", n))
+}
 
 // fill stores n waiting deletions in the database that the candidate's
 // settings name.
 func (d *database) fill(ctx context.Context, env []string, n int) error {
 	address, _ := strings.CutPrefix(env[len(env)-1], "DATABASE_URL=")
-	driver, source, statement := "pgx", address, fillPostgres
-	if path, ok := strings.CutPrefix(address, "sqlite:"); ok {
-		driver, source, statement = "sqlite", "file:"+path, fillSQLite
+	driver, source := "pgx", address
+	path, sqlite := strings.CutPrefix(address, "sqlite:")
+	if sqlite {
+		driver, source = "sqlite", "file:"+path
 	}
 	db, err := sql.Open(driver, source)
 	if err != nil {
 		return err
 	}
-	_, err = db.ExecContext(ctx, fmt.Sprintf(statement, n))
+	for _, statement := range []string{fillRows, fillJobs, linkJobs} {
+		if _, err = db.ExecContext(ctx, words(sqlite, n).Replace(statement)); err != nil {
+			break
+		}
+	}
 	return errors.Join(err, db.Close())
 }

@@ -41,7 +41,7 @@ func TestADeletionWhoseJobIsLost(t *testing.T) {
 			h.accept(t, newDeletion("e1", "u1"))
 			before := h.row(t, "e1")
 			h.loseJobs(t)
-			h.clock.step(queue.OrphanAge + time.Second)
+			h.clock.step(queue.OrphanAge + time.Minute)
 			h.sweep(t)
 			r := h.row(t, "e1")
 			require.Equal(t, before.Generation+1, r.Generation)
@@ -67,7 +67,7 @@ func TestADeletionWhoseJobIsLost(t *testing.T) {
 			h.accept(t, newDeletion("e1", "u1"))
 			require.Eventually(t, func() bool { return h.jobState(t, h.row(t, "e1").jobID) == "scheduled" }, 20*time.Second, 10*time.Millisecond)
 			h.loseJobs(t)
-			c.step(queue.OrphanAge + time.Second)
+			c.step(queue.OrphanAge + time.Minute)
 			h.sweep(t)
 			h.wait(t, "e1", event.StateDone)
 			require.Equal(t, 1, h.applier.requests())
@@ -93,7 +93,7 @@ func TestADeletionWhoseJobIsLost(t *testing.T) {
 			h.work(t, "e1")
 			due := h.row(t, "e1").NextTryAt
 			h.loseJobs(t)
-			h.clock.step(queue.OrphanAge + time.Second)
+			h.clock.step(queue.OrphanAge + time.Minute)
 			h.sweep(t)
 			r := h.row(t, "e1")
 			require.Equal(t, due, r.NextTryAt)
@@ -108,7 +108,7 @@ func TestADeletionWhoseJobIsLost(t *testing.T) {
 			h.accept(t, newDeletion("e1", "u1"))
 			h.work(t, "e1")
 			h.loseJobs(t)
-			h.clock.step(queue.OrphanAge + time.Second)
+			h.clock.step(queue.OrphanAge + time.Minute)
 			h.sweep(t)
 			r := h.row(t, "e1")
 			require.Equal(t, event.StateDone, r.State)
@@ -125,7 +125,7 @@ func TestADeletionWhoseJobIsLost(t *testing.T) {
 			dry.accept(t, newDeletion("e1", "u1"))
 			dry.loseJobs(t)
 			wet := sharing(t, db, dry.clock, deletes())
-			wet.clock.step(queue.OrphanAge + time.Second)
+			wet.clock.step(queue.OrphanAge + time.Minute)
 			wet.sweep(t)
 			var kind string
 			require.NoError(t, db.Main.QueryRowContext(t.Context(), "SELECT kind FROM river_job").Scan(&kind))
@@ -141,7 +141,7 @@ func TestADeletionWhoseJobIsLost(t *testing.T) {
 				_, err := db.Main.ExecContext(t.Context(), "UPDATE river_job SET state = $1, finalized_at = created_at WHERE id = $2", state, h.row(t, state).jobID)
 				require.NoError(t, err)
 			}
-			h.clock.step(queue.OrphanAge + time.Second)
+			h.clock.step(queue.OrphanAge + time.Minute)
 			h.sweep(t)
 			require.Len(t, h.logs.FilterMessage(adopted).All(), 3)
 		})
@@ -162,7 +162,7 @@ func TestWhoIsNoOrphan(t *testing.T) {
 		require.NoError(t, err)
 		_, err = db.Main.ExecContext(t.Context(), "DELETE FROM river_job WHERE id <> $1", h.row(t, "has a job").jobID)
 		require.NoError(t, err)
-		h.clock.step(queue.OrphanAge + time.Second)
+		h.clock.step(queue.OrphanAge + time.Minute)
 		recently := queue.Micros(h.now().Add(-time.Second))
 		for column, eventID := range map[string]string{"received_at": "is young", "decided_at": "was just tried", "sent_at": "has a request on its way"} {
 			_, err = db.Main.ExecContext(t.Context(), "UPDATE polar_bridge_deletions SET "+column+" = $1 WHERE event_id = $2", recently, eventID)
@@ -183,7 +183,7 @@ func TestSeveralServersAdoptAnOrphanOnce(t *testing.T) {
 			a.accept(t, newDeletion(fmt.Sprint("e", i), "u1"))
 		}
 		a.loseJobs(t)
-		a.clock.step(queue.OrphanAge + time.Second)
+		a.clock.step(queue.OrphanAge + time.Minute)
 		ended := make(chan error, 2)
 		for _, h := range []*harness{a, b} {
 			go func() { ended <- (&queue.OrphanSweep{}).Step(t.Context(), h.Queue) }()
