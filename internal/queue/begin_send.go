@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
@@ -36,10 +35,11 @@ type send struct {
 	loaded sendState
 
 	// What it came to: nil when it may be sent, and then what stood there before.
-	decision deletion.Decision
-	before   sendState
-	attempts int64
-	after    sendState
+	decision  deletion.Decision
+	before    sendState
+	attempts  int64
+	after     sendState
+	countedAt int64
 }
 
 // sendState is what a row says of requests that were sent.
@@ -81,64 +81,123 @@ func (q *Queue) beginSends(ctx context.Context, tx *sql.Tx, sends []*send) error
 	if len(sends) == 0 {
 		return nil
 	}
-	slices.SortFunc(sends, func(a, b *send) int { return int(a.id - b.id) }) // as operators' commands lock them
 	locked, err := q.options.Limiter.Lock(ctx, tx)
 	if err != nil {
 		return err
 	}
+	rows, err := q.readSends(ctx, tx, sends)
+	if err != nil {
+		return fmt.Errorf("begin send: %w", err)
+	}
 	h := &hourCount{limit: q.options.MaxDeletionsPerHour, now: locked.Now()}
+	var begun []*send
 	for _, s := range sends {
-		if s.decision = locked.Decide(s.Permit); s.decision != nil {
-			continue
+		if s.decision = locked.Decide(s.Permit); s.decision == nil {
+			s.decision, err = s.begin(ctx, tx, rows[s.id], h)
 		}
-		if err := q.beginSend(ctx, tx, s, h); err != nil {
+		if err != nil {
 			return fmt.Errorf("begin send: %w", err)
 		}
+		if s.decision == nil {
+			begun = append(begun, s)
+			rows[s.id] = &sendRow{sendState: s.after, generation: s.generation, attempts: s.attempts, countedAt: s.countedAt}
+		}
+	}
+	if err := q.writeSends(ctx, tx, begun); err != nil {
+		return fmt.Errorf("begin send: %w", err)
 	}
 	return nil
 }
 
-func (q *Queue) beginSend(ctx context.Context, tx *sql.Tx, s *send, h *hourCount) error {
-	var countedAt int64
-	err := tx.QueryRowContext(ctx, `SELECT sent_at, in_flight, sent_saw, sent_anonymized, counted_at, attempts FROM polar_bridge_deletions
-		WHERE id = $1 AND generation = $2 AND state = 'waiting'`+q.store.ForUpdate(), s.id, s.generation).
-		Scan(&s.before.sentAt, &s.before.inFlight, &s.before.saw, &s.before.anonymized, &countedAt, &s.attempts)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		s.decision = deletion.Wait{Reason: deletion.WaitChanged, Err: errChanged}
-		return nil
-	case err != nil:
+// sendRow is what a waiting row says of its requests.
+type sendRow struct {
+	sendState
+
+	generation, attempts, countedAt int64
+}
+
+// readSends reads and locks the rows that are still waiting, by their ids.
+func (q *Queue) readSends(ctx context.Context, tx *sql.Tx, sends []*send) (map[int64]*sendRow, error) {
+	found := make(map[int64]*sendRow, len(sends))
+	for some := range powers(sends) {
+		ids := make([]any, len(some))
+		for i, s := range some {
+			ids[i] = s.id
+		}
+		if err := q.readSome(ctx, tx, ids, found); err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+func (q *Queue) readSome(ctx context.Context, tx *sql.Tx, ids []any, found map[int64]*sendRow) (err error) {
+	//nolint:gosec // all parts are constants and numbers of ours
+	rows, err := tx.QueryContext(ctx, "SELECT id, generation, sent_at, in_flight, sent_saw, sent_anonymized, counted_at, attempts FROM polar_bridge_deletions WHERE state = 'waiting' AND id IN "+
+		Parameters(1, len(ids))+" ORDER BY id"+q.store.ForUpdate(), ids...)
+	if err != nil {
 		return err
 	}
-	if s.before.sentAt != s.loaded.sentAt { // what the answer means depends on it
-		s.decision = deletion.Wait{Reason: deletion.WaitChanged, Err: errChanged}
-		return nil
-	}
-	if left := s.before.left(h.now); left > 0 {
-		s.decision = deletion.Wait{Reason: deletion.WaitInFlight, For: left, Err: errInFlight}
-		return nil
-	}
-	if s.Counts {
-		free, err := h.take(ctx, tx, countedAt)
-		if err != nil {
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var id int64
+		r := &sendRow{}
+		if err := rows.Scan(&id, &r.generation, &r.sentAt, &r.inFlight, &r.saw, &r.anonymized, &r.countedAt, &r.attempts); err != nil {
 			return err
 		}
-		if !free {
-			s.decision = deletion.Hold{Reason: event.HoldMassDeletion, Err: errMass}
-			return nil
-		}
-		countedAt = Micros(h.now)
+		found[id] = r
 	}
-	s.after = s.before
+	return rows.Err()
+}
+
+// begin decides whether the request may be sent, nil if it may.
+func (s *send) begin(ctx context.Context, tx *sql.Tx, row *sendRow, h *hourCount) (deletion.Decision, error) {
+	if row == nil || row.generation != s.generation || row.sentAt != s.loaded.sentAt { // what the answer means depends on it
+		return deletion.Wait{Reason: deletion.WaitChanged, Err: errChanged}, nil
+	}
+	if left := row.left(h.now); left > 0 {
+		return deletion.Wait{Reason: deletion.WaitInFlight, For: left, Err: errInFlight}, nil
+	}
+	s.before, s.after, s.attempts, s.countedAt = row.sendState, row.sendState, row.attempts+1, row.countedAt
+	if s.Counts {
+		free, err := h.take(ctx, tx, row.countedAt)
+		if err != nil {
+			return nil, err
+		}
+		if !free {
+			return deletion.Hold{Reason: event.HoldMassDeletion, Err: errMass}, nil
+		}
+		s.countedAt = Micros(h.now)
+	}
 	if !s.dryRun {
 		s.after = s.before.sending(s.Sending, h.now)
 	}
-	s.attempts++
-	_, err = tx.ExecContext(ctx, `UPDATE polar_bridge_deletions SET attempts = $2, sent_at = $3, sent_anonymized = $4, counted_at = $5, sent_saw = $9, in_flight = $10,
-		customer_id = CASE WHEN $6 = '' THEN customer_id ELSE $6 END, customer_type = CASE WHEN $6 = '' THEN customer_type ELSE $7 END,
-		customer_created_at = CASE WHEN $6 = '' THEN customer_created_at ELSE $8 END WHERE id = $1`,
-		s.id, s.attempts, s.after.sentAt, s.after.anonymized, countedAt, s.Customer.ID, s.Customer.Type, Micros(s.Customer.CreatedAt), string(s.after.saw), s.after.inFlight)
-	return err
+	return nil, nil //nolint:nilnil // it may be sent
+}
+
+// sendColumns are what writeSends hands to the statement.
+const sendColumns = 10
+
+func (q *Queue) writeSends(ctx context.Context, tx *sql.Tx, sends []*send) error {
+	for some := range powers(sends) {
+		values := make([]any, 0, len(some)*sendColumns)
+		for _, s := range some {
+			values = append(values, s.id, s.attempts, s.after.sentAt, s.after.inFlight, string(s.after.saw), s.after.anonymized, s.countedAt,
+				s.Customer.ID, s.Customer.Type, Micros(s.Customer.CreatedAt))
+		}
+		_, err := tx.ExecContext(ctx, `WITH v (deletion_id, attempts, sent_at, in_flight, sent_saw, sent_anonymized, counted_at, customer_id, customer_type, customer_created_at)
+			AS (VALUES `+typed(len(some), "bigint", "bigint", "bigint", "boolean", "text", "boolean", "bigint", "text", "text", "bigint")+`)
+			UPDATE polar_bridge_deletions AS d SET attempts = v.attempts, sent_at = v.sent_at, in_flight = v.in_flight, sent_saw = v.sent_saw,
+				sent_anonymized = v.sent_anonymized, counted_at = v.counted_at,
+				customer_id = CASE WHEN v.customer_id = '' THEN d.customer_id ELSE v.customer_id END,
+				customer_type = CASE WHEN v.customer_id = '' THEN d.customer_type ELSE v.customer_type END,
+				customer_created_at = CASE WHEN v.customer_id = '' THEN d.customer_created_at ELSE v.customer_created_at END
+			FROM v WHERE d.id = v.deletion_id`, values...)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // hourCount is how many deletions took a place within the last hour.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strconv"
 	"strings"
 	"time"
 
@@ -218,7 +219,7 @@ func (s *Store) setJobs(ctx context.Context, tx *sql.Tx, jobs []Job, ids []int64
 	for some := range powers(jobs) {
 		n := len(some) * pair
 		//nolint:gosec // all parts are constants and numbers of ours
-		_, err := tx.ExecContext(ctx, "UPDATE polar_bridge_deletions SET job_id = v.column2 FROM (VALUES "+bigints(len(some))+
+		_, err := tx.ExecContext(ctx, "UPDATE polar_bridge_deletions SET job_id = v.column2 FROM (VALUES "+typed(len(some), "bigint", "bigint")+
 			") AS v WHERE id = v.column1", values[:n]...)
 		if err != nil {
 			return fmt.Errorf("note jobs: %w", err)
@@ -276,16 +277,16 @@ func powers[T any](all []T) iter.Seq[[]T] {
 
 // Parameters returns rows of so many numbered parameters: ($1, $2), ($3, $4).
 func Parameters(rows, columns int) string {
-	return parameters(rows, columns, "$%d")
+	return parameters(rows, columns, func(n int) string { return "$" + strconv.Itoa(n+1) })
 }
 
-// bigints returns so many pairs of parameters whose type is told.
-func bigints(rows int) string {
-	const pair = 2
-	return parameters(rows, pair, "CAST($%d AS bigint)")
+// typed returns so many rows of parameters whose types are told, as they must be
+// where a statement gives them no other place.
+func typed(rows int, types ...string) string {
+	return parameters(rows, len(types), func(n int) string { return fmt.Sprintf("CAST($%d AS %s)", n+1, types[n%len(types)]) })
 }
 
-func parameters(rows, columns int, format string) string {
+func parameters(rows, columns int, parameter func(n int) string) string {
 	var text strings.Builder
 	for n := range rows * columns {
 		switch {
@@ -296,7 +297,7 @@ func parameters(rows, columns int, format string) string {
 		default:
 			text.WriteString(", ")
 		}
-		fmt.Fprintf(&text, format, n+1)
+		text.WriteString(parameter(n))
 	}
 	text.WriteString(")")
 	return text.String()
