@@ -32,6 +32,9 @@ func TestADatabaseOfTheFirstReleaseIsReadAndFinished(t *testing.T) {
 			}
 			want := settled()
 			want[eventWaiting], want[eventRetried] = "done", "done"
+			// Its verification was still to come, and the customer is there again.
+			want[eventDone] = "reappeared"
+			p.waitMetric(t, `polar_bridge_deletions_pending{state="reappeared"}`, 1, time.Minute)
 			require.Equal(t, want, s.states(t, w.database))
 			require.Equal(t, 2, w.deletes())
 

@@ -74,9 +74,11 @@ func TestAContainerWithoutATemporaryFolderTakesBatchesAndCountsMany(t *testing.T
 	defer func() { require.NoError(t, db.Close()) }()
 	_, err = db.ExecContext(t.Context(), `
 		WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1)
-		INSERT INTO river_job (args, kind, max_attempts, metadata, priority, queue, state, scheduled_at, tags, unique_key, unique_states)
-		SELECT args, kind, max_attempts, metadata, priority, queue, 'scheduled', datetime('now', '+1 day'), tags, CAST(i AS blob), unique_states
-		FROM (SELECT * FROM river_job WHERE kind = 'delete_customer' LIMIT 1), n`, rows-sent)
+		INSERT INTO polar_bridge_deletions (idempotency_key, provider, event_id, dry_run, variant, source, instance, user_id, external_id, unusable_id,
+			occurred_at, received_at, state, next_try_at)
+		SELECT 'filled ' || i, provider, event_id, dry_run, variant, source, instance, user_id, external_id, unusable_id,
+			occurred_at, received_at, state, next_try_at
+		FROM (SELECT * FROM polar_bridge_deletions WHERE state = 'waiting' LIMIT 1), n`, rows-sent)
 	require.NoError(t, err)
 	var stats struct{ Providers []struct{ Waiting int } }
 	require.NoError(t, json.Unmarshal([]byte(podman(t, "exec", c.name, "/polar-bridge", "deletions", "stats", "--json")), &stats))

@@ -5,36 +5,41 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"time"
 )
 
 const (
-	// CheckpointEvery is how long serve waits between two checkpoints.
-	CheckpointEvery = time.Second
+	// CheckpointEvery is how long serve waits between two checkpoints: so long that
+	// they cost nothing, and so short that a burst does not fill a small disk.
+	CheckpointEvery = 100 * time.Millisecond
 	// CheckEvery is how long serve waits between two integrity checks.
 	CheckEvery = 24 * time.Hour
 
-	// truncateFrom is from how many pages of 4 KiB on the WAL is truncated: 64 MB.
+	// pageSize is that of SQLite's pages and of what the WAL holds of each, in bytes.
+	pageSize = 4096 + 24
+	// truncateFrom is from how many pages on the WAL is truncated: 64 MB.
 	// Without Checkpoint, SQLite itself begins there.
 	truncateFrom = 16_000
 	// truncateWait is how long writers wait for readers then.
 	truncateWait = 100 * time.Millisecond
 	// truncateRest is how many calls of Checkpoint leave out the truncation after one
 	// that a reader prevented, such as a backup: a longer WAL does no harm.
-	truncateRest = 5
+	truncateRest = 50
 )
 
 // Checkpoint copies the WAL of the SQLite file into the file, without making anyone
 // wait (passive). Once all of it is copied, the next writer starts it over; under
-// constant load that does not happen, so that a WAL of more than 64 MB is truncated,
-// and writers wait a moment. It is called by one goroutine, and does nothing on
+// constant load that does not happen, so that a WAL of more than 64 MB, or of more
+// than the disk has left, is truncated, and writers wait a moment. On a disk that
+// is full nothing can be copied any more. It is called by one goroutine, and does nothing on
 // Postgres.
 func (db *DB) Checkpoint(ctx context.Context) error {
 	if db.Dialect != SQLite {
 		return nil
 	}
 	wal, err := checkpoint(ctx, db.Reader, "PASSIVE")
-	if err != nil || wal.pages < truncateFrom {
+	if err != nil || wal.pages < truncateFrom && !db.fillsDisk(wal) {
 		return err
 	}
 	if db.truncateRest > 0 {
@@ -42,6 +47,12 @@ func (db *DB) Checkpoint(ctx context.Context) error {
 		return nil
 	}
 	return db.truncateWAL(ctx)
+}
+
+// fillsDisk reports whether the WAL takes more of the disk than is left on it.
+func (db *DB) fillsDisk(wal walState) bool {
+	free, known := freeSpace(filepath.Dir(db.path))
+	return known && wal.pages > 0 && uint64(wal.pages)*pageSize > free //nolint:gosec // it is positive
 }
 
 // truncateWAL waits its turn among the writers, and they wait for it.
