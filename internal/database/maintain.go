@@ -52,7 +52,7 @@ func (db *DB) Checkpoint(ctx context.Context) error {
 // fillsDisk reports whether the WAL takes more of the disk than is left on it.
 func (db *DB) fillsDisk(wal walState) bool {
 	free, known := freeSpace(filepath.Dir(db.path))
-	return known && wal.pages > 0 && uint64(wal.pages)*pageSize > free //nolint:gosec // it is positive
+	return known && wal.pages > 0 && uint64(wal.pages)*pageSize > free
 }
 
 // truncateWAL waits its turn among the writers, and they wait for it.
