@@ -14,9 +14,6 @@ const (
 	// commitTimeout bounds one transaction. It is not a request's own: those
 	// that share the transaction must not fail because one sender hung up.
 	commitTimeout = 2 * time.Second
-	// beginAgain is the pause before a transaction that did not begin is tried
-	// again.
-	beginAgain = 50 * time.Millisecond
 	// defaultBatchSize is after how many rows a transaction is closed.
 	defaultBatchSize = 256
 )
@@ -183,22 +180,4 @@ func (c *committer) transact(ctx context.Context, batch []*write) error {
 	}
 	settle()
 	return nil
-}
-
-// Begin begins a transaction. While that fails nothing was sent, so it is tried
-// until ctx ends: a connection that the server has closed is no reason for 503.
-func Begin(ctx context.Context, db *sql.DB, o *sql.TxOptions) (*sql.Tx, error) {
-	for {
-		tx, err := db.BeginTx(ctx, o)
-		if err == nil {
-			return tx, nil
-		}
-		again := time.NewTimer(beginAgain)
-		select {
-		case <-again.C:
-		case <-ctx.Done():
-			again.Stop()
-			return nil, fmt.Errorf("begin: %w", err)
-		}
-	}
 }

@@ -1,0 +1,68 @@
+package queue
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// beginAgain is the pause before a transaction that did not begin is tried again.
+const beginAgain = 50 * time.Millisecond
+
+// Begin begins a transaction. While that fails nothing was sent, so it is tried
+// until ctx ends: a connection that the server has closed is no reason for 503.
+func Begin(ctx context.Context, db *sql.DB, o *sql.TxOptions) (*sql.Tx, error) {
+	for {
+		tx, err := db.BeginTx(ctx, o)
+		if err == nil {
+			return tx, nil
+		}
+		again := time.NewTimer(beginAgain)
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			again.Stop()
+			return nil, fmt.Errorf("begin: %w", err)
+		}
+	}
+}
+
+// transactTimeout is how long an act waits for SQLite's lock, which servers take
+// for milliseconds at a time.
+const transactTimeout = 30 * time.Second
+
+// Transact runs work in one transaction. Until it began nothing was done, so a
+// busy database is asked again.
+func Transact(ctx context.Context, db *sql.DB, s *Store, work func(ctx context.Context, tx *sql.Tx) error) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, transactTimeout)
+	defer cancel()
+	tx, err := Begin(ctx, db, s.Transaction())
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if undo := tx.Rollback(); !errors.Is(undo, sql.ErrTxDone) {
+			err = errors.Join(err, undo)
+		}
+	}()
+	if err := work(ctx, tx); err != nil {
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	return nil
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
