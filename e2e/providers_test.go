@@ -12,7 +12,7 @@ import (
 
 	"github.com/polar-bridge/polar-bridge/handlers"
 	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/provider"
 	"github.com/polar-bridge/polar-bridge/polar/polartest"
 )
@@ -55,13 +55,13 @@ func playProvider(t *testing.T, e *provider.Spec) {
 		p.deliver(t, s.deliver(t, e, s.secret, living, time.Now().Add(-10*time.Minute)), http.StatusUnauthorized)
 		p.deliver(t, s.deliver(t, e, s.secret, living, time.Now().Add(10*time.Minute)), http.StatusUnauthorized)
 	}
-	answered(p, s.resigned(t, e, otherType), event.Receipt{}, 1)
-	answered(p, s.resigned(t, e, withoutID), event.Receipt{Accepted: 1, Held: 1}, 0)
+	answered(p, s.resigned(t, e, otherType), deletion.Receipt{}, 1)
+	answered(p, s.resigned(t, e, withoutID), deletion.Receipt{Accepted: 1, Held: 1}, 0)
 
 	// That this one is carried out proves that the queue ran all the while.
-	answered(p, genuine, event.Receipt{Accepted: 1}, 0)
+	answered(p, genuine, deletion.Receipt{Accepted: 1}, 0)
 	w.waitDeleted(t, []string{gone}, 20*time.Second)
-	answered(p, genuine, event.Receipt{Duplicates: 1}, 0)
+	answered(p, genuine, deletion.Receipt{Duplicates: 1}, 0)
 	p.waitMetric(t, fmt.Sprintf(`polar_bridge_deletions_total{outcome="deleted",provider=%q}`, e.Name), 1, 10*time.Second)
 	p.waitMetric(t, fmt.Sprintf(`polar_bridge_deletions_held_total{provider=%q,reason="unusable_id"}`, e.Name), 1, 10*time.Second)
 	require.Equal(t, 1, w.deletes(), "%+v", w.polar.Journal())
@@ -86,10 +86,10 @@ func newProviderWorld(t *testing.T, e *provider.Spec, s signingSide, more ...str
 }
 
 // acknowledgementOf returns what requires the answer that the provider demands.
-func acknowledgementOf(t *testing.T, e *provider.Spec) func(*process, delivery, event.Receipt, int) {
+func acknowledgementOf(t *testing.T, e *provider.Spec) func(*process, delivery, deletion.Receipt, int) {
 	t.Helper()
 	own, ok := e.Open(nil).(handlers.Acknowledger)
-	return func(p *process, d delivery, r event.Receipt, ignored int) {
+	return func(p *process, d delivery, r deletion.Receipt, ignored int) {
 		t.Helper()
 		if ok {
 			status, body := own.Acknowledge(r)

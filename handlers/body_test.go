@@ -21,7 +21,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/polar-bridge/polar-bridge/handlers"
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
 )
 
@@ -55,9 +55,9 @@ func TestRefusedBeforeTheBodyIsRead(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			e := newEdge(t)
-			e.provider.receive = func(http.Header, []byte) (event.Delivery, error) {
+			e.provider.receive = func(http.Header, []byte) (deletion.Delivery, error) {
 				t.Error("the body was decoded")
-				return event.Delivery{}, nil
+				return deletion.Delivery{}, nil
 			}
 			r := request(t, untouchable{t})
 			r.ContentLength = -1
@@ -85,9 +85,9 @@ func TestProviderGetsTheRawBody(t *testing.T) {
 		header("Content-Encoding", "Identity"),
 	} {
 		e := newEdge(t)
-		e.provider.receive = func(h http.Header, body []byte) (event.Delivery, error) {
+		e.provider.receive = func(h http.Header, body []byte) (deletion.Delivery, error) {
 			if string(body) != string(whole) || h.Get("X-Token") != token {
-				return event.Delivery{}, errors.New("another body or header")
+				return deletion.Delivery{}, errors.New("another body or header")
 			}
 			return one(), nil
 		}
@@ -101,7 +101,7 @@ func TestBodiesOfEverySizeArriveWhole(t *testing.T) {
 	t.Parallel()
 	e := newEdge(t)
 	var got []byte
-	e.provider.receive = func(_ http.Header, body []byte) (event.Delivery, error) {
+	e.provider.receive = func(_ http.Header, body []byte) (deletion.Delivery, error) {
 		got = body
 		return one(), nil
 	}
@@ -131,11 +131,11 @@ func TestChunkedBodyThatIsTooLarge(t *testing.T) {
 func TestEmptyBody(t *testing.T) {
 	t.Parallel()
 	e := newEdge(t)
-	e.provider.receive = func(_ http.Header, body []byte) (event.Delivery, error) {
+	e.provider.receive = func(_ http.Header, body []byte) (deletion.Delivery, error) {
 		if len(body) != 0 {
-			return event.Delivery{}, errors.New("the body is not empty")
+			return deletion.Delivery{}, errors.New("the body is not empty")
 		}
-		return event.Delivery{}, fault.New(fault.Unauthenticated, fault.ReasonBadSignature, "no signature matches")
+		return deletion.Delivery{}, fault.New(fault.Unauthenticated, fault.ReasonBadSignature, "no signature matches")
 	}
 	got := send(t, e.serve(t), http.MethodPost, "/webhooks/clerk", http.NoBody)
 	require.Equal(t, 401, got.status)
@@ -205,7 +205,7 @@ func TestTooManyBodiesInFlight(t *testing.T) {
 	entered, leave := make(chan struct{}), make(chan struct{})
 	release := sync.OnceFunc(func() { close(leave) })
 	defer release() // A failing test must not leave the server waiting.
-	e.provider.receive = func(_ http.Header, body []byte) (event.Delivery, error) {
+	e.provider.receive = func(_ http.Header, body []byte) (deletion.Delivery, error) {
 		if strings.HasPrefix(string(body), "slow") {
 			close(entered)
 			<-leave

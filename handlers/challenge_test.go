@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/polar-bridge/polar-bridge/handlers"
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
 )
 
@@ -30,7 +30,7 @@ func (p challenging) Challenge(h http.Header) ([]byte, error) {
 func challengingEdge(t *testing.T, err error) *edge {
 	t.Helper()
 	e := newEdge(t)
-	e.provider.receive = func(http.Header, []byte) (d event.Delivery, err error) {
+	e.provider.receive = func(http.Header, []byte) (d deletion.Delivery, err error) {
 		t.Error("a challenge is not a webhook")
 		return d, err
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/stretchr/testify/require"
 
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
 )
 
@@ -40,7 +40,7 @@ func TestProviderErrors(t *testing.T) {
 	}
 	for _, tt := range tests {
 		e := newEdge(t)
-		e.provider.receive = delivers(event.Delivery{}, tt.err)
+		e.provider.receive = delivers(deletion.Delivery{}, tt.err)
 		got := post(t, e.serve(t))
 		require.Equal(t, tt.status, got.status, "%v", tt.err)
 		require.Equal(t, refusal(tt.code), got.body)
@@ -82,9 +82,9 @@ func TestAcceptorErrorsAreNever4xx(t *testing.T) {
 	for _, tt := range tests {
 		e := newEdge(t)
 		batch := one()
-		batch.Ignored, batch.IgnoreReason = 1, event.IgnoreOtherType
+		batch.Ignored, batch.IgnoreReason = 1, deletion.IgnoreOtherType
 		e.provider.receive = delivers(batch, nil)
-		e.options.Acceptor = answers(event.Receipt{Accepted: 1}, tt.err)
+		e.options.Acceptor = answers(deletion.Receipt{Accepted: 1}, tt.err)
 		got := post(t, e.serve(t))
 		require.Equal(t, tt.status, got.status, "%v", tt.err)
 		code := map[int]string{500: "error", 503: "unavailable"}[tt.status]

@@ -16,7 +16,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/polar-bridge/polar-bridge/handlers"
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
 	"github.com/polar-bridge/polar-bridge/metrics"
 )
@@ -33,7 +33,7 @@ type fakeProvider struct {
 	name    string
 	limit   int64
 	check   func(h http.Header) error
-	receive func(h http.Header, body []byte) (event.Delivery, error)
+	receive func(h http.Header, body []byte) (deletion.Delivery, error)
 }
 
 func (p *fakeProvider) Name() string   { return p.name }
@@ -49,25 +49,25 @@ func (p *fakeProvider) CheckHeader(h http.Header) error {
 	return nil
 }
 
-func (p *fakeProvider) Receive(h http.Header, body []byte) (event.Delivery, error) {
+func (p *fakeProvider) Receive(h http.Header, body []byte) (deletion.Delivery, error) {
 	return p.receive(h, body)
 }
 
 // delivers makes a Receive that always says the same.
-func delivers(d event.Delivery, err error) func(http.Header, []byte) (event.Delivery, error) {
-	return func(http.Header, []byte) (event.Delivery, error) { return d, err }
+func delivers(d deletion.Delivery, err error) func(http.Header, []byte) (deletion.Delivery, error) {
+	return func(http.Header, []byte) (deletion.Delivery, error) { return d, err }
 }
 
 // acceptorFunc is an Acceptor.
-type acceptorFunc func(ctx context.Context, d []event.Deletion) (event.Receipt, error)
+type acceptorFunc func(ctx context.Context, d []deletion.Deletion) (deletion.Receipt, error)
 
-func (f acceptorFunc) Accept(ctx context.Context, d []event.Deletion) (event.Receipt, error) {
+func (f acceptorFunc) Accept(ctx context.Context, d []deletion.Deletion) (deletion.Receipt, error) {
 	return f(ctx, d)
 }
 
 // answers makes an Acceptor that always says the same.
-func answers(r event.Receipt, err error) acceptorFunc {
-	return func(context.Context, []event.Deletion) (event.Receipt, error) { return r, err }
+func answers(r deletion.Receipt, err error) acceptorFunc {
+	return func(context.Context, []deletion.Deletion) (deletion.Receipt, error) { return r, err }
 }
 
 // edge is the public handler with everything around it.
@@ -89,7 +89,7 @@ func newEdge(t *testing.T) *edge {
 		provider: p, registry: reg, logs: logs,
 		options: handlers.Options{
 			Providers: []handlers.Provider{p},
-			Acceptor:  answers(event.Receipt{Accepted: 1}, nil),
+			Acceptor:  answers(deletion.Receipt{Accepted: 1}, nil),
 			Metrics:   metrics.New(reg, metrics.Options{Providers: []string{"clerk", "auth0"}}),
 			Logger:    zap.New(core),
 			Now:       time.Now,
@@ -97,8 +97,8 @@ func newEdge(t *testing.T) *edge {
 	}
 }
 
-func one() event.Delivery {
-	return event.Delivery{EventID: "evt_1", Deletions: []event.Deletion{{Provider: "clerk", EventID: "evt_1", ExternalID: "user_1"}}}
+func one() deletion.Delivery {
+	return deletion.Delivery{EventID: "evt_1", Deletions: []deletion.Deletion{{Provider: "clerk", EventID: "evt_1", ExternalID: "user_1"}}}
 }
 
 func (e *edge) handler() http.Handler { return handlers.New(e.options) }

@@ -14,7 +14,7 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/metrics"
 )
 
@@ -29,14 +29,14 @@ type Provider interface {
 	CheckHeader(h http.Header) error
 	// Receive authenticates the raw body and only then decodes it. Its result
 	// must not keep the body.
-	Receive(h http.Header, body []byte) (event.Delivery, error)
+	Receive(h http.Header, body []byte) (deletion.Delivery, error)
 }
 
 // Acknowledger is a Provider that demands another answer than ours to what was
 // stored, repeated or ignored.
 type Acknowledger interface {
 	// Acknowledge returns a 2xx status and a JSON body, which may be empty.
-	Acknowledge(r event.Receipt) (status int, body []byte)
+	Acknowledge(r deletion.Receipt) (status int, body []byte)
 }
 
 // Acceptor stores deletions.
@@ -44,7 +44,7 @@ type Acceptor interface {
 	// Accept returns nil when all of them are durable. It gives up within 2 s
 	// when the database does not take them, because some providers give up
 	// after 3 s and never repeat, and at the latest when ctx ends.
-	Accept(ctx context.Context, d []event.Deletion) (event.Receipt, error)
+	Accept(ctx context.Context, d []deletion.Deletion) (deletion.Receipt, error)
 }
 
 // Options configure the public listener's handler.

@@ -12,7 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/polar-bridge/polar-bridge/handlers"
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 )
 
 func TestRequestID(t *testing.T) {
@@ -123,11 +123,11 @@ func TestPanics(t *testing.T) {
 				case "header":
 					e.provider.check = func(http.Header) error { tt.panic(); return nil }
 				case "receive":
-					e.provider.receive = func(http.Header, []byte) (event.Delivery, error) { tt.panic(); return one(), nil }
+					e.provider.receive = func(http.Header, []byte) (deletion.Delivery, error) { tt.panic(); return one(), nil }
 				default:
-					e.options.Acceptor = acceptorFunc(func(context.Context, []event.Deletion) (event.Receipt, error) {
+					e.options.Acceptor = acceptorFunc(func(context.Context, []deletion.Deletion) (deletion.Receipt, error) {
 						tt.panic()
-						return event.Receipt{}, nil
+						return deletion.Receipt{}, nil
 					})
 				}
 				got := post(t, e.serve(t))

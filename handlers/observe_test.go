@@ -15,17 +15,17 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
 )
 
 func TestLineOfAnAcceptedWebhook(t *testing.T) {
 	t.Parallel()
 	e := newEdge(t)
-	e.provider.receive = delivers(event.Delivery{
-		EventID: "evt_1", Deletions: make([]event.Deletion, 2), Ignored: 1, IgnoreReason: event.IgnoreOtherType,
+	e.provider.receive = delivers(deletion.Delivery{
+		EventID: "evt_1", Deletions: make([]deletion.Deletion, 2), Ignored: 1, IgnoreReason: deletion.IgnoreOtherType,
 	}, nil)
-	e.options.Acceptor = answers(event.Receipt{Accepted: 2}, nil)
+	e.options.Acceptor = answers(deletion.Receipt{Accepted: 2}, nil)
 	now := time.Unix(1_700_000_000, 0)
 	e.options.Now = func() time.Time { now = now.Add(7 * time.Millisecond); return now }
 	serveOnce(e.handler(), request(t, strings.NewReader(`{}`)))
@@ -38,21 +38,21 @@ func TestLineOfAnAcceptedWebhook(t *testing.T) {
 
 func TestLevels(t *testing.T) {
 	t.Parallel()
-	foreign := event.Delivery{EventID: "evt_1", Ignored: 1, IgnoreReason: event.IgnoreOtherInstance}
+	foreign := deletion.Delivery{EventID: "evt_1", Ignored: 1, IgnoreReason: deletion.IgnoreOtherInstance}
 	mixed := one()
-	mixed.Ignored, mixed.IgnoreReason = 1, event.IgnoreOtherInstance
+	mixed.Ignored, mixed.IgnoreReason = 1, deletion.IgnoreOtherInstance
 	tests := []struct {
 		name    string
-		receive func(http.Header, []byte) (event.Delivery, error)
+		receive func(http.Header, []byte) (deletion.Delivery, error)
 		want    string
 	}{
 		{"accepted", delivers(one(), nil), "info"},
-		{"ignored", delivers(event.Delivery{Ignored: 1, IgnoreReason: event.IgnorePattern}, nil), "info"},
+		{"ignored", delivers(deletion.Delivery{Ignored: 1, IgnoreReason: deletion.IgnorePattern}, nil), "info"},
 		{"of another instance", delivers(foreign, nil), "warn"},
 		{"in part of another instance", delivers(mixed, nil), "warn"},
-		{"malformed", delivers(event.Delivery{}, fault.New(fault.Malformed, fault.ReasonBadJSON, "x")), "info"},
-		{"unavailable", delivers(event.Delivery{}, fault.New(fault.Unavailable, "", "x")), "error"},
-		{"a bug", delivers(event.Delivery{}, errors.New("x")), "error"},
+		{"malformed", delivers(deletion.Delivery{}, fault.New(fault.Malformed, fault.ReasonBadJSON, "x")), "info"},
+		{"unavailable", delivers(deletion.Delivery{}, fault.New(fault.Unavailable, "", "x")), "error"},
+		{"a bug", delivers(deletion.Delivery{}, errors.New("x")), "error"},
 	}
 	for _, tt := range tests {
 		e := newEdge(t)
@@ -66,7 +66,7 @@ func TestLevels(t *testing.T) {
 func TestErrorOfTheAcceptorIsLogged(t *testing.T) {
 	t.Parallel()
 	e := newEdge(t)
-	e.options.Acceptor = answers(event.Receipt{}, fault.New(fault.Unavailable, fault.ReasonDatabase, "disk is full"))
+	e.options.Acceptor = answers(deletion.Receipt{}, fault.New(fault.Unavailable, fault.ReasonDatabase, "disk is full"))
 	post(t, e.serve(t))
 	require.Equal(t, "disk is full", e.line(t)["error"])
 	require.Equal(t, "database", e.line(t)["reason"])
@@ -86,9 +86,9 @@ func TestLogHasNothingOfTheRequest(t *testing.T) {
 		fault.New(fault.Internal, "x", "x: %w", quoting),
 	} {
 		e := newEdge(t)
-		e.provider.receive = func(http.Header, []byte) (event.Delivery, error) {
+		e.provider.receive = func(http.Header, []byte) (deletion.Delivery, error) {
 			if err != nil {
-				return event.Delivery{EventID: mail}, err
+				return deletion.Delivery{EventID: mail}, err
 			}
 			return one(), nil
 		}
@@ -185,10 +185,10 @@ func TestOtherLinesAreNotSampled(t *testing.T) {
 	for _, change := range []func(e *edge){
 		func(*edge) {},
 		func(e *edge) {
-			e.provider.receive = delivers(event.Delivery{}, fault.New(fault.Malformed, fault.ReasonBadJSON, "x"))
+			e.provider.receive = delivers(deletion.Delivery{}, fault.New(fault.Malformed, fault.ReasonBadJSON, "x"))
 		},
 		func(e *edge) {
-			e.options.Acceptor = answers(event.Receipt{}, fault.New(fault.Unavailable, fault.ReasonDatabase, "x"))
+			e.options.Acceptor = answers(deletion.Receipt{}, fault.New(fault.Unavailable, fault.ReasonDatabase, "x"))
 		},
 	} {
 		e := newEdge(t)

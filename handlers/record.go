@@ -5,7 +5,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
 	"github.com/polar-bridge/polar-bridge/metrics"
 )
@@ -20,8 +20,8 @@ type record struct {
 	outcome    string
 	reason     string
 	headers    []string // names of those that it was refused for
-	delivery   event.Delivery
-	receipt    event.Receipt
+	delivery   deletion.Delivery
+	receipt    deletion.Receipt
 	hasReceipt bool
 	// cause is the Acceptor's error. Others may quote what was sent, and are
 	// not kept.
@@ -38,7 +38,7 @@ func recordOf(c echo.Context) *record {
 }
 
 // stored notes what became of the delivery, which decides the answer.
-func (r *record) stored(receipt event.Receipt) {
+func (r *record) stored(receipt deletion.Receipt) {
 	r.receipt, r.hasReceipt = receipt, true
 	switch {
 	case receipt.Accepted > 0:
@@ -62,7 +62,7 @@ func (r *record) refused(err error) {
 // wrongInstance says that another instance's events arrive here, which is a
 // mistake in a configuration.
 func (r *record) wrongInstance() bool {
-	return r.delivery.Ignored > 0 && r.delivery.IgnoreReason == event.IgnoreOtherInstance
+	return r.delivery.Ignored > 0 && r.delivery.IgnoreReason == deletion.IgnoreOtherInstance
 }
 
 // ignoredAs is what ignored events are counted as.

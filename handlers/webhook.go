@@ -9,7 +9,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/labstack/echo/v4"
 
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
 	"github.com/polar-bridge/polar-bridge/metrics"
 )
@@ -40,35 +40,35 @@ func webhook(p Provider, a Acceptor, bodies *bodies) echo.HandlerFunc {
 }
 
 // receive checks everything that it can before it reads the body.
-func receive(c echo.Context, p Provider, bodies *bodies) (event.Delivery, error) {
+func receive(c echo.Context, p Provider, bodies *bodies) (deletion.Delivery, error) {
 	r := c.Request()
 	if err := checkRequest(r, p.MaxBody()); err != nil {
-		return event.Delivery{}, err
+		return deletion.Delivery{}, err
 	}
 	if err := p.CheckHeader(r.Header); err != nil {
-		return event.Delivery{}, err
+		return deletion.Delivery{}, err
 	}
 	// The reader needs net/http's own writer, to close the connection of
 	// somebody who sends too much.
 	body, release, err := bodies.read(c.Response().Writer, r, p.MaxBody())
 	defer release()
 	if err != nil {
-		return event.Delivery{}, err
+		return deletion.Delivery{}, err
 	}
 	return p.Receive(r.Header, body)
 }
 
 // accept stores the deletions within acceptTimeout. It does not stop when the
 // sender hangs up: what has arrived is authentic, and some never send it again.
-func accept(ctx context.Context, a Acceptor, d []event.Deletion) (event.Receipt, error) {
+func accept(ctx context.Context, a Acceptor, d []deletion.Deletion) (deletion.Receipt, error) {
 	if len(d) == 0 {
-		return event.Receipt{}, nil
+		return deletion.Receipt{}, nil
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), acceptTimeout)
 	defer cancel()
 	receipt, err := a.Accept(ctx, d)
 	if err != nil {
-		return event.Receipt{}, asServerError(err)
+		return deletion.Receipt{}, asServerError(err)
 	}
 	return receipt, nil
 }

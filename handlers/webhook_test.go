@@ -13,37 +13,37 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/polar-bridge/polar-bridge/handlers"
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 )
 
 func TestAcknowledgement(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name     string
-		delivery event.Delivery
-		receipt  event.Receipt
+		delivery deletion.Delivery
+		receipt  deletion.Receipt
 		status   int
 		body     string
 		counted  map[string]int
 	}{
 		{
 			"new deletion", one(),
-			event.Receipt{Accepted: 1},
+			deletion.Receipt{Accepted: 1},
 			202,
 			acknowledged("accepted", 1, 0, 0),
 			map[string]int{"webhooks_total{accepted,clerk}": 1, "events_total{accepted,clerk}": 1},
 		},
 		{
 			"deletion that is held at once", one(),
-			event.Receipt{Accepted: 1, Held: 1},
+			deletion.Receipt{Accepted: 1, Held: 1},
 			202,
 			acknowledged("accepted", 1, 0, 0),
 			map[string]int{"webhooks_total{accepted,clerk}": 1, "events_total{held,clerk}": 1},
 		},
 		{
 			"batch with everything",
-			event.Delivery{Deletions: make([]event.Deletion, 9), Ignored: 4, IgnoreReason: event.IgnoreOtherType},
-			event.Receipt{Accepted: 5, Held: 2, Duplicates: 4},
+			deletion.Delivery{Deletions: make([]deletion.Deletion, 9), Ignored: 4, IgnoreReason: deletion.IgnoreOtherType},
+			deletion.Receipt{Accepted: 5, Held: 2, Duplicates: 4},
 			202, acknowledged("accepted", 5, 4, 4),
 			map[string]int{
 				"webhooks_total{accepted,clerk}": 1, "events_total{accepted,clerk}": 3, "events_total{held,clerk}": 2,
@@ -52,15 +52,15 @@ func TestAcknowledgement(t *testing.T) {
 		},
 		{
 			"repeat", one(),
-			event.Receipt{Duplicates: 1},
+			deletion.Receipt{Duplicates: 1},
 			200,
 			acknowledged("duplicate", 0, 1, 0),
 			map[string]int{"webhooks_total{duplicate,clerk}": 1, "events_total{duplicate,clerk}": 1},
 		},
 		{
 			"repeat beside an event of no interest",
-			event.Delivery{Deletions: make([]event.Deletion, 1), Ignored: 1, IgnoreReason: event.IgnorePattern},
-			event.Receipt{Duplicates: 1},
+			deletion.Delivery{Deletions: make([]deletion.Deletion, 1), Ignored: 1, IgnoreReason: deletion.IgnorePattern},
+			deletion.Receipt{Duplicates: 1},
 			200, acknowledged("duplicate", 0, 1, 1),
 			map[string]int{
 				"webhooks_total{duplicate,clerk}": 1, "events_total{duplicate,clerk}": 1, "events_total{ignored,clerk}": 1,
@@ -86,9 +86,9 @@ func TestAcknowledgement(t *testing.T) {
 func TestEventsOfNoInterestAreNotStored(t *testing.T) {
 	t.Parallel()
 	e := newEdge(t)
-	e.provider.receive = delivers(event.Delivery{EventID: "evt_1", Ignored: 1, IgnoreReason: event.IgnoreOtherType}, nil)
-	e.options.Acceptor = acceptorFunc(func(context.Context, []event.Deletion) (event.Receipt, error) {
-		return event.Receipt{}, errors.New("nothing is to be stored")
+	e.provider.receive = delivers(deletion.Delivery{EventID: "evt_1", Ignored: 1, IgnoreReason: deletion.IgnoreOtherType}, nil)
+	e.options.Acceptor = acceptorFunc(func(context.Context, []deletion.Deletion) (deletion.Receipt, error) {
+		return deletion.Receipt{}, errors.New("nothing is to be stored")
 	})
 	got := post(t, e.serve(t))
 	require.Equal(t, 200, got.status)
@@ -103,9 +103,9 @@ func TestAcceptIsGivenTenSecondsAtTheMost(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		e := newEdge(t)
-		e.options.Acceptor = acceptorFunc(func(ctx context.Context, _ []event.Deletion) (event.Receipt, error) {
+		e.options.Acceptor = acceptorFunc(func(ctx context.Context, _ []deletion.Deletion) (deletion.Receipt, error) {
 			<-ctx.Done()
-			return event.Receipt{}, ctx.Err()
+			return deletion.Receipt{}, ctx.Err()
 		})
 		start := time.Now()
 		w := serveOnce(e.handler(), request(t, strings.NewReader(`{}`)))
@@ -121,8 +121,8 @@ func TestAcceptIsGivenTenSecondsAtTheMost(t *testing.T) {
 func TestDeletionIsStoredAlthoughTheSenderHungUp(t *testing.T) {
 	t.Parallel()
 	e := newEdge(t)
-	e.options.Acceptor = acceptorFunc(func(ctx context.Context, _ []event.Deletion) (event.Receipt, error) {
-		return event.Receipt{Accepted: 1}, ctx.Err()
+	e.options.Acceptor = acceptorFunc(func(ctx context.Context, _ []deletion.Deletion) (deletion.Receipt, error) {
+		return deletion.Receipt{Accepted: 1}, ctx.Err()
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -147,10 +147,10 @@ func TestAnswerThatIsLostIsNoError(t *testing.T) {
 func TestAcceptorGetsAllDeletions(t *testing.T) {
 	t.Parallel()
 	e := newEdge(t)
-	sent := make([]event.Deletion, 300)
-	e.provider.receive = delivers(event.Delivery{Deletions: sent}, nil)
-	e.options.Acceptor = acceptorFunc(func(_ context.Context, d []event.Deletion) (event.Receipt, error) {
-		return event.Receipt{Accepted: len(d)}, nil
+	sent := make([]deletion.Deletion, 300)
+	e.provider.receive = delivers(deletion.Delivery{Deletions: sent}, nil)
+	e.options.Acceptor = acceptorFunc(func(_ context.Context, d []deletion.Deletion) (deletion.Receipt, error) {
+		return deletion.Receipt{Accepted: len(d)}, nil
 	})
 	got := post(t, e.serve(t))
 	require.Equal(t, acknowledged("accepted", 300, 0, 0), got.body)
@@ -163,7 +163,7 @@ type ownAnswer struct {
 	body string
 }
 
-func (p ownAnswer) Acknowledge(event.Receipt) (int, []byte) { return http.StatusOK, []byte(p.body) }
+func (p ownAnswer) Acknowledge(deletion.Receipt) (int, []byte) { return http.StatusOK, []byte(p.body) }
 
 func TestProviderStatesItsOwnAcknowledgement(t *testing.T) {
 	t.Parallel()

@@ -41,33 +41,32 @@ func rules() []rule {
 		{"internal/app", "config handlers internal/... metrics polar"},
 		{"config", ""},
 		{"internal/settings", "config internal/provider"},
-		{"handlers", "internal/event internal/fault internal/deletion metrics"},
+		{"handlers", "internal/deletion internal/fault metrics"},
 		{"internal/notify", ""},
-		{"metrics", "internal/event internal/deletion polar"},
+		{"metrics", "internal/deletion polar"},
 		{"polar", ""},
 		{"polar/polartest", ""},
 
 		// What a deletion is, and what becomes of it.
-		{"internal/event", ""},
 		{"internal/fault", ""},
-		{"internal/deletion", "internal/event polar"},
-		{"internal/queue", "internal/event internal/fault internal/deletion internal/ratelimit metrics"},
-		{"internal/queue/ops", "internal/event internal/queue"},
+		{"internal/deletion", "polar"},
+		{"internal/queue", "internal/deletion internal/fault internal/ratelimit metrics"},
+		{"internal/queue/ops", "internal/deletion internal/queue"},
 		{"internal/ratelimit", "internal/deletion"},
 		{"internal/database", "internal/database/stmtcache"},
 		{"internal/database/stmtcache", ""},
 		{"internal/database/databasetest", "internal/database"},
 
 		// Who says that a user is gone. A provider knows no other provider.
-		{"internal/provider", "config internal/event internal/fault internal/deletion internal/provider/payload internal/provider/signature"},
+		{"internal/provider", "config internal/deletion internal/fault internal/provider/payload internal/provider/signature"},
 		{"internal/provider/signature", "internal/fault"},
-		{"internal/provider/payload", "internal/event internal/fault internal/deletion"},
-		{"internal/provider/providertest", "config internal/event internal/fault internal/deletion internal/provider internal/provider/signature"},
+		{"internal/provider/payload", "internal/deletion internal/fault"},
+		{"internal/provider/providertest", "config internal/deletion internal/fault internal/provider internal/provider/signature"},
 
 		// Does this user still exist?
-		{"internal/directory", "internal/event internal/fault internal/deletion"},
+		{"internal/directory", "internal/deletion internal/fault"},
 		{"internal/directory/directorytest", ""},
-		{"internal/reconcile", "internal/event internal/fault internal/deletion internal/directory polar"},
+		{"internal/reconcile", "internal/deletion internal/fault internal/directory polar"},
 
 		// Tests of the whole program, and measuring.
 		{"e2e", ""},

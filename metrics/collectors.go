@@ -6,7 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/polar"
 )
 
@@ -127,15 +127,15 @@ func (m *Metrics) zero() {
 	for _, p := range m.enabled {
 		zero(m.webhooks, p, routedOutcomes())
 		zero(m.events, p, EventOutcomes())
-		zero(m.finished, p, event.Outcomes())
-		zero(m.held, p, event.HoldReasons())
+		zero(m.finished, p, deletion.Outcomes())
+		zero(m.held, p, deletion.HoldReasons())
 		zero(m.attempts, p, polar.Results())
-		zero(m.verified, p, event.Verifications())
+		zero(m.verified, p, deletion.Verifications())
 	}
 	for _, p := range m.reconciled {
 		m.SetReconciled(p, 0, time.Time{})
 	}
-	for _, state := range event.PendingStates() {
+	for _, state := range deletion.PendingStates() {
 		m.SetPending(state, 0)
 	}
 	for _, kind := range OrphanKinds() {

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 )
 
 // ProviderNone stands for requests to unknown routes and for providers that
@@ -72,7 +72,9 @@ const (
 func OrphanKinds() []OrphanKind { return []OrphanKind{OrphanRow, OrphanJob} }
 
 // Guards lists the guards that need a lookup of the customer.
-func Guards() []event.HoldReason { return []event.HoldReason{event.HoldTeam, event.HoldRecreated} }
+func Guards() []deletion.HoldReason {
+	return []deletion.HoldReason{deletion.HoldTeam, deletion.HoldRecreated}
+}
 
 // PauseOperator is an operator's pause; it may stand beside another reason.
 const PauseOperator = "operator"

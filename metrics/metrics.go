@@ -13,7 +13,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
-	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/polar"
 )
 
@@ -104,20 +103,20 @@ func (m *Metrics) Events(provider, outcome string, n int) {
 // DeletionFinished counts a final outcome. The delay is the time since the
 // deletion was accepted; that of a cancelled one is an operator's, not ours,
 // and is not observed.
-func (m *Metrics) DeletionFinished(provider string, outcome event.Outcome, delay time.Duration) {
-	if outcome = oneOf(event.Outcomes(), outcome, ""); outcome == "" {
+func (m *Metrics) DeletionFinished(provider string, outcome deletion.Outcome, delay time.Duration) {
+	if outcome = oneOf(deletion.Outcomes(), outcome, ""); outcome == "" {
 		return
 	}
 	provider = m.provider(provider)
 	m.finished.WithLabelValues(provider, string(outcome)).Inc()
-	if outcome != event.OutcomeCancelled {
+	if outcome != deletion.OutcomeCancelled {
 		m.delay.WithLabelValues(provider).Observe(seconds(delay))
 	}
 }
 
 // DeletionHeld counts that a deletion was put in front of a human.
-func (m *Metrics) DeletionHeld(provider string, reason event.HoldReason) {
-	reason = oneOf(event.HoldReasons(), reason, event.HoldUnexpected)
+func (m *Metrics) DeletionHeld(provider string, reason deletion.HoldReason) {
+	reason = oneOf(deletion.HoldReasons(), reason, deletion.HoldUnexpected)
 	m.held.WithLabelValues(m.provider(provider), string(reason)).Inc()
 }
 
@@ -128,8 +127,8 @@ func (m *Metrics) Attempt(provider string, result polar.Result) {
 }
 
 // DeletionVerified counts what a lookup some time after a deletion came to.
-func (m *Metrics) DeletionVerified(provider string, verification event.Verification) {
-	verification = oneOf(event.Verifications(), verification, event.VerificationError)
+func (m *Metrics) DeletionVerified(provider string, verification deletion.Verification) {
+	verification = oneOf(deletion.Verifications(), verification, deletion.VerificationError)
 	m.verified.WithLabelValues(m.provider(provider), string(verification)).Inc()
 }
 
@@ -155,8 +154,8 @@ func (m *Metrics) PolarRequest(operation, code string, d time.Duration) {
 func (m *Metrics) RateLimitWait(d time.Duration) { m.rateLimitWait.Observe(seconds(d)) }
 
 // SetPending states how many deletions are in a state that is not final.
-func (m *Metrics) SetPending(state event.State, n int) {
-	if state = oneOf(event.PendingStates(), state, ""); state != "" {
+func (m *Metrics) SetPending(state deletion.State, n int) {
+	if state = oneOf(deletion.PendingStates(), state, ""); state != "" {
 		m.pending.WithLabelValues(string(state)).Set(float64(n))
 	}
 }
@@ -192,7 +191,7 @@ func (m *Metrics) setPaused(reason string, paused bool) {
 
 // SetGuardsBlind states which guards see nothing, because Polar does not let
 // customers be looked up.
-func (m *Metrics) SetGuardsBlind(blind []event.HoldReason) {
+func (m *Metrics) SetGuardsBlind(blind []deletion.HoldReason) {
 	for _, guard := range Guards() {
 		value := 0.0
 		if slices.Contains(blind, guard) {

@@ -14,7 +14,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
-	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/metrics"
 	"github.com/polar-bridge/polar-bridge/polar"
 )
@@ -33,7 +32,7 @@ func newMetrics(t *testing.T) (*metrics.Metrics, *prometheus.Registry) {
 func observeAll(m *metrics.Metrics) {
 	for _, provider := range []string{"clerk", "auth0", "okta", metrics.ProviderNone} {
 		m.WebhookReceived(provider, metrics.WebhookAccepted, time.Second)
-		m.DeletionFinished(provider, event.OutcomeDeleted, time.Second)
+		m.DeletionFinished(provider, deletion.OutcomeDeleted, time.Second)
 	}
 	for _, operation := range metrics.PolarOperations() {
 		for _, code := range metrics.PolarCodes() {
@@ -206,7 +205,7 @@ func TestOneProviderHasFewSeries(t *testing.T) {
 func TestADeletionOfAProviderThatIsSwitchedOffIsCounted(t *testing.T) {
 	t.Parallel()
 	m, reg := newMetrics(t)
-	m.DeletionFinished("okta", event.OutcomeDeleted, time.Second)
+	m.DeletionFinished("okta", deletion.OutcomeDeleted, time.Second)
 	require.Equal(t, map[string]float64{
 		`polar_bridge_deletions_total{outcome="deleted",provider="okta"}`: 1,
 		`polar_bridge_deletion_delay_seconds{provider="okta"}`:            1,
@@ -259,17 +258,17 @@ func TestCallersCannotMintSeries(t *testing.T) {
 		m.WebhookReceived("clerk", word(), time.Second)
 		m.Events(word(), word(), 1)
 		m.Events(word(), metrics.EventHeld, 1)
-		m.DeletionFinished(word(), event.Outcome(word()), time.Second)
-		m.DeletionFinished(word(), event.OutcomeDeleted, time.Second)
-		m.DeletionHeld(word(), event.HoldReason(word()))
+		m.DeletionFinished(word(), deletion.Outcome(word()), time.Second)
+		m.DeletionFinished(word(), deletion.OutcomeDeleted, time.Second)
+		m.DeletionHeld(word(), deletion.HoldReason(word()))
 		m.Attempt(word(), polar.Result(word()))
-		m.DeletionVerified(word(), event.Verification(word()))
+		m.DeletionVerified(word(), deletion.Verification(word()))
 		m.OrphanFound(metrics.OrphanKind(word()))
-		m.SetPending(event.State(word()), 1)
+		m.SetPending(deletion.State(word()), 1)
 		m.PolarRequest(word(), word(), time.Second)
 		m.PolarRequest(metrics.OperationProbe, fmt.Sprint(rnd.IntN(1200)-100), time.Second)
 		m.SetPolarPaused(deletion.WaitReason(word()))
-		m.SetGuardsBlind([]event.HoldReason{event.HoldReason(word())})
+		m.SetGuardsBlind([]deletion.HoldReason{deletion.HoldReason(word())})
 		m.SetReconciled(word(), 1, time.Now())
 	}
 	after := len(series(t, reg))
@@ -285,16 +284,16 @@ func everySeries(m *metrics.Metrics) {
 		for _, outcome := range metrics.EventOutcomes() {
 			m.Events(provider, outcome, 1)
 		}
-		for _, outcome := range event.Outcomes() {
+		for _, outcome := range deletion.Outcomes() {
 			m.DeletionFinished(provider, outcome, time.Second)
 		}
-		for _, reason := range event.HoldReasons() {
+		for _, reason := range deletion.HoldReasons() {
 			m.DeletionHeld(provider, reason)
 		}
 		for _, result := range polar.Results() {
 			m.Attempt(provider, result)
 		}
-		for _, verification := range event.Verifications() {
+		for _, verification := range deletion.Verifications() {
 			m.DeletionVerified(provider, verification)
 		}
 	}

@@ -8,7 +8,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
-	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/metrics"
 	"github.com/polar-bridge/polar-bridge/polar"
 )
@@ -59,7 +58,7 @@ func TestVerbs(t *testing.T) {
 		},
 		{
 			"finished deletion",
-			func(m *metrics.Metrics) { m.DeletionFinished("clerk", event.OutcomeDeleted, -time.Second) },
+			func(m *metrics.Metrics) { m.DeletionFinished("clerk", deletion.OutcomeDeleted, -time.Second) },
 			map[string]float64{
 				`polar_bridge_deletions_total{outcome="deleted",provider="clerk"}`: 1,
 				`polar_bridge_deletion_delay_seconds{provider="clerk"}`:            1,
@@ -67,12 +66,12 @@ func TestVerbs(t *testing.T) {
 		},
 		{
 			"cancelled deletion has no delay",
-			func(m *metrics.Metrics) { m.DeletionFinished("clerk", event.OutcomeCancelled, time.Hour) },
+			func(m *metrics.Metrics) { m.DeletionFinished("clerk", deletion.OutcomeCancelled, time.Hour) },
 			map[string]float64{`polar_bridge_deletions_total{outcome="cancelled",provider="clerk"}`: 1},
 		},
 		{
 			"held deletion of a provider that is gone",
-			func(m *metrics.Metrics) { m.DeletionHeld("gone", event.HoldRejected) },
+			func(m *metrics.Metrics) { m.DeletionHeld("gone", deletion.HoldRejected) },
 			map[string]float64{`polar_bridge_deletions_held_total{provider="none",reason="rejected"}`: 1},
 		},
 		{
@@ -82,13 +81,13 @@ func TestVerbs(t *testing.T) {
 		},
 		{
 			"deletion held by a guard",
-			func(m *metrics.Metrics) { m.DeletionHeld("clerk", event.HoldMassDeletion) },
+			func(m *metrics.Metrics) { m.DeletionHeld("clerk", deletion.HoldMassDeletion) },
 			map[string]float64{`polar_bridge_deletions_held_total{provider="clerk",reason="mass_deletion"}`: 1},
 		},
 		{
 			"verification",
 			func(m *metrics.Metrics) {
-				m.DeletionVerified("clerk", event.VerificationGone)
+				m.DeletionVerified("clerk", deletion.VerificationGone)
 				m.DeletionVerified("clerk", "perhaps")
 			},
 			map[string]float64{
@@ -119,9 +118,9 @@ func TestVerbs(t *testing.T) {
 		{
 			"deletions now",
 			func(m *metrics.Metrics) {
-				m.SetPending(event.StateWaiting, 5)
-				m.SetPending(event.StateHeld, 2)
-				m.SetPending(event.StateReappeared, 1)
+				m.SetPending(deletion.StateWaiting, 5)
+				m.SetPending(deletion.StateHeld, 2)
+				m.SetPending(deletion.StateReappeared, 1)
 				m.SetOldestWaiting(time.Unix(1_700_000_000, 500_000_000))
 			},
 			map[string]float64{
@@ -141,7 +140,7 @@ func TestVerbs(t *testing.T) {
 		},
 		{
 			"guards without a lookup",
-			func(m *metrics.Metrics) { m.SetGuardsBlind([]event.HoldReason{event.HoldTeam}) },
+			func(m *metrics.Metrics) { m.SetGuardsBlind([]deletion.HoldReason{deletion.HoldTeam}) },
 			map[string]float64{`polar_bridge_guards_blind{guard="team"}`: 1},
 		},
 		{

@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 )
 
 // Both providers with public keys, and an issuer that is away when they are
@@ -30,7 +30,7 @@ func TestAnIssuerThatIsAwayIsOurOwnTrouble(t *testing.T) {
 			status, answer = r.play(t, p, file)
 			r.requireAccepted(t, status, answer)
 			p.waitFinished(t, 1)
-			require.Equal(t, []stored{{state: event.StateDone}}, p.deletions(t, r.route))
+			require.Equal(t, []stored{{state: deletion.StateDone}}, p.deletions(t, r.route))
 			require.Equal(t, []string{id}, p.deleted())
 		})
 	}

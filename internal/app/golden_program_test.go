@@ -19,7 +19,7 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/app"
 	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/provider"
 	"github.com/polar-bridge/polar-bridge/internal/settings"
 	"github.com/polar-bridge/polar-bridge/polar/polartest"
@@ -143,8 +143,8 @@ func (p *program) waitFinished(t *testing.T, n float64) {
 
 // stored is what is on disk about one deletion.
 type stored struct {
-	state event.State
-	hold  event.HoldReason
+	state deletion.State
+	hold  deletion.HoldReason
 }
 
 // deletions ends the program and lists what it has on disk for the route. Once it

@@ -13,7 +13,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/stretchr/testify/require"
 
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
 	"github.com/polar-bridge/polar-bridge/internal/provider"
 	"github.com/polar-bridge/polar-bridge/internal/provider/providertest"
@@ -80,7 +80,7 @@ func (r goldenRoute) deletesOnly(t *testing.T, file, id string) {
 	require.Equal(t, http.StatusOK, status)
 	r.requireCounts(t, answer, "duplicate", 0, 1, 0)
 
-	require.Equal(t, []stored{{state: event.StateDone}}, p.deletions(t, r.route))
+	require.Equal(t, []stored{{state: deletion.StateDone}}, p.deletions(t, r.route))
 	require.Equal(t, []string{id}, p.deleted())
 }
 
@@ -90,7 +90,7 @@ func (r goldenRoute) holds(t *testing.T, file string) {
 	p := r.start(t)
 	status, answer := r.play(t, p, file)
 	r.requireAccepted(t, status, answer)
-	require.Equal(t, []stored{{state: event.StateHeld, hold: event.HoldUnusableID}}, p.deletions(t, r.route))
+	require.Equal(t, []stored{{state: deletion.StateHeld, hold: deletion.HoldUnusableID}}, p.deletions(t, r.route))
 	require.Empty(t, p.polar.Journal())
 }
 
@@ -177,7 +177,7 @@ func TestEveryGoldenRequestThroughTheProgram(t *testing.T) {
 // recorded is what a provider made of a request, see providertest.Golden.
 type recorded struct {
 	Kind      fault.Kind `json:"kind"`
-	Deletions []event.Deletion
+	Deletions []deletion.Deletion
 	Ignored   int
 }
 
@@ -210,10 +210,10 @@ func (r goldenRoute) becomes(t *testing.T, file string, result recorded) {
 	ids, want := []string{}, []stored{}
 	for _, d := range result.Deletions {
 		if d.UnusableID != "" {
-			want = append(want, stored{state: event.StateHeld, hold: event.HoldUnusableID})
+			want = append(want, stored{state: deletion.StateHeld, hold: deletion.HoldUnusableID})
 			continue
 		}
-		ids, want = append(ids, d.ExternalID), append(want, stored{state: event.StateDone})
+		ids, want = append(ids, d.ExternalID), append(want, stored{state: deletion.StateDone})
 	}
 	p.waitFinished(t, float64(len(ids)))
 	require.Equal(t, want, p.deletions(t, r.route))

@@ -4,7 +4,6 @@ import (
 	"net/http"
 
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
-	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/internal/notify"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
 )
@@ -30,8 +29,8 @@ func (a *App) notify(depth queue.Depth, paused deletion.WaitReason) {
 	for reason, count := range depth.Held {
 		state.Held[string(reason)] = count
 	}
-	if n := depth.Pending[event.StateReappeared]; n > 0 {
-		state.Held[string(event.StateReappeared)] = n
+	if n := depth.Pending[deletion.StateReappeared]; n > 0 {
+		state.Held[string(deletion.StateReappeared)] = n
 	}
 	a.notifier.Observe(state)
 }

@@ -6,7 +6,7 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 )
 
 // observeEvery is how old the gauges may be. They are refreshed beside the
@@ -43,7 +43,7 @@ func (a *App) refresh(running context.Context) {
 	depth, err := a.queue.Depth(ctx)
 	counted := err == nil
 	if counted {
-		for _, state := range event.PendingStates() {
+		for _, state := range deletion.PendingStates() {
 			a.metrics.SetPending(state, depth.Pending[state])
 		}
 		a.metrics.SetOldestWaiting(depth.OldestWaiting)

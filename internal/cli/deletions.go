@@ -17,7 +17,7 @@ import (
 	"github.com/polar-bridge/polar-bridge/config"
 	"github.com/polar-bridge/polar-bridge/internal/app"
 	"github.com/polar-bridge/polar-bridge/internal/database"
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
 	"github.com/polar-bridge/polar-bridge/internal/queue/ops"
 )
@@ -153,26 +153,26 @@ func (e *Env) confirm(yes bool, question string) error {
 
 // holdReason reads a word of a closed set: one that is none of it would find
 // nothing, which looks like good news. "" is any reason.
-func holdReason(flag, word string) (event.HoldReason, error) {
-	reason := event.HoldReason(word)
-	if word == "" || slices.Contains(event.HoldReasons(), reason) {
+func holdReason(flag, word string) (deletion.HoldReason, error) {
+	reason := deletion.HoldReason(word)
+	if word == "" || slices.Contains(deletion.HoldReasons(), reason) {
 		return reason, nil
 	}
 	var all []string
-	for _, r := range event.HoldReasons() {
+	for _, r := range deletion.HoldReasons() {
 		all = append(all, string(r))
 	}
 	return "", usage("%s: nothing is ever held as %q; choose one of %s", flag, word, strings.Join(all, ", "))
 }
 
 // stateOf reads a state. "" is any.
-func stateOf(word string) (event.State, error) {
-	state := event.State(word)
-	if word == "" || slices.Contains(event.States(), state) {
+func stateOf(word string) (deletion.State, error) {
+	state := deletion.State(word)
+	if word == "" || slices.Contains(deletion.States(), state) {
 		return state, nil
 	}
 	var all []string
-	for _, s := range event.States() {
+	for _, s := range deletion.States() {
 		all = append(all, string(s))
 	}
 	return "", usage("--state: no deletion is ever %q; choose one of %s", word, strings.Join(all, ", "))

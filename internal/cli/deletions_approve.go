@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"github.com/polar-bridge/polar-bridge/config"
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/queue/ops"
 )
 
@@ -39,10 +39,10 @@ func (c *approveCommand) check() error {
 	if err := c.choice.check(ops.VerbApprove); err != nil {
 		return err
 	}
-	switch reason := event.HoldReason(c.Reason); {
-	case reason == event.HoldForbidden:
+	switch reason := deletion.HoldReason(c.Reason); {
+	case reason == deletion.HoldForbidden:
 		return usage("what is held as %s cannot be approved: allow the request at Polar or at the proxy in front of it, then retry the deletion", reason)
-	case reason == event.HoldUnexpected:
+	case reason == deletion.HoldUnexpected:
 		return usage("what is held as %s cannot be approved: no approval changes how Polar answers; retry the deletion", reason)
 	case reason != "" && !ops.Approvable(reason):
 		return usage("what is held as %s cannot be approved: find and delete the customer in Polar's dashboard, then cancel the deletion", reason)

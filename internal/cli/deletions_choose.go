@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/queue/ops"
 )
 
@@ -42,7 +42,7 @@ type bulk struct {
 // comes while somebody reads it was not part of it.
 func (c *choice) many(ctx context.Context, env *Env, s *session, do bulk) error {
 	verb := do.verb
-	chosen, err := s.Choose(ctx, verb, event.HoldReason(c.Reason))
+	chosen, err := s.Choose(ctx, verb, deletion.HoldReason(c.Reason))
 	if err != nil {
 		return err
 	}

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/polar-bridge/polar-bridge/config"
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
 	"github.com/polar-bridge/polar-bridge/internal/queue/ops"
 )
@@ -33,20 +33,20 @@ In CSV, cells that a spreadsheet would take for a formula begin with an apostrop
 
 // proof is one row. The names are relied upon by whoever reads it.
 type proof struct {
-	ID          int64              `json:"deletion_id"`
-	Provider    string             `json:"provider"`
-	EventID     string             `json:"event_id"`
-	ExternalID  string             `json:"external_id"`
-	CustomerID  string             `json:"customer_id"`
-	ReceivedAt  string             `json:"received_at"`
-	DeletedAt   string             `json:"deleted_at"`
-	VerifiedAt  string             `json:"verified_at"`
-	FinishedAt  string             `json:"finished_at"`
-	Attempts    int64              `json:"attempts"`
-	Outcome     event.Outcome      `json:"outcome"`
-	ConfirmedBy event.Confirmation `json:"confirmed_by"`
-	Anonymized  bool               `json:"anonymized"`
-	Forgotten   bool               `json:"forgotten"`
+	ID          int64                 `json:"deletion_id"`
+	Provider    string                `json:"provider"`
+	EventID     string                `json:"event_id"`
+	ExternalID  string                `json:"external_id"`
+	CustomerID  string                `json:"customer_id"`
+	ReceivedAt  string                `json:"received_at"`
+	DeletedAt   string                `json:"deleted_at"`
+	VerifiedAt  string                `json:"verified_at"`
+	FinishedAt  string                `json:"finished_at"`
+	Attempts    int64                 `json:"attempts"`
+	Outcome     deletion.Outcome      `json:"outcome"`
+	ConfirmedBy deletion.Confirmation `json:"confirmed_by"`
+	Anonymized  bool                  `json:"anonymized"`
+	Forgotten   bool                  `json:"forgotten"`
 }
 
 // Run writes the rows as they are read.
@@ -125,7 +125,7 @@ func prove(r queue.Record, show func(id string) string) proof {
 	if r.UnusableID != "" {
 		p.ExternalID = show(r.UnusableID)
 	}
-	if r.Outcome == event.OutcomeDeleted {
+	if r.Outcome == deletion.OutcomeDeleted {
 		p.DeletedAt = p.FinishedAt
 	}
 	return p

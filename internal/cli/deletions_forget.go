@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"github.com/polar-bridge/polar-bridge/config"
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 )
 
 type forgetCommand struct {
@@ -20,7 +20,7 @@ func (*forgetCommand) Help() string {
 
 // Run forgets one person.
 func (c *forgetCommand) Run(ctx context.Context, env *Env, loader *config.Loader, group *deletionsCommand) error {
-	if err := event.CheckExternalID(c.ExternalID); err != nil {
+	if err := deletion.CheckExternalID(c.ExternalID); err != nil {
 		return usage("--external-id: no deletion can have it: %w", err)
 	}
 	return group.use(ctx, env, loader, func(s *session) error {

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/polar-bridge/polar-bridge/config"
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
 	"github.com/polar-bridge/polar-bridge/internal/queue/ops"
 )
@@ -40,7 +40,7 @@ func (c *listCommand) Run(ctx context.Context, env *Env, loader *config.Loader, 
 		return err
 	}
 	if c.ExternalID != "" {
-		if err := event.CheckExternalID(c.ExternalID); err != nil {
+		if err := deletion.CheckExternalID(c.ExternalID); err != nil {
 			return usage("--external-id: no deletion can have it: %w", err)
 		}
 	}
@@ -134,15 +134,15 @@ func shownID(r queue.Record) string {
 func why(r queue.Record) string {
 	var text string
 	switch r.State {
-	case event.StateHeld:
+	case deletion.StateHeld:
 		text = string(r.HoldReason)
-	case event.StateDone:
+	case deletion.StateDone:
 		text = string(r.Outcome)
-	case event.StateCancelled:
+	case deletion.StateCancelled:
 		text = "cancelled"
-	case event.StateReappeared:
+	case deletion.StateReappeared:
 		text = "deleted, and found again"
-	case event.StateWaiting:
+	case deletion.StateWaiting:
 		switch {
 		case r.Running:
 			text = "running"
@@ -150,7 +150,7 @@ func why(r queue.Record) string {
 			text = "failed " + plural(int(r.Failures), "time")
 		}
 	}
-	if r.DryRun && text != string(event.OutcomeDryRun) {
+	if r.DryRun && text != string(deletion.OutcomeDryRun) {
 		text += " (dry run)"
 	}
 	return visible(text)

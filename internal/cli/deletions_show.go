@@ -7,7 +7,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/polar-bridge/polar-bridge/config"
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
 )
 
@@ -124,13 +124,13 @@ func result(r queue.Record) string {
 // verification is what a lookup after the deletion came to, or when it is due.
 func verification(r queue.Record) string {
 	switch r.Verification {
-	case event.VerificationGone:
+	case deletion.VerificationGone:
 		return "nobody was found at " + at(r.VerifiedAt)
-	case event.VerificationFound:
+	case deletion.VerificationFound:
 		return "a customer was found again at " + at(r.VerifiedAt)
-	case event.VerificationError:
+	case deletion.VerificationError:
 		return "Polar could not be asked"
-	case event.VerificationPending:
+	case deletion.VerificationPending:
 		return "due at " + at(r.VerifyAt)
 	}
 	return ""

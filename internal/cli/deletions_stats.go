@@ -10,7 +10,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/polar-bridge/polar-bridge/config"
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
 	"github.com/polar-bridge/polar-bridge/internal/queue/ops"
 )
@@ -37,13 +37,13 @@ func printStats(w io.Writer, stats ops.Stats) error {
 	checked := &checkedWriter{to: w}
 	table := tabwriter.NewWriter(checked, 0, 0, 2, ' ', 0)
 	fmt.Fprint(table, "PROVIDER\tWAITING\tHELD\tREAPPEARED")
-	for _, outcome := range event.Outcomes() {
+	for _, outcome := range deletion.Outcomes() {
 		fmt.Fprintf(table, "\t%s", outcome)
 	}
 	fmt.Fprintln(table)
 	for _, p := range stats.Providers {
 		fmt.Fprintf(table, "%s\t%d\t%d\t%d", visible(p.Provider), p.Waiting, p.Held, p.Reappeared)
-		for _, outcome := range event.Outcomes() {
+		for _, outcome := range deletion.Outcomes() {
 			fmt.Fprintf(table, "\t%d", p.Outcomes[outcome])
 		}
 		fmt.Fprintln(table)

@@ -10,8 +10,8 @@ import (
 
 	"github.com/polar-bridge/polar-bridge/internal/app"
 	"github.com/polar-bridge/polar-bridge/internal/database"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/directory"
-	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
 )
 
@@ -52,7 +52,7 @@ func (d *doctor) checkClerk(ctx context.Context) {
 	}
 	d.checkInstance(ctx, "clerk", asked, d.providers.Clerk().Instances(), "CLERK_SECRET_KEY works and belongs to the instance "+visible(asked)+".")
 	if named := d.providers.Clerk().Instances(); len(named) > 1 {
-		d.add("clerk instances", doctorWarning, fmt.Sprintf("CLERK_INSTANCE_ID names %d instances, and only %s can be asked: deletions of the others are held as %s.", len(named), visible(asked), event.HoldOtherInstance),
+		d.add("clerk instances", doctorWarning, fmt.Sprintf("CLERK_INSTANCE_ID names %d instances, and only %s can be asked: deletions of the others are held as %s.", len(named), visible(asked), deletion.HoldOtherInstance),
 			"Run a polar-bridge of its own for each instance, with its own database and key; approve what is held.")
 	}
 }

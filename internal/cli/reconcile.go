@@ -17,7 +17,7 @@ import (
 	"github.com/polar-bridge/polar-bridge/config"
 	"github.com/polar-bridge/polar-bridge/internal/app"
 	"github.com/polar-bridge/polar-bridge/internal/database"
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/provider"
 	"github.com/polar-bridge/polar-bridge/internal/ratelimit"
 	"github.com/polar-bridge/polar-bridge/internal/reconcile"
@@ -213,7 +213,7 @@ func (c *reconcileCommand) finish(ctx context.Context, env *Env, s *session, fou
 	if !c.JSON {
 		c.printSummary(env.Stderr, found.Counts, known)
 	}
-	var receipt event.Receipt
+	var receipt deletion.Receipt
 	if c.Apply {
 		if err := c.confirmSoleInstance(env, found.Orphans, known); err != nil {
 			return err

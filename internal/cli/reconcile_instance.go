@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/queue/ops"
 	"github.com/polar-bridge/polar-bridge/internal/reconcile"
 )
@@ -80,7 +80,7 @@ func (c *reconcileCommand) webhookEvidence(ctx context.Context, s *session, foun
 		if err != nil {
 			return webhookEvidence{}, fmt.Errorf("read the known deletions: %w", err)
 		}
-		if r.Provider != c.Provider && r.Provider != c.Provider+"-logs" || (event.Deletion{EventID: r.EventID}).Reconciled() {
+		if r.Provider != c.Provider && r.Provider != c.Provider+"-logs" || (deletion.Deletion{EventID: r.EventID}).Reconciled() {
 			continue
 		}
 		switch {

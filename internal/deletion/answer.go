@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/polar"
 )
 
@@ -57,7 +56,7 @@ func alone(odd polar.Answer) Decision {
 	if odd.Result == polar.ResultForbidden {
 		return Retry{Reason: RetryForbidden, Err: refusal(odd)}
 	}
-	return Hold{Reason: event.HoldUnexpected, Err: refusal(odd)}
+	return Hold{Reason: HoldUnexpected, Err: refusal(odd)}
 }
 
 // refusalError says how Polar answered, for the log.

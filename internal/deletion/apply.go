@@ -1,8 +1,8 @@
-// Package deletion is the use case: what happens to one deletion, from its
-// guards over a permit to Polar's answer and the decision on it.
+// Package deletion is the domain: what a deletion is, and what happens to one,
+// from its guards over a permit to Polar's answer and the decision on it.
 //
-// It must not know how deletions are kept or retried (queue), nor how permits
-// are shared (ratelimit).
+// It must not know where deletions come from (provider), how they are kept or
+// retried (queue), nor how permits are shared (ratelimit).
 package deletion
 
 import (
@@ -12,7 +12,6 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/polar"
 )
 
@@ -57,8 +56,8 @@ type Journal interface {
 type Sending struct {
 	Permit Permit
 	// Saw says what the lookup of this attempt came to, and Customer whom it saw.
-	Saw      event.Saw
-	Customer event.Customer
+	Saw      Saw
+	Customer Customer
 	// Counts says that the deletion takes a place in the hour.
 	Counts bool
 	// Anonymize says that the request asks to erase name and e-mail as well.
@@ -72,7 +71,7 @@ type Metrics interface {
 	// RateLimitWait observes how long a permit was waited for.
 	RateLimitWait(d time.Duration)
 	// SetGuardsBlind states which guards see nothing.
-	SetGuardsBlind(guards []event.HoldReason)
+	SetGuardsBlind(guards []HoldReason)
 }
 
 // Options for New.
@@ -126,7 +125,7 @@ type Observed struct {
 	PolarStatus int
 	PolarError  string
 	// Customer is whom the lookup found; of a finished deletion, who was deleted.
-	Customer event.Customer
+	Customer Customer
 	// Sent says that the DELETE may have been done: it was sent, and no answer
 	// proves that nothing was done.
 	Sent bool
@@ -145,9 +144,9 @@ func (o *Observed) see(answer polar.Answer) {
 // Apply makes one attempt: guards that need nobody, then a permit, then the
 // lookup and its guards, then the deletion, once journal says that it may be sent.
 // Until then ctx ends it.
-func (d *Deleter) Apply(ctx context.Context, a event.Attempt, journal Journal) (Observed, Decision) {
+func (d *Deleter) Apply(ctx context.Context, a Attempt, journal Journal) (Observed, Decision) {
 	if err := polar.CheckExternalID(a.ExternalID); err != nil {
-		return Observed{}, Hold{Reason: event.HoldUnaddressable, Err: err}
+		return Observed{}, Hold{Reason: HoldUnaddressable, Err: err}
 	}
 	if wait := d.grace(a); wait != nil {
 		return Observed{}, wait
@@ -165,12 +164,12 @@ func (d *Deleter) Apply(ctx context.Context, a event.Attempt, journal Journal) (
 }
 
 // request makes the requests to Polar, each guard in its place before the deletion.
-func (d *Deleter) request(ctx context.Context, a event.Attempt, permit Permit, journal Journal, seen *Observed) Decision {
+func (d *Deleter) request(ctx context.Context, a Attempt, permit Permit, journal Journal, seen *Observed) Decision {
 	found, decision := d.lookup(ctx, a, seen)
 	if decision != nil {
 		return decision
 	}
-	for _, guard := range []func(event.Attempt, lookup) Decision{d.team, d.recreated} {
+	for _, guard := range []func(Attempt, lookup) Decision{d.team, d.recreated} {
 		if decision := guard(a, found); decision != nil {
 			return decision
 		}
@@ -188,8 +187,8 @@ func (d *Deleter) request(ctx context.Context, a event.Attempt, permit Permit, j
 // counts says whether the deletion takes a place in the hour: whatever takes
 // one may be deleted. Only customers count, so that those who never bought
 // anything take none; where Polar cannot tell, everybody may be one.
-func (d *Deleter) counts(a event.Attempt, found lookup) bool {
-	return d.options.LookBeforeDelete && !found.absent() && !a.Approves(event.HoldMassDeletion, found.customer.ID)
+func (d *Deleter) counts(a Attempt, found lookup) bool {
+	return d.options.LookBeforeDelete && !found.absent() && !a.Approves(HoldMassDeletion, found.customer.ID)
 }
 
 // withPermit makes so many requests under a permit, and tells the limiter what

@@ -8,7 +8,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
-	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/internal/ratelimit"
 	"github.com/polar-bridge/polar-bridge/polar"
 	"github.com/polar-bridge/polar-bridge/polar/polartest"
@@ -21,9 +20,9 @@ func TestApplyDeletesTheCustomer(t *testing.T) {
 	for _, anonymize := range []bool{false, true} {
 		h := newHarness(t, func(o *deletion.Options) { o.Anonymize = anonymize })
 		seen, decision := h.apply(t.Context(), attempt("user_1"))
-		done := deletion.Done{Outcome: event.OutcomeDeleted, ConfirmedBy: event.ConfirmedByAnswer, Anonymized: anonymize}
+		done := deletion.Done{Outcome: deletion.OutcomeDeleted, ConfirmedBy: deletion.ConfirmedByAnswer, Anonymized: anonymize}
 		require.Equal(t, done, decision)
-		customer := event.Customer{ID: h.customer.ID, Type: "individual", CreatedAt: h.customer.CreatedAt}
+		customer := deletion.Customer{ID: h.customer.ID, Type: "individual", CreatedAt: h.customer.CreatedAt}
 		require.Equal(t, customer, seen.Customer)
 		require.Equal(t, 204, seen.PolarStatus)
 		require.Empty(t, seen.PolarError)
@@ -32,7 +31,7 @@ func TestApplyDeletesTheCustomer(t *testing.T) {
 		require.Equal(t, []deletion.Decision{done}, h.limiter.reports, "one report for both requests")
 		require.Equal(t, []int{2}, h.limiter.acquired, "one permit for both requests")
 		require.Equal(t, []deletion.Sending{{
-			Permit: permit{h.limiter, 2}, Saw: event.SawCustomer, Customer: customer, Counts: true, Anonymize: anonymize,
+			Permit: permit{h.limiter, 2}, Saw: deletion.SawCustomer, Customer: customer, Counts: true, Anonymize: anonymize,
 		}}, h.journal.sendings)
 		calls := h.polar.Journal()
 		require.Len(t, calls, 2)
@@ -47,12 +46,12 @@ func TestACustomerThatIsNotThere(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
 	seen, decision := h.apply(t.Context(), attempt("user_2"))
-	require.Equal(t, deletion.Done{Outcome: event.OutcomeNotFound, ConfirmedBy: event.ConfirmedByAnswer}, decision)
+	require.Equal(t, deletion.Done{Outcome: deletion.OutcomeNotFound, ConfirmedBy: deletion.ConfirmedByAnswer}, decision)
 	require.Equal(t, 404, seen.PolarStatus)
 	require.Equal(t, "ResourceNotFound", seen.PolarError)
 	require.False(t, seen.Sent, "Polar has done nothing")
 
-	require.Equal(t, event.SawNobody, h.journal.sendings[0].Saw)
+	require.Equal(t, deletion.SawNobody, h.journal.sendings[0].Saw)
 	require.Zero(t, h.journal.sendings[0].Customer)
 }
 
@@ -60,20 +59,20 @@ func TestACustomerThatIsNotThere(t *testing.T) {
 // the lookup before it came to.
 func TestACustomerThatIsNotThereAfterALostAnswer(t *testing.T) {
 	t.Parallel()
-	earlier := event.Customer{ID: "cus_2", Type: "individual"}
+	earlier := deletion.Customer{ID: "cus_2", Type: "individual"}
 	for name, tt := range map[string]struct {
-		saw      event.Saw
-		seen     event.Customer
+		saw      deletion.Saw
+		seen     deletion.Customer
 		decision deletion.Done
 	}{
 		"was deleted by that request, if its lookup had found them": {
-			event.SawCustomer, earlier, deletion.Done{Outcome: event.OutcomeDeleted, ConfirmedBy: event.ConfirmedByRetry, Anonymized: true},
+			deletion.SawCustomer, earlier, deletion.Done{Outcome: deletion.OutcomeDeleted, ConfirmedBy: deletion.ConfirmedByRetry, Anonymized: true},
 		},
 		"was never there, if its lookup had found nobody": {
-			event.SawNobody, event.Customer{}, deletion.Done{Outcome: event.OutcomeNotFound, ConfirmedBy: event.ConfirmedByAnswer},
+			deletion.SawNobody, deletion.Customer{}, deletion.Done{Outcome: deletion.OutcomeNotFound, ConfirmedBy: deletion.ConfirmedByAnswer},
 		},
 		"may have been deleted, if nobody had looked": {
-			event.SawNothing, event.Customer{}, deletion.Done{Outcome: event.OutcomeDeleted, ConfirmedBy: event.ConfirmedByRetryUnseen, Anonymized: true},
+			deletion.SawNothing, deletion.Customer{}, deletion.Done{Outcome: deletion.OutcomeDeleted, ConfirmedBy: deletion.ConfirmedByRetryUnseen, Anonymized: true},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -99,7 +98,7 @@ func TestOnlyTheRequestThatDeletedSaysWhetherItAnonymized(t *testing.T) {
 
 	for _, lost := range []bool{true, false} {
 		repeat := attempt("user_2")
-		repeat.AnswerLost, repeat.LostSaw, repeat.LostAnonymized, repeat.Seen = true, event.SawCustomer, lost, event.Customer{ID: "cus_2"}
+		repeat.AnswerLost, repeat.LostSaw, repeat.LostAnonymized, repeat.Seen = true, deletion.SawCustomer, lost, deletion.Customer{ID: "cus_2"}
 		_, decision = h.apply(t.Context(), repeat)
 		require.Equal(t, lost, as[deletion.Done](t, decision).Anonymized, "what the earlier request asked for counts")
 	}
@@ -156,9 +155,9 @@ func TestDecisionsOnTheAnswerToADELETE(t *testing.T) {
 		{name: "a challenge for everything pauses all calls", faulty: always(polartest.Challenge()), decision: unexpected, calls: 2},
 		{name: "a reset may hide a success", faulty: always(polartest.ResetAfterCommit()), decision: networkError, sent: true, calls: 1},
 		{name: "a timeout may hide a success", faulty: always(polartest.Hang()), decision: networkError, sent: true, calls: 1},
-		{name: "422 is for a human", faulty: always(polartest.Status(422, "application/json", `{"error":"RequestValidationError"}`)), decision: deletion.Hold{Reason: event.HoldRejected}, calls: 1},
-		{name: "one odd answer is for a human", faulty: once(polartest.RouteMissing()), decision: deletion.Hold{Reason: event.HoldUnexpected}, calls: 2},
-		{name: "one odd success is for a human, and may be one", faulty: once(polartest.HTMLPage()), decision: deletion.Hold{Reason: event.HoldUnexpected}, sent: true, calls: 2},
+		{name: "422 is for a human", faulty: always(polartest.Status(422, "application/json", `{"error":"RequestValidationError"}`)), decision: deletion.Hold{Reason: deletion.HoldRejected}, calls: 1},
+		{name: "one odd answer is for a human", faulty: once(polartest.RouteMissing()), decision: deletion.Hold{Reason: deletion.HoldUnexpected}, calls: 2},
+		{name: "one odd success is for a human, and may be one", faulty: once(polartest.HTMLPage()), decision: deletion.Hold{Reason: deletion.HoldUnexpected}, sent: true, calls: 2},
 		{name: "a removed API version pauses all calls", faulty: always(polartest.VersionRemoved()), decision: unexpected, calls: 2},
 		{name: "a redirect pauses all calls", faulty: always(polartest.Redirect("/elsewhere")), decision: unexpected, calls: 2},
 		{name: "a web page pauses all calls", faulty: always(polartest.HTMLPage()), decision: unexpected, sent: true, calls: 2},
@@ -192,7 +191,7 @@ func TestAnIDThatPolarCannotAddressIsHeldWithoutARequest(t *testing.T) {
 	h := newHarness(t)
 	for _, id := range []string{"a/b", "x/members/y", "", "..", "nul\x00"} {
 		_, decision := h.apply(t.Context(), attempt(id))
-		require.Equal(t, deletion.Hold{Reason: event.HoldUnaddressable}, withoutError(decision))
+		require.Equal(t, deletion.Hold{Reason: deletion.HoldUnaddressable}, withoutError(decision))
 	}
 	require.Zero(t, h.polar.Calls())
 	require.Empty(t, h.limiter.acquired)

@@ -7,7 +7,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
-	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/polar/polartest"
 )
 
@@ -16,11 +15,11 @@ func TestADryRunSaysWhatWouldHaveBeenLost(t *testing.T) {
 	for _, lookup := range []bool{true, false} {
 		h := newHarness(t, func(o *deletion.Options) { o.LookBeforeDelete = lookup })
 		h.polar.AddCustomer(polartest.Customer{ExternalID: "user_1", CreatedAt: occurred(), ActiveSubscriptions: 2, GrantedBenefits: 3})
-		for id, want := range map[string]event.Loss{"user_1": {ActiveSubscriptions: 2, GrantedBenefits: 3}, "user_2": {}} {
+		for id, want := range map[string]deletion.Loss{"user_1": {ActiveSubscriptions: 2, GrantedBenefits: 3}, "user_2": {}} {
 			dry := attempt(id)
 			dry.DryRun = true
 			seen, decision := h.apply(t.Context(), dry)
-			require.Equal(t, deletion.Done{Outcome: event.OutcomeDryRun, Loss: &want}, decision)
+			require.Equal(t, deletion.Done{Outcome: deletion.OutcomeDryRun, Loss: &want}, decision)
 			require.Equal(t, lookup && id == "user_1", seen.Customer.ID != "")
 			require.False(t, seen.Sent)
 		}
@@ -35,10 +34,10 @@ func TestADryRunMeetsTheGuardsAndPolarsFaults(t *testing.T) {
 	team := h.polar.AddCustomer(polartest.Customer{ExternalID: "user_1", Type: "team"})
 	dry := attempt("user_1")
 	dry.DryRun = true
-	h.requireHeld(t, dry, event.HoldTeam)
+	h.requireHeld(t, dry, deletion.HoldTeam)
 
-	dry = approved(dry, team.ID, event.HoldTeam, event.HoldRecreated)
-	untold := deletion.Done{Outcome: event.OutcomeDryRun} // Polar did not tell
+	dry = approved(dry, team.ID, deletion.HoldTeam, deletion.HoldRecreated)
+	untold := deletion.Done{Outcome: deletion.OutcomeDryRun} // Polar did not tell
 	for _, tt := range []struct {
 		fault    polartest.Fault
 		decision deletion.Decision

@@ -3,8 +3,6 @@ package deletion
 import (
 	"context"
 	"errors"
-
-	"github.com/polar-bridge/polar-bridge/internal/event"
 )
 
 // Confirmer asks an identity provider whether a user is really gone. It is
@@ -14,12 +12,12 @@ type Confirmer interface {
 	// asked about users. Otherwise it decides: Hold when the user still exists,
 	// Wait or Retry to be asked again later. It must answer within a few seconds:
 	// an attempt's time is bounded, and what is spent here is missing at Polar.
-	Confirm(ctx context.Context, a event.Attempt) Decision
+	Confirm(ctx context.Context, a Attempt) Decision
 }
 
 // confirm asks whether the user is gone at the identity provider. What an
 // operator has approved passes.
-func (d *Deleter) confirm(ctx context.Context, a event.Attempt) Decision {
+func (d *Deleter) confirm(ctx context.Context, a Attempt) Decision {
 	if d.options.Confirmer == nil {
 		return nil
 	}

@@ -2,8 +2,6 @@ package deletion
 
 import (
 	"time"
-
-	"github.com/polar-bridge/polar-bridge/internal/event"
 )
 
 // Decision is what is to be done with a deletion after an attempt: Done, Hold,
@@ -13,19 +11,19 @@ type Decision interface{ decision() }
 
 // Done ends the deletion.
 type Done struct {
-	Outcome     event.Outcome
-	ConfirmedBy event.Confirmation
+	Outcome     Outcome
+	ConfirmedBy Confirmation
 	// Anonymized says that the request which deleted the customer, or may have
 	// done so unseen, asked to erase name and e-mail as well.
 	Anonymized bool
 	// Loss is what a dry run found that a deletion would end; nil otherwise,
 	// and when Polar does not tell.
-	Loss *event.Loss
+	Loss *Loss
 }
 
 // Hold puts the deletion in front of a human.
 type Hold struct {
-	Reason event.HoldReason
+	Reason HoldReason
 	Err    error
 }
 

@@ -2,15 +2,13 @@ package deletion
 
 import (
 	"errors"
-
-	"github.com/polar-bridge/polar-bridge/internal/event"
 )
 
 var errGrace = errors.New("the grace period is not over")
 
 // grace keeps a deletion back, and so cancellable, until its grace period is
 // over. A clock that steps back prolongs it by no more than the period itself.
-func (d *Deleter) grace(a event.Attempt) Decision {
+func (d *Deleter) grace(a Attempt) Decision {
 	period := d.options.GracePeriod
 	left := min(a.ReceivedAt.Add(period).Sub(d.options.Now()), period)
 	if left <= 0 {

@@ -10,7 +10,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
-	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/polar/polartest"
 )
 
@@ -19,12 +18,12 @@ func TestATeamIsHeld(t *testing.T) {
 	for _, kind := range []string{"team", "enterprise"} {
 		h := newHarness(t)
 		team := h.polar.AddCustomer(polartest.Customer{ExternalID: "user_1", Type: kind, CreatedAt: occurred().Add(-time.Hour)})
-		seen := h.requireHeld(t, attempt("user_1"), event.HoldTeam)
-		require.Equal(t, event.Customer{ID: team.ID, Type: kind, CreatedAt: team.CreatedAt}, seen.Customer)
+		seen := h.requireHeld(t, attempt("user_1"), deletion.HoldTeam)
+		require.Equal(t, deletion.Customer{ID: team.ID, Type: kind, CreatedAt: team.CreatedAt}, seen.Customer)
 		require.Equal(t, 200, seen.PolarStatus)
 
-		h.requireHeld(t, approved(attempt("user_1"), team.ID, event.HoldRecreated, event.HoldMassDeletion), event.HoldTeam)
-		h.requireDeleted(t, approved(attempt("user_1"), team.ID, event.HoldTeam))
+		h.requireHeld(t, approved(attempt("user_1"), team.ID, deletion.HoldRecreated, deletion.HoldMassDeletion), deletion.HoldTeam)
+		h.requireDeleted(t, approved(attempt("user_1"), team.ID, deletion.HoldTeam))
 	}
 	h := newHarness(t, func(o *deletion.Options) { o.HoldTeam = false })
 	h.polar.AddCustomer(polartest.Customer{ExternalID: "user_1", Type: "team", CreatedAt: occurred().Add(-time.Hour)})
@@ -42,9 +41,9 @@ func TestACustomerYoungerThanTheEventIsHeld(t *testing.T) {
 			h.requireDeleted(t, attempt("user_1"))
 			continue
 		}
-		h.requireHeld(t, attempt("user_1"), event.HoldRecreated)
-		h.requireHeld(t, approved(attempt("user_1"), customer.ID, event.HoldTeam), event.HoldRecreated)
-		h.requireDeleted(t, approved(attempt("user_1"), customer.ID, event.HoldRecreated))
+		h.requireHeld(t, attempt("user_1"), deletion.HoldRecreated)
+		h.requireHeld(t, approved(attempt("user_1"), customer.ID, deletion.HoldTeam), deletion.HoldRecreated)
+		h.requireDeleted(t, approved(attempt("user_1"), customer.ID, deletion.HoldRecreated))
 	}
 	h := newHarness(t, func(o *deletion.Options) { o.HoldRecreated = false })
 	h.polar.AddCustomer(polartest.Customer{ExternalID: "user_1"})
@@ -56,12 +55,12 @@ func TestAnEventWithoutAReadableTimeIsHeldIfThereIsACustomer(t *testing.T) {
 	h := newHarness(t)
 	untimed := attempt("user_1")
 	untimed.OccurredAt = time.Time{}
-	h.requireHeld(t, untimed, event.HoldRecreated)
-	h.requireDeleted(t, approved(untimed, h.customer.ID, event.HoldRecreated))
+	h.requireHeld(t, untimed, deletion.HoldRecreated)
+	h.requireDeleted(t, approved(untimed, h.customer.ID, deletion.HoldRecreated))
 
 	untimed.ExternalID = "user_2"
 	_, decision := h.apply(t.Context(), untimed)
-	require.Equal(t, event.OutcomeNotFound, as[deletion.Done](t, decision).Outcome)
+	require.Equal(t, deletion.OutcomeNotFound, as[deletion.Done](t, decision).Outcome)
 }
 
 func TestAnApproval(t *testing.T) {
@@ -71,19 +70,19 @@ func TestAnApproval(t *testing.T) {
 		h := newHarness(t)
 		h.journal.hourFull = true
 		team := h.polar.AddCustomer(polartest.Customer{ExternalID: "user_1", Type: "team"})
-		h.requireHeld(t, attempt("user_1"), event.HoldTeam)
-		h.requireHeld(t, approved(attempt("user_1"), team.ID, event.HoldTeam), event.HoldRecreated)
-		h.requireHeld(t, approved(attempt("user_1"), team.ID, event.HoldTeam, event.HoldRecreated), event.HoldMassDeletion)
-		h.requireDeleted(t, approved(attempt("user_1"), team.ID, event.HoldTeam, event.HoldRecreated, event.HoldMassDeletion))
+		h.requireHeld(t, attempt("user_1"), deletion.HoldTeam)
+		h.requireHeld(t, approved(attempt("user_1"), team.ID, deletion.HoldTeam), deletion.HoldRecreated)
+		h.requireHeld(t, approved(attempt("user_1"), team.ID, deletion.HoldTeam, deletion.HoldRecreated), deletion.HoldMassDeletion)
+		h.requireDeleted(t, approved(attempt("user_1"), team.ID, deletion.HoldTeam, deletion.HoldRecreated, deletion.HoldMassDeletion))
 		require.False(t, h.journal.sendings[len(h.journal.sendings)-1].Counts, "what was approved takes no place")
 	})
 	t.Run("holds for the customer it was given for", func(t *testing.T) {
 		t.Parallel()
-		guards := []event.HoldReason{event.HoldTeam, event.HoldRecreated, event.HoldMassDeletion}
+		guards := []deletion.HoldReason{deletion.HoldTeam, deletion.HoldRecreated, deletion.HoldMassDeletion}
 		for _, reason := range guards {
 			h := newHarness(t)
 			h.journal.hourFull = true
-			others := slices.DeleteFunc(slices.Clone(guards), func(other event.HoldReason) bool { return other == reason })
+			others := slices.DeleteFunc(slices.Clone(guards), func(other deletion.HoldReason) bool { return other == reason })
 			first := h.polar.AddCustomer(polartest.Customer{ExternalID: "user_1", Type: "team"})
 			second := h.polar.AddCustomer(polartest.Customer{ExternalID: "user_1", Type: "team"})
 			require.NotEqual(t, first.ID, second.ID)
@@ -97,7 +96,7 @@ func TestAnApproval(t *testing.T) {
 		t.Parallel()
 		h := newHarness(t)
 		h.polar.AddCustomer(polartest.Customer{ExternalID: "user_1", Type: "team"})
-		h.requireDeleted(t, approved(attempt("user_1"), "", event.HoldTeam, event.HoldRecreated))
+		h.requireDeleted(t, approved(attempt("user_1"), "", deletion.HoldTeam, deletion.HoldRecreated))
 	})
 }
 
@@ -122,7 +121,7 @@ func TestWhoTakesAPlaceInTheHour(t *testing.T) {
 		t.Parallel()
 		h := newHarness(t)
 		h.journal.hourFull = true
-		h.requireHeld(t, attempt("user_1"), event.HoldMassDeletion)
+		h.requireHeld(t, attempt("user_1"), deletion.HoldMassDeletion)
 		require.True(t, h.polar.Exists("user_1"))
 	})
 	t.Run("who was never a customer does not", func(t *testing.T) {
@@ -130,7 +129,7 @@ func TestWhoTakesAPlaceInTheHour(t *testing.T) {
 		h := newHarness(t)
 		h.journal.hourFull = true
 		_, decision := h.apply(t.Context(), attempt("user_2"))
-		require.Equal(t, event.OutcomeNotFound, as[deletion.Done](t, decision).Outcome)
+		require.Equal(t, deletion.OutcomeNotFound, as[deletion.Done](t, decision).Outcome)
 		require.False(t, counts(h))
 	})
 	t.Run("a dry run does", func(t *testing.T) {
@@ -139,7 +138,7 @@ func TestWhoTakesAPlaceInTheHour(t *testing.T) {
 		a := attempt("user_1")
 		a.DryRun = true
 		_, decision := h.apply(t.Context(), a)
-		require.Equal(t, event.OutcomeDryRun, as[deletion.Done](t, decision).Outcome)
+		require.Equal(t, deletion.OutcomeDryRun, as[deletion.Done](t, decision).Outcome)
 		require.True(t, counts(h))
 	})
 	t.Run("nobody does where nobody is looked up", func(t *testing.T) {
@@ -173,7 +172,7 @@ func TestAReplicaThatLagsHidesNobodyFromTheDeletion(t *testing.T) {
 	h.polar.SetReplicaLag(0)
 	h.polar.SetReplicaLag(time.Hour)
 	_, decision := h.apply(t.Context(), attempt("user_2"))
-	require.Equal(t, event.OutcomeNotFound, as[deletion.Done](t, decision).Outcome)
+	require.Equal(t, deletion.OutcomeNotFound, as[deletion.Done](t, decision).Outcome)
 }
 
 func TestTheAnswerToALookupIsJudgedAsThatToADELETE(t *testing.T) {
@@ -182,7 +181,7 @@ func TestTheAnswerToALookupIsJudgedAsThatToADELETE(t *testing.T) {
 		unauthorized = deletion.Wait{Reason: deletion.WaitUnauthorized, For: time.Minute, Everybody: true}
 		serverError  = deletion.Retry{Reason: deletion.RetryServerError, Outage: true}
 		networkError = deletion.Retry{Reason: deletion.RetryNetworkError, Outage: true}
-		odd          = deletion.Hold{Reason: event.HoldUnexpected}
+		odd          = deletion.Hold{Reason: deletion.HoldUnexpected}
 	)
 	tests := []struct {
 		name     string
@@ -200,7 +199,7 @@ func TestTheAnswerToALookupIsJudgedAsThatToADELETE(t *testing.T) {
 		{"a reset is tried again", polartest.ResetBeforeCommit(), networkError, 0, "network_error"},
 		{"half an answer is tried again", polartest.Truncated(), networkError, 0, "network_error"},
 		{"no answer is tried again", polartest.Hang(), networkError, 0, "network_error"},
-		{"422 is for a human", polartest.Status(422, "application/json", `{"error":"RequestValidationError"}`), deletion.Hold{Reason: event.HoldRejected}, 0, "rejected"},
+		{"422 is for a human", polartest.Status(422, "application/json", `{"error":"RequestValidationError"}`), deletion.Hold{Reason: deletion.HoldRejected}, 0, "rejected"},
 		{"a web page for this one is for a human", polartest.HTMLPage(), odd, 1, "unexpected"},
 		{"another customer is for a human", polartest.Status(200, "application/json", `{"id":"c","external_id":"user_2","created_at":"2026-01-01T00:00:00Z"}`), odd, 1, "unexpected"},
 	}
@@ -268,7 +267,7 @@ type confirmer struct {
 	asked    []string
 }
 
-func (c *confirmer) Confirm(_ context.Context, a event.Attempt) deletion.Decision {
+func (c *confirmer) Confirm(_ context.Context, a deletion.Attempt) deletion.Decision {
 	c.asked = append(c.asked, a.Provider+" "+a.UserID)
 	return c.decision
 }
@@ -277,15 +276,15 @@ func TestTheIdentityProviderIsAskedBeforeAPermitIsAcquired(t *testing.T) {
 	t.Parallel()
 	t.Run("that the user exists is for a human", func(t *testing.T) {
 		t.Parallel()
-		idp := &confirmer{decision: deletion.Hold{Reason: event.HoldUserExists, Err: errors.New("the user exists")}}
+		idp := &confirmer{decision: deletion.Hold{Reason: deletion.HoldUserExists, Err: errors.New("the user exists")}}
 		h := newHarness(t, func(o *deletion.Options) { o.Confirmer = idp })
 		_, decision := h.apply(t.Context(), attempt("user_1"))
 		require.Equal(t, idp.decision, decision)
 		require.Equal(t, []string{"clerk user_1"}, idp.asked)
 		require.Empty(t, h.limiter.acquired)
-		_, decision = h.apply(t.Context(), approved(attempt("user_1"), h.customer.ID, event.HoldTeam))
+		_, decision = h.apply(t.Context(), approved(attempt("user_1"), h.customer.ID, deletion.HoldTeam))
 		require.Equal(t, idp.decision, decision)
-		h.requireDeleted(t, approved(attempt("user_1"), h.customer.ID, event.HoldUserExists))
+		h.requireDeleted(t, approved(attempt("user_1"), h.customer.ID, deletion.HoldUserExists))
 	})
 	t.Run("no approval passes one that wants to be asked again", func(t *testing.T) {
 		t.Parallel()
@@ -311,6 +310,6 @@ func TestARepeatRemembersWhomAnEarlierAttemptFound(t *testing.T) {
 	repeat := attempt("user_1")
 	repeat.AnswerLost, repeat.LostSaw, repeat.Seen = first.Sent, h.journal.sendings[0].Saw, first.Customer
 	seen, done := h.requireDeleted(t, repeat)
-	require.Equal(t, event.ConfirmedByRetry, done.ConfirmedBy)
+	require.Equal(t, deletion.ConfirmedByRetry, done.ConfirmedBy)
 	require.Equal(t, h.customer.ID, seen.Customer.ID)
 }

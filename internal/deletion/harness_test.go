@@ -14,7 +14,6 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
-	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/metrics"
 	"github.com/polar-bridge/polar-bridge/polar"
 	"github.com/polar-bridge/polar-bridge/polar/polartest"
@@ -82,7 +81,7 @@ func (j *journal) BeginSend(ctx context.Context, s deletion.Sending) deletion.De
 		j.during(ctx)
 	}
 	if j.hourFull && s.Counts {
-		return deletion.Hold{Reason: event.HoldMassDeletion, Err: errors.New("the hour is full")}
+		return deletion.Hold{Reason: deletion.HoldMassDeletion, Err: errors.New("the hour is full")}
 	}
 	return j.refuse
 }
@@ -132,7 +131,7 @@ func newHarness(t *testing.T, change ...func(*deletion.Options)) *harness {
 }
 
 // apply makes one attempt with the harness' journal.
-func (h *harness) apply(ctx context.Context, a event.Attempt) (deletion.Observed, deletion.Decision) {
+func (h *harness) apply(ctx context.Context, a deletion.Attempt) (deletion.Observed, deletion.Decision) {
 	return h.Apply(ctx, a, h.journal)
 }
 
@@ -177,7 +176,7 @@ func (h *harness) guardsBlind(t *testing.T) map[string]float64 {
 
 // requireHeld requires that the deletion is held for the reason and that Polar
 // was not asked to delete anything.
-func (h *harness) requireHeld(t *testing.T, a event.Attempt, reason event.HoldReason) deletion.Observed {
+func (h *harness) requireHeld(t *testing.T, a deletion.Attempt, reason deletion.HoldReason) deletion.Observed {
 	t.Helper()
 	before := h.deletes()
 	seen, decision := h.apply(t.Context(), a)
@@ -189,11 +188,11 @@ func (h *harness) requireHeld(t *testing.T, a event.Attempt, reason event.HoldRe
 	return seen
 }
 
-func (h *harness) requireDeleted(t *testing.T, a event.Attempt) (deletion.Observed, deletion.Done) {
+func (h *harness) requireDeleted(t *testing.T, a deletion.Attempt) (deletion.Observed, deletion.Done) {
 	t.Helper()
 	seen, decision := h.apply(t.Context(), a)
 	done := as[deletion.Done](t, decision)
-	require.Equal(t, event.OutcomeDeleted, done.Outcome)
+	require.Equal(t, deletion.OutcomeDeleted, done.Outcome)
 	return seen, done
 }
 
@@ -268,17 +267,17 @@ func failLookups(s *polartest.Server, fault polartest.Fault) {
 // occurred is when the events of these tests happened.
 func occurred() time.Time { return time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC) }
 
-func attempt(externalID string) event.Attempt {
-	return event.Attempt{
-		Deletion: event.Deletion{Provider: "clerk", EventID: "e", UserID: externalID, ExternalID: externalID, OccurredAt: occurred(), ReceivedAt: occurred()},
+func attempt(externalID string) deletion.Attempt {
+	return deletion.Attempt{
+		Deletion: deletion.Deletion{Provider: "clerk", EventID: "e", UserID: externalID, ExternalID: externalID, OccurredAt: occurred(), ReceivedAt: occurred()},
 		ID:       7,
 	}
 }
 
 // approved lets the attempt pass those guards for the customer, "" for anybody.
-func approved(a event.Attempt, customerID string, reasons ...event.HoldReason) event.Attempt {
+func approved(a deletion.Attempt, customerID string, reasons ...deletion.HoldReason) deletion.Attempt {
 	for _, reason := range reasons {
-		a.Approved = append(a.Approved, event.Approval{Reason: reason, CustomerID: customerID})
+		a.Approved = append(a.Approved, deletion.Approval{Reason: reason, CustomerID: customerID})
 	}
 	return a
 }

@@ -7,7 +7,6 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/polar"
 )
 
@@ -16,7 +15,7 @@ import (
 type lookup struct {
 	// known says that Polar told who the customer is, or that there is none.
 	known    bool
-	customer event.Customer // the zero value when there is none
+	customer Customer // the zero value when there is none
 }
 
 // found reports whether Polar showed a customer.
@@ -26,21 +25,21 @@ func (l lookup) found() bool { return l.known && l.customer.ID != "" }
 func (l lookup) absent() bool { return l.known && l.customer.ID == "" }
 
 // saw is what it came to, as it is stored.
-func (l lookup) saw() event.Saw {
+func (l lookup) saw() Saw {
 	switch {
 	case l.found():
-		return event.SawCustomer
+		return SawCustomer
 	case l.absent():
-		return event.SawNobody
+		return SawNobody
 	}
-	return event.SawNothing
+	return SawNothing
 }
 
 // lookup finds out who would be deleted. A decision ends the attempt: what
 // concerns all calls is judged as an answer to the deletion. That there is
 // nobody does not end it: Polar's lookups come from a replica, its deletions do
 // not.
-func (d *Deleter) lookup(ctx context.Context, a event.Attempt, seen *Observed) (lookup, Decision) {
+func (d *Deleter) lookup(ctx context.Context, a Attempt, seen *Observed) (lookup, Decision) {
 	if !d.options.LookBeforeDelete {
 		return lookup{}, nil
 	}
@@ -59,7 +58,7 @@ func (d *Deleter) lookup(ctx context.Context, a event.Attempt, seen *Observed) (
 	d.options.Metrics.Attempt(a.Provider, answer.Result)
 	switch answer.Result {
 	case polar.ResultRejected:
-		return found, Hold{Reason: event.HoldRejected, Err: refusal(answer)}
+		return found, Hold{Reason: HoldRejected, Err: refusal(answer)}
 	case polar.ResultForbidden, polar.ResultUnexpected:
 		return found, d.probe(ctx, answer)
 	case polar.ResultRateLimited, polar.ResultUnauthorized, polar.ResultServerError, polar.ResultNetworkError,
@@ -75,7 +74,7 @@ func (d *Deleter) find(ctx context.Context, externalID string) (lookup, polar.An
 	switch {
 	case answer.Result == polar.ResultFound:
 		d.setBlind(false, answer)
-		return lookup{known: true, customer: event.Customer(customer)}, answer, err
+		return lookup{known: true, customer: Customer(customer)}, answer, err
 	case answer.Result == polar.ResultNotFound:
 		d.setBlind(false, answer)
 		return lookup{known: true}, answer, err
@@ -108,26 +107,26 @@ func (d *Deleter) setBlind(blind bool, answer polar.Answer) {
 }
 
 // needLookup lists the guards that are on and see nothing without a lookup.
-func (d *Deleter) needLookup() []event.HoldReason {
-	var guards []event.HoldReason
+func (d *Deleter) needLookup() []HoldReason {
+	var guards []HoldReason
 	if !d.options.LookBeforeDelete {
 		return nil
 	}
 	if d.options.HoldTeam {
-		guards = append(guards, event.HoldTeam)
+		guards = append(guards, HoldTeam)
 	}
 	if d.options.HoldRecreated {
-		guards = append(guards, event.HoldRecreated)
+		guards = append(guards, HoldRecreated)
 	}
 	return guards
 }
 
 // unseen holds, if that is wanted, a deletion of whom nobody can look up, unless
 // an operator lets it pass all guards that would have looked.
-func (d *Deleter) unseen(a event.Attempt, answer polar.Answer) Decision {
+func (d *Deleter) unseen(a Attempt, answer polar.Answer) Decision {
 	for _, guard := range d.needLookup() {
 		if d.options.HoldBlind && !a.Approves(guard, "") {
-			return Hold{Reason: event.HoldUnexpected, Err: fmt.Errorf("the customer cannot be looked up: %w", refusal(answer))}
+			return Hold{Reason: HoldUnexpected, Err: fmt.Errorf("the customer cannot be looked up: %w", refusal(answer))}
 		}
 	}
 	return nil

@@ -6,7 +6,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
-	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/polar/polartest"
 )
 
@@ -35,7 +34,7 @@ func TestALookupThatIsUnavailableIsLoggedOnceAndTheDeletionGoesOn(t *testing.T) 
 		require.Equal(t, map[string]float64{"team": 1, "recreated": 1}, h.guardsBlind(t))
 		for _, sending := range h.journal.sendings {
 			require.True(t, sending.Counts, "anybody may be a customer")
-			require.Equal(t, event.SawNothing, sending.Saw)
+			require.Equal(t, deletion.SawNothing, sending.Saw)
 			require.Zero(t, sending.Customer)
 		}
 
@@ -59,15 +58,15 @@ func TestWithoutALookupDeletionsAreHeldWhereThatIsWanted(t *testing.T) {
 	for _, fault := range lookupsUnavailable() {
 		h := newHarness(t, func(o *deletion.Options) { o.HoldBlind = true })
 		failLookups(h.polar, fault)
-		seen := h.requireHeld(t, attempt("user_1"), event.HoldUnexpected)
+		seen := h.requireHeld(t, attempt("user_1"), deletion.HoldUnexpected)
 		require.Equal(t, fault.Status, seen.PolarStatus)
 		require.Equal(t, map[string]float64{"team": 1, "recreated": 1}, h.guardsBlind(t))
-		h.requireHeld(t, approved(attempt("user_1"), "", event.HoldTeam), event.HoldUnexpected)
-		h.requireDeleted(t, approved(attempt("user_1"), "", event.HoldTeam, event.HoldRecreated))
+		h.requireHeld(t, approved(attempt("user_1"), "", deletion.HoldTeam), deletion.HoldUnexpected)
+		h.requireDeleted(t, approved(attempt("user_1"), "", deletion.HoldTeam, deletion.HoldRecreated))
 	}
 	h := newHarness(t, func(o *deletion.Options) { o.HoldBlind, o.HoldTeam = true, false })
 	failLookups(h.polar, polartest.RouteMissing())
-	h.requireHeld(t, attempt("user_1"), event.HoldUnexpected)
+	h.requireHeld(t, attempt("user_1"), deletion.HoldUnexpected)
 	require.Equal(t, map[string]float64{"team": 0, "recreated": 1}, h.guardsBlind(t), "a guard that is off misses nothing")
 	h.polar.ClearFaults()
 	h.requireDeleted(t, attempt("user_1"))

@@ -3,8 +3,6 @@ package deletion
 import (
 	"errors"
 	"time"
-
-	"github.com/polar-bridge/polar-bridge/internal/event"
 )
 
 // clocksDiffer is how much younger than the event a customer may be and still
@@ -21,15 +19,15 @@ var (
 // recreated holds the deletion of a customer who did not exist yet when the
 // event happened: a late or replayed event must not end a new subscription.
 // When nobody knows when it happened, every customer may be such a one.
-func (d *Deleter) recreated(a event.Attempt, found lookup) Decision {
-	if !d.options.HoldRecreated || !found.found() || a.Approves(event.HoldRecreated, found.customer.ID) {
+func (d *Deleter) recreated(a Attempt, found lookup) Decision {
+	if !d.options.HoldRecreated || !found.found() || a.Approves(HoldRecreated, found.customer.ID) {
 		return nil
 	}
 	switch {
 	case a.OccurredAt.IsZero():
-		return Hold{Reason: event.HoldRecreated, Err: errUntimed}
+		return Hold{Reason: HoldRecreated, Err: errUntimed}
 	case found.customer.CreatedAt.After(a.OccurredAt.Add(clocksDiffer)):
-		return Hold{Reason: event.HoldRecreated, Err: errRecreated}
+		return Hold{Reason: HoldRecreated, Err: errRecreated}
 	}
 	return nil
 }

@@ -5,14 +5,13 @@ import (
 	"fmt"
 	"net/http"
 
-	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/polar"
 )
 
 // delete sends the request that cannot be undone. All guards have passed. It is
 // waited for, whatever becomes of ctx, but never begun after ctx' deadline: a
 // process that stood still meanwhile must not delete whoever came since.
-func (d *Deleter) delete(ctx context.Context, a event.Attempt, seen *Observed) Decision {
+func (d *Deleter) delete(ctx context.Context, a Attempt, seen *Observed) Decision {
 	sending := context.WithoutCancel(ctx)
 	if deadline, ok := ctx.Deadline(); ok {
 		bounded, cancel := context.WithDeadline(sending, deadline)
@@ -28,35 +27,35 @@ func (d *Deleter) delete(ctx context.Context, a event.Attempt, seen *Observed) D
 	seen.Sent = maybeDone(answer)
 	switch answer.Result {
 	case polar.ResultDeleted:
-		return Done{Outcome: event.OutcomeDeleted, ConfirmedBy: event.ConfirmedByAnswer, Anonymized: d.options.Anonymize}
+		return Done{Outcome: OutcomeDeleted, ConfirmedBy: ConfirmedByAnswer, Anonymized: d.options.Anonymize}
 	case polar.ResultNotFound:
 		return d.notFound(a, seen)
 	case polar.ResultRejected:
-		return Hold{Reason: event.HoldRejected, Err: refusal(answer)}
+		return Hold{Reason: HoldRejected, Err: refusal(answer)}
 	case polar.ResultForbidden, polar.ResultUnexpected:
 		return d.probe(sending, answer)
 	case polar.ResultRateLimited, polar.ResultUnauthorized, polar.ResultServerError, polar.ResultNetworkError:
 		return retryOrPause(sending, answer, err)
 	case polar.ResultFound: // never said of a deletion
 	}
-	return Hold{Reason: event.HoldUnexpected, Err: refusal(answer)}
+	return Hold{Reason: HoldUnexpected, Err: refusal(answer)}
 }
 
 // notFound is what it means that Polar has no such customer: after a request
 // whose answer was lost, that this one has deleted them, unless the lookup before
 // it had found nobody.
-func (d *Deleter) notFound(a event.Attempt, seen *Observed) Decision {
-	confirmed := event.ConfirmedByRetry
+func (d *Deleter) notFound(a Attempt, seen *Observed) Decision {
+	confirmed := ConfirmedByRetry
 	switch {
-	case !a.AnswerLost, a.LostSaw == event.SawNobody:
-		return Done{Outcome: event.OutcomeNotFound, ConfirmedBy: event.ConfirmedByAnswer}
-	case a.LostSaw == event.SawNothing:
-		confirmed = event.ConfirmedByRetryUnseen
+	case !a.AnswerLost, a.LostSaw == SawNobody:
+		return Done{Outcome: OutcomeNotFound, ConfirmedBy: ConfirmedByAnswer}
+	case a.LostSaw == SawNothing:
+		confirmed = ConfirmedByRetryUnseen
 	}
-	if seen.Customer == (event.Customer{}) {
+	if seen.Customer == (Customer{}) {
 		seen.Customer = a.Seen
 	}
-	return Done{Outcome: event.OutcomeDeleted, ConfirmedBy: confirmed, Anonymized: a.LostAnonymized}
+	return Done{Outcome: OutcomeDeleted, ConfirmedBy: confirmed, Anonymized: a.LostAnonymized}
 }
 
 // maybeDone reports whether the answer leaves it open that Polar has done what

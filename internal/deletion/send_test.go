@@ -13,7 +13,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
-	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/polar"
 	"github.com/polar-bridge/polar-bridge/polar/polartest"
 )
@@ -22,7 +21,7 @@ func TestNothingIsSentWhenTheJournalRefuses(t *testing.T) {
 	t.Parallel()
 	err := errors.New("refused")
 	for name, refusal := range map[string]deletion.Decision{
-		"as the hour is full":                      deletion.Hold{Reason: event.HoldMassDeletion, Err: err},
+		"as the hour is full":                      deletion.Hold{Reason: deletion.HoldMassDeletion, Err: err},
 		"as a pause began":                         deletion.Wait{Reason: deletion.WaitRateLimited, For: time.Minute, Err: err},
 		"as the deletion was changed":              deletion.Wait{Reason: deletion.WaitChanged, Err: err},
 		"as another run has a request on its way":  deletion.Wait{Reason: deletion.WaitInFlight, For: time.Second, Err: err},
@@ -64,7 +63,7 @@ func TestADELETEThatIsUnderWayIsWaitedFor(t *testing.T) {
 		ctx := h.cancelAfter(t, polartest.OperationDelete, 1)
 		seen, decision := h.apply(ctx, attempt("user_1"))
 		require.ErrorIs(t, ctx.Err(), context.Canceled)
-		require.Equal(t, event.OutcomeDeleted, as[deletion.Done](t, decision).Outcome)
+		require.Equal(t, deletion.OutcomeDeleted, as[deletion.Done](t, decision).Outcome)
 		require.True(t, seen.Sent)
 		require.Equal(t, []deletion.Decision{decision}, h.limiter.reports)
 	})
@@ -83,7 +82,7 @@ func TestADELETEThatIsUnderWayIsWaitedFor(t *testing.T) {
 		h.polar.FailNextOf(polartest.OperationDelete, 1, polartest.RouteMissing())
 		h.polar.FailNextOf(polartest.OperationDelete, 1, polartest.Slow(100*time.Millisecond))
 		_, decision := h.apply(h.cancelAfter(t, polartest.OperationDelete, 2), attempt("user_1"))
-		require.Equal(t, deletion.Hold{Reason: event.HoldUnexpected}, withoutError(decision))
+		require.Equal(t, deletion.Hold{Reason: deletion.HoldUnexpected}, withoutError(decision))
 		require.Equal(t, 2, h.deletes())
 		require.Equal(t, []deletion.Decision{decision}, h.limiter.reports)
 	})
@@ -93,7 +92,7 @@ func TestADELETEThatIsUnderWayIsWaitedFor(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		h.journal.during = func(context.Context) { cancel() }
 		_, decision := h.apply(ctx, attempt("user_1"))
-		require.Equal(t, event.OutcomeDeleted, as[deletion.Done](t, decision).Outcome)
+		require.Equal(t, deletion.OutcomeDeleted, as[deletion.Done](t, decision).Outcome)
 	})
 }
 
@@ -140,7 +139,7 @@ func TestSentByStatus(t *testing.T) {
 func decisionOn(status int) deletion.Decision {
 	switch {
 	case status == http.StatusNoContent:
-		return deletion.Done{Outcome: event.OutcomeDeleted, ConfirmedBy: event.ConfirmedByAnswer}
+		return deletion.Done{Outcome: deletion.OutcomeDeleted, ConfirmedBy: deletion.ConfirmedByAnswer}
 	case status == http.StatusTooManyRequests:
 		return deletion.Wait{Reason: deletion.WaitRateLimited, For: time.Minute, Everybody: true}
 	case status == http.StatusUnauthorized:
@@ -148,11 +147,11 @@ func decisionOn(status int) deletion.Decision {
 	case status == http.StatusForbidden:
 		return deletion.Retry{Reason: deletion.RetryForbidden}
 	case status == http.StatusBadRequest, status == http.StatusUnprocessableEntity:
-		return deletion.Hold{Reason: event.HoldRejected}
+		return deletion.Hold{Reason: deletion.HoldRejected}
 	case status >= 500, status == http.StatusRequestTimeout, status == http.StatusTooEarly:
 		return deletion.Retry{Reason: deletion.RetryServerError, Outage: true}
 	}
-	return deletion.Hold{Reason: event.HoldUnexpected}
+	return deletion.Hold{Reason: deletion.HoldUnexpected}
 }
 
 func TestSentWithoutAStatus(t *testing.T) {

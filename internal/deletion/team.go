@@ -2,8 +2,6 @@ package deletion
 
 import (
 	"errors"
-
-	"github.com/polar-bridge/polar-bridge/internal/event"
 )
 
 // typeIndividual is a customer who is one person.
@@ -14,10 +12,10 @@ var errTeam = errors.New("the customer is not an individual: others would lose t
 // team holds the deletion of a team: its customer is the buyer's, and deleting
 // it ends the subscription of all members. A type that is not known here counts
 // as a team; none at all is what Polar said before there were teams.
-func (d *Deleter) team(a event.Attempt, found lookup) Decision {
+func (d *Deleter) team(a Attempt, found lookup) Decision {
 	individual := found.customer.Type == typeIndividual || found.customer.Type == ""
-	if !d.options.HoldTeam || !found.found() || individual || a.Approves(event.HoldTeam, found.customer.ID) {
+	if !d.options.HoldTeam || !found.found() || individual || a.Approves(HoldTeam, found.customer.ID) {
 		return nil
 	}
-	return Hold{Reason: event.HoldTeam, Err: errTeam}
+	return Hold{Reason: HoldTeam, Err: errTeam}
 }

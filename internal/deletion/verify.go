@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/polar"
 )
 
@@ -18,20 +17,20 @@ var errStale = errors.New("the deleted customer is still shown")
 // then can create them again. It deletes nothing and changes no outcome. It says
 // what it found, or decides to look again: Wait or Retry. tries counts the
 // lookups, from 1.
-func (d *Deleter) Verify(ctx context.Context, a event.Attempt, tries int) (event.Verification, Observed, Decision) {
-	verification := event.VerificationError
+func (d *Deleter) Verify(ctx context.Context, a Attempt, tries int) (Verification, Observed, Decision) {
+	verification := VerificationError
 	seen, decision := d.withPermit(ctx, 1, func(ctx context.Context, _ Permit, seen *Observed) Decision {
 		found, answer, err := d.find(ctx, a.ExternalID)
 		seen.see(answer)
 		seen.Customer = found.customer
 		switch {
 		case found.absent():
-			verification = event.VerificationGone
+			verification = VerificationGone
 			return nil
 		case found.found() && found.customer.ID == a.Seen.ID && tries < staleLookups:
 			return Retry{Reason: RetryReplica, Err: errStale}
 		case found.found():
-			verification = event.VerificationFound
+			verification = VerificationFound
 			return nil
 		case impossible(answer) || answer.Result == polar.ResultRejected:
 			return nil

@@ -7,7 +7,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
-	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/polar/polartest"
 )
 
@@ -16,7 +15,7 @@ func TestAVerificationFindsNobodyOrSaysWhomItFinds(t *testing.T) {
 	h := newHarness(t)
 	verification, seen, decision := h.Verify(t.Context(), attempt("user_2"), 1)
 	require.Nil(t, decision)
-	require.Equal(t, event.VerificationGone, verification)
+	require.Equal(t, deletion.VerificationGone, verification)
 	require.Equal(t, 404, seen.PolarStatus)
 	require.Zero(t, seen.Customer)
 	require.Equal(t, []int{1}, h.limiter.acquired)
@@ -24,7 +23,7 @@ func TestAVerificationFindsNobodyOrSaysWhomItFinds(t *testing.T) {
 
 	verification, seen, decision = h.Verify(t.Context(), attempt("user_1"), 1)
 	require.Nil(t, decision)
-	require.Equal(t, event.VerificationFound, verification)
+	require.Equal(t, deletion.VerificationFound, verification)
 	require.Equal(t, h.customer.ID, seen.Customer.ID)
 	require.True(t, h.polar.Exists("user_1"), "a verification never deletes")
 	require.Zero(t, h.deletes())
@@ -37,20 +36,20 @@ func TestAVerificationDistrustsAReplicaForAWhile(t *testing.T) {
 	h.requireDeleted(t, attempt("user_1"))
 	h.polar.SetReplicaLag(time.Hour)
 	a := attempt("user_1")
-	a.Seen = event.Customer{ID: h.customer.ID}
+	a.Seen = deletion.Customer{ID: h.customer.ID}
 	for tries := 1; tries < 6; tries++ {
 		_, _, decision := h.Verify(t.Context(), a, tries)
 		require.Equal(t, deletion.Retry{Reason: deletion.RetryReplica}, withoutError(decision))
 	}
 	verification, _, decision := h.Verify(t.Context(), a, 6)
 	require.Nil(t, decision)
-	require.Equal(t, event.VerificationFound, verification, "that is no lag any more")
+	require.Equal(t, deletion.VerificationFound, verification, "that is no lag any more")
 
 	// Another customer with the id is no lag at all.
 	a.Seen.ID = "another"
 	verification, _, decision = h.Verify(t.Context(), a, 1)
 	require.Nil(t, decision)
-	require.Equal(t, event.VerificationFound, verification)
+	require.Equal(t, deletion.VerificationFound, verification)
 }
 
 func TestTheAnswerToAVerificationIsJudgedAsThatToADELETE(t *testing.T) {
@@ -82,7 +81,7 @@ func TestTheAnswerToAVerificationIsJudgedAsThatToADELETE(t *testing.T) {
 			require.Equal(t, tt.probes, h.deletes())
 			require.False(t, seen.Sent)
 			if decision == nil {
-				require.Equal(t, event.VerificationError, verification)
+				require.Equal(t, deletion.VerificationError, verification)
 			}
 		})
 	}

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
-	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
 )
 
@@ -37,13 +36,13 @@ func NewConfirmer(sources map[string]Source, now func() time.Time) *Confirmer {
 }
 
 // Confirm returns nil when the provider states that the user is gone, or is not
-// asked. Otherwise it decides: Hold as event.HoldUserExists when the user still
+// asked. Otherwise it decides: Hold as deletion.HoldUserExists when the user still
 // exists after a while, or when the event names the customer by an id of the
 // operator's own and not the user, who may still exist, and as
-// event.HoldOtherInstance when the event comes from another instance than the
+// deletion.HoldOtherInstance when the event comes from another instance than the
 // answer; Wait to look again; and Retry after whatever kept the provider from a
 // clear answer, which never is a yes.
-func (c *Confirmer) Confirm(ctx context.Context, a event.Attempt) deletion.Decision {
+func (c *Confirmer) Confirm(ctx context.Context, a deletion.Attempt) deletion.Decision {
 	source, asked := c.sources[a.Provider]
 	switch {
 	case !asked && a.Reconciled():
@@ -52,7 +51,7 @@ func (c *Confirmer) Confirm(ctx context.Context, a event.Attempt) deletion.Decis
 	case !asked:
 		return nil
 	case a.UserID == "":
-		return deletion.Hold{Reason: event.HoldUserExists, Err: errUnidentified}
+		return deletion.Hold{Reason: deletion.HoldUserExists, Err: errUnidentified}
 	}
 	age := c.now().Sub(a.ReceivedAt)
 	if early := source.ReadLag - age; early > 0 {
@@ -68,14 +67,14 @@ func (c *Confirmer) Confirm(ctx context.Context, a event.Attempt) deletion.Decis
 		return deletion.Retry{Reason: deletion.RetryReason(fault.ReasonOf(err)), Err: err}
 	case answer.Deleted && a.Instance != "" && answer.Instance != "" && a.Instance != answer.Instance:
 		// The instance that was asked knows nobody of the other one, existing or not.
-		return deletion.Hold{Reason: event.HoldOtherInstance, Err: fmt.Errorf(
+		return deletion.Hold{Reason: deletion.HoldOtherInstance, Err: fmt.Errorf(
 			"the user was one of %q, and %q was asked: whether the user is gone is not known", a.Instance, answer.Instance)}
 	case answer.Deleted:
 		return nil
 	case age >= 0 && age < existsFor:
 		return deletion.Wait{Reason: deletion.WaitUserPresent, For: min(recheckAfter, existsFor-age), Err: errUserExists}
 	}
-	return deletion.Hold{Reason: event.HoldUserExists, Err: errUserExists}
+	return deletion.Hold{Reason: deletion.HoldUserExists, Err: errUserExists}
 }
 
 var (

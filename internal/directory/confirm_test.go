@@ -11,7 +11,6 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/directory"
 	"github.com/polar-bridge/polar-bridge/internal/directory/directorytest"
-	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/metrics"
 	"github.com/polar-bridge/polar-bridge/polar"
 	"github.com/polar-bridge/polar-bridge/polar/polartest"
@@ -63,28 +62,28 @@ func newEnvironment(t *testing.T, readLag time.Duration) *environment {
 	return e
 }
 
-func attempt() event.Attempt {
-	return event.Attempt{Deletion: event.Deletion{
+func attempt() deletion.Attempt {
+	return deletion.Attempt{Deletion: deletion.Deletion{
 		Provider: "clerk", EventID: "e", UserID: "user_1", ExternalID: "user_1", OccurredAt: received(), ReceivedAt: received(),
 	}}
 }
 
 // apply makes one attempt.
-func (e *environment) apply(t *testing.T, a event.Attempt) deletion.Decision {
+func (e *environment) apply(t *testing.T, a deletion.Attempt) deletion.Decision {
 	t.Helper()
 	_, decision := e.Apply(t.Context(), a, journal{})
 	return decision
 }
 
-func (e *environment) requireDeleted(t *testing.T, a event.Attempt) {
+func (e *environment) requireDeleted(t *testing.T, a deletion.Attempt) {
 	t.Helper()
-	require.Equal(t, deletion.Done{Outcome: event.OutcomeDeleted, ConfirmedBy: event.ConfirmedByAnswer}, e.apply(t, a))
+	require.Equal(t, deletion.Done{Outcome: deletion.OutcomeDeleted, ConfirmedBy: deletion.ConfirmedByAnswer}, e.apply(t, a))
 	require.False(t, e.polar.Exists(a.ExternalID))
 }
 
 // requireHeld requires that the deletion is held for the reason, and Polar not
 // asked.
-func (e *environment) requireHeld(t *testing.T, a event.Attempt, reason event.HoldReason) {
+func (e *environment) requireHeld(t *testing.T, a deletion.Attempt, reason deletion.HoldReason) {
 	t.Helper()
 	before := e.polar.Calls()
 	hold := as[deletion.Hold](t, e.apply(t, a))
@@ -94,7 +93,7 @@ func (e *environment) requireHeld(t *testing.T, a event.Attempt, reason event.Ho
 }
 
 // requireWait requires that the deletion is to be tried again after d, at no cost.
-func (e *environment) requireWait(t *testing.T, a event.Attempt, reason deletion.WaitReason, d time.Duration) {
+func (e *environment) requireWait(t *testing.T, a deletion.Attempt, reason deletion.WaitReason, d time.Duration) {
 	t.Helper()
 	wait := as[deletion.Wait](t, e.apply(t, a))
 	wait.Err = nil
@@ -109,9 +108,9 @@ func as[D deletion.Decision](t *testing.T, decision deletion.Decision) D {
 	return want
 }
 
-func approved(a event.Attempt, reasons ...event.HoldReason) event.Attempt {
+func approved(a deletion.Attempt, reasons ...deletion.HoldReason) deletion.Attempt {
 	for _, reason := range reasons {
-		a.Approved = append(a.Approved, event.Approval{Reason: reason})
+		a.Approved = append(a.Approved, deletion.Approval{Reason: reason})
 	}
 	return a
 }
@@ -123,9 +122,9 @@ func TestAForgedDeletionOfAnExistingUserNeverReachesPolar(t *testing.T) {
 	for ; e.at.Before(received().Add(10 * time.Minute)); e.at = e.at.Add(30 * time.Second) {
 		e.requireWait(t, attempt(), deletion.WaitUserPresent, 30*time.Second)
 	}
-	e.requireHeld(t, attempt(), event.HoldUserExists)
+	e.requireHeld(t, attempt(), deletion.HoldUserExists)
 	require.Zero(t, e.polar.Calls())
-	e.requireDeleted(t, approved(attempt(), event.HoldUserExists))
+	e.requireDeleted(t, approved(attempt(), deletion.HoldUserExists))
 }
 
 func TestAUserWhoIsGoneIsDeletedAsSoonAsTheProviderKnows(t *testing.T) {
@@ -174,7 +173,7 @@ func TestWhoCannotBeAskedAbout(t *testing.T) {
 	e.at = received().Add(30 * time.Second)
 	nobody := attempt()
 	nobody.UserID = ""
-	e.requireHeld(t, nobody, event.HoldUserExists) // the customer can be named, so it can be approved
+	e.requireHeld(t, nobody, deletion.HoldUserExists) // the customer can be named, so it can be approved
 
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -194,7 +193,7 @@ func TestWhatOnlyAReconciliationFoundWaitsWhereTheProviderCannotBeAsked(t *testi
 	webhook := attempt()
 	require.Nil(t, unasking.Confirm(t.Context(), webhook), "a webhook is believed")
 	reconciled := attempt()
-	reconciled.EventID = event.ReconcileEventID("cus_1")
+	reconciled.EventID = deletion.ReconcileEventID("cus_1")
 	retry := as[deletion.Retry](t, unasking.Confirm(t.Context(), reconciled))
 	require.Equal(t, deletion.RetryUnconfirmed, retry.Reason)
 
@@ -206,11 +205,11 @@ func TestADeletionOfAnotherInstanceIsHeldUntilItIsApproved(t *testing.T) {
 	e := newEnvironment(t, 0)
 	a := attempt()
 	a.Instance = "ins_another" // user_1 may live there: the one that is asked cannot know
-	e.requireHeld(t, a, event.HoldOtherInstance)
+	e.requireHeld(t, a, deletion.HoldOtherInstance)
 	require.Zero(t, e.polar.Calls())
 
-	e.requireHeld(t, approved(a, event.HoldUserExists), event.HoldOtherInstance) // another approval is none of this
-	e.requireDeleted(t, approved(a, event.HoldOtherInstance))
+	e.requireHeld(t, approved(a, deletion.HoldUserExists), deletion.HoldOtherInstance) // another approval is none of this
+	e.requireDeleted(t, approved(a, deletion.HoldOtherInstance))
 }
 
 func TestADeletionOfTheInstanceThatIsAskedIsConfirmed(t *testing.T) {

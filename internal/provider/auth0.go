@@ -11,7 +11,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/polar-bridge/polar-bridge/config"
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/provider/payload"
 	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
 )
@@ -117,21 +117,21 @@ type auth0Event struct {
 
 // read leaves out identities, whose user_id lacks the connection's prefix and may be
 // an integer, and previous_object, which is not the user that went.
-func (s *Auth0) read(m Message) (event.Delivery, error) {
+func (s *Auth0) read(m Message) (deletion.Delivery, error) {
 	var e auth0Event
 	idField := jsontext.Pointer(cmp.Or(s.IDField, auth0UserID))
 	id, err := payload.DecodeAround(m.Payload, idField, &e)
 	if err != nil {
-		return event.Delivery{}, err
+		return deletion.Delivery{}, err
 	}
 	eventID := payload.EventID(payload.Text(e.ID), m.Payload)
 	switch {
 	case e.Type != "user.deleted":
-		return ignored(eventID, event.IgnoreOtherType), nil
+		return ignored(eventID, deletion.IgnoreOtherType), nil
 	case e.Purpose == "test":
-		return ignored(eventID, event.IgnoreTestEvent), nil
+		return ignored(eventID, deletion.IgnoreTestEvent), nil
 	case elsewhere(s.Streams(), e.Stream):
-		return ignored(eventID, event.IgnoreOtherInstance), nil
+		return ignored(eventID, deletion.IgnoreOtherInstance), nil
 	}
 	var user struct {
 		Object struct {
@@ -140,12 +140,12 @@ func (s *Auth0) read(m Message) (event.Delivery, error) {
 		} `json:"object"`
 	}
 	if err := payload.Member(e.Data, &user); err != nil {
-		return event.Delivery{}, err
+		return deletion.Delivery{}, err
 	}
 	d := m.deletion(eventID, id, e.Time, user.Object.DeletedAt)
 	if idField != auth0UserID {
 		if id.Absent() {
-			return ignored(eventID, event.IgnoreNoExternalID), nil
+			return ignored(eventID, deletion.IgnoreNoExternalID), nil
 		}
 		d.UserID = payload.NewID(user.Object.UserID).Usable()
 	}

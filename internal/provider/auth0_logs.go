@@ -9,7 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/polar-bridge/polar-bridge/config"
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
 	"github.com/polar-bridge/polar-bridge/internal/provider/payload"
 	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
@@ -58,24 +58,24 @@ func (s *Auth0Logs) RequireConfirmation(l *config.Loader, confirmed bool) {
 // anything else brings all of it back, for days and again, so one that cannot be read
 // must neither be lost with the answer nor keep the others from being carried out. A
 // body that is broken as a whole is malformed.
-func readAuth0Logs(m Message) (event.Delivery, error) {
+func readAuth0Logs(m Message) (deletion.Delivery, error) {
 	entries, err := auth0LogEntries(m.Payload)
 	if err != nil {
-		return event.Delivery{}, err
+		return deletion.Delivery{}, err
 	}
 	b, readable := &batch{message: m}, false
 	for raw, err := range entries {
 		if err != nil {
-			return event.Delivery{}, err
+			return deletion.Delivery{}, err
 		}
 		isEntry, err := addAuth0Log(b, raw)
 		if err != nil {
-			return event.Delivery{}, err
+			return deletion.Delivery{}, err
 		}
 		readable = readable || isEntry
 	}
 	if !readable && b.anyInvalid() {
-		return event.Delivery{}, b.tooManyInvalid()
+		return deletion.Delivery{}, b.tooManyInvalid()
 	}
 	return b.delivery(""), nil
 }

@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
 	"github.com/polar-bridge/polar-bridge/internal/provider"
 )
@@ -33,7 +33,7 @@ func TestAuth0LogsEveryLayoutSaysTheSame(t *testing.T) {
 	pretty := logs(t).receive(t, strings.ReplaceAll(sdu, ",", ",\n  "))
 	require.Equal(t, want.Deletions, pretty.Deletions, "a single entry may span lines")
 	for _, empty := range []string{`[]`, `{"logs":[]}`} {
-		require.Equal(t, event.Delivery{}, logs(t).receive(t, empty))
+		require.Equal(t, deletion.Delivery{}, logs(t).receive(t, empty))
 	}
 }
 
@@ -54,7 +54,7 @@ func TestAuth0LogsEntriesAreJudgedAlone(t *testing.T) {
 	for _, body := range []string{strings.Join(entries, "\n"), `[` + strings.Join(entries, ",") + `]`, `{"logs":[` + strings.Join(entries, ",") + `]}`} {
 		d := logs(t).receive(t, body)
 		require.Equal(t, 9, d.Ignored)
-		require.Equal(t, event.IgnoreOtherType, d.IgnoreReason)
+		require.Equal(t, deletion.IgnoreOtherType, d.IgnoreReason)
 		type id struct{ event, external, unusable string }
 		var got []id
 		for _, one := range d.Deletions {
@@ -63,7 +63,7 @@ func TestAuth0LogsEntriesAreJudgedAlone(t *testing.T) {
 		}
 		require.Equal(t, []id{
 			{"a", "", `"7"`},
-			{"b", "", event.MissingID},
+			{"b", "", deletion.MissingID},
 			{"c", "", `"\xff"`},
 			{"d", "auth0|d", ""},
 			{"e", "auth0|e", ""},

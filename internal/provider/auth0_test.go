@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 )
 
 func TestAuth0TakesTheSubject(t *testing.T) {
@@ -62,7 +62,7 @@ func TestAuth0EventIDs(t *testing.T) {
 	require.Equal(t, missing, untimed(auth0(t).only(t, `{`+rest)), "the same body has the same key")
 }
 
-func untimed(d event.Deletion) event.Deletion {
+func untimed(d deletion.Deletion) deletion.Deletion {
 	d.OccurredAt, d.ReceivedAt = time.Time{}, time.Time{}
 	return d
 }

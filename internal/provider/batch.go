@@ -3,7 +3,7 @@ package provider
 import (
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
 	"github.com/polar-bridge/polar-bridge/internal/provider/payload"
 )
@@ -16,13 +16,13 @@ const maxInvalid = 100
 // that cannot be read must neither be lost nor take the others with it.
 type batch struct {
 	message   Message
-	deletions []event.Deletion
+	deletions []deletion.Deletion
 	ignored   int
 	invalid   int
 }
 
 // addItem keeps a deletion.
-func (b *batch) addItem(d event.Deletion) { b.deletions = append(b.deletions, d) }
+func (b *batch) addItem(d deletion.Deletion) { b.deletions = append(b.deletions, d) }
 
 // ignore counts an item of another type.
 func (b *batch) ignore() { b.ignored++ }
@@ -47,10 +47,10 @@ func (b *batch) tooManyInvalid() error {
 func (b *batch) anyInvalid() bool { return b.invalid > 0 }
 
 // delivery returns what was gathered.
-func (b *batch) delivery(eventID string) event.Delivery {
-	d := event.Delivery{EventID: eventID, Deletions: b.deletions, Ignored: b.ignored}
+func (b *batch) delivery(eventID string) deletion.Delivery {
+	d := deletion.Delivery{EventID: eventID, Deletions: b.deletions, Ignored: b.ignored}
 	if b.ignored > 0 {
-		d.IgnoreReason = event.IgnoreOtherType
+		d.IgnoreReason = deletion.IgnoreOtherType
 	}
 	return d
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/polar-bridge/polar-bridge/config"
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/provider/payload"
 	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
 )
@@ -85,7 +85,7 @@ func (s *Clerk) checkReconcile() error {
 // read leaves out what other types of events carry in other forms. Deleted
 // organizations and roles share Clerk's DeletedObject, whose schema requires object
 // and deleted only.
-func (s *Clerk) read(m Message) (event.Delivery, error) {
+func (s *Clerk) read(m Message) (deletion.Delivery, error) {
 	var e struct {
 		Type       string         `json:"type"`
 		InstanceID string         `json:"instance_id"`
@@ -95,7 +95,7 @@ func (s *Clerk) read(m Message) (event.Delivery, error) {
 	idField := cmp.Or(s.IDField, idOwn)
 	id, err := payload.DecodeAround(m.Payload, jsontext.Pointer("/data/"+idField), &e)
 	if err != nil {
-		return event.Delivery{}, err
+		return deletion.Delivery{}, err
 	}
 	eventID := payload.EventID(m.ID, m.Payload)
 	var user struct {
@@ -105,16 +105,16 @@ func (s *Clerk) read(m Message) (event.Delivery, error) {
 	}
 	if e.Type == "user.deleted" {
 		if err := payload.Member(e.Data, &user); err != nil {
-			return event.Delivery{}, err
+			return deletion.Delivery{}, err
 		}
 	}
 	switch {
 	case user.Object != "user" || !user.Deleted:
-		return ignored(eventID, event.IgnoreOtherType), nil
+		return ignored(eventID, deletion.IgnoreOtherType), nil
 	case elsewhere(s.Instances(), e.InstanceID):
-		return ignored(eventID, event.IgnoreOtherInstance), nil
+		return ignored(eventID, deletion.IgnoreOtherInstance), nil
 	case idField == idExternal && id.Absent():
-		return ignored(eventID, event.IgnoreNoExternalID), nil
+		return ignored(eventID, deletion.IgnoreNoExternalID), nil
 	}
 	d := m.deletion(eventID, id, e.Timestamp)
 	if idField == idExternal {

@@ -10,7 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/polar-bridge/polar-bridge/config"
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
 	"github.com/polar-bridge/polar-bridge/internal/provider/payload"
 	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
@@ -155,7 +155,7 @@ func (s fusionAuthScheme) digest(h http.Header) (string, error) {
 // together, so each event is a deletion by its own id: Polar does the second one
 // of a user without effect, and none is taken for a repeat of another.
 // See docs/adr/0007-fusionauth-events-by-their-ids.md.
-func readFusionAuth(m Message) (event.Delivery, error) {
+func readFusionAuth(m Message) (deletion.Delivery, error) {
 	var e struct {
 		Event struct {
 			Type          string         `json:"type"`
@@ -166,14 +166,14 @@ func readFusionAuth(m Message) (event.Delivery, error) {
 	}
 	id, err := payload.DecodeAround(m.Payload, "/event/user/id", &e)
 	if err != nil {
-		return event.Delivery{}, err
+		return deletion.Delivery{}, err
 	}
 	eventID := payload.EventID(payload.Text(e.Event.ID), m.Payload)
 	if e.Event.Type != "user.delete" && e.Event.Type != "user.delete.complete" {
-		return ignored(eventID, event.IgnoreOtherType), nil
+		return ignored(eventID, deletion.IgnoreOtherType), nil
 	}
 	if err := payload.Member(e.Event.User, &struct{}{}); err != nil {
-		return event.Delivery{}, err
+		return deletion.Delivery{}, err
 	}
 	return only(m.deletion(eventID, id, e.Event.CreateInstant)), nil
 }

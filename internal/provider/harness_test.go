@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/polar-bridge/polar-bridge/config"
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/provider"
 )
 
@@ -61,7 +61,7 @@ func enabledWith(t testing.TB, o provider.Options, name string, pairs ...string)
 }
 
 // deliver signs a body and has it received.
-func (s *sender) deliver(t testing.TB, body string) (event.Delivery, error) {
+func (s *sender) deliver(t testing.TB, body string) (deletion.Delivery, error) {
 	t.Helper()
 	header, signed, err := s.spec.Scheme.Sign(s.secret, "msg_1", time.Now(), []byte(body))
 	require.NoError(t, err)
@@ -69,7 +69,7 @@ func (s *sender) deliver(t testing.TB, body string) (event.Delivery, error) {
 }
 
 // receive returns what an authentic body says.
-func (s *sender) receive(t testing.TB, body string) event.Delivery {
+func (s *sender) receive(t testing.TB, body string) deletion.Delivery {
 	t.Helper()
 	d, err := s.deliver(t, body)
 	require.NoError(t, err)
@@ -77,7 +77,7 @@ func (s *sender) receive(t testing.TB, body string) event.Delivery {
 }
 
 // only returns the only deletion in an authentic body.
-func (s *sender) only(t testing.TB, body string) event.Deletion {
+func (s *sender) only(t testing.TB, body string) deletion.Deletion {
 	t.Helper()
 	d := s.receive(t, body)
 	require.Len(t, d.Deletions, 1)

@@ -9,7 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/polar-bridge/polar-bridge/config"
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/provider/payload"
 	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
 )
@@ -72,25 +72,25 @@ type keycloakEvent struct {
 	Details       jsontext.Value `json:"details"`
 }
 
-func (s *keycloakSettings) read(m Message) (event.Delivery, error) {
+func (s *keycloakSettings) read(m Message) (deletion.Delivery, error) {
 	var e keycloakEvent
 	id, err := payload.DecodeAround(m.Payload, keycloakIDField(m.Payload), &e)
 	if err != nil {
-		return event.Delivery{}, err
+		return deletion.Delivery{}, err
 	}
 	// The same for all tries of one webhook, and another for each webhook.
 	eventID := payload.EventID(payload.Text(e.UID), m.Payload)
 	switch {
 	case !e.deleted():
-		return ignored(eventID, event.IgnoreOtherType), nil
+		return ignored(eventID, deletion.IgnoreOtherType), nil
 	case elsewhere(s.realms(), e.RealmName):
-		return ignored(eventID, event.IgnoreOtherInstance), nil
+		return ignored(eventID, deletion.IgnoreOtherInstance), nil
 	case e.Type == keycloakByAdmin && e.subject() == keycloakPartOfUser:
-		return ignored(eventID, event.IgnoreOtherType), nil
+		return ignored(eventID, deletion.IgnoreOtherType), nil
 	}
 	if e.Type == keycloakByAdmin {
 		if id, err = e.consistent(id); err != nil {
-			return event.Delivery{}, err
+			return deletion.Delivery{}, err
 		}
 	}
 	return only(m.deletion(eventID, id, e.Time)), nil

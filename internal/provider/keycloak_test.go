@@ -5,7 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 )
 
 func TestKeycloakWhichIDIsTaken(t *testing.T) {
@@ -23,9 +23,9 @@ func TestKeycloakWhichIDIsTaken(t *testing.T) {
 		{"only in details", admin + `,"details":{"userId":"a"}`, "a", ""},
 		{"null, but in details", admin + `,"resourceId":null,"details":{"userId":"a"}`, "a", ""},
 		{"not usable, but in details", admin + `,"resourceId":"..","details":{"userId":"a"}`, "", `".."`},
-		{"nowhere but the actor", admin, "", event.MissingID},
+		{"nowhere but the actor", admin, "", deletion.MissingID},
 		{"a user's own deletion", self + `,"authDetails":{"userId":"a"},"details":{"userId":"c"}`, "a", ""},
-		{"a user's own deletion without the user", self + `,"details":{"userId":"c"}`, "", event.MissingID},
+		{"a user's own deletion without the user", self + `,"details":{"userId":"c"}`, "", deletion.MissingID},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/polar-bridge/polar-bridge/config"
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
 	"github.com/polar-bridge/polar-bridge/internal/provider/payload"
 	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
@@ -81,24 +81,24 @@ func (c kindeClaims) isEvent(typ string) bool {
 	return !ofUser && c.Type != "" && c.EventID != "" && len(c.Data) > 0 && c.Data.Kind() != jsontext.KindNull
 }
 
-func readKinde(m Message) (event.Delivery, error) {
+func readKinde(m Message) (deletion.Delivery, error) {
 	var c kindeClaims
 	id, err := payload.DecodeAround(m.Payload, "/data/user/id", &c)
 	if err != nil {
-		return event.Delivery{}, err
+		return deletion.Delivery{}, err
 	}
 	if !c.isEvent(m.Type) {
-		return event.Delivery{}, fault.New(fault.Unauthenticated, fault.ReasonBadToken, "the token is genuine but no event")
+		return deletion.Delivery{}, fault.New(fault.Unauthenticated, fault.ReasonBadToken, "the token is genuine but no event")
 	}
 	eventID := payload.EventID(c.EventID, m.Payload)
 	if c.Type != "user.deleted" {
-		return ignored(eventID, event.IgnoreOtherType), nil
+		return ignored(eventID, deletion.IgnoreOtherType), nil
 	}
 	var data struct {
 		User struct{} `json:"user"`
 	}
 	if err := payload.Member(c.Data, &data); err != nil {
-		return event.Delivery{}, err
+		return deletion.Delivery{}, err
 	}
 	return only(m.deletion(eventID, id, c.EventTimestamp, c.Timestamp)), nil
 }

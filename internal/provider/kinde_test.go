@@ -12,7 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
 	"github.com/polar-bridge/polar-bridge/internal/provider"
 	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
@@ -149,7 +149,7 @@ func publishes(keys []byte) http.RoundTripper {
 	})
 }
 
-func mustReceive(t *testing.T, p provider.Provider, header http.Header, body []byte) event.Delivery {
+func mustReceive(t *testing.T, p provider.Provider, header http.Header, body []byte) deletion.Delivery {
 	t.Helper()
 	d, err := p.Receive(header, body)
 	require.NoError(t, err)

@@ -7,7 +7,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/polar-bridge/polar-bridge/config"
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/provider/payload"
 	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
 )
@@ -47,7 +47,7 @@ const (
 
 // readLogto finds the id in the parameters or in data, which is null, the API's answer
 // or the user, depending on Logto's version.
-func readLogto(m Message) (event.Delivery, error) {
+func readLogto(m Message) (deletion.Delivery, error) {
 	var e struct {
 		Event     string         `json:"event"`
 		Path      string         `json:"path"`
@@ -57,18 +57,18 @@ func readLogto(m Message) (event.Delivery, error) {
 	}
 	id, err := payload.DecodeAround(m.Payload, payload.Either(m.Payload, "/params/userId", "/data/id"), &e)
 	if err != nil {
-		return event.Delivery{}, err
+		return deletion.Delivery{}, err
 	}
 	eventID := payload.EventID("", m.Payload)
 	switch {
 	case e.Event != logtoUserDeleted || e.Status >= http.StatusBadRequest:
-		return ignored(eventID, event.IgnoreOtherType), nil
+		return ignored(eventID, deletion.IgnoreOtherType), nil
 	case e.Path == logtoTestPath:
-		return ignored(eventID, event.IgnoreTestEvent), nil
+		return ignored(eventID, deletion.IgnoreTestEvent), nil
 	}
 	other, err := payload.Find(e.Data, "/id")
 	if err != nil {
-		return event.Delivery{}, err
+		return deletion.Delivery{}, err
 	}
 	return only(m.deletion(eventID, id.ConsistentWith(other), e.CreatedAt)), nil
 }

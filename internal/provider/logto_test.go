@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 )
 
 func TestLogtoTheBodyIdentifiesTheEvent(t *testing.T) {
@@ -31,7 +31,7 @@ func TestLogtoWhichIDIsTaken(t *testing.T) {
 		{"the parameter is not usable", `"params":{"userId":".."},"data":{"id":"b"}`, "", `".."`},
 		{"no parameters", `"data":{"id":"b"}`, "b", ""},
 		{"the parameter is null", `"params":{"userId":null},"data":{"id":"b"}`, "b", ""},
-		{"neither", `"params":{"id":"c"},"data":{"userId":"d"},"userId":"e"`, "", event.MissingID},
+		{"neither", `"params":{"id":"c"},"data":{"userId":"d"},"userId":"e"`, "", deletion.MissingID},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/provider/payload"
 	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
 )
@@ -23,8 +23,8 @@ type Message struct {
 // deletion returns the deletion of the user with the id. The id is Polar's external
 // id as well. occurred are the members in which the provider says when it happened;
 // a nil one is absent.
-func (m Message) deletion(eventID string, id payload.ID, occurred ...jsontext.Value) event.Deletion {
-	return id.Apply(event.Deletion{
+func (m Message) deletion(eventID string, id payload.ID, occurred ...jsontext.Value) deletion.Deletion {
+	return id.Apply(deletion.Deletion{
 		Provider:   m.provider,
 		EventID:    eventID,
 		UserID:     id.Usable(),
@@ -34,17 +34,17 @@ func (m Message) deletion(eventID string, id payload.ID, occurred ...jsontext.Va
 }
 
 // ignored returns a delivery of one event that is of no interest.
-func ignored(eventID string, reason event.IgnoreReason) event.Delivery {
-	return event.Delivery{EventID: eventID, Ignored: 1, IgnoreReason: reason}
+func ignored(eventID string, reason deletion.IgnoreReason) deletion.Delivery {
+	return deletion.Delivery{EventID: eventID, Ignored: 1, IgnoreReason: reason}
 }
 
 // only returns a delivery of one deletion.
-func only(d event.Deletion) event.Delivery {
-	return event.Delivery{EventID: d.EventID, Deletions: []event.Deletion{d}}
+func only(d deletion.Deletion) deletion.Delivery {
+	return deletion.Delivery{EventID: d.EventID, Deletions: []deletion.Deletion{d}}
 }
 
 // at says which instance or tenant a deletion comes from.
-func at(d event.Deletion, instance string) event.Deletion {
+func at(d deletion.Deletion, instance string) deletion.Deletion {
 	if instance != "" {
 		d.Instance = payload.EventID(instance, nil) // storable, whatever it is
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/polar-bridge/polar-bridge/config"
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
 	"github.com/polar-bridge/polar-bridge/internal/provider/payload"
 	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
@@ -73,20 +73,20 @@ func answerOkta(h http.Header) ([]byte, error) {
 
 // readOkta judges every event alone: Okta never repeats what was answered 4xx, so one
 // that cannot be read must neither be lost nor take the others with it.
-func readOkta(m Message) (event.Delivery, error) {
+func readOkta(m Message) (deletion.Delivery, error) {
 	events, rest, err := payload.Cut(m.Payload, "/data/events")
 	if err != nil {
-		return event.Delivery{}, err
+		return deletion.Delivery{}, err
 	}
 	var hook struct {
 		EventID jsontext.Value `json:"eventId"`
 	}
 	// The events are judged alone, but what stands around them is strict.
 	if err := payload.Decode(rest, &hook); err != nil {
-		return event.Delivery{}, err
+		return deletion.Delivery{}, err
 	}
 	if events.Kind() != jsontext.KindBeginArray {
-		return event.Delivery{}, fault.New(fault.Malformed, fault.ReasonBadType, "data.events is not an array")
+		return deletion.Delivery{}, fault.New(fault.Malformed, fault.ReasonBadType, "data.events is not an array")
 	}
 	b := &batch{message: m}
 	for raw, err := range payload.Elements(events) {
@@ -94,7 +94,7 @@ func readOkta(m Message) (event.Delivery, error) {
 			err = addOkta(b, raw)
 		}
 		if err != nil {
-			return event.Delivery{}, err
+			return deletion.Delivery{}, err
 		}
 	}
 	return b.delivery(payload.EventID(payload.Text(hook.EventID), m.Payload)), nil
@@ -173,7 +173,7 @@ func (e oktaLog) user() payload.ID {
 		}
 	}
 	if len(shown) > 1 {
-		return payload.Unidentified(event.QuoteID(fmt.Sprintf("%d users: %s", len(shown), strings.Join(shown, " "))))
+		return payload.Unidentified(deletion.QuoteID(fmt.Sprintf("%d users: %s", len(shown), strings.Join(shown, " "))))
 	}
 	return id
 }

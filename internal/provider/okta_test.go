@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/polar-bridge/polar-bridge/handlers"
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
 )
 
@@ -33,7 +33,7 @@ func challenger(t *testing.T) handlers.Challenger {
 
 // judged is what became of an event: its id, its unusable id in brackets, or
 // "ignored".
-func judged(d event.Delivery) string {
+func judged(d deletion.Delivery) string {
 	var all []string
 	for _, one := range d.Deletions {
 		if one.UnusableID != "" {
@@ -109,7 +109,7 @@ func TestOktaEachEventIsJudgedAlone(t *testing.T) {
 		strings.Replace(numbered(9, good), `"a"`, `"z"`, 1),
 	))
 	require.Equal(t, `a ["a\xff"] a [(unreadable event)] z`+strings.Repeat(" ignored", 7), judged(d))
-	require.Equal(t, event.IgnoreOtherType, d.IgnoreReason)
+	require.Equal(t, deletion.IgnoreOtherType, d.IgnoreReason)
 	var ids []string
 	for _, one := range d.Deletions {
 		ids = append(ids, one.EventID[:min(len(one.EventID), 7)])
@@ -159,7 +159,7 @@ func TestOktaIsAcknowledgedWithoutABody(t *testing.T) {
 	t.Parallel()
 	p, ok := okta(t).Provider.(handlers.Acknowledger)
 	require.True(t, ok)
-	for _, receipt := range []event.Receipt{{}, {Accepted: 1}, {Duplicates: 2}, {Accepted: 1, Held: 1}} {
+	for _, receipt := range []deletion.Receipt{{}, {Accepted: 1}, {Duplicates: 2}, {Accepted: 1, Held: 1}} {
 		status, body := p.Acknowledge(receipt)
 		require.Equal(t, 200, status)
 		require.Empty(t, body)

@@ -13,7 +13,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/polar-bridge/polar-bridge/config"
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
 )
 
@@ -79,7 +79,7 @@ type Spec struct {
 	MaxBody int64
 	// Read decodes what a message says, strictly. Its errors are of kind
 	// fault.Malformed or, when it is genuine but no event, fault.Unauthenticated.
-	Read func(m Message) (event.Delivery, error)
+	Read func(m Message) (deletion.Delivery, error)
 	// AcknowledgeEmpty says that the provider wants 200 and no body for an answer.
 	AcknowledgeEmpty bool
 	// Challenge answers the GET by which the provider asks whether the route is its
@@ -178,7 +178,7 @@ type Provider interface {
 	// Receive authenticates the raw bytes, then decodes them strictly. Its errors
 	// are of kind fault.Unauthenticated or fault.Malformed, or fault.Unavailable
 	// when keys have to be fetched and cannot be.
-	Receive(h http.Header, body []byte) (event.Delivery, error)
+	Receive(h http.Header, body []byte) (deletion.Delivery, error)
 }
 
 // Open returns the provider. Usable ids that the pattern does not match are ignored,
@@ -211,31 +211,31 @@ func (r receiver) MaxBody() int64 { return max(r.spec.MaxBody, MaxEvent) }
 func (r receiver) CheckHeader(h http.Header) error { return r.spec.Scheme.CheckHeader(h) }
 
 // Receive implements Provider.
-func (r receiver) Receive(h http.Header, body []byte) (event.Delivery, error) {
+func (r receiver) Receive(h http.Header, body []byte) (deletion.Delivery, error) {
 	m, err := r.spec.Scheme.Verify(h, body)
 	if err != nil {
-		return event.Delivery{}, err
+		return deletion.Delivery{}, err
 	}
 	d, err := r.spec.Read(Message{m, r.spec.Name, r.spec.now().UTC()})
 	if err != nil {
-		return event.Delivery{}, err
+		return deletion.Delivery{}, err
 	}
 	return r.matching(d), nil
 }
 
 // matching drops the deletions that do not match the pattern.
-func (r receiver) matching(d event.Delivery) event.Delivery {
+func (r receiver) matching(d deletion.Delivery) deletion.Delivery {
 	if r.pattern == nil {
 		return d
 	}
-	var kept []event.Deletion
+	var kept []deletion.Deletion
 	for _, one := range d.Deletions {
 		if one.UnusableID != "" || r.pattern.MatchString(one.ExternalID) {
 			kept = append(kept, one)
 			continue
 		}
 		d.Ignored++
-		d.IgnoreReason = event.IgnorePattern
+		d.IgnoreReason = deletion.IgnorePattern
 	}
 	d.Deletions = kept
 	return d
@@ -246,7 +246,9 @@ func (r receiver) matching(d event.Delivery) event.Delivery {
 type acknowledger struct{ receiver }
 
 // Acknowledge returns 200 and no body.
-func (acknowledger) Acknowledge(event.Receipt) (status int, body []byte) { return http.StatusOK, nil }
+func (acknowledger) Acknowledge(deletion.Receipt) (status int, body []byte) {
+	return http.StatusOK, nil
+}
 
 // challenger is an acknowledger that answers challenges too.
 type challenger struct{ acknowledger }

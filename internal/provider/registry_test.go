@@ -14,7 +14,7 @@ import (
 
 	"github.com/polar-bridge/polar-bridge/config"
 	"github.com/polar-bridge/polar-bridge/handlers"
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/provider"
 	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
 )
@@ -106,7 +106,7 @@ func TestIDsThatMissThePatternAreIgnored(t *testing.T) {
 		{"data":{"type":"fdu","user_id":"auth0|3"}}
 		{"data":{"type":"sdu","user_id":"auth0|4"}}`)
 	spec := enabled(t, "auth0-logs", "AUTH0_LOGS_TOKEN", someToken).spec
-	receive := func(pattern *regexp.Regexp) event.Delivery {
+	receive := func(pattern *regexp.Regexp) deletion.Delivery {
 		p := spec.Open(pattern)
 		header := http.Header{"Authorization": {someToken}}
 		require.NoError(t, p.CheckHeader(header))
@@ -117,7 +117,7 @@ func TestIDsThatMissThePatternAreIgnored(t *testing.T) {
 		require.Error(t, err)
 		return d
 	}
-	externalIDs := func(d event.Delivery) []string {
+	externalIDs := func(d deletion.Delivery) []string {
 		var ids []string
 		for _, one := range d.Deletions {
 			ids = append(ids, one.ExternalID)
@@ -126,12 +126,12 @@ func TestIDsThatMissThePatternAreIgnored(t *testing.T) {
 	}
 	all := receive(nil)
 	require.Len(t, all.Deletions, 4)
-	require.Equal(t, event.IgnoreOtherType, all.IgnoreReason)
+	require.Equal(t, deletion.IgnoreOtherType, all.IgnoreReason)
 
 	some := receive(regexp.MustCompile(`^auth0\|`))
 	require.Equal(t, []string{"auth0|1", "", "auth0|4"}, externalIDs(some), "the unusable id is kept for a human")
 	require.Equal(t, 2, some.Ignored)
-	require.Equal(t, event.IgnorePattern, some.IgnoreReason)
+	require.Equal(t, deletion.IgnorePattern, some.IgnoreReason)
 
 	every := receive(regexp.MustCompile(``))
 	require.Equal(t, externalIDs(all), externalIDs(every))
@@ -149,7 +149,7 @@ func TestProvidersThatWantItAreAcknowledgedWith200(t *testing.T) {
 			if !ok {
 				continue
 			}
-			for _, receipt := range []event.Receipt{{}, {Accepted: 1}, {Duplicates: 1}, {Accepted: 1, Held: 1}} {
+			for _, receipt := range []deletion.Receipt{{}, {Accepted: 1}, {Duplicates: 1}, {Accepted: 1, Held: 1}} {
 				status, answer := own.Acknowledge(receipt)
 				require.Equal(t, http.StatusOK, status)
 				require.Empty(t, answer)

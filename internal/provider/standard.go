@@ -8,7 +8,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/polar-bridge/polar-bridge/config"
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
 	"github.com/polar-bridge/polar-bridge/internal/provider/payload"
 	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
@@ -69,21 +69,21 @@ func (s *standardSettings) check(l *config.Loader) {
 	l.Require(!s.typeField().Contains(s.idField()) && !s.idField().Contains(s.typeField()), "STANDARD_ID_FIELD", "must not overlap with STANDARD_TYPE_FIELD")
 }
 
-func (s *standardSettings) read(m Message) (event.Delivery, error) {
+func (s *standardSettings) read(m Message) (deletion.Delivery, error) {
 	var convention struct {
 		Timestamp jsontext.Value `json:"timestamp"`
 	}
 	id, err := payload.DecodeAround(m.Payload, s.idField(), &convention)
 	if err != nil {
-		return event.Delivery{}, err
+		return deletion.Delivery{}, err
 	}
 	deletes, err := s.deletes(m.Payload)
 	if err != nil {
-		return event.Delivery{}, err
+		return deletion.Delivery{}, err
 	}
 	eventID := payload.EventID(m.ID, m.Payload)
 	if !deletes {
-		return ignored(eventID, event.IgnoreOtherType), nil
+		return ignored(eventID, deletion.IgnoreOtherType), nil
 	}
 	return only(m.deletion(eventID, id, convention.Timestamp)), nil
 }

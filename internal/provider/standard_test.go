@@ -12,7 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
 	"github.com/polar-bridge/polar-bridge/internal/provider"
 	"github.com/polar-bridge/polar-bridge/internal/provider/providertest"
@@ -96,7 +96,7 @@ func TestStandardFieldsDeepInsideAndWithEscapes(t *testing.T) {
 	// One that is not there is held, whatever stands in its way.
 	for _, items := range []string{`null`, `[]`, `"x"`, `{"1":{"user~id":"b"}}`, `[[{"user~id":"b"}]]`} {
 		d := p.receive(t, `{"meta":{"event/type":"user.deleted"},"items":`+items+`}`)
-		require.Equal(t, event.MissingID, d.Deletions[0].UnusableID, items)
+		require.Equal(t, deletion.MissingID, d.Deletions[0].UnusableID, items)
 	}
 }
 

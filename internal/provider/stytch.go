@@ -6,7 +6,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/polar-bridge/polar-bridge/config"
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/provider/payload"
 	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
 )
@@ -40,7 +40,7 @@ func stytch(o Options) *Spec {
 // source, object_type and action. The source says who asked for the deletion, not
 // whether it happened. A member of a B2B organization is not a user: one person may
 // be a member of several.
-func readStytch(m Message) (event.Delivery, error) {
+func readStytch(m Message) (deletion.Delivery, error) {
 	var change struct {
 		Action     string         `json:"action"`
 		ObjectType string         `json:"object_type"`
@@ -48,11 +48,11 @@ func readStytch(m Message) (event.Delivery, error) {
 	}
 	id, err := payload.DecodeAround(m.Payload, "/id", &change)
 	if err != nil {
-		return event.Delivery{}, err
+		return deletion.Delivery{}, err
 	}
 	eventID := payload.EventID(m.ID, m.Payload)
 	if change.Action != "DELETE" || change.ObjectType != "user" {
-		return ignored(eventID, event.IgnoreOtherType), nil
+		return ignored(eventID, deletion.IgnoreOtherType), nil
 	}
 	return only(m.deletion(eventID, id, change.Timestamp)), nil
 }

@@ -4,7 +4,7 @@ import (
 	"time"
 
 	"github.com/polar-bridge/polar-bridge/config"
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/provider/payload"
 	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
 )
@@ -46,7 +46,7 @@ func supabase() *Spec {
 // nobody's business here, the password's hash among it, so only its id is read. A user
 // who is only marked as deleted is an UPDATE. The body is all there is to recognise a
 // repeat by, and nothing says when it happened.
-func readSupabase(m Message) (event.Delivery, error) {
+func readSupabase(m Message) (deletion.Delivery, error) {
 	var change struct {
 		Type   string `json:"type"`
 		Schema string `json:"schema"`
@@ -54,11 +54,11 @@ func readSupabase(m Message) (event.Delivery, error) {
 	}
 	id, err := payload.DecodeAround(m.Payload, "/old_record/id", &change)
 	if err != nil {
-		return event.Delivery{}, err
+		return deletion.Delivery{}, err
 	}
 	eventID := payload.EventID("", m.Payload)
 	if change.Type != "DELETE" || change.Schema != "auth" || change.Table != "users" {
-		return ignored(eventID, event.IgnoreOtherType), nil
+		return ignored(eventID, deletion.IgnoreOtherType), nil
 	}
 	return only(m.deletion(eventID, id)), nil
 }

@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/provider"
 )
 
@@ -36,6 +36,6 @@ func TestSupabaseOnlyTheOldRowNamesTheUser(t *testing.T) {
 		d := p.receive(t, `{"type":"DELETE","table":"users","schema":"auth","id":"a","user_id":"a","record":{"id":"a"},"old_record":`+row+`}`)
 		require.Len(t, d.Deletions, 1)
 		require.Empty(t, d.Deletions[0].ExternalID)
-		require.Equal(t, event.MissingID, d.Deletions[0].UnusableID)
+		require.Equal(t, deletion.MissingID, d.Deletions[0].UnusableID)
 	}
 }

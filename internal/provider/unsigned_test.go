@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
 	"github.com/polar-bridge/polar-bridge/internal/provider"
 	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
@@ -61,7 +61,7 @@ func (g genuine) refuses(t testing.TB, header http.Header, body []byte) {
 	t.Helper()
 	d, err := g.Receive(header, body)
 	require.Equal(t, fault.Unauthenticated, fault.KindOf(err), "%s %v", g.Name(), header)
-	require.Equal(t, event.Delivery{}, d)
+	require.Equal(t, deletion.Delivery{}, d)
 }
 
 // proofs names the headers that authenticate: none when the body does.

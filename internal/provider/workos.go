@@ -7,7 +7,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/polar-bridge/polar-bridge/config"
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/provider/payload"
 	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
 )
@@ -64,7 +64,7 @@ func (s *workOSSettings) check(l *config.Loader) {
 }
 
 // read leaves context out: its actor is who deleted, not who was deleted.
-func (s *workOSSettings) read(m Message) (event.Delivery, error) {
+func (s *workOSSettings) read(m Message) (deletion.Delivery, error) {
 	var e struct {
 		ID        jsontext.Value `json:"id"`
 		Event     string         `json:"event"` // and not type
@@ -74,22 +74,22 @@ func (s *workOSSettings) read(m Message) (event.Delivery, error) {
 	idField := cmp.Or(s.IDField, idOwn)
 	id, err := payload.DecodeAround(m.Payload, jsontext.Pointer("/data/"+idField), &e)
 	if err != nil {
-		return event.Delivery{}, err
+		return deletion.Delivery{}, err
 	}
 	eventID := payload.EventID(payload.Text(e.ID), m.Payload)
 	if e.Event != "user.deleted" && (!s.DirectorySync || e.Event != "dsync.user.deleted") {
-		return ignored(eventID, event.IgnoreOtherType), nil
+		return ignored(eventID, deletion.IgnoreOtherType), nil
 	}
 	var user struct {
 		ID jsontext.Value `json:"id"`
 	}
 	if err := payload.Member(e.Data, &user); err != nil {
-		return event.Delivery{}, err
+		return deletion.Delivery{}, err
 	}
 	d := m.deletion(eventID, id, e.CreatedAt)
 	if idField == idExternal {
 		if id.Absent() {
-			return ignored(eventID, event.IgnoreNoExternalID), nil
+			return ignored(eventID, deletion.IgnoreNoExternalID), nil
 		}
 		d.UserID = payload.NewID(user.ID).Usable()
 	}

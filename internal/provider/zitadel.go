@@ -9,7 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/polar-bridge/polar-bridge/config"
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/provider/payload"
 	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
 )
@@ -69,7 +69,7 @@ func (s *zitadelSettings) check(l *config.Loader) {
 }
 
 // read leaves userID out: that is who deleted, not who was deleted.
-func (s *zitadelSettings) read(m Message) (event.Delivery, error) {
+func (s *zitadelSettings) read(m Message) (deletion.Delivery, error) {
 	var e struct {
 		AggregateType string         `json:"aggregateType"`
 		InstanceID    jsontext.Value `json:"instanceID"`
@@ -79,12 +79,12 @@ func (s *zitadelSettings) read(m Message) (event.Delivery, error) {
 	}
 	id, err := payload.DecodeAround(m.Payload, "/aggregateID", &e)
 	if err != nil {
-		return event.Delivery{}, err
+		return deletion.Delivery{}, err
 	}
 	eventID := payload.EventID(zitadelEventID(e.InstanceID, id, e.Sequence), m.Payload)
 	// Organizations and projects are aggregates as well.
 	if e.AggregateType != "user" || !slices.Contains(s.types(), e.EventType) {
-		return ignored(eventID, event.IgnoreOtherType), nil
+		return ignored(eventID, deletion.IgnoreOtherType), nil
 	}
 	return only(m.deletion(eventID, id, e.CreatedAt)), nil
 }

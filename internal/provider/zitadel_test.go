@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 )
 
 func TestZITADELTheActorIsNotTheUser(t *testing.T) {
@@ -16,7 +16,7 @@ func TestZITADELTheActorIsNotTheUser(t *testing.T) {
 	require.Equal(t, "1", d.UserID)
 	d = zitadel(t).only(t, `{"aggregateType":"user","event_type":"user.removed","userID":"2","resourceOwner":"3"}`)
 	require.Empty(t, d.ExternalID)
-	require.Equal(t, event.MissingID, d.UnusableID)
+	require.Equal(t, deletion.MissingID, d.UnusableID)
 }
 
 func TestZITADELEventTypesCanBeSet(t *testing.T) {

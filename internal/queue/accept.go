@@ -8,7 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
 )
 
@@ -27,30 +27,30 @@ const (
 // Error: fault.Unavailable when the database does not take them within two
 // seconds, or refuses one of them. The others are stored all the same; a repeat is
 // then a duplicate.
-func (q *Queue) Accept(ctx context.Context, deletions []event.Deletion) (event.Receipt, error) {
-	var total event.Receipt
+func (q *Queue) Accept(ctx context.Context, deletions []deletion.Deletion) (deletion.Receipt, error) {
+	var total deletion.Receipt
 	var refused error
 	for chunk := range slices.Chunk(deletions, acceptChunk) {
 		receipt, err := q.acceptChunk(ctx, chunk)
 		if err != nil && !errors.Is(err, errRefused) {
-			return event.Receipt{}, err // the next ones would wait as long
+			return deletion.Receipt{}, err // the next ones would wait as long
 		}
 		refused = errors.Join(refused, err)
 		total = total.Plus(receipt)
 	}
 	if refused != nil {
-		return event.Receipt{}, notStored(refused)
+		return deletion.Receipt{}, notStored(refused)
 	}
 	return total, nil
 }
 
-func (q *Queue) acceptChunk(ctx context.Context, deletions []event.Deletion) (event.Receipt, error) {
+func (q *Queue) acceptChunk(ctx context.Context, deletions []deletion.Deletion) (deletion.Receipt, error) {
 	ctx, cancel := context.WithTimeout(ctx, acceptTimeout)
 	defer cancel()
 	w := newWrite(ctx)
 	w.deletions = deletions
 	if err := q.commits.write(w); err != nil {
-		return event.Receipt{}, notStored(err)
+		return deletion.Receipt{}, notStored(err)
 	}
 	return w.receipt, nil
 }
@@ -60,8 +60,8 @@ func notStored(err error) error {
 }
 
 // receipt counts one request's deletions, once they are on disk.
-func (q *Queue) receipt(deletions []event.Deletion, l *Ledger) event.Receipt {
-	var r event.Receipt
+func (q *Queue) receipt(deletions []deletion.Deletion, l *Ledger) deletion.Receipt {
+	var r deletion.Receipt
 	for _, d := range deletions {
 		id, reason, fresh := l.Claim(d)
 		if !fresh {

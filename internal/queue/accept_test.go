@@ -11,7 +11,7 @@ import (
 
 	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
 )
@@ -20,20 +20,20 @@ func TestARepeatIsRecognisedWhateverBecameOfTheFirst(t *testing.T) {
 	t.Parallel()
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		h := start(t, db, deletes())
-		first, err := h.Accept(t.Context(), []event.Deletion{newDeletion("e1", "u1")})
+		first, err := h.Accept(t.Context(), []deletion.Deletion{newDeletion("e1", "u1")})
 		require.NoError(t, err)
-		require.Equal(t, event.Receipt{Accepted: 1}, first)
-		h.wait(t, "e1", event.StateDone)
+		require.Equal(t, deletion.Receipt{Accepted: 1}, first)
+		h.wait(t, "e1", deletion.StateDone)
 
-		again, err := h.Accept(t.Context(), []event.Deletion{newDeletion("e1", "u1"), newDeletion("e2", "u1"), newDeletion("e2", "u1")})
+		again, err := h.Accept(t.Context(), []deletion.Deletion{newDeletion("e1", "u1"), newDeletion("e2", "u1"), newDeletion("e2", "u1")})
 		require.NoError(t, err)
-		require.Equal(t, event.Receipt{Accepted: 1, Duplicates: 2}, again)
+		require.Equal(t, deletion.Receipt{Accepted: 1, Duplicates: 2}, again)
 
 		other := newDeletion("e1", "u1")
 		other.Provider = "auth0"
-		receipt, err := h.Accept(t.Context(), []event.Deletion{other})
+		receipt, err := h.Accept(t.Context(), []deletion.Deletion{other})
 		require.NoError(t, err)
-		require.Equal(t, event.Receipt{Accepted: 1}, receipt, "ids are a provider's own")
+		require.Equal(t, deletion.Receipt{Accepted: 1}, receipt, "ids are a provider's own")
 	})
 }
 
@@ -43,20 +43,20 @@ func TestWhatIsAcceptedStandsInTheRow(t *testing.T) {
 		h := byHand(t, db, deletes(), func(o *queue.Options) { o.GracePeriod = time.Hour })
 		d := newDeletion("e1", "u1")
 		d.UserID, d.Instance, d.OccurredAt = "internal", "tenant", time.Time{}
-		compared := newDeletion(event.ReconcileEventID("c1"), "u2")
+		compared := newDeletion(deletion.ReconcileEventID("c1"), "u2")
 		h.accept(t, d, compared)
 		r := h.row(t, "e1")
 		require.Equal(t, "clerk", r.Provider)
 		require.Equal(t, "u1", r.ExternalID)
 		require.Equal(t, "internal", r.UserID)
 		require.Equal(t, "tenant", r.Instance)
-		require.Equal(t, event.SourceWebhook, r.Source)
-		require.Equal(t, event.StateWaiting, r.State)
+		require.Equal(t, deletion.SourceWebhook, r.Source)
+		require.Equal(t, deletion.StateWaiting, r.State)
 		require.Zero(t, r.OccurredAt, "nobody can read when it happened")
 		require.WithinDuration(t, d.ReceivedAt, r.ReceivedAt, time.Microsecond)
 		require.WithinDuration(t, d.ReceivedAt.Add(time.Hour), r.NextTryAt, time.Microsecond)
 		require.Equal(t, "scheduled", h.jobState(t, r.jobID))
-		require.Equal(t, event.SourceReconcile, h.row(t, compared.EventID).Source)
+		require.Equal(t, deletion.SourceReconcile, h.row(t, compared.EventID).Source)
 	})
 }
 
@@ -67,11 +67,11 @@ func TestSimultaneousCopiesAreAcceptedOnce(t *testing.T) {
 		const events, copies = 40, 5
 		var group sync.WaitGroup
 		var mutex sync.Mutex
-		var total event.Receipt
+		var total deletion.Receipt
 		for i := range events * copies {
 			group.Go(func() {
 				q := []*harness{first, second}[i%2]
-				r, err := q.Accept(t.Context(), []event.Deletion{newDeletion(fmt.Sprint("e", i%events), fmt.Sprint("u", i%events))})
+				r, err := q.Accept(t.Context(), []deletion.Deletion{newDeletion(fmt.Sprint("e", i%events), fmt.Sprint("u", i%events))})
 				mutex.Lock()
 				defer mutex.Unlock()
 				total = total.Plus(r)
@@ -81,7 +81,7 @@ func TestSimultaneousCopiesAreAcceptedOnce(t *testing.T) {
 			})
 		}
 		group.Wait()
-		require.Equal(t, event.Receipt{Accepted: events, Duplicates: events * (copies - 1)}, total)
+		require.Equal(t, deletion.Receipt{Accepted: events, Duplicates: events * (copies - 1)}, total)
 		require.Eventually(t, func() bool { return first.applier.requests()+second.applier.requests() == events }, 20*time.Second, 10*time.Millisecond)
 	})
 }
@@ -90,16 +90,16 @@ func TestAnUnusableIDIsHeldFromTheStart(t *testing.T) {
 	t.Parallel()
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		h := start(t, db, deletes())
-		receipt, err := h.Accept(t.Context(), []event.Deletion{unusable("bad"), newDeletion("good", "u1")})
+		receipt, err := h.Accept(t.Context(), []deletion.Deletion{unusable("bad"), newDeletion("good", "u1")})
 		require.NoError(t, err)
-		require.Equal(t, event.Receipt{Accepted: 2, Held: 1}, receipt)
+		require.Equal(t, deletion.Receipt{Accepted: 2, Held: 1}, receipt)
 
 		attempts := h.applier.wait(t, 1)
 		require.Equal(t, "good", attempts[0].EventID)
-		h.wait(t, "good", event.StateDone)
+		h.wait(t, "good", deletion.StateDone)
 		r := h.row(t, "bad")
-		require.Equal(t, event.StateHeld, r.State)
-		require.Equal(t, event.HoldUnusableID, r.HoldReason)
+		require.Equal(t, deletion.StateHeld, r.State)
+		require.Equal(t, deletion.HoldUnusableID, r.HoldReason)
 		require.Equal(t, unusable("").UnusableID, r.UnusableID)
 		require.WithinDuration(t, time.Now(), r.HeldAt, time.Minute)
 		require.Zero(t, r.jobID)
@@ -109,7 +109,7 @@ func TestAnUnusableIDIsHeldFromTheStart(t *testing.T) {
 		depth, err := h.Depth(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, queue.Depth{
-			Pending: tally(event.StateHeld), Held: tally(event.HoldUnusableID),
+			Pending: tally(deletion.StateHeld), Held: tally(deletion.HoldUnusableID),
 		}, depth)
 	})
 }
@@ -122,16 +122,16 @@ func TestADatabaseThatDoesNotTakeItIsUnavailableWithinTwoSecondsAndRecovers(t *t
 		unlock := lockTables(t, url)
 
 		began := time.Now()
-		_, err := h.Accept(t.Context(), []event.Deletion{newDeletion("e1", "u1")})
+		_, err := h.Accept(t.Context(), []deletion.Deletion{newDeletion("e1", "u1")})
 		require.Equal(t, fault.Unavailable, fault.KindOf(err), "%v", err)
 		require.Less(t, time.Since(began), 2500*time.Millisecond)
 
 		unlock()
 		require.Eventually(t, func() bool {
-			_, err := h.Accept(t.Context(), []event.Deletion{newDeletion("e1", "u1")})
+			_, err := h.Accept(t.Context(), []deletion.Deletion{newDeletion("e1", "u1")})
 			return err == nil
 		}, 10*time.Second, 10*time.Millisecond)
-		h.wait(t, "e1", event.StateDone)
+		h.wait(t, "e1", deletion.StateDone)
 	})
 }
 
@@ -159,7 +159,7 @@ func TestOneUnstorableDeletionFailsAlone(t *testing.T) {
 	h := start(t, databasetest.OpenMigrated(t, url), deletes())
 	unlock := lockTables(t, url)
 	// The first request waits for the lock, so that the others share what comes next.
-	go func() { _, _ = h.Accept(t.Context(), []event.Deletion{newDeletion("first", "u")}) }()
+	go func() { _, _ = h.Accept(t.Context(), []deletion.Deletion{newDeletion("first", "u")}) }()
 	require.Eventually(t, func() bool { return waitsForLock(t, url) }, 5*time.Second, 10*time.Millisecond)
 
 	const requests = 8
@@ -171,7 +171,7 @@ func TestOneUnstorableDeletionFailsAlone(t *testing.T) {
 			if i == 3 {
 				d.ExternalID = "nul\x00" // Postgres cannot store it
 			}
-			_, errs[i] = h.Accept(t.Context(), []event.Deletion{d})
+			_, errs[i] = h.Accept(t.Context(), []deletion.Deletion{d})
 		})
 	}
 	go unlock()
@@ -191,7 +191,7 @@ func TestOneUnstorableDeletionOfARequestFailsAlone(t *testing.T) {
 		allow := refuse(t, db, "polar_bridge_deletions", "NEW.event_id = 'e137'")
 		h := start(t, db, deletes())
 		const many = 250 // the bad one is in the second of three chunks
-		deletions := make([]event.Deletion, many)
+		deletions := make([]deletion.Deletion, many)
 		for i := range deletions {
 			deletions[i] = newDeletion(fmt.Sprint("e", i), fmt.Sprint("u", i))
 		}
@@ -208,7 +208,7 @@ func TestOneUnstorableDeletionOfARequestFailsAlone(t *testing.T) {
 		allow()
 		receipt, err := h.Accept(t.Context(), deletions)
 		require.NoError(t, err)
-		require.Equal(t, event.Receipt{Accepted: 1, Duplicates: many - 1}, receipt)
+		require.Equal(t, deletion.Receipt{Accepted: 1, Duplicates: many - 1}, receipt)
 	})
 }
 
@@ -217,12 +217,12 @@ func TestADeletionWithoutAJobIsNotStored(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		allow := refuse(t, db, "river_job", "NEW.kind = 'polar_bridge_delete'")
 		h := byHand(t, db, deletes())
-		_, err := h.Accept(t.Context(), []event.Deletion{newDeletion("e1", "u1")})
+		_, err := h.Accept(t.Context(), []deletion.Deletion{newDeletion("e1", "u1")})
 		require.Equal(t, fault.Unavailable, fault.KindOf(err))
 		allow()
-		receipt, err := h.Accept(t.Context(), []event.Deletion{newDeletion("e1", "u1")})
+		receipt, err := h.Accept(t.Context(), []deletion.Deletion{newDeletion("e1", "u1")})
 		require.NoError(t, err)
-		require.Equal(t, event.Receipt{Accepted: 1}, receipt, "both are in one transaction")
+		require.Equal(t, deletion.Receipt{Accepted: 1}, receipt, "both are in one transaction")
 	})
 }
 
@@ -272,16 +272,16 @@ func TestThousandsOfDeletionsInOneRequestAreStoredTogether(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		h := start(t, db, deletes(), func(o *queue.Options) { o.Workers = 1 })
 		const many = 1200
-		deletions := make([]event.Deletion, many)
+		deletions := make([]deletion.Deletion, many)
 		for i := range deletions {
 			deletions[i] = newDeletion(fmt.Sprint("e", i), fmt.Sprint("u", i))
 		}
 		receipt, err := h.Accept(t.Context(), deletions)
 		require.NoError(t, err)
-		require.Equal(t, event.Receipt{Accepted: many}, receipt)
+		require.Equal(t, deletion.Receipt{Accepted: many}, receipt)
 		receipt, err = h.Accept(t.Context(), deletions)
 		require.NoError(t, err)
-		require.Equal(t, event.Receipt{Duplicates: many}, receipt)
+		require.Equal(t, deletion.Receipt{Duplicates: many}, receipt)
 	})
 }
 
@@ -294,8 +294,8 @@ func TestASenderThatHangsUpDoesNotFailTheOthers(t *testing.T) {
 	gone, hangUp := context.WithCancel(t.Context())
 	var group sync.WaitGroup
 	var stays, leaves error
-	group.Go(func() { _, leaves = h.Accept(gone, []event.Deletion{newDeletion("e1", "u1")}) })
-	group.Go(func() { _, stays = h.Accept(t.Context(), []event.Deletion{newDeletion("e2", "u2")}) })
+	group.Go(func() { _, leaves = h.Accept(gone, []deletion.Deletion{newDeletion("e1", "u1")}) })
+	group.Go(func() { _, stays = h.Accept(t.Context(), []deletion.Deletion{newDeletion("e2", "u2")}) })
 	hangUp()
 	go unlock()
 	group.Wait()
@@ -307,7 +307,7 @@ func TestAStoppedQueueTakesNothing(t *testing.T) {
 	t.Parallel()
 	h := start(t, databasetest.OpenMigrated(t, databasetest.SQLite(t)), deletes())
 	h.stop(t)
-	_, err := h.Accept(t.Context(), []event.Deletion{newDeletion("e1", "u1")})
+	_, err := h.Accept(t.Context(), []deletion.Deletion{newDeletion("e1", "u1")})
 	require.Equal(t, fault.Unavailable, fault.KindOf(err))
 }
 

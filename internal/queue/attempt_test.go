@@ -14,16 +14,15 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
-	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
 )
 
 // ada is whom lookups find in these tests.
-func ada() event.Customer {
-	return event.Customer{ID: "c-ada", Type: "individual", CreatedAt: time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC)}
+func ada() deletion.Customer {
+	return deletion.Customer{ID: "c-ada", Type: "individual", CreatedAt: time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC)}
 }
 
-func saw(customer event.Customer, seen deletion.Observed) deletion.Observed {
+func saw(customer deletion.Customer, seen deletion.Observed) deletion.Observed {
 	seen.Customer = customer
 	return seen
 }
@@ -31,12 +30,12 @@ func saw(customer event.Customer, seen deletion.Observed) deletion.Observed {
 func TestAFinishedDeletionSaysForEverWhatHappened(t *testing.T) {
 	t.Parallel()
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
-		h := start(t, db, sends(saw(ada(), answered(204)), deletion.Done{Outcome: event.OutcomeDeleted, ConfirmedBy: event.ConfirmedByAnswer, Anonymized: true}))
+		h := start(t, db, sends(saw(ada(), answered(204)), deletion.Done{Outcome: deletion.OutcomeDeleted, ConfirmedBy: deletion.ConfirmedByAnswer, Anonymized: true}))
 		d := newDeletion("e1", "u1")
 		h.accept(t, d)
-		r := h.wait(t, "e1", event.StateDone)
-		require.Equal(t, event.OutcomeDeleted, r.Outcome)
-		require.Equal(t, event.ConfirmedByAnswer, r.ConfirmedBy)
+		r := h.wait(t, "e1", deletion.StateDone)
+		require.Equal(t, deletion.OutcomeDeleted, r.Outcome)
+		require.Equal(t, deletion.ConfirmedByAnswer, r.ConfirmedBy)
 		require.True(t, r.Anonymized)
 		require.Equal(t, ada(), r.Customer())
 		require.Equal(t, 204, r.PolarStatus)
@@ -51,7 +50,7 @@ func TestAFinishedDeletionSaysForEverWhatHappened(t *testing.T) {
 		got := h.applier.wait(t, 1)[0]
 		require.WithinDuration(t, d.OccurredAt, got.OccurredAt, time.Millisecond)
 		got.OccurredAt, got.ReceivedAt, d.OccurredAt, d.ReceivedAt = time.Time{}, time.Time{}, time.Time{}, time.Time{}
-		require.Equal(t, event.Attempt{Deletion: d, ID: r.ID}, got)
+		require.Equal(t, deletion.Attempt{Deletion: d, ID: r.ID}, got)
 
 		line := h.line(t, "deletion finished")
 		require.Equal(t, "deleted", line["outcome"])
@@ -73,7 +72,7 @@ func TestAFailureIsTriedAgain(t *testing.T) {
 		require.False(t, attempts[0].AnswerLost)
 		require.True(t, attempts[1].AnswerLost)
 		require.Equal(t, ada(), attempts[1].Seen)
-		r := h.wait(t, "e1", event.StateDone)
+		r := h.wait(t, "e1", deletion.StateDone)
 		require.EqualValues(t, 2, r.Attempts)
 		require.Zero(t, r.Failures)
 		require.Equal(t, ada(), r.Customer(), "who it was was seen before")
@@ -87,7 +86,7 @@ func TestAFailureIsTriedAgain(t *testing.T) {
 func TestAFailureThatNeverBeganToSendIsNoAttemptAndNoLostAnswer(t *testing.T) {
 	t.Parallel()
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
-		h := byHand(t, db, func(context.Context, event.Attempt, deletion.Journal) (deletion.Observed, deletion.Decision) {
+		h := byHand(t, db, func(context.Context, deletion.Attempt, deletion.Journal) (deletion.Observed, deletion.Decision) {
 			return deletion.Observed{PolarStatus: 503}, serverError() // to the lookup
 		})
 		h.accept(t, newDeletion("e1", "u1"))
@@ -116,10 +115,10 @@ func TestAWaitThatTriedNothingLeavesTheRowAlone(t *testing.T) {
 func TestAHeldDeletionStandsInFrontOfAHumanAndIsNotRunAgain(t *testing.T) {
 	t.Parallel()
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
-		h := start(t, db, sends(saw(ada(), answered(422)), hold(event.HoldRejected)))
+		h := start(t, db, sends(saw(ada(), answered(422)), hold(deletion.HoldRejected)))
 		h.accept(t, newDeletion("e1", "u1"))
-		r := h.wait(t, "e1", event.StateHeld)
-		require.Equal(t, event.HoldRejected, r.HoldReason)
+		r := h.wait(t, "e1", deletion.StateHeld)
+		require.Equal(t, deletion.HoldRejected, r.HoldReason)
 		require.WithinDuration(t, time.Now(), r.HeldAt, time.Minute)
 		require.Equal(t, ada(), r.Customer())
 		require.Equal(t, "rejected", r.Result)
@@ -131,12 +130,12 @@ func TestAHeldDeletionStandsInFrontOfAHumanAndIsNotRunAgain(t *testing.T) {
 		require.Equal(t, 1, h.counted(t, "polar_bridge_deletions_held_total", "rejected"))
 		depth, err := h.Depth(t.Context())
 		require.NoError(t, err)
-		require.Equal(t, tally(event.HoldRejected), depth.Held)
+		require.Equal(t, tally(deletion.HoldRejected), depth.Held)
 		require.Zero(t, depth.OldestWaiting)
 
-		receipt, err := h.Accept(t.Context(), []event.Deletion{newDeletion("e1", "u1")})
+		receipt, err := h.Accept(t.Context(), []deletion.Deletion{newDeletion("e1", "u1")})
 		require.NoError(t, err)
-		require.Equal(t, event.Receipt{Duplicates: 1}, receipt)
+		require.Equal(t, deletion.Receipt{Duplicates: 1}, receipt)
 	})
 }
 
@@ -147,11 +146,11 @@ func TestADeletionThatOnlyFailsIsHeldAfterSevenDaysOfBeingTried(t *testing.T) {
 	for name, tt := range map[string]struct {
 		failing  time.Duration
 		decision deletion.Decision
-		held     event.HoldReason
+		held     deletion.HoldReason
 	}{
-		"that long":                          {queue.GiveUpAfter, serverError(), event.HoldExhausted},
+		"that long":                          {queue.GiveUpAfter, serverError(), deletion.HoldExhausted},
 		"almost that long":                   {queue.GiveUpAfter - 3*time.Hour, serverError(), ""},
-		"forbidden that long":                {queue.GiveUpAfter, forbidden, event.HoldForbidden},
+		"forbidden that long":                {queue.GiveUpAfter, forbidden, deletion.HoldForbidden},
 		"forbidden for almost that long":     {queue.GiveUpAfter - 3*time.Hour, forbidden, ""},
 		"that long by our database":          {queue.GiveUpAfter, ourDatabase, ""},
 		"that long, and now Polar says wait": {queue.GiveUpAfter, pause(time.Minute), ""},
@@ -200,15 +199,15 @@ func TestPausesAndOurOwnDatabaseDoNotCountTowardsSevenDays(t *testing.T) {
 func TestAPanicIsAFailureLikeAnyOtherAndSaysNothingPersonal(t *testing.T) {
 	t.Parallel()
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
-		bug := func(context.Context, event.Attempt, deletion.Journal) (deletion.Observed, deletion.Decision) {
+		bug := func(context.Context, deletion.Attempt, deletion.Journal) (deletion.Observed, deletion.Decision) {
 			panic("bug with marker-person") //nolint:forbidigo // that is what is tested
 		}
-		h := start(t, db, inTurn(bug, func(ctx context.Context, a event.Attempt, journal deletion.Journal) (deletion.Observed, deletion.Decision) {
+		h := start(t, db, inTurn(bug, func(ctx context.Context, a deletion.Attempt, journal deletion.Journal) (deletion.Observed, deletion.Decision) {
 			_ = journal.BeginSend(ctx, deletion.Sending{})
 			return bug(ctx, a, journal)
 		}, deletes()))
 		h.accept(t, newDeletion("e1", "u1"))
-		h.wait(t, "e1", event.StateDone)
+		h.wait(t, "e1", deletion.StateDone)
 		require.Equal(t, "panic", h.line(t, "deletion retried")["reason"])
 		for _, entry := range h.logs.All() {
 			require.NotContains(t, fmt.Sprint(entry.Message, entry.ContextMap()), "marker-person")
@@ -234,7 +233,7 @@ func TestAPauseThatPolarAskedForIsLogged(t *testing.T) {
 		{deletion.WaitRateLimited, 429, true, zapcore.WarnLevel},
 		{deletion.WaitPermit, 0, false, zapcore.DebugLevel},
 	} {
-		h.applier.apply = func(context.Context, event.Attempt, deletion.Journal) (deletion.Observed, deletion.Decision) {
+		h.applier.apply = func(context.Context, deletion.Attempt, deletion.Journal) (deletion.Observed, deletion.Decision) {
 			return deletion.Observed{PolarStatus: want.status},
 				deletion.Wait{Reason: want.reason, For: time.Hour, Everybody: want.everybody, Err: errors.New("as polar said")}
 		}
@@ -254,7 +253,7 @@ func TestADryRunsLossStandsInTheRowAndInTheLog(t *testing.T) {
 		h := start(t, db, sends(saw(ada(), answered(200)), doneDryRun()),
 			func(o *queue.Options) { o.DryRun, o.Verifier, o.VerifyAfter = true, &verifier{verify: gone}, time.Hour })
 		h.accept(t, newDeletion("e1", "u1"))
-		r := h.wait(t, "e1", event.StateDone)
+		r := h.wait(t, "e1", deletion.StateDone)
 		require.Equal(t, 2, *r.ActiveSubscriptions)
 		require.Equal(t, 0, *r.GrantedBenefits)
 		line := h.line(t, "deletion finished")
@@ -269,12 +268,12 @@ func TestDepth(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		h := byHand(t, db, deletes(), func(o *queue.Options) { o.GracePeriod = time.Hour })
 		h.accept(t, newDeletion("e1", "u1"), unusable("e2"))
-		fill(t, db, 3, event.StateReappeared, "")
-		fill(t, db, 2, event.StateDone, "")
+		fill(t, db, 3, deletion.StateReappeared, "")
+		fill(t, db, 2, deletion.StateDone, "")
 		depth, err := h.Depth(t.Context())
 		require.NoError(t, err)
-		require.Equal(t, tally(event.StateWaiting, event.StateHeld, event.StateReappeared, event.StateReappeared, event.StateReappeared), depth.Pending)
-		require.Equal(t, tally(event.HoldUnusableID), depth.Held)
+		require.Equal(t, tally(deletion.StateWaiting, deletion.StateHeld, deletion.StateReappeared, deletion.StateReappeared, deletion.StateReappeared), depth.Pending)
+		require.Equal(t, tally(deletion.HoldUnusableID), depth.Held)
 		require.Zero(t, depth.OldestWaiting, "a grace period is no delay")
 		h.clock.step(90 * time.Minute)
 		depth, err = h.Depth(t.Context())

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
-	"github.com/polar-bridge/polar-bridge/internal/event"
 )
 
 const (
@@ -46,7 +45,7 @@ type send struct {
 type sendState struct {
 	sentAt     int64
 	inFlight   bool
-	saw        event.Saw
+	saw        deletion.Saw
 	anonymized bool
 }
 
@@ -58,7 +57,7 @@ func (s sendState) sending(o deletion.Sending, now time.Time) sendState {
 		return next
 	}
 	next.anonymized = next.anonymized && s.anonymized
-	if s.saw == event.SawCustomer || s.saw == event.SawNothing && o.Saw == event.SawNobody {
+	if s.saw == deletion.SawCustomer || s.saw == deletion.SawNothing && o.Saw == deletion.SawNobody {
 		next.saw = s.saw
 	}
 	return next
@@ -165,7 +164,7 @@ func (s *send) begin(ctx context.Context, tx *sql.Tx, row *sendRow, h *hourCount
 			return nil, err
 		}
 		if !free {
-			return deletion.Hold{Reason: event.HoldMassDeletion, Err: errMass}, nil
+			return deletion.Hold{Reason: deletion.HoldMassDeletion, Err: errMass}, nil
 		}
 		s.countedAt = Micros(h.now)
 	}

@@ -11,7 +11,7 @@ import (
 
 	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 )
 
 // clock is a clock that tests move by hand.
@@ -72,7 +72,7 @@ func TestAClockThatStepsBackDelaysNoDeletion(t *testing.T) {
 				h := start(t, db, deletes())
 				// What the row says of that time must not keep it either.
 				h.set(t, "received_at", time.Now().Add(time.Hour).UnixMicro())
-				h.wait(t, "e1", event.StateDone)
+				h.wait(t, "e1", deletion.StateDone)
 				require.EqualValues(t, 1, h.line(t, steppedBack)["deletions"])
 			})
 		})
@@ -92,9 +92,9 @@ func TestWhatIsToWaitStillWaits(t *testing.T) {
 				leaveAs(t, db, columns)
 				h := start(t, db, deletes())
 				h.accept(t, newDeletion("e2", "u2"))
-				h.wait(t, "e2", event.StateDone) // the queue runs
+				h.wait(t, "e2", deletion.StateDone) // the queue runs
 				require.Equal(t, "u2", h.applier.wait(t, 1)[0].ExternalID)
-				require.Equal(t, event.StateWaiting, h.row(t, "e1").State)
+				require.Equal(t, deletion.StateWaiting, h.row(t, "e1").State)
 				moved := strings.Contains(name, "stepped back")
 				require.Equal(t, moved, len(h.logs.FilterMessage(steppedBack).All()) == 1)
 			})
@@ -108,12 +108,12 @@ func TestAClockThatStepsForwardRunsNothingTwiceAndHoldsNothing(t *testing.T) {
 		leaveAs(t, db, "state = 'retryable', created_at = in(-60 minutes), attempted_at = in(-60 minutes), scheduled_at = in(-60 minutes)")
 		h := start(t, db, deletes())
 		h.accept(t, newDeletion("e2", "u2"))
-		h.wait(t, "e1", event.StateDone)
-		h.wait(t, "e2", event.StateDone)
+		h.wait(t, "e1", deletion.StateDone)
+		h.wait(t, "e2", deletion.StateDone)
 		require.Equal(t, 2, h.applier.requests())
-		receipt, err := h.Accept(t.Context(), []event.Deletion{newDeletion("e1", "u1"), newDeletion("e2", "u2")})
+		receipt, err := h.Accept(t.Context(), []deletion.Deletion{newDeletion("e1", "u1"), newDeletion("e2", "u2")})
 		require.NoError(t, err)
-		require.Equal(t, event.Receipt{Duplicates: 2}, receipt)
+		require.Equal(t, deletion.Receipt{Duplicates: 2}, receipt)
 		require.Zero(t, h.logs.FilterMessage(steppedBack).Len())
 	})
 }

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 )
 
 const (
@@ -29,8 +29,8 @@ type write struct {
 	ctx  context.Context //nolint:containedctx // tells the committer who still waits
 	done chan error      // buffered: whoever gave up does not read it
 
-	deletions []event.Deletion
-	receipt   event.Receipt
+	deletions []deletion.Deletion
+	receipt   deletion.Receipt
 	send      *send
 	decision  *decided
 }
@@ -142,7 +142,7 @@ func (c *committer) commitWithin(ctx context.Context, batch []*write) {
 }
 
 // commitPart writes some of a write's deletions in a transaction of their own.
-func (c *committer) commitPart(ctx context.Context, whole *write, deletions []event.Deletion) error {
+func (c *committer) commitPart(ctx context.Context, whole *write, deletions []deletion.Deletion) error {
 	part := newWrite(ctx)
 	part.deletions = deletions
 	c.commitWithin(ctx, []*write{part})

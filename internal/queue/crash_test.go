@@ -10,7 +10,6 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
-	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
 	"github.com/polar-bridge/polar-bridge/polar/polartest"
 )
@@ -34,7 +33,7 @@ func TestACrashBetweenTheDecisionAndTheEndOfTheJob(t *testing.T) {
 	t.Run("of one that is held tries nothing", func(t *testing.T) {
 		t.Parallel()
 		databasetest.Each(t, func(t *testing.T, db *database.DB) {
-			h := byHand(t, db, decides(hold(event.HoldTeam)))
+			h := byHand(t, db, decides(hold(deletion.HoldTeam)))
 			h.accept(t, newDeletion("e1", "u1"))
 			job := h.row(t, "e1")
 			h.workJob(t, job)
@@ -58,11 +57,11 @@ func TestACrashBetweenBeginSendAndTheAnswer(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		seen, gone bool
-		confirmed  event.Confirmation
+		confirmed  deletion.Confirmation
 	}{
-		"with a customer who is gone":        {true, true, event.ConfirmedByRetry},
-		"with a customer whom nobody saw":    {false, true, event.ConfirmedByRetryUnseen},
-		"with a customer who is still there": {true, false, event.ConfirmedByAnswer},
+		"with a customer who is gone":        {true, true, deletion.ConfirmedByRetry},
+		"with a customer whom nobody saw":    {false, true, deletion.ConfirmedByRetryUnseen},
+		"with a customer who is still there": {true, false, deletion.ConfirmedByAnswer},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -86,7 +85,7 @@ func TestACrashBetweenBeginSendAndTheAnswer(t *testing.T) {
 				e.clock.step(queue.InFlight)
 				require.Equal(t, complete, e.work(t, "e1"))
 				r := e.row(t, "e1")
-				require.Equal(t, event.OutcomeDeleted, r.Outcome)
+				require.Equal(t, deletion.OutcomeDeleted, r.Outcome)
 				require.EqualValues(t, 2, r.Attempts)
 				require.Equal(t, tt.confirmed, r.ConfirmedBy)
 			})
@@ -107,7 +106,7 @@ func TestAfterACrashInMidRequest(t *testing.T) {
 			e.polar.AddCustomer(polartest.Customer{ExternalID: "u1", Type: "team", CreatedAt: e.now().Add(-time.Hour)})
 		}, func(t *testing.T, r row) {
 			t.Helper()
-			require.Equal(t, event.HoldTeam, r.HoldReason)
+			require.Equal(t, deletion.HoldTeam, r.HoldReason)
 		}},
 		"a lookup that fails counts": {func(t *testing.T, e *environment) {
 			t.Helper()
@@ -116,7 +115,7 @@ func TestAfterACrashInMidRequest(t *testing.T) {
 			t.Helper()
 			require.EqualValues(t, 1, r.Failures)
 			require.Equal(t, "server_error", r.Result)
-			require.Equal(t, event.StateWaiting, r.State)
+			require.Equal(t, deletion.StateWaiting, r.State)
 		}},
 		"a failure is remembered as long as it takes": {func(t *testing.T, e *environment) {
 			t.Helper()
@@ -124,7 +123,7 @@ func TestAfterACrashInMidRequest(t *testing.T) {
 			e.polar.SetFault(polartest.InternalError())
 		}, func(t *testing.T, r row) {
 			t.Helper()
-			require.Equal(t, event.HoldExhausted, r.HoldReason)
+			require.Equal(t, deletion.HoldExhausted, r.HoldReason)
 		}},
 	}
 	for name, tt := range tests {
@@ -156,7 +155,7 @@ func TestACrashBeforeBeginSendIsNoLostAnswer(t *testing.T) {
 		require.Zero(t, e.row(t, "e1").sentAt)
 		e.clock.step(time.Minute)
 		e.workAll(t)
-		require.Equal(t, event.OutcomeNotFound, e.row(t, "e1").Outcome)
+		require.Equal(t, deletion.OutcomeNotFound, e.row(t, "e1").Outcome)
 		require.Equal(t, 1, e.polar.CallsOf(polartest.OperationDelete))
 	})
 }
@@ -192,7 +191,7 @@ func TestAKilledProcessesDeletionsAreTakenBackAtOnceOnSQLite(t *testing.T) {
 	got := next.applier.wait(t, 1)[0]
 	require.Less(t, time.Since(began), 3*time.Second)
 	require.True(t, got.AnswerLost)
-	next.wait(t, "e1", event.StateDone)
+	next.wait(t, "e1", deletion.StateDone)
 }
 
 func TestAKilledReplicasDeletionsAreTakenBackWithinAMinuteOnPostgres(t *testing.T) {
@@ -204,7 +203,7 @@ func TestAKilledReplicasDeletionsAreTakenBackWithinAMinuteOnPostgres(t *testing.
 	next := start(t, db, deletes())
 	got := next.applier.wait(t, 1)[0]
 	require.True(t, got.AnswerLost)
-	next.wait(t, "e1", event.StateDone)
+	next.wait(t, "e1", deletion.StateDone)
 }
 
 func TestAStopInMidAttempt(t *testing.T) {
@@ -212,7 +211,7 @@ func TestAStopInMidAttempt(t *testing.T) {
 	t.Run("costs nothing when no request was sent", func(t *testing.T) {
 		t.Parallel()
 		databasetest.Each(t, func(t *testing.T, db *database.DB) {
-			h := start(t, db, func(ctx context.Context, _ event.Attempt, _ deletion.Journal) (deletion.Observed, deletion.Decision) {
+			h := start(t, db, func(ctx context.Context, _ deletion.Attempt, _ deletion.Journal) (deletion.Observed, deletion.Decision) {
 				<-ctx.Done()
 				return deletion.Observed{}, deletion.Wait{Reason: deletion.WaitStopping, Err: context.Cause(ctx)}
 			})
@@ -225,13 +224,13 @@ func TestAStopInMidAttempt(t *testing.T) {
 
 			next := start(t, db, deletes())
 			require.False(t, next.applier.wait(t, 1)[0].AnswerLost)
-			next.wait(t, "e1", event.StateDone)
+			next.wait(t, "e1", deletion.StateDone)
 		})
 	})
 	t.Run("is remembered when its request may have been done", func(t *testing.T) {
 		t.Parallel()
 		databasetest.Each(t, func(t *testing.T, db *database.DB) {
-			h := start(t, db, func(ctx context.Context, a event.Attempt, journal deletion.Journal) (deletion.Observed, deletion.Decision) {
+			h := start(t, db, func(ctx context.Context, a deletion.Attempt, journal deletion.Journal) (deletion.Observed, deletion.Decision) {
 				seen, decision := sends(deletion.Observed{Sent: true}, networkError())(ctx, a, journal)
 				<-ctx.Done()
 				return seen, decision
@@ -244,14 +243,14 @@ func TestAStopInMidAttempt(t *testing.T) {
 
 			next := start(t, db, deletes())
 			require.True(t, next.applier.wait(t, 1)[0].AnswerLost)
-			next.wait(t, "e1", event.StateDone)
+			next.wait(t, "e1", deletion.StateDone)
 		})
 	})
 	t.Run("waits for the decision on what was deleted", func(t *testing.T) {
 		t.Parallel()
 		databasetest.Each(t, func(t *testing.T, db *database.DB) {
 			stopping := make(chan struct{})
-			h := start(t, db, func(ctx context.Context, a event.Attempt, journal deletion.Journal) (deletion.Observed, deletion.Decision) {
+			h := start(t, db, func(ctx context.Context, a deletion.Attempt, journal deletion.Journal) (deletion.Observed, deletion.Decision) {
 				seen, decision := deletes()(ctx, a, journal)
 				<-stopping
 				return seen, decision
@@ -261,8 +260,8 @@ func TestAStopInMidAttempt(t *testing.T) {
 			time.AfterFunc(100*time.Millisecond, func() { close(stopping) })
 			h.stop(t)
 			r := h.row(t, "e1")
-			require.Equal(t, event.OutcomeDeleted, r.Outcome)
-			require.Equal(t, event.VerificationPending, r.Verification)
+			require.Equal(t, deletion.OutcomeDeleted, r.Outcome)
+			require.Equal(t, deletion.VerificationPending, r.Verification)
 			require.Equal(t, "scheduled", h.jobState(t, r.jobID))
 		})
 	})
@@ -272,7 +271,7 @@ func TestStoppingIsBoundedByTheContext(t *testing.T) {
 	t.Parallel()
 	db := databasetest.OpenMigrated(t, databasetest.SQLite(t))
 	release := make(chan struct{})
-	h := start(t, db, func(ctx context.Context, a event.Attempt, journal deletion.Journal) (deletion.Observed, deletion.Decision) {
+	h := start(t, db, func(ctx context.Context, a deletion.Attempt, journal deletion.Journal) (deletion.Observed, deletion.Decision) {
 		seen, decision := deletes()(ctx, a, journal)
 		<-release // deaf to ctx
 		return seen, decision
@@ -297,6 +296,6 @@ func TestStoppingIsBoundedByTheContext(t *testing.T) {
 	close(release)
 	<-h.Store().Client.Stopped()
 	r := h.row(t, "e1")
-	require.Equal(t, event.StateWaiting, r.State)
+	require.Equal(t, deletion.StateWaiting, r.State)
 	require.True(t, r.AnswerLost, "what nobody could write down any more may have been done")
 }

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
-	"github.com/polar-bridge/polar-bridge/internal/event"
 )
 
 // decided is what an attempt came to, on its way onto the row.
@@ -73,16 +72,16 @@ const decideStatement = `WITH v (deletion_id, generation, state, result, polar_s
 // values are one row of the statement.
 func (d *decided) values() []any {
 	sentBy, sent := d.sent()
-	row := decisionRow{state: event.StateWaiting, subscriptions: -1, benefits: -1}
+	row := decisionRow{state: deletion.StateWaiting, subscriptions: -1, benefits: -1}
 	switch decision := d.decision.(type) {
 	case deletion.Done:
 		row.done(decision)
 		row.verifyAt = Micros(d.verifyAt)
 		if d.verifyJob > 0 {
-			row.verification = event.VerificationPending
+			row.verification = deletion.VerificationPending
 		}
 	case deletion.Hold:
-		row.state, row.holdReason = event.StateHeld, decision.Reason
+		row.state, row.holdReason = deletion.StateHeld, decision.Reason
 	case deletion.Retry:
 		row.addsFailures, row.addsFailingFor, row.nextTryAt = 1, d.failing().Microseconds(), Micros(d.now.Add(d.wait))
 	case deletion.Wait: // a request was sent, and it costs no attempt
@@ -98,11 +97,11 @@ func (d *decided) values() []any {
 
 // decisionRow is what differs between decisions.
 type decisionRow struct {
-	state                               event.State
-	holdReason                          event.HoldReason
-	outcome                             event.Outcome
-	confirmedBy                         event.Confirmation
-	verification                        event.Verification
+	state                               deletion.State
+	holdReason                          deletion.HoldReason
+	outcome                             deletion.Outcome
+	confirmedBy                         deletion.Confirmation
+	verification                        deletion.Verification
 	anonymized                          bool
 	subscriptions, benefits             int
 	addsAttempts, addsFailures          int64
@@ -110,7 +109,7 @@ type decisionRow struct {
 }
 
 func (r *decisionRow) done(done deletion.Done) {
-	r.state, r.outcome, r.confirmedBy, r.anonymized = event.StateDone, done.Outcome, done.ConfirmedBy, done.Anonymized
+	r.state, r.outcome, r.confirmedBy, r.anonymized = deletion.StateDone, done.Outcome, done.ConfirmedBy, done.Anonymized
 	if done.Loss != nil {
 		r.subscriptions, r.benefits = done.Loss.ActiveSubscriptions, done.Loss.GrantedBenefits
 	}

@@ -7,14 +7,14 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 )
 
 // Depth is how many deletions are in which state that is not final, now.
 type Depth struct {
-	Pending map[event.State]int
+	Pending map[deletion.State]int
 	// Held counts the held ones by reason.
-	Held map[event.HoldReason]int
+	Held map[deletion.HoldReason]int
 	// OldestWaiting is when the oldest waiting deletion was accepted, or its
 	// grace period was over; zero when none waits.
 	OldestWaiting time.Time
@@ -22,7 +22,7 @@ type Depth struct {
 
 // Depth counts them, beside the handle that writes.
 func (q *Queue) Depth(ctx context.Context) (d Depth, err error) {
-	d = Depth{Pending: make(map[event.State]int), Held: make(map[event.HoldReason]int)}
+	d = Depth{Pending: make(map[deletion.State]int), Held: make(map[deletion.HoldReason]int)}
 	rows, err := q.options.Reader.QueryContext(ctx, `SELECT state, hold_reason, count(*) FROM polar_bridge_deletions
 		WHERE state IN ('waiting', 'held', 'reappeared') GROUP BY state, hold_reason`)
 	if err != nil {
@@ -30,14 +30,14 @@ func (q *Queue) Depth(ctx context.Context) (d Depth, err error) {
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
-		var state event.State
-		var reason event.HoldReason
+		var state deletion.State
+		var reason deletion.HoldReason
 		var n int
 		if err := rows.Scan(&state, &reason, &n); err != nil {
 			return Depth{}, fmt.Errorf("count deletions: %w", err)
 		}
 		d.Pending[state] += n
-		if state == event.StateHeld {
+		if state == deletion.StateHeld {
 			d.Held[reason] = n
 		}
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
 )
 
@@ -46,7 +46,7 @@ func TestAPostponedDeletionIsTriedOnceItIsDue(t *testing.T) {
 		h := start(t, databasetest.OpenMigrated(t, url), inTurn(decides(pause(1200*time.Millisecond)), deletes()))
 		began := time.Now()
 		h.accept(t, newDeletion("e1", "u1"))
-		h.wait(t, "e1", event.StateDone)
+		h.wait(t, "e1", deletion.StateDone)
 		require.GreaterOrEqual(t, time.Since(began), 1200*time.Millisecond)
 	})
 }

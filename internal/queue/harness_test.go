@@ -20,7 +20,6 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
-	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
 	"github.com/polar-bridge/polar-bridge/internal/ratelimit"
 	"github.com/polar-bridge/polar-bridge/metrics"
@@ -28,7 +27,7 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(databasetest.Main(m)) }
 
-type apply = func(ctx context.Context, a event.Attempt, journal deletion.Journal) (deletion.Observed, deletion.Decision)
+type apply = func(ctx context.Context, a deletion.Attempt, journal deletion.Journal) (deletion.Observed, deletion.Decision)
 
 // applier is a scripted use case that remembers its attempts and counts the
 // requests that it was let send.
@@ -36,12 +35,12 @@ type applier struct {
 	apply apply
 
 	mutex    sync.Mutex
-	attempts []event.Attempt
+	attempts []deletion.Attempt
 	sent     int
 	changed  chan struct{}
 }
 
-func (f *applier) Apply(ctx context.Context, a event.Attempt, journal deletion.Journal) (deletion.Observed, deletion.Decision) {
+func (f *applier) Apply(ctx context.Context, a deletion.Attempt, journal deletion.Journal) (deletion.Observed, deletion.Decision) {
 	f.mutex.Lock()
 	f.attempts = append(f.attempts, a)
 	close(f.changed)
@@ -72,14 +71,14 @@ func (f *applier) requests() int {
 	return f.sent
 }
 
-func (f *applier) seen() ([]event.Attempt, <-chan struct{}) {
+func (f *applier) seen() ([]deletion.Attempt, <-chan struct{}) {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
-	return append([]event.Attempt(nil), f.attempts...), f.changed
+	return append([]deletion.Attempt(nil), f.attempts...), f.changed
 }
 
 // wait returns the attempts once there are at least n.
-func (f *applier) wait(t *testing.T, n int) []event.Attempt {
+func (f *applier) wait(t *testing.T, n int) []deletion.Attempt {
 	t.Helper()
 	timeout := time.After(30 * time.Second)
 	for {
@@ -97,7 +96,7 @@ func (f *applier) wait(t *testing.T, n int) []event.Attempt {
 
 // sends sends a request, if it may, and decides on its answer.
 func sends(seen deletion.Observed, decision deletion.Decision) apply {
-	return func(ctx context.Context, _ event.Attempt, journal deletion.Journal) (deletion.Observed, deletion.Decision) {
+	return func(ctx context.Context, _ deletion.Attempt, journal deletion.Journal) (deletion.Observed, deletion.Decision) {
 		if refusal := journal.BeginSend(ctx, deletion.Sending{Customer: seen.Customer, Counts: true}); refusal != nil {
 			return deletion.Observed{}, refusal
 		}
@@ -107,7 +106,7 @@ func sends(seen deletion.Observed, decision deletion.Decision) apply {
 
 // decides sends nothing.
 func decides(decision deletion.Decision) apply {
-	return func(context.Context, event.Attempt, deletion.Journal) (deletion.Observed, deletion.Decision) {
+	return func(context.Context, deletion.Attempt, deletion.Journal) (deletion.Observed, deletion.Decision) {
 		return deletion.Observed{}, decision
 	}
 }
@@ -115,7 +114,7 @@ func decides(decision deletion.Decision) apply {
 // inTurn is one script an attempt; the last one goes on.
 func inTurn(scripts ...apply) apply {
 	var n atomic.Int64
-	return func(ctx context.Context, a event.Attempt, journal deletion.Journal) (deletion.Observed, deletion.Decision) {
+	return func(ctx context.Context, a deletion.Attempt, journal deletion.Journal) (deletion.Observed, deletion.Decision) {
 		return scripts[min(int(n.Add(1)), len(scripts))-1](ctx, a, journal)
 	}
 }
@@ -126,15 +125,15 @@ func answered(status int) deletion.Observed {
 }
 
 func doneDeleted() deletion.Done {
-	return deletion.Done{Outcome: event.OutcomeDeleted, ConfirmedBy: event.ConfirmedByAnswer}
+	return deletion.Done{Outcome: deletion.OutcomeDeleted, ConfirmedBy: deletion.ConfirmedByAnswer}
 }
 
 func doneNotFound() deletion.Done {
-	return deletion.Done{Outcome: event.OutcomeNotFound, ConfirmedBy: event.ConfirmedByAnswer}
+	return deletion.Done{Outcome: deletion.OutcomeNotFound, ConfirmedBy: deletion.ConfirmedByAnswer}
 }
 
 func doneDryRun() deletion.Done {
-	return deletion.Done{Outcome: event.OutcomeDryRun, Loss: &event.Loss{ActiveSubscriptions: 2}}
+	return deletion.Done{Outcome: deletion.OutcomeDryRun, Loss: &deletion.Loss{ActiveSubscriptions: 2}}
 }
 
 func serverError() deletion.Retry {
@@ -145,7 +144,7 @@ func networkError() deletion.Retry {
 	return deletion.Retry{Reason: deletion.RetryNetworkError, Outage: true, Err: errors.New("broken off")}
 }
 
-func hold(reason event.HoldReason) deletion.Hold {
+func hold(reason deletion.HoldReason) deletion.Hold {
 	return deletion.Hold{Reason: reason, Err: errors.New("somebody must decide")}
 }
 
@@ -241,7 +240,7 @@ func (h *harness) now() time.Time {
 	return h.clock.now()
 }
 
-func (h *harness) accept(t testing.TB, deletions ...event.Deletion) {
+func (h *harness) accept(t testing.TB, deletions ...deletion.Deletion) {
 	t.Helper()
 	_, err := h.Accept(t.Context(), deletions)
 	require.NoError(t, err)
@@ -280,7 +279,7 @@ func (h *harness) set(t testing.TB, column string, value any) {
 }
 
 // wait waits until the row is in the state.
-func (h *harness) wait(t testing.TB, eventID string, state event.State) row {
+func (h *harness) wait(t testing.TB, eventID string, state deletion.State) row {
 	t.Helper()
 	var r row
 	require.Eventually(t, func() bool { r = h.row(t, eventID); return r.State == state },
@@ -371,13 +370,13 @@ func (h *harness) counted(t testing.TB, name, label string) int {
 	return total
 }
 
-func newDeletion(eventID, externalID string) event.Deletion {
-	return event.Deletion{
+func newDeletion(eventID, externalID string) deletion.Deletion {
+	return deletion.Deletion{
 		Provider: "clerk", EventID: eventID, UserID: externalID, ExternalID: externalID,
 		OccurredAt: time.Now(), ReceivedAt: time.Now(),
 	}
 }
 
-func unusable(eventID string) event.Deletion {
-	return event.Deletion{Provider: "clerk", EventID: eventID, UnusableID: `"../x"`, OccurredAt: time.Now(), ReceivedAt: time.Now()}
+func unusable(eventID string) deletion.Deletion {
+	return deletion.Deletion{Provider: "clerk", EventID: eventID, UnusableID: `"../x"`, OccurredAt: time.Now(), ReceivedAt: time.Now()}
 }

@@ -13,7 +13,6 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
-	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
 )
 
@@ -49,7 +48,7 @@ func TestTheHourlyLimit(t *testing.T) {
 			require.True(t, h.passes(t, "e2"))
 			require.True(t, h.passes(t, "e3"))
 			require.False(t, h.passes(t, "e4"))
-			require.Equal(t, event.HoldMassDeletion, h.row(t, "e4").HoldReason)
+			require.Equal(t, deletion.HoldMassDeletion, h.row(t, "e4").HoldReason)
 			require.Equal(t, "mass_deletion", h.line(t, "deletion held")["reason"])
 
 			next := sharing(t, db, h.clock, deletes(), perHour(3)) // another process, after a restart
@@ -102,8 +101,8 @@ func TestTheHourlyLimit(t *testing.T) {
 			require.True(t, h.passes(t, "e2"))
 		},
 		"does not count those who never bought anything, nor what was approved": func(t *testing.T, db *database.DB) {
-			h := hourly(t, db, 1, 3, func(ctx context.Context, a event.Attempt, journal deletion.Journal) (deletion.Observed, deletion.Decision) {
-				counts := a.ExternalID != "u1" && !a.Approves(event.HoldMassDeletion, "")
+			h := hourly(t, db, 1, 3, func(ctx context.Context, a deletion.Attempt, journal deletion.Journal) (deletion.Observed, deletion.Decision) {
+				counts := a.ExternalID != "u1" && !a.Approves(deletion.HoldMassDeletion, "")
 				if refusal := journal.BeginSend(ctx, deletion.Sending{Counts: counts}); refusal != nil {
 					return deletion.Observed{}, refusal
 				}
@@ -127,7 +126,7 @@ func TestTheHourlyLimit(t *testing.T) {
 			_, err = db.Main.ExecContext(t.Context(), "ALTER TABLE polar_bridge_deletions RENAME COLUMN away TO counted_at")
 			require.NoError(t, err)
 			r = h.row(t, "e1")
-			require.Equal(t, event.StateWaiting, r.State)
+			require.Equal(t, deletion.StateWaiting, r.State)
 			require.Equal(t, "database", r.Result)
 			require.Zero(t, r.sentAt)
 			require.True(t, h.passes(t, "e1"))
@@ -173,7 +172,7 @@ func race(t *testing.T, address string, limit, deletions, replicas int) (request
 	}
 	depth, err := all[0].Depth(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, deletions-requests, depth.Pending[event.StateHeld]+depth.Pending[event.StateWaiting], "nothing is lost")
+	require.Equal(t, deletions-requests, depth.Pending[deletion.StateHeld]+depth.Pending[deletion.StateWaiting], "nothing is lost")
 	return requests
 }
 

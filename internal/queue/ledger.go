@@ -6,7 +6,7 @@ import (
 	"encoding/hex"
 	"strconv"
 
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 )
 
 // digestBytes is how much of a digest is kept: enough that nobody finds two
@@ -17,7 +17,7 @@ const digestBytes = 16
 // same only if they name the same one.
 type subject struct{ userID, externalID, unusableID string }
 
-func subjectOf(d event.Deletion) subject { return subject{d.UserID, d.ExternalID, d.UnusableID} }
+func subjectOf(d deletion.Deletion) subject { return subject{d.UserID, d.ExternalID, d.UnusableID} }
 
 func (s subject) variant() string {
 	sum := sha256.Sum256([]byte(s.userID + "\x00" + s.externalID + "\x00" + s.unusableID))
@@ -27,12 +27,12 @@ func (s subject) variant() string {
 // heldFromTheStart says why a human has to decide before a deletion is ever
 // tried, "" if nobody has to. An id that names nobody is the graver reason:
 // no approval helps there.
-func heldFromTheStart(d event.Deletion, variant string) event.HoldReason {
+func heldFromTheStart(d deletion.Deletion, variant string) deletion.HoldReason {
 	switch {
 	case d.UnusableID != "":
-		return event.HoldUnusableID
+		return deletion.HoldUnusableID
 	case variant != "":
-		return event.HoldConflict
+		return deletion.HoldConflict
 	}
 	return ""
 }
@@ -50,7 +50,7 @@ type entry struct {
 	anybody bool // of one that was forgotten nobody knows whom it was about: every repeat is one of it
 	id      int64
 	fresh   bool
-	held    event.HoldReason
+	held    deletion.HoldReason
 }
 
 func newLedger(digestKey []byte, dryRun bool, n int) *Ledger {
@@ -61,7 +61,7 @@ func newLedger(digestKey []byte, dryRun bool, n int) *Ledger {
 // personal was taken out of the row. A dry run has one of its own, so that having
 // been tried dry does not count as having been seen. The variant is empty for the
 // first user that an event names, and a digest of the user for each other one.
-func (l *Ledger) key(d event.Deletion, variant string) string {
+func (l *Ledger) key(d deletion.Deletion, variant string) string {
 	mac := hmac.New(sha256.New, l.digestKey)
 	for _, part := range []string{d.Provider, d.EventID, strconv.FormatBool(l.dryRun), variant} {
 		mac.Write(strconv.AppendInt(nil, int64(len(part)), 10))
@@ -71,7 +71,7 @@ func (l *Ledger) key(d event.Deletion, variant string) string {
 }
 
 // first notes the first deletion of an event and says whether this is it.
-func (l *Ledger) first(d event.Deletion) (key string, first bool) {
+func (l *Ledger) first(d deletion.Deletion) (key string, first bool) {
 	key = l.key(d, "")
 	if l.entries[key] != nil {
 		return key, false
@@ -82,7 +82,7 @@ func (l *Ledger) first(d event.Deletion) (key string, first bool) {
 
 // conflict notes a deletion that names another user than the first of its event,
 // and says whether it is one that was not noted yet.
-func (l *Ledger) conflict(d event.Deletion) (key, variant string, first bool) {
+func (l *Ledger) conflict(d deletion.Deletion) (key, variant string, first bool) {
 	key, variant = l.keyOf(d)
 	if l.entries[key] != nil {
 		return key, variant, false
@@ -91,7 +91,7 @@ func (l *Ledger) conflict(d event.Deletion) (key, variant string, first bool) {
 	return key, variant, true
 }
 
-func (l *Ledger) keyOf(d event.Deletion) (key, variant string) {
+func (l *Ledger) keyOf(d deletion.Deletion) (key, variant string) {
 	key = l.key(d, "")
 	if first := l.entries[key]; first.anybody || first.subject == subjectOf(d) {
 		return key, ""
@@ -103,7 +103,7 @@ func (l *Ledger) keyOf(d event.Deletion) (key, variant string) {
 // Claim says whether the deletion was new, and then why it is held, if it is.
 // The first one that claims it gets it, so that a repeat in the same
 // transaction is a duplicate.
-func (l *Ledger) Claim(d event.Deletion) (id int64, held event.HoldReason, fresh bool) {
+func (l *Ledger) Claim(d deletion.Deletion) (id int64, held deletion.HoldReason, fresh bool) {
 	key, _ := l.keyOf(d)
 	e := l.entries[key]
 	fresh, e.fresh = e.fresh, false

@@ -8,7 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 )
 
 // Ways in which LogID may show an external id.
@@ -40,7 +40,7 @@ func LogID(mode string, key []byte) func(id string) string {
 }
 
 // fields are what every line about a deletion says.
-func (o *Options) fields(d event.Deletion) []zap.Field {
+func (o *Options) fields(d deletion.Deletion) []zap.Field {
 	id := d.ExternalID
 	if d.UnusableID != "" {
 		id = d.UnusableID

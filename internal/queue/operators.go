@@ -8,7 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 )
 
 const (
@@ -66,7 +66,7 @@ func (q *Queue) reportCancelled(ctx context.Context) (counted int, err error) {
 }
 
 func (q *Queue) finishCancelled(ctx context.Context, r Record) error {
-	q.options.Metrics.DeletionFinished(r.Provider, event.OutcomeCancelled, 0)
+	q.options.Metrics.DeletionFinished(r.Provider, deletion.OutcomeCancelled, 0)
 	actions, err := Actions(ctx, q.options.Reader, r.ID)
 	if err != nil {
 		return err
@@ -78,7 +78,7 @@ func (q *Queue) finishCancelled(ctx context.Context, r Record) error {
 		}
 	}
 	q.options.Logger.Info("deletion finished", append(q.options.fields(r.Deletion()),
-		zap.String("outcome", string(event.OutcomeCancelled)), zap.Int64("deletion_id", r.ID), zap.Int64("attempt", r.Attempts),
+		zap.String("outcome", string(deletion.OutcomeCancelled)), zap.Int64("deletion_id", r.ID), zap.Int64("attempt", r.Attempts),
 		zap.String("by", last.By), zap.String("reason", last.Reason))...)
 	return nil
 }

@@ -11,7 +11,7 @@ import (
 
 	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
 	"github.com/polar-bridge/polar-bridge/internal/queue/ops"
 )
@@ -35,14 +35,14 @@ func requireRefused(t testing.TB, err error, because string) {
 func TestAHeldDeletionIsApprovedAndDone(t *testing.T) {
 	t.Parallel()
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
-		h := start(t, db, inTurn(sends(saw(ada(), answered(422)), hold(event.HoldRejected)), deletes()))
+		h := start(t, db, inTurn(sends(saw(ada(), answered(422)), hold(deletion.HoldRejected)), deletes()))
 		o := operator(t, h)
 		h.accept(t, newDeletion("e1", "u1"))
-		held := h.wait(t, "e1", event.StateHeld)
+		held := h.wait(t, "e1", deletion.StateHeld)
 		require.NoError(t, o.Approve(t.Context(), held.ID))
-		done := h.wait(t, "e1", event.StateDone)
-		require.Equal(t, event.OutcomeDeleted, done.Outcome)
-		require.Equal(t, []event.Approval{{Reason: event.HoldRejected, CustomerID: "c-ada"}}, done.Approved)
+		done := h.wait(t, "e1", deletion.StateDone)
+		require.Equal(t, deletion.OutcomeDeleted, done.Outcome)
+		require.Equal(t, []deletion.Approval{{Reason: deletion.HoldRejected, CustomerID: "c-ada"}}, done.Approved)
 		require.Equal(t, done.Approved, h.applier.wait(t, 2)[1].Approved)
 		require.Equal(t, held.Generation+1, done.Generation)
 	})
@@ -51,13 +51,13 @@ func TestAHeldDeletionIsApprovedAndDone(t *testing.T) {
 func TestRetryLetsNothingPass(t *testing.T) {
 	t.Parallel()
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
-		h := start(t, db, sends(answered(422), hold(event.HoldRejected)))
+		h := start(t, db, sends(answered(422), hold(deletion.HoldRejected)))
 		o := operator(t, h)
 		h.accept(t, newDeletion("e1", "u1"))
-		held := h.wait(t, "e1", event.StateHeld)
+		held := h.wait(t, "e1", deletion.StateHeld)
 		require.NoError(t, o.Retry(t.Context(), held.ID))
 		require.Empty(t, h.applier.wait(t, 2)[1].Approved)
-		require.Empty(t, h.wait(t, "e1", event.StateHeld).Approved)
+		require.Empty(t, h.wait(t, "e1", deletion.StateHeld).Approved)
 	})
 }
 
@@ -69,7 +69,7 @@ func TestAWaitingDeletionIsTriedNow(t *testing.T) {
 		waiting := h.waitTried(t, "e1")
 		require.WithinDuration(t, time.Now().Add(time.Hour), waiting.NextTryAt, time.Minute)
 		require.NoError(t, operator(t, h).Retry(t.Context(), waiting.ID))
-		h.wait(t, "e1", event.StateDone)
+		h.wait(t, "e1", deletion.StateDone)
 	})
 }
 
@@ -80,11 +80,11 @@ func TestADeletionSentBackIsTriedForSevenDaysFromThen(t *testing.T) {
 		h.accept(t, newDeletion("e1", "u1"))
 		h.set(t, "failing_for", queue.GiveUpAfter.Microseconds())
 		h.work(t, "e1")
-		require.Equal(t, event.HoldExhausted, h.row(t, "e1").HoldReason)
+		require.Equal(t, deletion.HoldExhausted, h.row(t, "e1").HoldReason)
 		require.NoError(t, operator(t, h).Approve(t.Context(), h.row(t, "e1").ID))
 		require.Positive(t, h.work(t, "e1"))
 		r := h.row(t, "e1")
-		require.Equal(t, event.StateWaiting, r.State)
+		require.Equal(t, deletion.StateWaiting, r.State)
 		require.EqualValues(t, 1, r.Failures)
 	})
 }
@@ -92,18 +92,18 @@ func TestADeletionSentBackIsTriedForSevenDaysFromThen(t *testing.T) {
 func TestACancelledDeletionIsCountedAndLoggedByOneServerAndRecognisedAgain(t *testing.T) {
 	t.Parallel()
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
-		rejects := sends(answered(422), hold(event.HoldRejected))
+		rejects := sends(answered(422), hold(deletion.HoldRejected))
 		h, second := start(t, db, rejects), start(t, db, rejects)
 		o := operator(t, h)
 		h.accept(t, newDeletion("e1", "u1"), unusable("e2"))
 		for _, eventID := range []string{"e1", "e2"} {
-			sent, err := o.Cancel(t.Context(), h.wait(t, eventID, event.StateHeld).ID, "asked to stay")
+			sent, err := o.Cancel(t.Context(), h.wait(t, eventID, deletion.StateHeld).ID, "asked to stay")
 			require.NoError(t, err)
 			require.False(t, sent)
 		}
 		cancelled := h.row(t, "e1")
-		require.Equal(t, event.StateCancelled, cancelled.State)
-		require.Equal(t, event.OutcomeCancelled, cancelled.Outcome)
+		require.Equal(t, deletion.StateCancelled, cancelled.State)
+		require.Equal(t, deletion.OutcomeCancelled, cancelled.Outcome)
 		require.WithinDuration(t, time.Now(), cancelled.FinishedAt, time.Minute)
 		require.Empty(t, cancelled.HoldReason)
 
@@ -123,7 +123,7 @@ func TestACancelledDeletionIsCountedAndLoggedByOneServerAndRecognisedAgain(t *te
 		// A server that starts later counts nothing again, nor do those that run.
 		third := start(t, db, rejects)
 		h.accept(t, newDeletion("e3", "u3"))
-		_, err := o.Cancel(t.Context(), h.wait(t, "e3", event.StateHeld).ID, "again")
+		_, err := o.Cancel(t.Context(), h.wait(t, "e3", deletion.StateHeld).ID, "again")
 		require.NoError(t, err)
 		require.Eventually(t, func() bool { return counted(h, second, third) == 3 }, 20*time.Second, 20*time.Millisecond)
 		for _, h := range []*harness{h, second, third} {
@@ -132,9 +132,9 @@ func TestACancelledDeletionIsCountedAndLoggedByOneServerAndRecognisedAgain(t *te
 			require.Zero(t, n)
 		}
 
-		receipt, err := h.Accept(t.Context(), []event.Deletion{newDeletion("e1", "u1")})
+		receipt, err := h.Accept(t.Context(), []deletion.Deletion{newDeletion("e1", "u1")})
 		require.NoError(t, err)
-		require.Equal(t, event.Receipt{Duplicates: 1}, receipt)
+		require.Equal(t, deletion.Receipt{Duplicates: 1}, receipt)
 	})
 }
 
@@ -167,7 +167,7 @@ func TestAPauseLastsOverRestartsAndTakesWebhooks(t *testing.T) {
 		changed, err = o.Resume(t.Context())
 		require.NoError(t, err)
 		require.True(t, changed)
-		next.wait(t, "e1", event.StateDone)
+		next.wait(t, "e1", deletion.StateDone)
 	})
 }
 
@@ -175,14 +175,14 @@ func TestOperatorsWhoRaceEachOtherAndTheWorkersLoseNothing(t *testing.T) {
 	t.Parallel()
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		const deletions, operators = 30, 4
-		fill(t, db, deletions, event.StateHeld, event.HoldTeam)
+		fill(t, db, deletions, deletion.StateHeld, deletion.HoldTeam)
 		h := start(t, db, deletes())
 		var group sync.WaitGroup
 		var mutex sync.Mutex
 		approved, cancelled := map[int64]int{}, map[int64]int{}
 		for i := range operators {
 			o := operator(t, h)
-			held := listed(t, o, ops.Filter{State: event.StateHeld})
+			held := listed(t, o, ops.Filter{State: deletion.StateHeld})
 			group.Go(func() {
 				for _, r := range held {
 					var err error
@@ -203,7 +203,7 @@ func TestOperatorsWhoRaceEachOtherAndTheWorkersLoseNothing(t *testing.T) {
 		}
 		group.Wait()
 		o := operator(t, h)
-		require.Eventually(t, func() bool { return len(listed(t, o, ops.Filter{State: event.StateWaiting})) == 0 }, 30*time.Second, 50*time.Millisecond)
+		require.Eventually(t, func() bool { return len(listed(t, o, ops.Filter{State: deletion.StateWaiting})) == 0 }, 30*time.Second, 50*time.Millisecond)
 		attempts, _ := h.applier.seen()
 		tried := map[string]int{}
 		for _, a := range attempts {
@@ -216,11 +216,11 @@ func TestOperatorsWhoRaceEachOtherAndTheWorkersLoseNothing(t *testing.T) {
 			require.Positive(t, approved[r.ID]+cancelled[r.ID], "somebody decided")
 			require.Len(t, r.Actions, approved[r.ID]+cancelled[r.ID], "every success stands in the record")
 			switch r.State {
-			case event.StateDone:
+			case deletion.StateDone:
 				require.Equal(t, 1, tried[r.EventID])
-			case event.StateCancelled:
+			case deletion.StateCancelled:
 				require.Positive(t, cancelled[r.ID])
-			case event.StateWaiting, event.StateHeld, event.StateReappeared:
+			case deletion.StateWaiting, deletion.StateHeld, deletion.StateReappeared:
 				require.FailNow(t, "it is not finished", fmt.Sprint(r))
 			}
 			if approved[r.ID] == 0 {

@@ -11,7 +11,6 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
-	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
 )
 
@@ -54,7 +53,7 @@ func TestADeletionWhoseJobIsLost(t *testing.T) {
 			require.Equal(t, complete, h.workJob(t, before), "the lost one would do nothing should it come back")
 			require.Zero(t, h.applier.requests())
 			require.Equal(t, complete, h.work(t, "e1"))
-			require.Equal(t, event.StateDone, h.row(t, "e1").State)
+			require.Equal(t, deletion.StateDone, h.row(t, "e1").State)
 		})
 	})
 	t.Run("under a running server is carried out", func(t *testing.T) {
@@ -69,7 +68,7 @@ func TestADeletionWhoseJobIsLost(t *testing.T) {
 			h.loseJobs(t)
 			c.step(queue.OrphanAge + time.Minute)
 			h.sweep(t)
-			h.wait(t, "e1", event.StateDone)
+			h.wait(t, "e1", deletion.StateDone)
 			require.Equal(t, 1, h.applier.requests())
 		})
 	})
@@ -82,7 +81,7 @@ func TestADeletionWhoseJobIsLost(t *testing.T) {
 			<-inMid.arrived
 			h.loseJobs(t)
 			close(inMid.goOn)
-			h.wait(t, "e1", event.StateDone)
+			h.wait(t, "e1", deletion.StateDone)
 		})
 	})
 	t.Run("waits until its backoff is over", func(t *testing.T) {
@@ -111,10 +110,10 @@ func TestADeletionWhoseJobIsLost(t *testing.T) {
 			h.clock.step(queue.OrphanAge + time.Minute)
 			h.sweep(t)
 			r := h.row(t, "e1")
-			require.Equal(t, event.StateDone, r.State)
+			require.Equal(t, deletion.StateDone, r.State)
 			require.Equal(t, "scheduled", h.jobState(t, r.jobID))
 			require.Equal(t, complete, snoozed(t, h.Verify(t.Context(), r.jobID, r.ID, r.Generation)))
-			require.Equal(t, event.VerificationGone, h.row(t, "e1").Verification)
+			require.Equal(t, deletion.VerificationGone, h.row(t, "e1").Verification)
 			require.Equal(t, 1, h.applier.requests())
 		})
 	})
@@ -151,7 +150,7 @@ func TestADeletionWhoseJobIsLost(t *testing.T) {
 func TestWhoIsNoOrphan(t *testing.T) {
 	t.Parallel()
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
-		h := byHand(t, db, inTurn(sends(answered(503), serverError()), decides(hold(event.HoldTeam)), deletes()))
+		h := byHand(t, db, inTurn(sends(answered(503), serverError()), decides(hold(deletion.HoldTeam)), deletes()))
 		for _, eventID := range []string{"has a job", "is held", "is done", "is young", "was just tried", "has a request on its way", "is cancelled"} {
 			h.accept(t, newDeletion(eventID, "u1"))
 		}
@@ -224,7 +223,7 @@ func TestTheSweepGoesThroughAllOfThem(t *testing.T) {
 }
 
 // fill stores deletions without going through the queue, and without jobs.
-func fill(t testing.TB, db *database.DB, n int, state event.State, reason event.HoldReason) {
+func fill(t testing.TB, db *database.DB, n int, state deletion.State, reason deletion.HoldReason) {
 	t.Helper()
 	prefix := string(reason)
 	if prefix == "" {

@@ -9,7 +9,7 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/metrics"
 )
 
@@ -97,7 +97,7 @@ func (q *Queue) adopt(ctx context.Context, seen Record) error {
 		}
 		adopted = true
 		r := again[0]
-		at, verify := r.NextTryAt, r.State != event.StateWaiting
+		at, verify := r.NextTryAt, r.State != deletion.StateWaiting
 		if verify {
 			at = r.VerifyAt
 		}

@@ -21,7 +21,6 @@ import (
 	"go.uber.org/zap/exp/zapslog"
 
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
-	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/internal/ratelimit"
 	"github.com/polar-bridge/polar-bridge/metrics"
 )
@@ -42,12 +41,12 @@ const (
 
 // Applier carries out one attempt.
 type Applier interface {
-	Apply(ctx context.Context, a event.Attempt, journal deletion.Journal) (deletion.Observed, deletion.Decision)
+	Apply(ctx context.Context, a deletion.Attempt, journal deletion.Journal) (deletion.Observed, deletion.Decision)
 }
 
 // Verifier looks whether a deleted customer stayed away.
 type Verifier interface {
-	Verify(ctx context.Context, a event.Attempt, tries int) (event.Verification, deletion.Observed, deletion.Decision)
+	Verify(ctx context.Context, a deletion.Attempt, tries int) (deletion.Verification, deletion.Observed, deletion.Decision)
 }
 
 // Limiter is asked whether a permit still holds right before a request is sent.
@@ -163,7 +162,7 @@ func (q *Queue) newClient() (*river.Client[*sql.Tx], error) {
 // apply does within tx what a batch of writes asks for. Sends come last: from
 // then on the limiter's row is locked.
 func (q *Queue) apply(ctx context.Context, tx *sql.Tx, batch []*write) (settle func(), err error) {
-	var deletions []event.Deletion
+	var deletions []deletion.Deletion
 	var decisions []*decided
 	var sends []*send
 	for _, w := range batch {

@@ -7,14 +7,14 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 )
 
 // Record is everything that is known of one deletion. Times are UTC, and zero
 // when there is none. The JSON names are those of the log.
 type Record struct {
-	ID    int64       `json:"deletion_id"`
-	State event.State `json:"state"`
+	ID    int64          `json:"deletion_id"`
+	State deletion.State `json:"state"`
 	// Running says that a request about a waiting one is on its way right now.
 	Running bool `json:"running,omitzero"`
 	// DryRun says that everything but the DELETE is, or was, done.
@@ -22,14 +22,14 @@ type Record struct {
 	// Forgotten says that everything personal was taken out.
 	Forgotten bool `json:"forgotten,omitzero"`
 
-	Provider   string       `json:"provider"`
-	EventID    string       `json:"event_id,omitzero"`
-	Source     event.Source `json:"source,omitzero"`
-	UserID     string       `json:"user_id,omitzero"`
-	ExternalID string       `json:"external_id,omitzero"`
+	Provider   string          `json:"provider"`
+	EventID    string          `json:"event_id,omitzero"`
+	Source     deletion.Source `json:"source,omitzero"`
+	UserID     string          `json:"user_id,omitzero"`
+	ExternalID string          `json:"external_id,omitzero"`
 	// Instance is the provider's instance or tenant that told of it.
 	Instance string `json:"instance,omitzero"`
-	// UnusableID is quoted already; see event.Deletion.
+	// UnusableID is quoted already; see deletion.Deletion.
 	UnusableID string `json:"unusable_id,omitzero"`
 
 	OccurredAt time.Time `json:"occurred_at,omitzero"`
@@ -42,15 +42,15 @@ type Record struct {
 	Attempts int64 `json:"attempts"`
 	Failures int64 `json:"failures,omitzero"`
 	// Result is what the last attempt came to, at DecidedAt.
-	Result      string             `json:"result,omitzero"`
-	DecidedAt   time.Time          `json:"decided_at,omitzero"`
-	Outcome     event.Outcome      `json:"outcome,omitzero"` // of a done or cancelled one
-	ConfirmedBy event.Confirmation `json:"confirmed_by,omitzero"`
-	Anonymized  bool               `json:"anonymized,omitzero"`
-	PolarStatus int                `json:"polar_status,omitzero"`
-	PolarError  string             `json:"polar_error,omitzero"`
-	HoldReason  event.HoldReason   `json:"hold_reason,omitzero"` // of a held one
-	HeldAt      time.Time          `json:"held_at,omitzero"`
+	Result      string                `json:"result,omitzero"`
+	DecidedAt   time.Time             `json:"decided_at,omitzero"`
+	Outcome     deletion.Outcome      `json:"outcome,omitzero"` // of a done or cancelled one
+	ConfirmedBy deletion.Confirmation `json:"confirmed_by,omitzero"`
+	Anonymized  bool                  `json:"anonymized,omitzero"`
+	PolarStatus int                   `json:"polar_status,omitzero"`
+	PolarError  string                `json:"polar_error,omitzero"`
+	HoldReason  deletion.HoldReason   `json:"hold_reason,omitzero"` // of a held one
+	HeldAt      time.Time             `json:"held_at,omitzero"`
 	// AnswerLost says that an attempt may have reached Polar unseen.
 	AnswerLost bool `json:"answer_lost,omitzero"`
 
@@ -63,12 +63,12 @@ type Record struct {
 	ActiveSubscriptions *int `json:"active_subscriptions,omitzero"`
 	GrantedBenefits     *int `json:"granted_benefits,omitzero"`
 	// Verification is what a lookup after the deletion came to, at VerifiedAt.
-	Verification event.Verification `json:"verification,omitzero"`
-	VerifyAt     time.Time          `json:"verify_at,omitzero"`
-	VerifiedAt   time.Time          `json:"verified_at,omitzero"`
+	Verification deletion.Verification `json:"verification,omitzero"`
+	VerifyAt     time.Time             `json:"verify_at,omitzero"`
+	VerifiedAt   time.Time             `json:"verified_at,omitzero"`
 
-	Approved []event.Approval `json:"approved,omitempty"`
-	Actions  []Action         `json:"actions,omitempty"`
+	Approved []deletion.Approval `json:"approved,omitempty"`
+	Actions  []Action            `json:"actions,omitempty"`
 
 	// Generation counts how often it was sent on its way.
 	Generation int64 `json:"-"`
@@ -108,7 +108,7 @@ func ScanRecord(rows interface{ Scan(into ...any) error }, now time.Time) (Recor
 	r.VerifyAt, r.VerifiedAt = Instant(verify), Instant(verified)
 	r.failingFor = time.Duration(failing) * time.Microsecond
 	r.AnswerLost = r.send.sentAt > 0 && r.Outcome == ""
-	r.Running = r.State == event.StateWaiting && r.send.left(now) > 0
+	r.Running = r.State == deletion.StateWaiting && r.send.left(now) > 0
 	if subscriptions >= 0 {
 		r.ActiveSubscriptions, r.GrantedBenefits = &subscriptions, &benefits
 	}
@@ -116,13 +116,13 @@ func ScanRecord(rows interface{ Scan(into ...any) error }, now time.Time) (Recor
 }
 
 // Customer is whom the deletion found or deleted.
-func (r *Record) Customer() event.Customer {
-	return event.Customer{ID: r.CustomerID, Type: r.CustomerType, CreatedAt: r.CustomerCreatedAt}
+func (r *Record) Customer() deletion.Customer {
+	return deletion.Customer{ID: r.CustomerID, Type: r.CustomerType, CreatedAt: r.CustomerCreatedAt}
 }
 
 // Deletion is what was accepted.
-func (r *Record) Deletion() event.Deletion {
-	return event.Deletion{
+func (r *Record) Deletion() deletion.Deletion {
+	return deletion.Deletion{
 		Provider: r.Provider, EventID: r.EventID, UserID: r.UserID, ExternalID: r.ExternalID, UnusableID: r.UnusableID,
 		Instance: r.Instance, OccurredAt: r.OccurredAt, ReceivedAt: r.ReceivedAt,
 	}
@@ -151,14 +151,14 @@ func Records(ctx context.Context, from Querier, now time.Time, query string, val
 }
 
 // Approvals reads the guards that an operator lets a deletion pass.
-func Approvals(ctx context.Context, from Querier, id int64) (all []event.Approval, err error) {
+func Approvals(ctx context.Context, from Querier, id int64) (all []deletion.Approval, err error) {
 	rows, err := from.QueryContext(ctx, "SELECT reason, customer_id FROM polar_bridge_approvals WHERE deletion_id = $1 ORDER BY reason", id)
 	if err != nil {
 		return nil, fmt.Errorf("read approvals: %w", err)
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
-		var a event.Approval
+		var a deletion.Approval
 		if err := rows.Scan(&a.Reason, &a.CustomerID); err != nil {
 			return nil, fmt.Errorf("read approvals: %w", err)
 		}

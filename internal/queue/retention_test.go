@@ -8,7 +8,7 @@ import (
 
 	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
 )
 
@@ -45,9 +45,9 @@ func TestRetention(t *testing.T) {
 		require.NoError(t, db.Main.QueryRowContext(t.Context(), "SELECT count(*) FROM polar_bridge_actions").Scan(&actions))
 		require.Equal(t, 1, actions, "the pause is about no deletion")
 
-		receipt, err := h.Accept(t.Context(), []event.Deletion{newDeletion("done", "u1")})
+		receipt, err := h.Accept(t.Context(), []deletion.Deletion{newDeletion("done", "u1")})
 		require.NoError(t, err)
-		require.Equal(t, event.Receipt{Accepted: 1}, receipt, "what was kept long enough is not known any more")
+		require.Equal(t, deletion.Receipt{Accepted: 1}, receipt, "what was kept long enough is not known any more")
 	})
 }
 
@@ -56,7 +56,7 @@ func TestRetentionRemovesSomeAtATime(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		h := byHand(t, db, deletes())
 		const many = queue.RetentionAtOnce + 20
-		fill(t, db, many, event.StateDone, "")
+		fill(t, db, many, deletion.StateDone, "")
 		h.set(t, "finished_at", 1)
 		for _, want := range []int{queue.RetentionAtOnce, 20, 0} {
 			removed, err := h.RemoveOld(t.Context())

@@ -11,7 +11,6 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
-	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
 )
 
@@ -29,7 +28,7 @@ func TestARequestOnItsWayIsSeen(t *testing.T) {
 		require.Positive(t, h.work(t, "e1"))
 		require.Equal(t, requests, h.applier.requests())
 		require.Equal(t, complete, finish())
-		require.Equal(t, event.OutcomeDeleted, h.row(t, "e1").Outcome)
+		require.Equal(t, deletion.OutcomeDeleted, h.row(t, "e1").Outcome)
 	}
 	for _, by := range []time.Duration{0, 2 * time.Second, 10 * time.Second, 2 * time.Minute, -2 * time.Second, -10 * time.Second, -2 * time.Minute} {
 		t.Run(fmt.Sprintf("by a process whose clock is %s ahead of Postgres'", by), func(t *testing.T) {
@@ -68,7 +67,7 @@ func TestWhatPolarDidIsWhatTheRowSays(t *testing.T) {
 			h.clock.step(-time.Hour)
 			_, _ = operator(t, h).Cancel(t.Context(), h.row(t, "e1").ID, "wrong person") // it may be refused
 			finish()
-			require.Equal(t, event.OutcomeDeleted, h.row(t, "e1").Outcome)
+			require.Equal(t, deletion.OutcomeDeleted, h.row(t, "e1").Outcome)
 		})
 	})
 	t.Run("though the database was away for longer than an answer is waited for, and an operator came first", func(t *testing.T) {
@@ -81,25 +80,25 @@ func TestWhatPolarDidIsWhatTheRowSays(t *testing.T) {
 			h.clock.step(queue.InFlight + time.Second)
 			_, _ = operator(t, h).Cancel(t.Context(), h.row(t, "e1").ID, "wrong person") // it may be refused
 			finish()
-			require.Equal(t, event.OutcomeDeleted, h.row(t, "e1").Outcome)
+			require.Equal(t, deletion.OutcomeDeleted, h.row(t, "e1").Outcome)
 		})
 	})
 	t.Run("after requests of which each knew less than the one before", func(t *testing.T) {
 		t.Parallel()
 		databasetest.Each(t, func(t *testing.T, db *database.DB) {
-			lost := func(saw event.Saw) apply {
-				return func(ctx context.Context, _ event.Attempt, journal deletion.Journal) (deletion.Observed, deletion.Decision) {
+			lost := func(saw deletion.Saw) apply {
+				return func(ctx context.Context, _ deletion.Attempt, journal deletion.Journal) (deletion.Observed, deletion.Decision) {
 					require.Nil(t, journal.BeginSend(ctx, deletion.Sending{Saw: saw}))
 					return deletion.Observed{Sent: true}, networkError()
 				}
 			}
-			for _, tt := range []struct{ first, second, want event.Saw }{
-				{event.SawCustomer, event.SawNobody, event.SawCustomer},
-				{event.SawNobody, event.SawCustomer, event.SawCustomer},
-				{event.SawNobody, event.SawNobody, event.SawNobody},
-				{event.SawNobody, event.SawNothing, event.SawNothing},
-				{event.SawNothing, event.SawNobody, event.SawNothing}, // the first may have deleted whom the second did not find
-				{event.SawNothing, event.SawCustomer, event.SawCustomer},
+			for _, tt := range []struct{ first, second, want deletion.Saw }{
+				{deletion.SawCustomer, deletion.SawNobody, deletion.SawCustomer},
+				{deletion.SawNobody, deletion.SawCustomer, deletion.SawCustomer},
+				{deletion.SawNobody, deletion.SawNobody, deletion.SawNobody},
+				{deletion.SawNobody, deletion.SawNothing, deletion.SawNothing},
+				{deletion.SawNothing, deletion.SawNobody, deletion.SawNothing}, // the first may have deleted whom the second did not find
+				{deletion.SawNothing, deletion.SawCustomer, deletion.SawCustomer},
 			} {
 				h := byHand(t, db, inTurn(lost(tt.first), lost(tt.second), notFoundLikePolar()))
 				eventID := string(tt.first) + "," + string(tt.second)

@@ -14,7 +14,7 @@ import (
 	"github.com/riverqueue/river/riverdriver"
 	"go.uber.org/zap"
 
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 )
 
 // Store writes deletions and their jobs within a caller's transaction. Servers
@@ -106,7 +106,7 @@ func (s *Store) Enqueue(ctx context.Context, tx *sql.Tx, jobs []Job) ([]int64, e
 // goes in once, because one statement may not meet itself; those that name
 // another user than the first of their event go in with a second statement, which
 // only they cost.
-func (s *Store) Insert(ctx context.Context, tx *sql.Tx, deletions []event.Deletion, dryRun bool, now time.Time) (*Ledger, error) {
+func (s *Store) Insert(ctx context.Context, tx *sql.Tx, deletions []deletion.Deletion, dryRun bool, now time.Time) (*Ledger, error) {
 	l := newLedger(s.Key, dryRun, len(deletions))
 	var firsts []insertion
 	for _, d := range deletions {
@@ -134,7 +134,7 @@ func (s *Store) Insert(ctx context.Context, tx *sql.Tx, deletions []event.Deleti
 
 // insertion is a deletion on its way into the table.
 type insertion struct {
-	event.Deletion
+	deletion.Deletion
 
 	key, variant string
 }
@@ -161,7 +161,7 @@ func (s *Store) insert(ctx context.Context, tx *sql.Tx, l *Ledger, rows []insert
 }
 
 // due is when a new deletion is tried: zero is at once.
-func (s *Store) due(d event.Deletion) time.Time {
+func (s *Store) due(d deletion.Deletion) time.Time {
 	if s.GracePeriod == 0 {
 		return time.Time{}
 	}
@@ -176,9 +176,9 @@ const insertedColumns = 16
 func (s *Store) insertRows(ctx context.Context, tx *sql.Tx, l *Ledger, rows []insertion, now time.Time) (err error) {
 	values := make([]any, 0, len(rows)*insertedColumns)
 	for _, row := range rows {
-		state, reason, heldAt, next := event.StateWaiting, heldFromTheStart(row.Deletion, row.variant), int64(0), Micros(s.due(row.Deletion))
+		state, reason, heldAt, next := deletion.StateWaiting, heldFromTheStart(row.Deletion, row.variant), int64(0), Micros(s.due(row.Deletion))
 		if reason != "" {
-			state, heldAt, next = event.StateHeld, Micros(now), 0
+			state, heldAt, next = deletion.StateHeld, Micros(now), 0
 		}
 		l.entries[row.key].held = reason
 		values = append(values, row.key, row.Provider, row.EventID, l.dryRun, row.variant, row.source(), row.Instance, row.UserID, row.ExternalID, row.UnusableID,
@@ -204,9 +204,9 @@ func (s *Store) insertRows(ctx context.Context, tx *sql.Tx, l *Ledger, rows []in
 
 func (i insertion) source() string {
 	if i.Reconciled() {
-		return string(event.SourceReconcile)
+		return string(deletion.SourceReconcile)
 	}
-	return string(event.SourceWebhook)
+	return string(deletion.SourceWebhook)
 }
 
 // setJobs writes onto the rows which jobs carry them out.

@@ -14,7 +14,6 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
-	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
 )
@@ -25,12 +24,12 @@ func TestADecisionIsWrittenOnceTheDatabaseIsBack(t *testing.T) {
 	for name, decision := range map[string]struct {
 		seen     deletion.Observed
 		decision deletion.Decision
-		state    event.State
+		state    deletion.State
 	}{
-		"that it is done":     {answered(204), doneDeleted(), event.StateDone},
-		"that it is held":     {answered(422), hold(event.HoldRejected), event.StateHeld},
-		"that it is retried":  {answered(503), serverError(), event.StateWaiting},
-		"that it has to wait": {answered(429), pause(time.Minute), event.StateWaiting},
+		"that it is done":     {answered(204), doneDeleted(), deletion.StateDone},
+		"that it is held":     {answered(422), hold(deletion.HoldRejected), deletion.StateHeld},
+		"that it is retried":  {answered(503), serverError(), deletion.StateWaiting},
+		"that it has to wait": {answered(429), pause(time.Minute), deletion.StateWaiting},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -70,7 +69,7 @@ func TestADecisionIsWrittenOnceACrashedServerIsBack(t *testing.T) {
 	server.Start(t)
 	require.Equal(t, complete, <-ended)
 	r := h.row(t, "e1")
-	require.Equal(t, event.OutcomeDeleted, r.Outcome)
+	require.Equal(t, deletion.OutcomeDeleted, r.Outcome)
 	require.Equal(t, 1, h.logs.FilterMessage("deletion finished").Len())
 	require.Equal(t, 1, h.counted(t, "polar_bridge_deletions_total", "deleted"))
 }
@@ -85,7 +84,7 @@ func TestADecisionBesideADeletionThatIsRefused(t *testing.T) {
 		h.accept(t, newDeletion("decided", "u1"), newDeletion("begins", "u2"))
 		deciding, beginning := newHalted(), newHalted()
 		decided, begins := h.row(t, "decided"), h.row(t, "begins")
-		h.applier.apply = func(ctx context.Context, a event.Attempt, journal deletion.Journal) (deletion.Observed, deletion.Decision) {
+		h.applier.apply = func(ctx context.Context, a deletion.Attempt, journal deletion.Journal) (deletion.Observed, deletion.Decision) {
 			if a.EventID == "decided" {
 				return deciding.during(deletes())(ctx, a, journal)
 			}
@@ -96,13 +95,13 @@ func TestADecisionBesideADeletionThatIsRefused(t *testing.T) {
 		unlock := lockTables(t, url)
 		var together sync.WaitGroup
 		together.Go(func() { // the first one waits for the lock, so that the others share what comes next
-			_, err := h.Accept(t.Context(), []event.Deletion{newDeletion("first", "u3")})
+			_, err := h.Accept(t.Context(), []deletion.Deletion{newDeletion("first", "u3")})
 			if err != nil {
 				t.Error(err)
 			}
 		})
 		together.Go(func() {
-			_, err := h.Accept(t.Context(), []event.Deletion{newDeletion("bad", "u4")})
+			_, err := h.Accept(t.Context(), []deletion.Deletion{newDeletion("bad", "u4")})
 			if fault.KindOf(err) != fault.Unavailable {
 				t.Error("it was stored")
 			}
@@ -111,9 +110,9 @@ func TestADecisionBesideADeletionThatIsRefused(t *testing.T) {
 		together.Go(func() { finishBeginning() })
 		unlock()
 		together.Wait()
-		require.Equal(t, event.StateDone, h.row(t, "decided").State)
-		require.Equal(t, event.StateDone, h.row(t, "begins").State)
-		require.Equal(t, event.StateWaiting, h.row(t, "first").State)
+		require.Equal(t, deletion.StateDone, h.row(t, "decided").State)
+		require.Equal(t, deletion.StateDone, h.row(t, "begins").State)
+		require.Equal(t, deletion.StateWaiting, h.row(t, "first").State)
 	})
 }
 
@@ -133,7 +132,7 @@ func TestADecisionThatWasWrittenTwice(t *testing.T) {
 					return nil
 				}
 			})
-			h.applier.apply = func(ctx context.Context, a event.Attempt, journal deletion.Journal) (deletion.Observed, deletion.Decision) {
+			h.applier.apply = func(ctx context.Context, a deletion.Attempt, journal deletion.Journal) (deletion.Observed, deletion.Decision) {
 				seen, decision := sends(seen, decision)(ctx, a, journal)
 				lost.Store(2) // it is asked twice about one commit
 				return seen, decision
@@ -148,16 +147,16 @@ func TestADecisionThatWasWrittenTwice(t *testing.T) {
 		t.Parallel()
 		again(t, answered(204), doneDeleted(), func(t *testing.T, h *harness) {
 			t.Helper()
-			require.Equal(t, event.StateDone, h.row(t, "e1").State)
+			require.Equal(t, deletion.StateDone, h.row(t, "e1").State)
 			require.Equal(t, 1, h.logs.FilterMessage("deletion finished").Len())
 			require.Equal(t, 1, h.counted(t, "polar_bridge_deletions_total", "deleted"))
 		})
 	})
 	t.Run("that it is held is counted and logged", func(t *testing.T) {
 		t.Parallel()
-		again(t, answered(422), hold(event.HoldRejected), func(t *testing.T, h *harness) {
+		again(t, answered(422), hold(deletion.HoldRejected), func(t *testing.T, h *harness) {
 			t.Helper()
-			require.Equal(t, event.StateHeld, h.row(t, "e1").State)
+			require.Equal(t, deletion.StateHeld, h.row(t, "e1").State)
 			require.Equal(t, 1, h.logs.FilterMessage("deletion held").Len())
 			require.Equal(t, 1, h.counted(t, "polar_bridge_deletions_held_total", "rejected"))
 		})
@@ -193,7 +192,7 @@ func TestWhatIsNotInPlaceIsNotStored(t *testing.T) {
 		})
 		h.accept(t, newDeletion("e1", "u1"))
 		away.Store(true)
-		_, err := h.Accept(t.Context(), []event.Deletion{newDeletion("e2", "u2")})
+		_, err := h.Accept(t.Context(), []deletion.Deletion{newDeletion("e2", "u2")})
 		require.Equal(t, fault.Unavailable, fault.KindOf(err))
 		require.ErrorContains(t, err, "the file was moved")
 	})

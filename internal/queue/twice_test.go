@@ -12,7 +12,6 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
-	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
 )
 
@@ -47,14 +46,14 @@ func (p *halted) begin(t *testing.T, h *harness, r row) (finish func() time.Dura
 
 // before halts before the request is begun, during after it was begun.
 func (p *halted) before(next apply) apply {
-	return func(ctx context.Context, a event.Attempt, journal deletion.Journal) (deletion.Observed, deletion.Decision) {
+	return func(ctx context.Context, a deletion.Attempt, journal deletion.Journal) (deletion.Observed, deletion.Decision) {
 		p.here()
 		return next(context.WithoutCancel(ctx), a, journal)
 	}
 }
 
 func (p *halted) during(next apply) apply {
-	return func(ctx context.Context, a event.Attempt, journal deletion.Journal) (deletion.Observed, deletion.Decision) {
+	return func(ctx context.Context, a deletion.Attempt, journal deletion.Journal) (deletion.Observed, deletion.Decision) {
 		return next(ctx, a, haltingJournal{p, journal})
 	}
 }
@@ -88,7 +87,7 @@ func TestAJobThatRunsTwiceAtOnce(t *testing.T) {
 			var all sync.WaitGroup
 			all.Add(runs)
 			a, b := replicas(t, db, nil, nil)
-			together := func(ctx context.Context, at event.Attempt, journal deletion.Journal) (deletion.Observed, deletion.Decision) {
+			together := func(ctx context.Context, at deletion.Attempt, journal deletion.Journal) (deletion.Observed, deletion.Decision) {
 				all.Done()
 				all.Wait() // all of them have looked before one of them sends
 				return deletes()(ctx, at, journal)
@@ -103,7 +102,7 @@ func TestAJobThatRunsTwiceAtOnce(t *testing.T) {
 			group.Wait()
 			require.Equal(t, 1, a.applier.requests()+b.applier.requests())
 			done := a.row(t, "e1")
-			require.Equal(t, event.StateDone, done.State)
+			require.Equal(t, deletion.StateDone, done.State)
 			require.EqualValues(t, 1, done.Attempts)
 			require.Equal(t, 1, a.counted(t, "polar_bridge_deletions_total", "deleted")+b.counted(t, "polar_bridge_deletions_total", "deleted"))
 		})
@@ -123,7 +122,7 @@ func TestAJobThatRunsTwiceAtOnce(t *testing.T) {
 			require.Zero(t, b.applier.requests())
 			require.Equal(t, complete, finishA())
 			require.Equal(t, complete, b.workJob(t, r))
-			require.Equal(t, event.StateDone, a.row(t, "e1").State)
+			require.Equal(t, deletion.StateDone, a.row(t, "e1").State)
 		})
 	})
 	t.Run("does nothing once the other one has ended it", func(t *testing.T) {
@@ -156,8 +155,8 @@ func TestAJobThatRunsTwiceAtOnce(t *testing.T) {
 				b.work(t, "e1")
 			}
 			done := a.row(t, "e1")
-			require.Equal(t, event.OutcomeDeleted, done.Outcome, "a request was sent and its answer lost: what is gone now was deleted")
-			require.Equal(t, event.ConfirmedByRetry, done.ConfirmedBy)
+			require.Equal(t, deletion.OutcomeDeleted, done.Outcome, "a request was sent and its answer lost: what is gone now was deleted")
+			require.Equal(t, deletion.ConfirmedByRetry, done.ConfirmedBy)
 		})
 	})
 }
@@ -165,10 +164,10 @@ func TestAJobThatRunsTwiceAtOnce(t *testing.T) {
 // notFoundLikePolar sends a request for a customer who is gone and concludes from
 // it what deletion.Deleter does.
 func notFoundLikePolar() apply {
-	return func(ctx context.Context, a event.Attempt, journal deletion.Journal) (deletion.Observed, deletion.Decision) {
+	return func(ctx context.Context, a deletion.Attempt, journal deletion.Journal) (deletion.Observed, deletion.Decision) {
 		decision := doneNotFound()
 		if a.AnswerLost {
-			decision = deletion.Done{Outcome: event.OutcomeDeleted, ConfirmedBy: event.ConfirmedByRetry}
+			decision = deletion.Done{Outcome: deletion.OutcomeDeleted, ConfirmedBy: deletion.ConfirmedByRetry}
 		}
 		return sends(deletion.Observed{PolarStatus: 404}, decision)(ctx, a, journal)
 	}
@@ -205,18 +204,18 @@ func TestARunThatStoodStillWhileAnotherTookItsJob(t *testing.T) {
 			require.True(t, r.Running, "and is on its way")
 			finishB()
 			done := b.row(t, "e1")
-			require.Equal(t, event.OutcomeDeleted, done.Outcome)
-			require.Equal(t, event.ConfirmedByAnswer, done.ConfirmedBy)
+			require.Equal(t, deletion.OutcomeDeleted, done.Outcome)
+			require.Equal(t, deletion.ConfirmedByAnswer, done.ConfirmedBy)
 		})
 	})
 	t.Run("does not hold what the other one deletes", func(t *testing.T) {
 		t.Parallel()
 		databasetest.Each(t, func(t *testing.T, db *database.DB) {
-			a, _, finishA, finishB := overtaken(t, db, sends(answered(422), hold(event.HoldRejected)), deletes())
+			a, _, finishA, finishB := overtaken(t, db, sends(answered(422), hold(deletion.HoldRejected)), deletes())
 			require.NotEqual(t, complete, finishA(), "the other one may need the job")
 			finishB()
-			require.Equal(t, event.StateDone, a.row(t, "e1").State)
-			require.Equal(t, event.OutcomeDeleted, a.row(t, "e1").Outcome)
+			require.Equal(t, deletion.StateDone, a.row(t, "e1").State)
+			require.Equal(t, deletion.OutcomeDeleted, a.row(t, "e1").Outcome)
 		})
 	})
 	t.Run("leaves behind that an answer was lost, though both end without one", func(t *testing.T) {
@@ -227,7 +226,7 @@ func TestARunThatStoodStillWhileAnotherTookItsJob(t *testing.T) {
 			finishA()
 			a.applier.apply = notFoundLikePolar()
 			a.work(t, "e1")
-			require.Equal(t, event.OutcomeDeleted, a.row(t, "e1").Outcome)
+			require.Equal(t, deletion.OutcomeDeleted, a.row(t, "e1").Outcome)
 		})
 	})
 	t.Run("says that it has deleted the customer whom the other one did not find", func(t *testing.T) {
@@ -235,11 +234,11 @@ func TestARunThatStoodStillWhileAnotherTookItsJob(t *testing.T) {
 		databasetest.Each(t, func(t *testing.T, db *database.DB) {
 			a, b, finishA, finishB := overtaken(t, db, deletes(), sends(deletion.Observed{PolarStatus: 404}, doneNotFound()))
 			require.Equal(t, complete, finishB())
-			require.Equal(t, event.OutcomeNotFound, b.row(t, "e1").Outcome)
+			require.Equal(t, deletion.OutcomeNotFound, b.row(t, "e1").Outcome)
 			require.Equal(t, complete, finishA())
 			done := a.row(t, "e1")
-			require.Equal(t, event.OutcomeDeleted, done.Outcome)
-			require.Equal(t, event.ConfirmedByAnswer, done.ConfirmedBy)
+			require.Equal(t, deletion.OutcomeDeleted, done.Outcome)
+			require.Equal(t, deletion.ConfirmedByAnswer, done.ConfirmedBy)
 			require.Equal(t, 204, done.PolarStatus)
 			require.NotEmpty(t, a.logs.FilterMessage("deletion finished").All())
 		})
@@ -261,7 +260,7 @@ func TestARunThatStoodStillWhileAnotherTookItsJob(t *testing.T) {
 			a, b := replicas(t, db, stopped.before(deletes()), sends(answered(503), serverError()))
 			a.accept(t, newDeletion("e1", "u1"))
 			ctx, interrupt := context.WithCancel(t.Context())
-			a.applier.apply = func(_ context.Context, at event.Attempt, journal deletion.Journal) (deletion.Observed, deletion.Decision) {
+			a.applier.apply = func(_ context.Context, at deletion.Attempt, journal deletion.Journal) (deletion.Observed, deletion.Decision) {
 				stopped.here()
 				return deletes()(ctx, at, journal)
 			}
@@ -278,7 +277,7 @@ func TestARunThatStoodStillWhileAnotherTookItsJob(t *testing.T) {
 		t.Parallel()
 		databasetest.Each(t, func(t *testing.T, db *database.DB) {
 			stopped := newHalted()
-			a := sharing(t, db, longAgo(), stopped.during(sends(answered(422), hold(event.HoldRejected))))
+			a := sharing(t, db, longAgo(), stopped.during(sends(answered(422), hold(deletion.HoldRejected))))
 			o := operator(t, a)
 			a.accept(t, newDeletion("e1", "u1"))
 			job := a.row(t, "e1")
@@ -291,7 +290,7 @@ func TestARunThatStoodStillWhileAnotherTookItsJob(t *testing.T) {
 			require.Equal(t, before, a.row(t, "e1"))
 			a.applier.apply = notFoundLikePolar()
 			a.work(t, "e1")
-			require.Equal(t, event.OutcomeDeleted, a.row(t, "e1").Outcome)
+			require.Equal(t, deletion.OutcomeDeleted, a.row(t, "e1").Outcome)
 		})
 	})
 }

@@ -9,26 +9,25 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
-	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
 )
 
 // look is what a scripted verification comes to.
 type look struct {
-	found    event.Verification
+	found    deletion.Verification
 	seen     deletion.Observed
 	decision deletion.Decision
 }
 
 // verifier is a scripted lookup after a deletion that remembers its attempts.
 type verifier struct {
-	verify func(a event.Attempt, tries int) look
+	verify func(a deletion.Attempt, tries int) look
 
 	mutex    sync.Mutex
-	attempts []event.Attempt
+	attempts []deletion.Attempt
 }
 
-func (v *verifier) Verify(_ context.Context, a event.Attempt, tries int) (event.Verification, deletion.Observed, deletion.Decision) {
+func (v *verifier) Verify(_ context.Context, a deletion.Attempt, tries int) (deletion.Verification, deletion.Observed, deletion.Decision) {
 	v.mutex.Lock()
 	v.attempts = append(v.attempts, a)
 	v.mutex.Unlock()
@@ -36,20 +35,20 @@ func (v *verifier) Verify(_ context.Context, a event.Attempt, tries int) (event.
 	return l.found, l.seen, l.decision
 }
 
-func (v *verifier) seen() []event.Attempt {
+func (v *verifier) seen() []deletion.Attempt {
 	v.mutex.Lock()
 	defer v.mutex.Unlock()
-	return append([]event.Attempt(nil), v.attempts...)
+	return append([]deletion.Attempt(nil), v.attempts...)
 }
 
-func (v *verifier) wait(t *testing.T, n int) []event.Attempt {
+func (v *verifier) wait(t *testing.T, n int) []deletion.Attempt {
 	t.Helper()
 	require.Eventually(t, func() bool { return len(v.seen()) >= n }, 30*time.Second, 10*time.Millisecond)
 	return v.seen()
 }
 
-func gone(event.Attempt, int) look {
-	return look{found: event.VerificationGone, seen: deletion.Observed{PolarStatus: 404}}
+func gone(deletion.Attempt, int) look {
+	return look{found: deletion.VerificationGone, seen: deletion.Observed{PolarStatus: 404}}
 }
 
 func verifying(v *verifier, after time.Duration) func(*queue.Options) {

@@ -9,13 +9,12 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
-	"github.com/polar-bridge/polar-bridge/internal/event"
 )
 
 // verify makes one attempt at a verification: it looks whether a deleted customer
 // stayed away, and changes nothing about the deletion but that it was verified.
 func (r *run) verify(ctx context.Context) error {
-	if r.record.State != event.StateDone || r.record.Outcome != event.OutcomeDeleted || r.record.Verification != event.VerificationPending {
+	if r.record.State != deletion.StateDone || r.record.Outcome != deletion.OutcomeDeleted || r.record.Verification != deletion.VerificationPending {
 		return nil
 	}
 	found, seen, decision := r.lookAgain(ctx)
@@ -29,7 +28,7 @@ func (r *run) verify(ctx context.Context) error {
 	case deletion.Retry:
 		wait = Backoff(int(r.record.Failures) + 1)
 		if r.record.failingFor+wait >= giveUpAfter {
-			return r.verified(ctx, event.VerificationError, seen)
+			return r.verified(ctx, deletion.VerificationError, seen)
 		}
 		r.Logger.Warn("verification retried", r.lineFields(seen,
 			zap.String("reason", string(decision.Reason)), zap.Int64("retry_in_ms", wait.Milliseconds()), zap.Error(decision.Err))...)
@@ -43,7 +42,7 @@ func (r *run) verify(ctx context.Context) error {
 }
 
 // lookAgain makes the lookup. For a panic see apply.
-func (r *run) lookAgain(ctx context.Context) (found event.Verification, seen deletion.Observed, decision deletion.Decision) {
+func (r *run) lookAgain(ctx context.Context) (found deletion.Verification, seen deletion.Observed, decision deletion.Decision) {
 	defer func() {
 		if v := recover(); v != nil {
 			r.Logger.Error("verification panicked", append(r.fields(r.record.Deletion()), zap.String("type", fmt.Sprintf("%T", v)), zap.Stack("stack"))...)
@@ -55,10 +54,10 @@ func (r *run) lookAgain(ctx context.Context) (found event.Verification, seen del
 
 // verified writes down what the verification came to. A customer who is there
 // again is a case for a human.
-func (r *run) verified(ctx context.Context, found event.Verification, seen deletion.Observed) error {
-	state := event.StateDone
-	if found == event.VerificationFound {
-		state = event.StateReappeared
+func (r *run) verified(ctx context.Context, found deletion.Verification, seen deletion.Observed) error {
+	state := deletion.StateDone
+	if found == deletion.VerificationFound {
+		state = deletion.StateReappeared
 	}
 	now := r.Now()
 	result, err := r.DB.ExecContext(ctx, `UPDATE polar_bridge_deletions SET verification = $2, verified_at = $3, state = $4, job_id = 0, failures = 0,
@@ -79,11 +78,11 @@ func (r *run) verified(ctx context.Context, found event.Verification, seen delet
 	r.Metrics.DeletionVerified(r.record.Provider, found)
 	fields := r.lineFields(seen, zap.String("outcome", string(found)))
 	switch found {
-	case event.VerificationFound:
+	case deletion.VerificationFound:
 		r.Logger.Error("customer reappeared after the deletion", fields...)
-	case event.VerificationError:
+	case deletion.VerificationError:
 		r.Logger.Warn("verification finished", fields...)
-	case event.VerificationGone, event.VerificationPending:
+	case deletion.VerificationGone, deletion.VerificationPending:
 		r.Logger.Info("verification finished", fields...)
 	}
 	return nil

@@ -11,7 +11,6 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
-	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
 	"github.com/polar-bridge/polar-bridge/internal/queue/ops"
 )
@@ -19,9 +18,9 @@ import (
 // deletesAda is a deletion whose lookup found somebody.
 func deletesAda() apply { return sends(saw(ada(), answered(204)), doneDeleted()) }
 
-func found(event.Attempt, int) look {
-	again := event.Customer{ID: "c-again", Type: "individual", CreatedAt: ada().CreatedAt.AddDate(1, 0, 0)}
-	return look{found: event.VerificationFound, seen: saw(again, answered(200))}
+func found(deletion.Attempt, int) look {
+	again := deletion.Customer{ID: "c-again", Type: "individual", CreatedAt: ada().CreatedAt.AddDate(1, 0, 0)}
+	return look{found: deletion.VerificationFound, seen: saw(again, answered(200))}
 }
 
 // waitVerified waits until the deletion was verified.
@@ -53,10 +52,10 @@ func TestADeletionIsVerifiedAndSaysSo(t *testing.T) {
 		h := start(t, db, deletesAda(), verifying(v, 50*time.Millisecond))
 		h.accept(t, newDeletion("e1", "u1"))
 		r := h.waitVerified(t, "e1")
-		require.Equal(t, event.VerificationGone, r.Verification)
+		require.Equal(t, deletion.VerificationGone, r.Verification)
 		require.WithinDuration(t, time.Now(), r.VerifiedAt, time.Minute)
-		require.Equal(t, event.StateDone, r.State)
-		require.Equal(t, event.OutcomeDeleted, r.Outcome, "it is what it was")
+		require.Equal(t, deletion.StateDone, r.State)
+		require.Equal(t, deletion.OutcomeDeleted, r.Outcome, "it is what it was")
 		require.Equal(t, ada(), r.Customer())
 		require.Zero(t, r.jobID)
 
@@ -76,7 +75,7 @@ func TestAVerificationIsStoredWithTheDecision(t *testing.T) {
 	t.Parallel()
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		h, r := verified(t, db, &verifier{verify: gone})
-		require.Equal(t, event.VerificationPending, r.Verification)
+		require.Equal(t, deletion.VerificationPending, r.Verification)
 		require.Equal(t, h.now().Add(time.Hour), r.VerifyAt)
 		require.Equal(t, "scheduled", h.jobState(t, r.jobID))
 		var jobs int
@@ -96,11 +95,11 @@ func TestADeletionWhoseVerificationCannotBeStoredIsNotForgotten(t *testing.T) {
 		h := start(t, db, deletesAda(), verifying(&verifier{verify: gone}, time.Hour))
 		h.accept(t, newDeletion("e1", "u1"))
 		h.line(t, "a decision could not be written: trying again")
-		require.Equal(t, event.StateWaiting, h.row(t, "e1").State)
+		require.Equal(t, deletion.StateWaiting, h.row(t, "e1").State)
 		require.True(t, h.row(t, "e1").AnswerLost)
 		allow()
-		r := h.wait(t, "e1", event.StateDone)
-		require.Equal(t, event.VerificationPending, r.Verification)
+		r := h.wait(t, "e1", deletion.StateDone)
+		require.Equal(t, deletion.VerificationPending, r.Verification)
 		require.Equal(t, 1, h.applier.requests())
 	})
 }
@@ -110,16 +109,16 @@ func TestSomebodyFoundAgainStandsInFrontOfAHuman(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		h := start(t, db, deletesAda(), verifying(&verifier{verify: found}, 50*time.Millisecond))
 		h.accept(t, newDeletion("e1", "u1"))
-		r := h.wait(t, "e1", event.StateReappeared)
-		require.Equal(t, event.VerificationFound, r.Verification)
-		require.Equal(t, event.OutcomeDeleted, r.Outcome)
+		r := h.wait(t, "e1", deletion.StateReappeared)
+		require.Equal(t, deletion.VerificationFound, r.Verification)
+		require.Equal(t, deletion.OutcomeDeleted, r.Outcome)
 		require.Equal(t, "c-again", r.CustomerID)
 		line := h.line(t, "customer reappeared after the deletion")
 		require.EqualValues(t, r.ID, line["deletion_id"])
 		require.Equal(t, zapcore.ErrorLevel, h.logs.FilterMessage("customer reappeared after the deletion").All()[0].Level)
 		depth, err := h.Depth(t.Context())
 		require.NoError(t, err)
-		require.Equal(t, tally(event.StateReappeared), depth.Pending)
+		require.Equal(t, tally(deletion.StateReappeared), depth.Pending)
 		require.Equal(t, 1, h.counted(t, "polar_bridge_verifications_total", "found"))
 
 		o := operator(t, h)
@@ -128,10 +127,10 @@ func TestSomebodyFoundAgainStandsInFrontOfAHuman(t *testing.T) {
 		_, err = o.Cancel(t.Context(), r.ID, "no")
 		requireRefused(t, err, "reappeared already")
 		require.NoError(t, o.Acknowledge(t.Context(), r.ID))
-		require.Equal(t, event.StateDone, h.row(t, "e1").State)
+		require.Equal(t, deletion.StateDone, h.row(t, "e1").State)
 		requireRefused(t, o.Acknowledge(t.Context(), r.ID), "only those whose customer reappeared")
 		require.Equal(t, 1, h.applier.requests(), "nobody was deleted for it")
-		require.Len(t, listed(t, o, ops.Filter{State: event.StateDone}), 1)
+		require.Len(t, listed(t, o, ops.Filter{State: deletion.StateDone}), 1)
 	})
 }
 
@@ -142,7 +141,7 @@ func TestOnlyWhatWasDeletedIsVerified(t *testing.T) {
 		h.accept(t, newDeletion("e1", "u1"))
 		h.work(t, "e1")
 		r := h.row(t, "e1")
-		require.Equal(t, event.OutcomeNotFound, r.Outcome)
+		require.Equal(t, deletion.OutcomeNotFound, r.Outcome)
 		require.Empty(t, r.Verification)
 		require.Zero(t, r.jobID)
 	})
@@ -153,14 +152,14 @@ func TestVerificationsThatWereStoredAreMadeThoughNewOnesAreOff(t *testing.T) {
 	db := databasetest.OpenMigrated(t, databasetest.SQLite(t))
 	h := start(t, db, deletesAda(), verifying(&verifier{verify: gone}, time.Second))
 	h.accept(t, newDeletion("e1", "u1"))
-	h.wait(t, "e1", event.StateDone)
+	h.wait(t, "e1", deletion.StateDone)
 	h.stop(t)
 	v := &verifier{verify: gone}
 	next := start(t, db, deletesAda(), verifying(v, 0))
 	v.wait(t, 1)
 	next.waitVerified(t, "e1")
 	next.accept(t, newDeletion("e2", "u2"))
-	require.Empty(t, next.wait(t, "e2", event.StateDone).Verification)
+	require.Empty(t, next.wait(t, "e2", deletion.StateDone).Verification)
 }
 
 func TestAVerificationsDecisions(t *testing.T) {
@@ -168,27 +167,27 @@ func TestAVerificationsDecisions(t *testing.T) {
 	for name, tt := range map[string]struct {
 		decision deletion.Decision
 		failing  time.Duration
-		want     event.Verification
+		want     deletion.Verification
 		message  string
 		reason   string
 	}{
-		"a failure is tried again":   {serverError(), 0, event.VerificationPending, "verification retried", "server_error"},
-		"a pause is waited for":      {pause(time.Hour), 0, event.VerificationPending, "deletion postponed", "rate_limited"},
-		"an odd answer ends it":      {nil, 0, event.VerificationError, "verification finished", ""},
-		"a week of failures ends it": {serverError(), queue.GiveUpAfter, event.VerificationError, "verification finished", ""},
+		"a failure is tried again":   {serverError(), 0, deletion.VerificationPending, "verification retried", "server_error"},
+		"a pause is waited for":      {pause(time.Hour), 0, deletion.VerificationPending, "deletion postponed", "rate_limited"},
+		"an odd answer ends it":      {nil, 0, deletion.VerificationError, "verification finished", ""},
+		"a week of failures ends it": {serverError(), queue.GiveUpAfter, deletion.VerificationError, "verification finished", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			databasetest.Each(t, func(t *testing.T, db *database.DB) {
-				h, r := verified(t, db, &verifier{verify: func(event.Attempt, int) look {
-					return look{found: event.VerificationError, seen: deletion.Observed{PolarStatus: 503}, decision: tt.decision}
+				h, r := verified(t, db, &verifier{verify: func(deletion.Attempt, int) look {
+					return look{found: deletion.VerificationError, seen: deletion.Observed{PolarStatus: 503}, decision: tt.decision}
 				}})
 				h.set(t, "failing_for", tt.failing.Microseconds())
 				wait := h.verify(t, r)
-				require.Equal(t, tt.want == event.VerificationPending, wait != complete)
+				require.Equal(t, tt.want == deletion.VerificationPending, wait != complete)
 				after := h.row(t, "e1")
 				require.Equal(t, tt.want, after.Verification)
-				require.Equal(t, event.StateDone, after.State)
+				require.Equal(t, deletion.StateDone, after.State)
 				require.Empty(t, after.HoldReason)
 				line := h.line(t, tt.message)
 				if tt.reason != "" {
@@ -205,7 +204,7 @@ func TestAVerificationCountsItsTries(t *testing.T) {
 	t.Parallel()
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		var tries []int
-		h, r := verified(t, db, &verifier{verify: func(a event.Attempt, n int) look {
+		h, r := verified(t, db, &verifier{verify: func(a deletion.Attempt, n int) look {
 			tries = append(tries, n)
 			if n < 3 {
 				return look{decision: deletion.Retry{Reason: deletion.RetryReplica, Err: errors.New("still shown")}}
@@ -217,7 +216,7 @@ func TestAVerificationCountsItsTries(t *testing.T) {
 		}
 		require.Equal(t, complete, h.verify(t, r))
 		require.Equal(t, []int{1, 2, 3}, tries)
-		require.Equal(t, event.VerificationGone, h.row(t, "e1").Verification)
+		require.Equal(t, deletion.VerificationGone, h.row(t, "e1").Verification)
 	})
 }
 
@@ -229,7 +228,7 @@ func TestAVerificationThatRunsOnceMoreDoesNothing(t *testing.T) {
 		require.Equal(t, complete, h.verify(t, r))
 		require.NoError(t, operator(t, h).Acknowledge(t.Context(), r.ID))
 		require.Equal(t, complete, h.verify(t, r))
-		require.Equal(t, event.StateDone, h.row(t, "e1").State)
+		require.Equal(t, deletion.StateDone, h.row(t, "e1").State)
 		require.Len(t, v.seen(), 1)
 		require.Equal(t, 1, h.counted(t, "polar_bridge_verifications_total", "found"))
 	})
@@ -238,7 +237,7 @@ func TestAVerificationThatRunsOnceMoreDoesNothing(t *testing.T) {
 func TestAPanicInAVerificationIsAFailureLikeAnyOther(t *testing.T) {
 	t.Parallel()
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
-		h, r := verified(t, db, &verifier{verify: func(a event.Attempt, n int) look {
+		h, r := verified(t, db, &verifier{verify: func(a deletion.Attempt, n int) look {
 			if n == 1 {
 				panic("bug") //nolint:forbidigo // that is what is tested
 			}

@@ -10,7 +10,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
-	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/metrics"
 )
 
@@ -79,7 +78,7 @@ func (r *run) load(ctx context.Context, args jobArgs) (found bool, err error) {
 
 // delete makes one attempt at the deletion.
 func (r *run) delete(ctx context.Context) error {
-	if r.record.State != event.StateWaiting {
+	if r.record.State != deletion.StateWaiting {
 		return nil // somebody has decided about it
 	}
 	seen, decision := r.apply(ctx)
@@ -89,7 +88,7 @@ func (r *run) delete(ctx context.Context) error {
 	}
 	switch decision := decision.(type) {
 	case deletion.Done:
-		if decision.Outcome == event.OutcomeDeleted && r.VerifyAfter > 0 {
+		if decision.Outcome == deletion.OutcomeDeleted && r.VerifyAfter > 0 {
 			d.verifyAt = d.now.Add(r.VerifyAfter)
 		}
 	case deletion.Hold:
@@ -115,9 +114,9 @@ func (r *run) exhausted(d *decided, retry deletion.Retry) deletion.Decision {
 		return retry
 	}
 	if retry.Reason == deletion.RetryForbidden {
-		return deletion.Hold{Reason: event.HoldForbidden, Err: retry.Err}
+		return deletion.Hold{Reason: deletion.HoldForbidden, Err: retry.Err}
 	}
-	return deletion.Hold{Reason: event.HoldExhausted, Err: retry.Err}
+	return deletion.Hold{Reason: deletion.HoldExhausted, Err: retry.Err}
 }
 
 // apply makes the attempt. A panic is a failure like any other.
@@ -131,8 +130,8 @@ func (r *run) apply(ctx context.Context) (seen deletion.Observed, decision delet
 	return r.Applier.Apply(ctx, r.attempt(), r)
 }
 
-func (r *run) attempt() event.Attempt {
-	return event.Attempt{
+func (r *run) attempt() deletion.Attempt {
+	return deletion.Attempt{
 		Deletion: r.record.Deletion(), ID: r.record.ID, DryRun: r.record.DryRun, Approved: r.record.Approved,
 		AnswerLost: r.record.send.sentAt > 0, LostSaw: r.record.send.saw, LostAnonymized: r.record.send.anonymized, Seen: r.record.Customer(),
 	}

@@ -12,7 +12,6 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
-	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
 	"github.com/polar-bridge/polar-bridge/polar/polartest"
 )
@@ -49,10 +48,10 @@ func TestAnOperatorWhoActsDuringAnAttempt(t *testing.T) {
 				r := e.row(t, "e1")
 				if sent {
 					require.Equal(t, 1, e.polar.Deleted("u1"))
-					require.Equal(t, event.OutcomeDeleted, r.Outcome)
+					require.Equal(t, deletion.OutcomeDeleted, r.Outcome)
 					return
 				}
-				require.Equal(t, event.StateCancelled, r.State)
+				require.Equal(t, deletion.StateCancelled, r.State)
 				e.work(t, "e1")
 				require.Zero(t, e.polar.CallsOf(polartest.OperationDelete), "a cancelled one is never sent")
 				require.Zero(t, r.sentAt)
@@ -72,7 +71,7 @@ func TestAnOperatorWhoActsDuringAnAttempt(t *testing.T) {
 				t.Helper()
 				e.workAll(t)
 				require.Equal(t, 1, e.polar.CallsOf(polartest.OperationDelete), "one of the two jobs sends")
-				require.Equal(t, event.OutcomeDeleted, e.row(t, "e1").Outcome)
+				require.Equal(t, deletion.OutcomeDeleted, e.row(t, "e1").Outcome)
 				require.EqualValues(t, 1, e.row(t, "e1").Attempts)
 			})
 		})
@@ -83,7 +82,7 @@ func TestAnOperatorWhoActsDuringAnAttempt(t *testing.T) {
 			}, func(t *testing.T, e *environment) {
 				t.Helper()
 				r := e.row(t, "e1")
-				require.Equal(t, event.OutcomeDeleted, r.Outcome)
+				require.Equal(t, deletion.OutcomeDeleted, r.Outcome)
 				require.Empty(t, r.Approved)
 			})
 		})
@@ -95,7 +94,7 @@ func TestAnOperatorWhoActsDuringAnAttempt(t *testing.T) {
 				require.True(t, changed)
 			}, func(t *testing.T, e *environment) {
 				t.Helper()
-				require.Equal(t, event.OutcomeDeleted, e.row(t, "e1").Outcome, "what is being tried is finished")
+				require.Equal(t, deletion.OutcomeDeleted, e.row(t, "e1").Outcome, "what is being tried is finished")
 				require.Equal(t, 1, e.polar.CallsOf(polartest.OperationDelete))
 			})
 		})
@@ -114,7 +113,7 @@ func TestACancelSaysThatAnEarlierRequestMayHaveBeenDone(t *testing.T) {
 		require.NoError(t, err)
 		require.True(t, sent)
 		r := e.row(t, "e1")
-		require.Equal(t, event.StateCancelled, r.State)
+		require.Equal(t, deletion.StateCancelled, r.State)
 		require.NotZero(t, r.sentAt)
 		require.Equal(t, complete, e.work(t, "e1"))
 		require.Equal(t, 1, e.polar.CallsOf(polartest.OperationDelete))
@@ -126,26 +125,26 @@ func TestACancelSaysThatAnEarlierRequestMayHaveBeenDone(t *testing.T) {
 func answers() map[string]struct {
 	fault polartest.Fault
 	sent  bool
-	state event.State
+	state deletion.State
 } {
 	text := "application/json"
 	return map[string]struct {
 		fault polartest.Fault
 		sent  bool
-		state event.State
+		state deletion.State
 	}{
-		"429":                            {polartest.RateLimited(30 * time.Second), false, event.StateWaiting},
-		"401":                            {polartest.Status(401, text, `{"error":"Unauthorized"}`), false, event.StateWaiting},
-		"403 of the token's scope":       {polartest.Status(403, text, `{"error": "insufficient_scope"}`), false, event.StateWaiting},
-		"403 of Cloudflare":              {polartest.Cloudflare(1020), false, event.StateWaiting},
-		"400":                            {polartest.Status(400, text, `{"error":"BadRequest"}`), false, event.StateHeld},
-		"422":                            {polartest.Status(422, text, `{"error":"RequestValidationError"}`), false, event.StateHeld},
-		"404 of a route that is missing": {polartest.RouteMissing(), false, event.StateWaiting},
-		"500":                            {polartest.InternalError(), true, event.StateWaiting},
-		"502":                            {polartest.Gateway(502), true, event.StateWaiting},
-		"a timeout":                      {polartest.Hang(), true, event.StateWaiting},
-		"a reset":                        {polartest.ResetBeforeCommit(), true, event.StateWaiting},
-		"a page with status 200":         {polartest.HTMLPage(), true, event.StateWaiting},
+		"429":                            {polartest.RateLimited(30 * time.Second), false, deletion.StateWaiting},
+		"401":                            {polartest.Status(401, text, `{"error":"Unauthorized"}`), false, deletion.StateWaiting},
+		"403 of the token's scope":       {polartest.Status(403, text, `{"error": "insufficient_scope"}`), false, deletion.StateWaiting},
+		"403 of Cloudflare":              {polartest.Cloudflare(1020), false, deletion.StateWaiting},
+		"400":                            {polartest.Status(400, text, `{"error":"BadRequest"}`), false, deletion.StateHeld},
+		"422":                            {polartest.Status(422, text, `{"error":"RequestValidationError"}`), false, deletion.StateHeld},
+		"404 of a route that is missing": {polartest.RouteMissing(), false, deletion.StateWaiting},
+		"500":                            {polartest.InternalError(), true, deletion.StateWaiting},
+		"502":                            {polartest.Gateway(502), true, deletion.StateWaiting},
+		"a timeout":                      {polartest.Hang(), true, deletion.StateWaiting},
+		"a reset":                        {polartest.ResetBeforeCommit(), true, deletion.StateWaiting},
+		"a page with status 200":         {polartest.HTMLPage(), true, deletion.StateWaiting},
 	}
 }
 
@@ -201,7 +200,7 @@ func TestAPolarThatCannotBeReachedHasDoneNothing(t *testing.T) {
 		e.wire.RoundTripper = polarTransport(t)
 		e.clock.step(time.Minute)
 		e.workAll(t)
-		require.Equal(t, event.ConfirmedByAnswer, e.row(t, "e1").ConfirmedBy)
+		require.Equal(t, deletion.ConfirmedByAnswer, e.row(t, "e1").ConfirmedBy)
 	})
 }
 
@@ -234,7 +233,7 @@ func TestAPauseCostsNoAttempt(t *testing.T) {
 		e.workAll(t)
 		r := e.row(t, "e1")
 		require.EqualValues(t, 1, r.Attempts)
-		require.Equal(t, event.ConfirmedByAnswer, r.ConfirmedBy)
+		require.Equal(t, deletion.ConfirmedByAnswer, r.ConfirmedBy)
 	})
 }
 
@@ -279,8 +278,8 @@ func TestALostAnswer(t *testing.T) {
 				e.clock.step(time.Minute)
 				e.workAll(t)
 				r := e.row(t, "e1")
-				require.Equal(t, event.OutcomeDeleted, r.Outcome)
-				require.Equal(t, event.ConfirmedByRetry, r.ConfirmedBy)
+				require.Equal(t, deletion.OutcomeDeleted, r.Outcome)
+				require.Equal(t, deletion.ConfirmedByRetry, r.ConfirmedBy)
 				require.Equal(t, anonymize, r.Anonymized)
 				require.Equal(t, customer.ID, r.CustomerID, "who it was was seen before")
 				require.False(t, r.AnswerLost)
@@ -297,17 +296,17 @@ func TestAnOperatorsApproval(t *testing.T) {
 		e.accept(t, newDeletion("e1", "u1"))
 		require.Equal(t, complete, e.work(t, "e1"))
 		held := e.row(t, "e1")
-		require.Equal(t, event.HoldTeam, held.HoldReason)
+		require.Equal(t, deletion.HoldTeam, held.HoldReason)
 		require.Equal(t, team.ID, held.CustomerID)
 		require.Zero(t, held.jobID, "nothing tries it again")
 		require.NoError(t, e.operator.Approve(t.Context(), held.ID))
-		require.Equal(t, []event.Approval{{Reason: event.HoldTeam, CustomerID: team.ID}}, e.row(t, "e1").Approved)
+		require.Equal(t, []deletion.Approval{{Reason: deletion.HoldTeam, CustomerID: team.ID}}, e.row(t, "e1").Approved)
 
 		// Somebody else has the external id by now.
 		other := e.polar.AddCustomer(polartest.Customer{ExternalID: "u1", Type: "team", CreatedAt: e.now().Add(-time.Hour)})
 		e.work(t, "e1")
 		again := e.row(t, "e1")
-		require.Equal(t, event.HoldTeam, again.HoldReason, "it was given for another customer")
+		require.Equal(t, deletion.HoldTeam, again.HoldReason, "it was given for another customer")
 		require.Zero(t, e.polar.Deleted("u1"))
 		require.NoError(t, e.operator.Approve(t.Context(), held.ID))
 		e.work(t, "e1")
@@ -362,21 +361,21 @@ func TestABackupOfAnHourAgo(t *testing.T) {
 		e.clock.step(30 * time.Minute)
 		e.workAll(t)
 		t.Run("deletes nobody who came since", func(t *testing.T) { //nolint:paralleltest // one step after the other
-			require.Equal(t, event.HoldRecreated, e.row(t, "e1").HoldReason)
+			require.Equal(t, deletion.HoldRecreated, e.row(t, "e1").HoldReason)
 			require.True(t, e.polar.Exists("u1"))
 		})
 		t.Run("ends those whose customers are gone", func(t *testing.T) { //nolint:paralleltest // one step after the other
 			r := e.row(t, "e2")
-			require.Equal(t, event.OutcomeDeleted, r.Outcome)
-			require.Equal(t, event.ConfirmedByRetry, r.ConfirmedBy)
+			require.Equal(t, deletion.OutcomeDeleted, r.Outcome)
+			require.Equal(t, deletion.ConfirmedByRetry, r.ConfirmedBy)
 			require.Equal(t, calls+1, e.polar.CallsOf(polartest.OperationDelete))
 		})
 		t.Run("takes once more what it does not know, and ends it", func(t *testing.T) { //nolint:paralleltest // one step after the other
-			receipt, err := e.Accept(context.WithoutCancel(t.Context()), []event.Deletion{newDeletion("e1", "u1"), newDeletion("e3", "u3")})
+			receipt, err := e.Accept(context.WithoutCancel(t.Context()), []deletion.Deletion{newDeletion("e1", "u1"), newDeletion("e3", "u3")})
 			require.NoError(t, err)
-			require.Equal(t, event.Receipt{Accepted: 1, Duplicates: 1}, receipt)
+			require.Equal(t, deletion.Receipt{Accepted: 1, Duplicates: 1}, receipt)
 			e.workAll(t)
-			require.Equal(t, event.OutcomeNotFound, e.row(t, "e3").Outcome)
+			require.Equal(t, deletion.OutcomeNotFound, e.row(t, "e3").Outcome)
 			require.Equal(t, 1, e.polar.Deleted("u3"))
 		})
 	})

@@ -12,7 +12,6 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
-	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/internal/ratelimit"
 )
 
@@ -48,7 +47,7 @@ func outage() deletion.Decision {
 	return deletion.Retry{Reason: deletion.RetryServerError, Outage: true}
 }
 
-func success() deletion.Decision { return deletion.Done{Outcome: event.OutcomeDeleted} }
+func success() deletion.Decision { return deletion.Done{Outcome: deletion.OutcomeDeleted} }
 
 func limiter(t *testing.T, db *database.DB, c *clock, perMinute int) *ratelimit.Limiter {
 	t.Helper()

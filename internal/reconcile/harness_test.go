@@ -16,7 +16,6 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/directory"
 	"github.com/polar-bridge/polar-bridge/internal/directory/directorytest"
-	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/internal/reconcile"
 	"github.com/polar-bridge/polar-bridge/polar"
 	"github.com/polar-bridge/polar-bridge/polar/polartest"
@@ -68,18 +67,18 @@ func pauseOf(d deletion.Decision) string {
 
 // keeper is a queue that keeps what it is told, once.
 type keeper struct {
-	kept map[string]event.Deletion
+	kept map[string]deletion.Deletion
 	fail error
 }
 
-func (k *keeper) Accept(_ context.Context, deletions []event.Deletion) (event.Receipt, error) {
+func (k *keeper) Accept(_ context.Context, deletions []deletion.Deletion) (deletion.Receipt, error) {
 	if k.fail != nil {
-		return event.Receipt{}, k.fail
+		return deletion.Receipt{}, k.fail
 	}
 	if k.kept == nil {
-		k.kept = map[string]event.Deletion{}
+		k.kept = map[string]deletion.Deletion{}
 	}
-	var receipt event.Receipt
+	var receipt deletion.Receipt
 	for _, d := range deletions {
 		if _, seen := k.kept[d.EventID]; seen {
 			receipt.Duplicates++

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/directory"
-	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/polar"
 )
 
@@ -23,7 +23,7 @@ func (s *Sweeper) candidates(ctx context.Context, current *sweep, customers []po
 		switch {
 		case c.ExternalID == "":
 			current.Counts.WithoutID++
-		case event.CheckExternalID(c.ExternalID) != nil, !s.options.Source.OwnsID(c.ExternalID), s.options.Pattern != nil && !s.options.Pattern.MatchString(c.ExternalID):
+		case deletion.CheckExternalID(c.ExternalID) != nil, !s.options.Source.OwnsID(c.ExternalID), s.options.Pattern != nil && !s.options.Pattern.MatchString(c.ExternalID):
 			current.Counts.Foreign++
 		case s.options.Now().Sub(c.CreatedAt) < youngest:
 			current.Counts.Young++

@@ -19,7 +19,6 @@ import (
 
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/directory"
-	"github.com/polar-bridge/polar-bridge/internal/event"
 	"github.com/polar-bridge/polar-bridge/polar"
 )
 
@@ -48,7 +47,7 @@ type Limiter interface {
 
 // Acceptor stores deletions.
 type Acceptor interface {
-	Accept(ctx context.Context, deletions []event.Deletion) (event.Receipt, error)
+	Accept(ctx context.Context, deletions []deletion.Deletion) (deletion.Receipt, error)
 }
 
 // Options for New.
@@ -303,9 +302,9 @@ func (f *Found) chunks(ctx context.Context, act func([]Orphan) error) error {
 // and meets the same guards. Its event id is the customer's: the same customer
 // is a duplicate when found again, and neither a webhook about the same user
 // nor a customer that was created again is.
-func (f *Found) Apply(ctx context.Context, queue Acceptor) (total event.Receipt, err error) {
+func (f *Found) Apply(ctx context.Context, queue Acceptor) (total deletion.Receipt, err error) {
 	err = f.chunks(ctx, func(orphans []Orphan) error {
-		deletions := make([]event.Deletion, len(orphans))
+		deletions := make([]deletion.Deletion, len(orphans))
 		for i, o := range orphans {
 			deletions[i] = f.sweeper.deletion(o)
 		}
@@ -321,9 +320,9 @@ func (f *Found) Apply(ctx context.Context, queue Acceptor) (total event.Receipt,
 
 // deletion is what the queue is told. It happened when the provider said that
 // the user is gone: a customer made later belongs to somebody else.
-func (s *Sweeper) deletion(o Orphan) event.Deletion {
-	return event.Deletion{
-		Provider: s.options.Source.Provider, EventID: event.ReconcileEventID(o.CustomerID),
+func (s *Sweeper) deletion(o Orphan) deletion.Deletion {
+	return deletion.Deletion{
+		Provider: s.options.Source.Provider, EventID: deletion.ReconcileEventID(o.CustomerID),
 		UserID: o.ExternalID, ExternalID: o.ExternalID, Instance: o.Instance, OccurredAt: o.checkedAt, ReceivedAt: s.options.Now(),
 	}
 }

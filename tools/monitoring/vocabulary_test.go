@@ -8,7 +8,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"github.com/stretchr/testify/require"
 
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/metrics"
 )
 
@@ -30,7 +30,7 @@ func program(t *testing.T) vocabulary {
 	m := metrics.New(registry, metrics.Options{Providers: names, Enabled: names, Reconciled: []string{"clerk", "auth0"}, Version: "v", Revision: "r", GoVersion: "g"})
 	for _, provider := range names { // histograms come with what they observe
 		m.WebhookReceived(provider, metrics.WebhookAccepted, time.Second)
-		m.DeletionFinished(provider, event.OutcomeDeleted, time.Second)
+		m.DeletionFinished(provider, deletion.OutcomeDeleted, time.Second)
 	}
 	for _, operation := range metrics.PolarOperations() {
 		for _, code := range metrics.PolarCodes() {

@@ -6,7 +6,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 )
 
 // maxEventID is the longest event id that is kept as it is, in bytes.
@@ -48,7 +48,7 @@ func (i ID) Usable() string {
 
 // Apply returns the deletion with the id as its external id or, when it cannot
 // name a customer, with its quoted form.
-func (i ID) Apply(d event.Deletion) event.Deletion {
+func (i ID) Apply(d deletion.Deletion) deletion.Deletion {
 	d.ExternalID = i.Usable()
 	_, d.UnusableID = i.decode()
 	return d
@@ -61,7 +61,7 @@ func (i ID) Untrusted() ID {
 	if unusable != "" {
 		return Unidentified(unusable)
 	}
-	return Unidentified(event.QuoteID(text))
+	return Unidentified(deletion.QuoteID(text))
 }
 
 // decode returns the id's text and, when that cannot name a customer, what to
@@ -72,17 +72,17 @@ func (i ID) decode() (text, unusable string) {
 	case i.display != "":
 		return "", i.display
 	case len(i.raw) == 0:
-		return "", event.MissingID
+		return "", deletion.MissingID
 	case i.raw.Kind() != jsontext.KindString:
-		return "", event.QuoteID(string(i.raw))
+		return "", deletion.QuoteID(string(i.raw))
 	}
 	unquoted, err := jsontext.AppendUnquote(nil, i.raw)
 	if err != nil {
 		// Invalid UTF-8, which unquoting replaces; show what was really sent.
-		return "", event.QuoteID(string(i.raw[1 : len(i.raw)-1]))
+		return "", deletion.QuoteID(string(i.raw[1 : len(i.raw)-1]))
 	}
-	if err := event.CheckExternalID(string(unquoted)); err != nil {
-		return "", event.QuoteID(string(unquoted))
+	if err := deletion.CheckExternalID(string(unquoted)); err != nil {
+		return "", deletion.QuoteID(string(unquoted))
 	}
 	return string(unquoted), ""
 }

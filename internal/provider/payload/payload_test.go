@@ -10,7 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/stretchr/testify/require"
 
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
 	"github.com/polar-bridge/polar-bridge/internal/provider/payload"
 )
@@ -102,7 +102,7 @@ func TestPointersAreFollowed(t *testing.T) {
 		id, err := payload.DecodeAround([]byte(body), at, &document{})
 		require.NoError(t, err)
 		require.True(t, id.Absent(), at)
-		require.Equal(t, event.MissingID, unusable(id), at)
+		require.Equal(t, deletion.MissingID, unusable(id), at)
 	}
 }
 
@@ -207,10 +207,10 @@ func FuzzDecodeAround(f *testing.F) {
 		if found, err := payload.Find(body, "/data/id"); err == nil {
 			require.Equal(t, payload.NewID(found), id)
 		}
-		d := id.Apply(event.Deletion{})
+		d := id.Apply(deletion.Deletion{})
 		require.NotEqual(t, d.ExternalID == "", d.UnusableID == "", "one or the other")
 		if d.ExternalID != "" {
-			require.NoError(t, event.CheckExternalID(d.ExternalID))
+			require.NoError(t, deletion.CheckExternalID(d.ExternalID))
 			require.Equal(t, []string{d.ExternalID}, everywhere(body, "data", "id"), "every reader finds the same")
 		}
 	})
@@ -257,4 +257,4 @@ func everywhere(body []byte, path ...string) []string {
 }
 
 // unusable returns what operators see of an id that is not to be used.
-func unusable(id payload.ID) string { return id.Untrusted().Apply(event.Deletion{}).UnusableID }
+func unusable(id payload.ID) string { return id.Untrusted().Apply(deletion.Deletion{}).UnusableID }

@@ -7,7 +7,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 )
 
 // layouts are the texts that say a time without doubt. One without a time zone
@@ -32,7 +32,7 @@ func Occurred(received time.Time, times ...jsontext.Value) time.Time {
 		if !ok {
 			continue
 		}
-		if at, ok := event.Occurred(claimed, received); ok && (earliest.IsZero() || at.Before(earliest)) {
+		if at, ok := deletion.Occurred(claimed, received); ok && (earliest.IsZero() || at.Before(earliest)) {
 			earliest = at
 		}
 	}

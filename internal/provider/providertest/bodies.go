@@ -11,7 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
 	"github.com/polar-bridge/polar-bridge/internal/provider"
 	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
@@ -27,7 +27,7 @@ func (h *Harness) bodies(t *testing.T) {
 				require.NoError(t, err)
 				require.Empty(t, d.Deletions)
 				require.Equal(t, 1, d.Ignored)
-				require.Equal(t, event.IgnoreReason(reason), d.IgnoreReason)
+				require.Equal(t, deletion.IgnoreReason(reason), d.IgnoreReason)
 			})
 		}
 	}

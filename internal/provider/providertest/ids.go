@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 )
 
 func (h *Harness) ids(t *testing.T) {
@@ -66,7 +66,7 @@ func (h *Harness) names(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			want := event.MissingID
+			want := deletion.MissingID
 			if name == "null" {
 				want = `"null"`
 			}
@@ -110,7 +110,7 @@ func (h *Harness) absent(t *testing.T, body []byte, want string) {
 	d, err := h.Receive(t, body)
 	require.NoError(t, err)
 	require.Empty(t, d.Deletions)
-	require.Equal(t, event.IgnoreNoExternalID, d.IgnoreReason)
+	require.Equal(t, deletion.IgnoreNoExternalID, d.IgnoreReason)
 }
 
 func (h *Harness) member(raw string) string { return `"` + h.variant.IDMember + `":` + raw }

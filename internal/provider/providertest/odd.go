@@ -9,7 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/stretchr/testify/require"
 
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
 )
 
@@ -74,7 +74,7 @@ func (h *Harness) odd(t *testing.T) {
 }
 
 // only returns the deletion in a body, without what depends on the bytes.
-func (h *Harness) only(t *testing.T, body []byte) event.Deletion {
+func (h *Harness) only(t *testing.T, body []byte) deletion.Deletion {
 	t.Helper()
 	d, err := h.Receive(t, body)
 	require.NoError(t, err, "%q", body)
@@ -85,12 +85,12 @@ func (h *Harness) only(t *testing.T, body []byte) event.Deletion {
 	return d.Deletions[0]
 }
 
-func (h *Harness) same(t *testing.T, want event.Deletion, body []byte) {
+func (h *Harness) same(t *testing.T, want deletion.Deletion, body []byte) {
 	t.Helper()
 	require.Equal(t, want, h.only(t, body), "%q", body)
 }
 
-func (h *Harness) sameOrRefused(t *testing.T, want event.Deletion, body []byte) {
+func (h *Harness) sameOrRefused(t *testing.T, want deletion.Deletion, body []byte) {
 	t.Helper()
 	if !h.isRefusedOrHeld(t, body) {
 		h.same(t, want, body)

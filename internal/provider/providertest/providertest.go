@@ -19,7 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/polar-bridge/polar-bridge/config"
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
 	"github.com/polar-bridge/polar-bridge/internal/provider"
 )
@@ -201,7 +201,7 @@ func (h *Harness) sign(tb testing.TB, secret string, at time.Time, payload []byt
 }
 
 // Receive gives the provider an authentic body.
-func (h *Harness) Receive(tb testing.TB, payload []byte) (event.Delivery, error) {
+func (h *Harness) Receive(tb testing.TB, payload []byte) (deletion.Delivery, error) {
 	tb.Helper()
 	header, body := h.sign(tb, h.secret(), now(), payload)
 	d, err := h.provider(tb).Receive(header, body)
@@ -210,7 +210,7 @@ func (h *Harness) Receive(tb testing.TB, payload []byte) (event.Delivery, error)
 }
 
 // accepted requires that the delivery passes both steps.
-func (h *Harness) accepted(t testing.TB, p *opened, header http.Header, body []byte) event.Delivery {
+func (h *Harness) accepted(t testing.TB, p *opened, header http.Header, body []byte) deletion.Delivery {
 	t.Helper()
 	require.NoError(t, p.CheckHeader(header))
 	d, err := p.Receive(header, body)
@@ -233,12 +233,12 @@ func (h *Harness) refused(t testing.TB, p *opened, header http.Header, body []by
 }
 
 // check holds for every delivery whatever was sent.
-func (h *Harness) check(t testing.TB, d event.Delivery, err error) {
+func (h *Harness) check(t testing.TB, d deletion.Delivery, err error) {
 	t.Helper()
 	if err != nil {
 		require.Contains(t, []fault.Kind{fault.Unauthenticated, fault.Malformed}, fault.KindOf(err))
 		require.NotEmpty(t, fault.ReasonOf(err))
-		require.Equal(t, event.Delivery{}, d, "nothing comes with an error")
+		require.Equal(t, deletion.Delivery{}, d, "nothing comes with an error")
 		h.noSecrets(t, err)
 		return
 	}
@@ -248,7 +248,7 @@ func (h *Harness) check(t testing.TB, d event.Delivery, err error) {
 		require.LessOrEqual(t, len(one.EventID), 200)
 		require.Equal(t, now(), one.ReceivedAt)
 		if !one.OccurredAt.IsZero() { // else it stands there and cannot be read
-			at, ok := event.Occurred(one.OccurredAt, one.ReceivedAt)
+			at, ok := deletion.Occurred(one.OccurredAt, one.ReceivedAt)
 			require.True(t, ok)
 			require.Equal(t, at, one.OccurredAt)
 		}
@@ -258,7 +258,7 @@ func (h *Harness) check(t testing.TB, d event.Delivery, err error) {
 			require.Empty(t, one.ExternalID)
 			continue
 		}
-		require.NoError(t, event.CheckExternalID(one.ExternalID))
+		require.NoError(t, deletion.CheckExternalID(one.ExternalID))
 	}
 	require.Equal(t, d.Ignored > 0, d.IgnoreReason != "")
 }

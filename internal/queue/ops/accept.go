@@ -7,7 +7,7 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
 )
 
@@ -28,8 +28,8 @@ func (o *Operator) Acceptor(dryRun bool) Acceptor { return Acceptor{o, dryRun} }
 // log for each that is new. Repeats are recognised as in queue.Accept. Each 100
 // of them are one transaction: after an error some may be stored, and are
 // duplicates when it is called again.
-func (a Acceptor) Accept(ctx context.Context, deletions []event.Deletion) (event.Receipt, error) {
-	var total event.Receipt
+func (a Acceptor) Accept(ctx context.Context, deletions []deletion.Deletion) (deletion.Receipt, error) {
+	var total deletion.Receipt
 	o := a.operator.options
 	for chunk := range slices.Chunk(deletions, acceptedAtOnce) {
 		var ledger *queue.Ledger

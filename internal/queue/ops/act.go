@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
 )
 
@@ -28,14 +28,14 @@ func (o *Operator) retry(r queue.Record) (*act, error) {
 	switch {
 	case r.Running:
 		return nil, refused(r.ID, "it is being tried right now")
-	case r.State == event.StateWaiting:
+	case r.State == deletion.StateWaiting:
 		return &act{action: string(VerbRetry), set: "failing_for = 0", again: true}, nil
-	case r.State == event.StateHeld && r.HoldReason == event.HoldConflict:
+	case r.State == deletion.StateHeld && r.HoldReason == deletion.HoldConflict:
 		return nil, refused(r.ID, "it is held as %s: its event had named another user before, and no guard can find out which of them left; "+
 			"approve it, which makes it an event of its own, or cancel it", r.HoldReason)
-	case r.State == event.StateHeld:
+	case r.State == deletion.StateHeld:
 		return &act{action: string(VerbRetry), reason: string(r.HoldReason), set: release, again: true}, nil
-	case r.State == event.StateReappeared:
+	case r.State == deletion.StateReappeared:
 		return nil, refused(r.ID, "it is done: the customer that reappeared is another case; settle it at Polar, then acknowledge this one")
 	}
 	return nil, refused(r.ID, "it is %s, and a finished deletion is never tried again", r.State)
@@ -51,21 +51,21 @@ func (o *Operator) Approve(ctx context.Context, id int64) error {
 // Approvable says whether there is a guard that could be passed. Of the other
 // reasons two say how Polar answers, the rest that no request can name the
 // customer.
-func Approvable(reason event.HoldReason) bool {
-	none := []event.HoldReason{"", event.HoldForbidden, event.HoldUnexpected, event.HoldUnusableID, event.HoldUnaddressable}
+func Approvable(reason deletion.HoldReason) bool {
+	none := []deletion.HoldReason{"", deletion.HoldForbidden, deletion.HoldUnexpected, deletion.HoldUnusableID, deletion.HoldUnaddressable}
 	return !slices.Contains(none, reason)
 }
 
 func approve(r queue.Record) (*act, error) {
 	switch {
-	case r.State == event.StateReappeared:
+	case r.State == deletion.StateReappeared:
 		return nil, refused(r.ID, "it is done, and the customer reappeared: approving would delete nobody; look at the subscription in Polar, then acknowledge it")
-	case r.State != event.StateHeld:
+	case r.State != deletion.StateHeld:
 		return nil, refused(r.ID, "it is %s; only held deletions can be approved", r.State)
-	case r.HoldReason == event.HoldForbidden:
+	case r.HoldReason == deletion.HoldForbidden:
 		return nil, refused(r.ID, "it is held as %s: Polar, or a proxy in front of it, answered 403, which no approval changes; "+
 			"allow it there, then retry this one", r.HoldReason)
-	case r.HoldReason == event.HoldUnexpected:
+	case r.HoldReason == deletion.HoldUnexpected:
 		return nil, refused(r.ID, "it is held as %s: Polar answered oddly to this one, or the customer could not be looked up, which no approval changes; "+
 			"retry this one", r.HoldReason)
 	case !Approvable(r.HoldReason):
@@ -90,7 +90,7 @@ func (o *Operator) cancel(r queue.Record, reason string) (*act, error) {
 	switch {
 	case r.Running:
 		return nil, refused(r.ID, "a request to Polar is on its way, and what Polar answers is what becomes of it; look again in half a minute")
-	case r.State != event.StateWaiting && r.State != event.StateHeld:
+	case r.State != deletion.StateWaiting && r.State != deletion.StateHeld:
 		return nil, refused(r.ID, "it is %s already", r.State)
 	}
 	return &act{action: string(VerbCancel), reason: reason, set: cancelled, values: []any{queue.Micros(o.options.Now())}}, nil
@@ -100,7 +100,7 @@ func (o *Operator) cancel(r queue.Record, reason string) (*act, error) {
 // the case and deletes nobody.
 func (o *Operator) Acknowledge(ctx context.Context, id int64) error {
 	_, err := o.each(ctx, []int64{id}, func(r queue.Record) (*act, error) {
-		if r.State != event.StateReappeared {
+		if r.State != deletion.StateReappeared {
 			return nil, refused(id, "it is %s; only those whose customer reappeared are acknowledged", r.State)
 		}
 		return &act{action: "acknowledge", set: "state = 'done'"}, nil
@@ -122,8 +122,8 @@ const (
 // reason, or sent on its way again, it is another question.
 type Chosen struct {
 	ID         int64
-	state      event.State
-	reason     event.HoldReason
+	state      deletion.State
+	reason     deletion.HoldReason
 	heldAt     time.Time
 	generation int64
 }
@@ -134,10 +134,10 @@ func chosen(r queue.Record) Chosen {
 
 // Choose returns what the verb can be done to now: what is held for the reason,
 // or, when it is "", everything.
-func (o *Operator) Choose(ctx context.Context, verb Verb, reason event.HoldReason) ([]Chosen, error) {
-	states := []event.State{event.StateHeld}
+func (o *Operator) Choose(ctx context.Context, verb Verb, reason deletion.HoldReason) ([]Chosen, error) {
+	states := []deletion.State{deletion.StateHeld}
 	if reason == "" && verb != VerbApprove {
-		states = append(states, event.StateWaiting)
+		states = append(states, deletion.StateWaiting)
 	}
 	var found []Chosen
 	for _, state := range states {
@@ -145,7 +145,7 @@ func (o *Operator) Choose(ctx context.Context, verb Verb, reason event.HoldReaso
 			switch {
 			case err != nil:
 				return nil, err
-			case r.Running, verb == VerbApprove && !Approvable(r.HoldReason), verb == VerbRetry && r.HoldReason == event.HoldConflict:
+			case r.Running, verb == VerbApprove && !Approvable(r.HoldReason), verb == VerbRetry && r.HoldReason == deletion.HoldConflict:
 			default:
 				found = append(found, chosen(r))
 			}

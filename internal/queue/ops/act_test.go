@@ -10,7 +10,7 @@ import (
 
 	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
 	"github.com/polar-bridge/polar-bridge/internal/queue/ops"
 )
@@ -20,17 +20,17 @@ func TestAnApproval(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		s := operator(t, db)
 		s.accept(t, newDeletion("e1", "u1"))
-		held := s.hold(t, "e1", event.HoldRejected)
+		held := s.hold(t, "e1", deletion.HoldRejected)
 		s.set(t, "e1", "failures = 7, failing_for = 7000")
 		require.NoError(t, s.Approve(t.Context(), held.ID))
 
 		r := s.only(t, "e1")
-		require.Equal(t, event.StateWaiting, r.State)
+		require.Equal(t, deletion.StateWaiting, r.State)
 		require.Empty(t, r.HoldReason)
 		require.Zero(t, r.Failures)
 		require.Equal(t, held.Generation+1, r.Generation)
 		require.Equal(t, 1, s.jobs(t, "e1"))
-		require.Equal(t, []event.Approval{{Reason: event.HoldRejected, CustomerID: "c1"}}, r.Approved)
+		require.Equal(t, []deletion.Approval{{Reason: deletion.HoldRejected, CustomerID: "c1"}}, r.Approved)
 		require.Len(t, r.Actions, 1)
 		require.Equal(t, "cli:alice", r.Actions[0].By)
 		require.Equal(t, "approve", r.Actions[0].Action)
@@ -43,10 +43,10 @@ func TestAnApproval(t *testing.T) {
 		}, line)
 
 		requireRefused(t, s.Approve(t.Context(), held.ID), "only held deletions")
-		s.hold(t, "e1", event.HoldRejected)
+		s.hold(t, "e1", deletion.HoldRejected)
 		s.set(t, "e1", "customer_id = 'c2'")
 		require.NoError(t, s.Approve(t.Context(), held.ID))
-		require.Equal(t, []event.Approval{{Reason: event.HoldRejected, CustomerID: "c2"}}, s.only(t, "e1").Approved, "for whom was seen last")
+		require.Equal(t, []deletion.Approval{{Reason: deletion.HoldRejected, CustomerID: "c2"}}, s.only(t, "e1").Approved, "for whom was seen last")
 	})
 }
 
@@ -55,13 +55,13 @@ func TestARetry(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		s := operator(t, db)
 		s.accept(t, newDeletion("held", "u1"), newDeletion("waits", "u2"))
-		held := s.hold(t, "held", event.HoldTeam)
+		held := s.hold(t, "held", deletion.HoldTeam)
 		s.set(t, "waits", "next_try_at = $2, failing_for = 7000", queue.Micros(time.Now().Add(time.Hour)))
 		waits := s.only(t, "waits")
 		for _, r := range []queue.Record{held, waits} {
 			require.NoError(t, s.Retry(t.Context(), r.ID))
 			after := s.only(t, r.EventID)
-			require.Equal(t, event.StateWaiting, after.State)
+			require.Equal(t, deletion.StateWaiting, after.State)
 			require.Equal(t, r.Generation+1, after.Generation)
 			require.Zero(t, after.NextTryAt, "now")
 			require.Empty(t, after.Approved, "with all its guards")
@@ -107,16 +107,16 @@ func TestWhatNoApprovalChangesIsRefused(t *testing.T) {
 		s := operator(t, db)
 		s.accept(t, unusable("unusable_id"))
 		for _, held := range []struct {
-			reason  event.HoldReason
+			reason  deletion.HoldReason
 			because string
 		}{
-			{event.HoldUnusableID, "Polar's dashboard"},
-			{event.HoldUnaddressable, "Polar's dashboard"},
-			{event.HoldForbidden, "allow it there"},
-			{event.HoldUnexpected, "retry this one"},
+			{deletion.HoldUnusableID, "Polar's dashboard"},
+			{deletion.HoldUnaddressable, "Polar's dashboard"},
+			{deletion.HoldForbidden, "allow it there"},
+			{deletion.HoldUnexpected, "retry this one"},
 		} {
 			eventID := string(held.reason)
-			if held.reason != event.HoldUnusableID {
+			if held.reason != deletion.HoldUnusableID {
 				s.accept(t, newDeletion(eventID, "u1"))
 				s.hold(t, eventID, held.reason)
 			}
@@ -134,7 +134,7 @@ func TestACancel(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		s := operator(t, db)
 		s.accept(t, newDeletion("waits", "u1"), newDeletion("held", "u2"), newDeletion("lost", "u3"), newDeletion("crashed", "u4"))
-		s.hold(t, "held", event.HoldTeam)
+		s.hold(t, "held", deletion.HoldTeam)
 		s.set(t, "lost", "sent_at = 1, decided_at = 2")
 		s.set(t, "crashed", "in_flight = TRUE, sent_at = $2", queue.Micros(time.Now().Add(-queue.InFlight)))
 		for _, eventID := range []string{"waits", "held", "lost", "crashed"} {
@@ -142,8 +142,8 @@ func TestACancel(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, eventID == "lost" || eventID == "crashed", sent, "an earlier request may have been done")
 			r := s.only(t, eventID)
-			require.Equal(t, event.StateCancelled, r.State)
-			require.Equal(t, event.OutcomeCancelled, r.Outcome)
+			require.Equal(t, deletion.StateCancelled, r.State)
+			require.Equal(t, deletion.OutcomeCancelled, r.Outcome)
 			require.Empty(t, r.HoldReason)
 			require.WithinDuration(t, time.Now(), r.FinishedAt, time.Minute)
 			require.Equal(t, "asked to stay", r.Actions[0].Reason)
@@ -160,23 +160,23 @@ func TestManyAtOnce(t *testing.T) {
 		t.Parallel()
 		databasetest.Each(t, func(t *testing.T, db *database.DB) {
 			const many = 450
-			fill(t, db, many, event.HoldMassDeletion)
-			fill(t, db, 3, event.HoldTeam)
-			fill(t, db, 1, event.HoldUnaddressable)
+			fill(t, db, many, deletion.HoldMassDeletion)
+			fill(t, db, 3, deletion.HoldTeam)
+			fill(t, db, 1, deletion.HoldUnaddressable)
 			s := operator(t, db)
-			chosen, err := s.Choose(t.Context(), ops.VerbApprove, event.HoldMassDeletion)
+			chosen, err := s.Choose(t.Context(), ops.VerbApprove, deletion.HoldMassDeletion)
 			require.NoError(t, err)
 			require.Len(t, chosen, many)
-			fill(t, db, 2, event.HoldRecreated) // after the question
+			fill(t, db, 2, deletion.HoldRecreated) // after the question
 			n, err := s.Many(t.Context(), ops.VerbApprove, chosen, "")
 			require.NoError(t, err)
 			require.Equal(t, many, n)
-			require.Len(t, s.list(t, ops.Filter{State: event.StateHeld}), 6)
-			require.Len(t, s.list(t, ops.Filter{Reason: event.HoldTeam}), 3)
-			waiting := s.list(t, ops.Filter{State: event.StateWaiting})
+			require.Len(t, s.list(t, ops.Filter{State: deletion.StateHeld}), 6)
+			require.Len(t, s.list(t, ops.Filter{Reason: deletion.HoldTeam}), 3)
+			waiting := s.list(t, ops.Filter{State: deletion.StateWaiting})
 			require.Len(t, waiting, many)
 			require.Equal(t, 1, s.jobs(t, waiting[0].EventID))
-			require.Equal(t, []event.Approval{{Reason: event.HoldMassDeletion}}, s.only(t, waiting[0].EventID).Approved)
+			require.Equal(t, []deletion.Approval{{Reason: deletion.HoldMassDeletion}}, s.only(t, waiting[0].EventID).Approved)
 
 			n, err = s.Many(t.Context(), ops.VerbApprove, chosen, "")
 			require.NoError(t, err)
@@ -195,10 +195,10 @@ func TestManyAtOnce(t *testing.T) {
 			s := operator(t, db)
 			for _, eventID := range []string{"held again", "held for another reason", "for another customer", "running", "done", "as it was"} {
 				s.accept(t, newDeletion(eventID, "u1"))
-				s.hold(t, eventID, event.HoldTeam)
+				s.hold(t, eventID, deletion.HoldTeam)
 			}
 			for _, verb := range []ops.Verb{ops.VerbApprove, ops.VerbRetry, ops.VerbCancel} {
-				chosen, err := s.Choose(t.Context(), verb, event.HoldTeam)
+				chosen, err := s.Choose(t.Context(), verb, deletion.HoldTeam)
 				require.NoError(t, err)
 				require.Len(t, chosen, 6)
 				s.set(t, "held again", "held_at = held_at + 1000000")
@@ -212,7 +212,7 @@ func TestManyAtOnce(t *testing.T) {
 				require.Len(t, s.only(t, "as it was").Actions, 1+slices.Index([]ops.Verb{ops.VerbApprove, ops.VerbRetry, ops.VerbCancel}, verb))
 				for _, eventID := range []string{"held again", "held for another reason", "for another customer", "running", "done", "as it was"} {
 					s.set(t, eventID, "in_flight = FALSE, sent_at = 0, finished_at = 0, outcome = ''")
-					s.hold(t, eventID, event.HoldTeam)
+					s.hold(t, eventID, deletion.HoldTeam)
 				}
 			}
 		})
@@ -222,8 +222,8 @@ func TestManyAtOnce(t *testing.T) {
 		databasetest.Each(t, func(t *testing.T, db *database.DB) {
 			s := operator(t, db)
 			s.accept(t, newDeletion("waits", "u1"), newDeletion("running", "u2"), newDeletion("held", "u3"), newDeletion("conflict", "u4"), newDeletion("done", "u5"))
-			s.hold(t, "held", event.HoldTeam)
-			s.hold(t, "conflict", event.HoldConflict)
+			s.hold(t, "held", deletion.HoldTeam)
+			s.hold(t, "conflict", deletion.HoldConflict)
 			s.finish(t, "done", time.Now())
 			s.set(t, "running", "in_flight = TRUE, sent_at = $2", queue.Micros(time.Now()))
 			for verb, want := range map[ops.Verb]int{ops.VerbApprove: 2, ops.VerbRetry: 2, ops.VerbCancel: 3} {
@@ -237,7 +237,7 @@ func TestManyAtOnce(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, 3, n)
 			require.Equal(t, "a test run", s.only(t, "waits").Actions[0].Reason)
-			require.Equal(t, event.StateWaiting, s.only(t, "running").State)
+			require.Equal(t, deletion.StateWaiting, s.only(t, "running").State)
 			require.Len(t, s.logs.FilterMessage("operator action").FilterField(zap.String("action", "cancel")).All(), 3)
 		})
 	})

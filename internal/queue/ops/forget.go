@@ -7,7 +7,7 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
 )
 
@@ -26,10 +26,10 @@ func (o *Operator) Forget(ctx context.Context, externalID string) (int, error) {
 			return err
 		}
 		for _, r := range forgotten {
-			if r.State != event.StateDone && r.State != event.StateCancelled {
+			if r.State != deletion.StateDone && r.State != deletion.StateCancelled {
 				return refused(r.ID, "this deletion of the same person is %s; wait until it is finished, or cancel it first", r.State)
 			}
-			if r.Verification == event.VerificationPending {
+			if r.Verification == deletion.VerificationPending {
 				return refused(r.ID, "Polar has still to be asked whether this customer stayed away; wait until it is verified")
 			}
 			if err := o.redact(ctx, tx, r.ID); err != nil {

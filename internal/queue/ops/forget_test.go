@@ -11,7 +11,7 @@ import (
 
 	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/queue/ops"
 )
 
@@ -23,19 +23,19 @@ func TestAForgottenPersonsEventIsStillRecognised(t *testing.T) {
 		first.Instance, first.UserID = "marker-instance", "marker-user"
 		conflicting := newDeletion("e3", "marker-person")
 		s.accept(t, first, newDeletion("marker-event-2", "marker-person"), newDeletion("e3", "other"), conflicting)
-		held := s.hold(t, "marker-event-1", event.HoldRejected)
+		held := s.hold(t, "marker-event-1", deletion.HoldRejected)
 		_, err := s.Cancel(t.Context(), held.ID, "marker asked me")
 		require.NoError(t, err)
 		_, err = s.Forget(t.Context(), "marker-person")
 		requireRefused(t, err, "deletion of the same person is")
 		require.Equal(t, "marker-event-1", s.only(t, "marker-event-1").EventID, "nothing was changed")
 
-		require.NoError(t, s.Approve(t.Context(), s.hold(t, "marker-event-2", event.HoldTeam).ID))
+		require.NoError(t, s.Approve(t.Context(), s.hold(t, "marker-event-2", deletion.HoldTeam).ID))
 		_, err = s.db.Main.ExecContext(t.Context(), "UPDATE polar_bridge_approvals SET customer_id = 'marker-customer'")
 		require.NoError(t, err)
 		done := s.finish(t, "marker-event-2", time.Now())
 		s.set(t, "marker-event-2", "customer_id = 'marker-customer', polar_error = 'marker', customer_type = 'marker', verification = 'pending'")
-		for _, r := range s.list(t, ops.Filter{State: event.StateHeld}) {
+		for _, r := range s.list(t, ops.Filter{State: deletion.StateHeld}) {
 			_, err = s.Cancel(t.Context(), r.ID, "marker")
 			require.NoError(t, err)
 		}
@@ -49,8 +49,8 @@ func TestAForgottenPersonsEventIsStillRecognised(t *testing.T) {
 		forgotten, err := s.Find(t.Context(), done.ID)
 		require.NoError(t, err)
 		require.True(t, forgotten.Forgotten)
-		require.Equal(t, event.OutcomeDeleted, forgotten.Outcome)
-		require.Equal(t, event.ConfirmedByAnswer, forgotten.ConfirmedBy)
+		require.Equal(t, deletion.OutcomeDeleted, forgotten.Outcome)
+		require.Equal(t, deletion.ConfirmedByAnswer, forgotten.ConfirmedBy)
 		require.Equal(t, done.ReceivedAt, forgotten.ReceivedAt)
 		require.Equal(t, done.FinishedAt, forgotten.FinishedAt)
 		require.Equal(t, "forget", forgotten.Actions[len(forgotten.Actions)-1].Action)
@@ -63,13 +63,13 @@ func TestAForgottenPersonsEventIsStillRecognised(t *testing.T) {
 		}
 
 		for _, eventID := range []string{"marker-event-1", "marker-event-2"} {
-			receipt, err := s.Acceptor(false).Accept(t.Context(), []event.Deletion{newDeletion(eventID, "marker-person")})
+			receipt, err := s.Acceptor(false).Accept(t.Context(), []deletion.Deletion{newDeletion(eventID, "marker-person")})
 			require.NoError(t, err)
-			require.Equal(t, event.Receipt{Duplicates: 1}, receipt)
+			require.Equal(t, deletion.Receipt{Duplicates: 1}, receipt)
 		}
-		receipt, err := s.Acceptor(false).Accept(t.Context(), []event.Deletion{conflicting})
+		receipt, err := s.Acceptor(false).Accept(t.Context(), []deletion.Deletion{conflicting})
 		require.NoError(t, err)
-		require.Equal(t, event.Receipt{Duplicates: 1}, receipt, "nor is a conflict taken for a new one")
+		require.Equal(t, deletion.Receipt{Duplicates: 1}, receipt, "nor is a conflict taken for a new one")
 		n, err = s.Forget(t.Context(), "marker-person")
 		require.NoError(t, err)
 		require.Zero(t, n)

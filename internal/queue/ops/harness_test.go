@@ -13,7 +13,7 @@ import (
 
 	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
 	"github.com/polar-bridge/polar-bridge/internal/queue/ops"
 )
@@ -66,7 +66,7 @@ func (s *session) only(t testing.TB, eventID string) queue.Record {
 }
 
 // accept stores deletions that wait, and those that are unusable.
-func (s *session) accept(t testing.TB, deletions ...event.Deletion) {
+func (s *session) accept(t testing.TB, deletions ...deletion.Deletion) {
 	t.Helper()
 	_, err := s.Acceptor(false).Accept(t.Context(), deletions)
 	require.NoError(t, err)
@@ -81,7 +81,7 @@ func (s *session) set(t testing.TB, eventID, columns string, values ...any) {
 }
 
 // hold holds the event's row, as an attempt that found the customer does.
-func (s *session) hold(t testing.TB, eventID string, reason event.HoldReason) queue.Record {
+func (s *session) hold(t testing.TB, eventID string, reason deletion.HoldReason) queue.Record {
 	t.Helper()
 	s.set(t, eventID, "state = 'held', hold_reason = $2, held_at = $3, job_id = 0, customer_id = 'c1'", string(reason), queue.Micros(time.Now()))
 	return s.only(t, eventID)
@@ -109,7 +109,7 @@ func (s *session) jobs(t testing.TB, eventID string) (n int) {
 }
 
 // fill stores n deletions that are held for the reason, without jobs.
-func fill(t testing.TB, db *database.DB, n int, reason event.HoldReason) {
+func fill(t testing.TB, db *database.DB, n int, reason deletion.HoldReason) {
 	t.Helper()
 	_, err := db.Main.ExecContext(t.Context(), fmt.Sprintf(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d)
 		INSERT INTO polar_bridge_deletions (idempotency_key, provider, event_id, dry_run, variant, source, instance, user_id, external_id, unusable_id,
@@ -119,15 +119,15 @@ func fill(t testing.TB, db *database.DB, n int, reason event.HoldReason) {
 	require.NoError(t, err)
 }
 
-func newDeletion(eventID, externalID string) event.Deletion {
-	return event.Deletion{
+func newDeletion(eventID, externalID string) deletion.Deletion {
+	return deletion.Deletion{
 		Provider: "clerk", EventID: eventID, UserID: externalID, ExternalID: externalID,
 		OccurredAt: time.Now(), ReceivedAt: time.Now(),
 	}
 }
 
-func unusable(eventID string) event.Deletion {
-	return event.Deletion{Provider: "clerk", EventID: eventID, UnusableID: `"../x"`, OccurredAt: time.Now(), ReceivedAt: time.Now()}
+func unusable(eventID string) deletion.Deletion {
+	return deletion.Deletion{Provider: "clerk", EventID: eventID, UnusableID: `"../x"`, OccurredAt: time.Now(), ReceivedAt: time.Now()}
 }
 
 func requireRefused(t testing.TB, err error, because string) {

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
 )
 
@@ -20,7 +20,7 @@ const rowsAtOnce = 500
 
 // Filter chooses deletions. Its zero value chooses all.
 type Filter struct {
-	State event.State
+	State deletion.State
 	// Since leaves out those that were accepted before.
 	Since      time.Time
 	ExternalID string
@@ -28,7 +28,7 @@ type Filter struct {
 	CustomerID string
 	Provider   string
 	// Reason is why they are held.
-	Reason event.HoldReason
+	Reason deletion.HoldReason
 	// Limit is how many at most, 0 for all.
 	Limit int
 }
@@ -50,7 +50,7 @@ func (f Filter) where() conditions {
 	c := conditions{parts: []string{"id > 0"}}
 	state := f.State
 	if f.Reason != "" {
-		state = event.StateHeld
+		state = deletion.StateHeld
 		c.add("hold_reason = $%d", string(f.Reason))
 	}
 	if state != "" {

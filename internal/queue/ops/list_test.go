@@ -8,7 +8,7 @@ import (
 
 	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
 	"github.com/polar-bridge/polar-bridge/internal/queue/ops"
 )
@@ -23,7 +23,7 @@ func TestDeletionsAreListedByWhatIsAskedFor(t *testing.T) {
 		s.finish(t, "e1", time.Now())
 		s.finish(t, "e2", time.Now())
 		s.set(t, "e2", "customer_id = 'c2'")
-		fill(t, db, 1200, event.HoldTeam)
+		fill(t, db, 1200, deletion.HoldTeam)
 
 		events := func(f ops.Filter) (ids []string) {
 			for _, r := range s.list(t, f) {
@@ -33,18 +33,18 @@ func TestDeletionsAreListedByWhatIsAskedFor(t *testing.T) {
 		}
 		require.Len(t, events(ops.Filter{}), 1204)
 		require.Equal(t, []string{"team1200", "team1199"}, events(ops.Filter{Limit: 2}), "the newest first")
-		require.Equal(t, []string{"e2", "e1"}, events(ops.Filter{State: event.StateDone}))
-		require.Equal(t, []string{"e4"}, events(ops.Filter{State: event.StateWaiting}))
-		require.Equal(t, []string{"e1"}, events(ops.Filter{State: event.StateDone, ExternalID: "u1"}))
+		require.Equal(t, []string{"e2", "e1"}, events(ops.Filter{State: deletion.StateDone}))
+		require.Equal(t, []string{"e4"}, events(ops.Filter{State: deletion.StateWaiting}))
+		require.Equal(t, []string{"e1"}, events(ops.Filter{State: deletion.StateDone, ExternalID: "u1"}))
 		require.Equal(t, []string{"team1", "e1"}, events(ops.Filter{ExternalID: "u1"}))
 		require.Equal(t, []string{"e2"}, events(ops.Filter{UserID: "internal"}))
 		require.Equal(t, []string{"e2"}, events(ops.Filter{CustomerID: "c2"}))
 		require.Equal(t, []string{"e4"}, events(ops.Filter{Provider: "auth0"}))
-		require.Equal(t, []string{"e3"}, events(ops.Filter{Reason: event.HoldUnusableID}))
+		require.Equal(t, []string{"e3"}, events(ops.Filter{Reason: deletion.HoldUnusableID}))
 		require.Empty(t, events(ops.Filter{Since: time.Now().Add(time.Hour)}))
 		require.Len(t, events(ops.Filter{Since: time.Now().Add(-time.Hour)}), 1204)
 		require.Empty(t, events(ops.Filter{ExternalID: `' OR '1'='1`}))
-		require.Equal(t, []string{"team7"}, events(ops.Filter{State: event.StateHeld, Reason: event.HoldTeam, ExternalID: "u7", UserID: "u7", Provider: "clerk"}))
+		require.Equal(t, []string{"team7"}, events(ops.Filter{State: deletion.StateHeld, Reason: deletion.HoldTeam, ExternalID: "u7", UserID: "u7", Provider: "clerk"}))
 	})
 }
 
@@ -62,8 +62,8 @@ func TestEverythingIsKnownOfADeletion(t *testing.T) {
 		r := s.only(t, "e1")
 		require.Equal(t, "tenant", r.Instance)
 		require.Equal(t, at, r.FinishedAt)
-		require.Equal(t, event.Customer{ID: "c2", Type: "individual", CreatedAt: at}, r.Customer())
-		require.Equal(t, event.VerificationGone, r.Verification)
+		require.Equal(t, deletion.Customer{ID: "c2", Type: "individual", CreatedAt: at}, r.Customer())
+		require.Equal(t, deletion.VerificationGone, r.Verification)
 		require.Equal(t, at, r.VerifiedAt)
 		require.Equal(t, 2, *r.ActiveSubscriptions)
 		require.Equal(t, 0, *r.GrantedBenefits)
@@ -103,7 +103,7 @@ func TestFinishedDeletionsComeInOrderAndSinceThen(t *testing.T) {
 func TestAListThatNobodyReadsOnEnds(t *testing.T) {
 	t.Parallel()
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
-		fill(t, db, 1200, event.HoldTeam)
+		fill(t, db, 1200, deletion.HoldTeam)
 		s := operator(t, db)
 		for r, err := range s.List(t.Context(), ops.Filter{}) {
 			require.NoError(t, err)

@@ -13,7 +13,7 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
 )
 
@@ -69,7 +69,7 @@ type act struct {
 	// again sends the deletion on its way now.
 	again bool
 	// approves is the guard that it may pass from now on, "" for none.
-	approves event.HoldReason
+	approves deletion.HoldReason
 }
 
 // decide looks at a deletion in the state it has inside the transaction and says

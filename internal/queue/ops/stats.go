@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
 )
 
@@ -16,7 +16,7 @@ type Stats struct {
 	// Providers are in alphabetical order.
 	Providers []ProviderStats `json:"providers"`
 	// Held counts what waits for a decision.
-	Held map[event.HoldReason]int `json:"held_by_reason"`
+	Held map[deletion.HoldReason]int `json:"held_by_reason"`
 	// OldestWaiting is when the oldest waiting deletion was accepted and
 	// NextRetry when the next one that waits for its time is due; zero when there is none.
 	OldestWaiting time.Time   `json:"oldest_waiting,omitzero"`
@@ -26,16 +26,16 @@ type Stats struct {
 
 // ProviderStats counts the deletions of one provider.
 type ProviderStats struct {
-	Provider   string                `json:"provider"`
-	Waiting    int                   `json:"waiting"`
-	Held       int                   `json:"held"`
-	Reappeared int                   `json:"reappeared"`
-	Outcomes   map[event.Outcome]int `json:"outcomes"`
+	Provider   string                   `json:"provider"`
+	Waiting    int                      `json:"waiting"`
+	Held       int                      `json:"held"`
+	Reappeared int                      `json:"reappeared"`
+	Outcomes   map[deletion.Outcome]int `json:"outcomes"`
 }
 
 // Stats reads the whole table once.
 func (o *Operator) Stats(ctx context.Context) (Stats, error) {
-	s := Stats{Held: make(map[event.HoldReason]int), Providers: []ProviderStats{}}
+	s := Stats{Held: make(map[deletion.HoldReason]int), Providers: []ProviderStats{}}
 	if err := o.count(ctx, &s); err != nil {
 		return Stats{}, err
 	}
@@ -59,9 +59,9 @@ func (o *Operator) count(ctx context.Context, s *Stats) (err error) {
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		var provider string
-		var state event.State
-		var reason event.HoldReason
-		var outcome event.Outcome
+		var state deletion.State
+		var reason deletion.HoldReason
+		var outcome deletion.Outcome
 		var n int
 		if err := rows.Scan(&provider, &state, &reason, &outcome, &n); err != nil {
 			return fmt.Errorf("count deletions: %w", err)
@@ -72,21 +72,21 @@ func (o *Operator) count(ctx context.Context, s *Stats) (err error) {
 }
 
 // add counts n deletions of a provider; the providers come in order.
-func (s *Stats) add(provider string, state event.State, reason event.HoldReason, outcome event.Outcome, n int) {
+func (s *Stats) add(provider string, state deletion.State, reason deletion.HoldReason, outcome deletion.Outcome, n int) {
 	if len(s.Providers) == 0 || s.Providers[len(s.Providers)-1].Provider != provider {
-		s.Providers = append(s.Providers, ProviderStats{Provider: provider, Outcomes: make(map[event.Outcome]int)})
+		s.Providers = append(s.Providers, ProviderStats{Provider: provider, Outcomes: make(map[deletion.Outcome]int)})
 	}
 	p := &s.Providers[len(s.Providers)-1]
 	switch state {
-	case event.StateWaiting:
+	case deletion.StateWaiting:
 		p.Waiting += n
-	case event.StateHeld:
+	case deletion.StateHeld:
 		p.Held += n
 		s.Held[reason] += n
-	case event.StateReappeared:
+	case deletion.StateReappeared:
 		p.Reappeared += n
 		p.Outcomes[outcome] += n
-	case event.StateDone, event.StateCancelled:
+	case deletion.StateDone, deletion.StateCancelled:
 		p.Outcomes[outcome] += n
 	}
 }

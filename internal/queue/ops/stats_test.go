@@ -8,7 +8,7 @@ import (
 
 	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
-	"github.com/polar-bridge/polar-bridge/internal/event"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
 	"github.com/polar-bridge/polar-bridge/internal/queue/ops"
 )
@@ -36,18 +36,18 @@ func TestStatsCountEverything(t *testing.T) {
 		s.set(t, "e3", "next_try_at = $2", queue.Micros(soon))
 		_, err = s.Cancel(t.Context(), s.only(t, "e5").ID, "no")
 		require.NoError(t, err)
-		fill(t, db, 2, event.HoldTeam)
+		fill(t, db, 2, deletion.HoldTeam)
 
 		stats, err := s.Stats(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, []ops.ProviderStats{
-			{Provider: "auth0", Outcomes: tally(event.OutcomeDeleted)},
+			{Provider: "auth0", Outcomes: tally(deletion.OutcomeDeleted)},
 			{
 				Provider: "clerk", Waiting: 2, Held: 2, Reappeared: 1,
-				Outcomes: tally(event.OutcomeDeleted, event.OutcomeDeleted, event.OutcomeNotFound, event.OutcomeCancelled),
+				Outcomes: tally(deletion.OutcomeDeleted, deletion.OutcomeDeleted, deletion.OutcomeNotFound, deletion.OutcomeCancelled),
 			},
 		}, stats.Providers)
-		require.Equal(t, tally(event.HoldTeam, event.HoldTeam), stats.Held)
+		require.Equal(t, tally(deletion.HoldTeam, deletion.HoldTeam), stats.Held)
 		require.WithinDuration(t, s.only(t, "e3").ReceivedAt, stats.OldestWaiting, time.Second)
 		require.WithinDuration(t, soon, stats.NextRetry, time.Microsecond)
 		require.False(t, stats.Pause.Paused)
@@ -106,7 +106,7 @@ func TestAnOperatorIsToldThatTheTablesAreGone(t *testing.T) {
 		_, resumed := s.Resume(t.Context())
 		_, pause := s.Paused(t.Context())
 		_, forgotten := s.Forget(t.Context(), "u1")
-		_, accepted := s.Acceptor(false).Accept(t.Context(), []event.Deletion{newDeletion("e2", "u2")})
+		_, accepted := s.Acceptor(false).Accept(t.Context(), []deletion.Deletion{newDeletion("e2", "u2")})
 		failures := map[string]error{
 			"find": found, "stats": stats, "choose": chose, "many": many, "cancel": cancelled, "pause": paused, "resume": resumed,
 			"paused": pause, "forget": forgotten, "accept": accepted,

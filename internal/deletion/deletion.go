@@ -1,9 +1,4 @@
-// Package event is the vocabulary that all other packages share: what a
-// deletion is, what became of it, and why one may wait for a human.
-//
-// It must not know where deletions come from (identity), where they are kept
-// (queue) or how Polar is asked (polar).
-package event
+package deletion
 
 import (
 	"slices"

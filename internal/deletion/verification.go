@@ -1,4 +1,4 @@
-package event
+package deletion
 
 // Verification is what a look some time after a deletion came to. The set is
 // closed.
