@@ -22,7 +22,7 @@ const (
 	chaosSeedVariable   = "POLAR_BRIDGE_CHAOS_SEED"
 )
 
-// TestChaos lets everything go wrong that can, each in a world of its own, and
+// TestChaos lets everything go wrong that can, each in an environment of its own, and
 // holds what was acknowledged against Polar's journal. The scenarios run side
 // by side, because they mostly wait.
 func TestChaos(t *testing.T) {
@@ -38,9 +38,9 @@ func TestChaos(t *testing.T) {
 		for _, s := range all {
 			switch round {
 			case rounds / 4:
-				s.trouble(t)
+				s.fault(t)
 			case rounds * 3 / 4:
-				s.peace(t)
+				s.recover(t)
 			}
 			s.round(t)
 		}
@@ -51,22 +51,22 @@ func TestChaos(t *testing.T) {
 	}
 	t.Logf("seed %d, %d rounds, settled %s after the last\n%s", seed, rounds, time.Since(ended).Round(time.Second), table(all))
 	for _, s := range all {
-		s.judge(t)
+		s.verify(t)
 	}
 }
 
-// scenario is a world, what goes wrong in it, and what it was sent.
+// scenario is an environment, what goes wrong in it, and what it was sent.
 type scenario struct {
 	name       string
 	database   string
 	settings   []string
-	begin, end func(t *testing.T, w *world) // nil: nothing but kills
-	killEvery  int                          // rounds; 0 never kills
-	volley     int                          // deliveries in a round; 10 when it is 0
-	repeats    float64                      // share of them; 0.2 when it is 0
-	bounded    bool                         // Polar is away: calls are few
+	begin, end func(t *testing.T, env *environment) // nil: nothing but kills
+	killEvery  int                                  // rounds; 0 never kills
+	burst      int                                  // deliveries in a round; 10 when it is 0
+	repeats    float64                              // share of them; 0.2 when it is 0
+	bounded    bool                                 // Polar is away: calls are few
 
-	world   *world
+	env     *environment
 	random  *rand.Rand
 	client  *http.Client
 	server  *process
@@ -76,7 +76,7 @@ type scenario struct {
 
 	sent, repeated, kills     int
 	callsBefore, callsDuring  int
-	troubled                  time.Time
+	faultedAt                 time.Time
 	lasted                    time.Duration
 	deleted, waiting, held    int
 	lost, twice, unauthorized int
@@ -91,54 +91,54 @@ func (s *scenario) set(t *testing.T, random *rand.Rand) {
 	s.random, s.acknowledged = random, map[int]bool{}
 	s.client = &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 4}}
 	t.Cleanup(s.client.CloseIdleConnections)
-	if s.volley == 0 {
-		s.volley = 10
+	if s.burst == 0 {
+		s.burst = 10
 	}
 	if s.repeats == 0 {
 		s.repeats = 0.2
 	}
-	s.world = newWorld(t, s.database, append(s.settings, "POLAR_TIMEOUT=1s")...)
-	s.server = s.world.start(t)
+	s.env = newEnvironment(t, s.database, append(s.settings, "POLAR_TIMEOUT=1s")...)
+	s.server = s.env.start(t)
 }
 
-func (s *scenario) trouble(t *testing.T) {
+func (s *scenario) fault(t *testing.T) {
 	t.Helper()
 	if s.begin == nil {
 		return
 	}
-	s.callsBefore, s.troubled = s.world.polar.Calls(), time.Now()
-	s.begin(t, s.world)
+	s.callsBefore, s.faultedAt = s.env.polar.Calls(), time.Now()
+	s.begin(t, s.env)
 }
 
-func (s *scenario) peace(t *testing.T) {
+func (s *scenario) recover(t *testing.T) {
 	t.Helper()
 	if s.begin == nil {
 		return
 	}
-	s.callsDuring, s.lasted = s.world.polar.Calls()-s.callsBefore, time.Since(s.troubled)
-	s.end(t, s.world)
+	s.callsDuring, s.lasted = s.env.polar.Calls()-s.callsBefore, time.Since(s.faultedAt)
+	s.end(t, s.env)
 }
 
-// round sends a volley and now and then kills the process meanwhile.
+// round sends a burst and now and then kills the process meanwhile.
 func (s *scenario) round(t *testing.T) {
 	t.Helper()
 	s.current++
 	var senders sync.WaitGroup
-	answered := make(chan struct{}, s.volley)
-	for range s.volley {
+	answered := make(chan struct{}, s.burst)
+	for range s.burst {
 		send := s.next(t)
 		senders.Go(func() { send(s.server); answered <- struct{}{} })
 	}
 	if s.killEvery > 0 && s.current%s.killEvery == 0 {
 		// After so many answers, so that a slow machine is killed in the middle, too.
-		for range s.random.IntN(s.volley + 1) {
+		for range s.random.IntN(s.burst + 1) {
 			<-answered
 		}
 		<-time.After(time.Duration(s.random.Int64N(int64(30 * time.Millisecond))))
 		s.server.kill()
 		s.kills++
 		senders.Wait()
-		s.server = s.world.start(t)
+		s.server = s.env.start(t)
 	}
 	senders.Wait()
 }
@@ -151,7 +151,7 @@ func (s *scenario) next(t *testing.T) func(*process) {
 		number := fmt.Sprint(len(s.living))
 		id := "living_" + number
 		s.living = append(s.living, id)
-		s.world.polar.AddCustomer(polartest.Customer{ExternalID: id, CreatedAt: longAgo()})
+		s.env.polar.AddCustomer(polartest.Customer{ExternalID: id, CreatedAt: longAgo()})
 		forged := sign(t, "clerk", "msg_"+id, "ending_"+number)
 		forged.body = bytes.ReplaceAll(forged.body, []byte("ending_"), []byte("living_"))
 		return func(p *process) { s.post(t, p, -1, forged) }
@@ -162,7 +162,7 @@ func (s *scenario) next(t *testing.T) func(*process) {
 		s.repeated++
 	} else {
 		s.ids = append(s.ids, fmt.Sprint("user_", i))
-		s.world.polar.AddCustomer(polartest.Customer{ExternalID: s.ids[i], CreatedAt: longAgo()})
+		s.env.polar.AddCustomer(polartest.Customer{ExternalID: s.ids[i], CreatedAt: longAgo()})
 	}
 	event := sign(t, "clerk", fmt.Sprint("msg_", i), s.ids[i])
 	return func(p *process) { s.post(t, p, i, event) }
@@ -187,8 +187,8 @@ func (s *scenario) post(t *testing.T, p *process, i int, d delivery) {
 func (s *scenario) settle(t *testing.T, within time.Duration) {
 	t.Helper()
 	end := time.Now().Add(within)
-	all := s.world.jobs(t)
-	for ; waiting(all) > 0 && time.Now().Before(end); all = s.world.jobs(t) {
+	all := s.env.jobs(t)
+	for ; waiting(all) > 0 && time.Now().Before(end); all = s.env.jobs(t) {
 		<-time.After(250 * time.Millisecond)
 	}
 	s.waiting = waiting(all)
@@ -201,10 +201,10 @@ func (s *scenario) settle(t *testing.T, within time.Duration) {
 	}
 	for i, id := range s.ids {
 		j, known := stored[fmt.Sprint("msg_", i)]
-		if s.acknowledged[i] && !known || j.state == "done" && s.world.polar.Exists(id) {
+		if s.acknowledged[i] && !known || j.state == "done" && s.env.polar.Exists(id) {
 			s.lost++
 		}
-		times := s.world.polar.Deleted(id)
+		times := s.env.polar.Deleted(id)
 		s.deleted += min(times, 1)
 		if times > 1 {
 			s.twice++
@@ -214,14 +214,14 @@ func (s *scenario) settle(t *testing.T, within time.Duration) {
 		}
 	}
 	for _, id := range s.living {
-		if !s.world.polar.Exists(id) {
+		if !s.env.polar.Exists(id) {
 			s.unauthorized++
 		}
 	}
 }
 
-// judge requires what is promised.
-func (s *scenario) judge(t *testing.T) {
+// verify requires what is promised.
+func (s *scenario) verify(t *testing.T) {
 	t.Helper()
 	require.Empty(t, s.wrong, s.name)
 	require.Zero(t, s.lost, s.name)
@@ -240,11 +240,11 @@ func (s *scenario) judge(t *testing.T) {
 func table(all []*scenario) string {
 	var text strings.Builder
 	columns := tabwriter.NewWriter(&text, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(columns, "scenario\tkills\tsent\trepeats\tforged\tevents\tacknowledged\tdeleted\twaiting\theld\tlost\ttwice\tunauthentic\tcalls\tin trouble\tfor\t")
+	fmt.Fprintln(columns, "scenario\tkills\tsent\trepeats\tforged\tevents\tacknowledged\tdeleted\twaiting\theld\tlost\ttwice\tunauthentic\tcalls\tin fault\tfor\t")
 	for _, s := range all {
 		fmt.Fprintf(columns, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%s\t\n", s.name, s.kills, s.sent, s.repeated,
 			len(s.living), len(s.ids), len(s.acknowledged), s.deleted, s.waiting, s.held, s.lost, s.twice, s.unauthorized,
-			s.world.polar.Calls(), s.callsDuring, s.lasted.Round(time.Second))
+			s.env.polar.Calls(), s.callsDuring, s.lasted.Round(time.Second))
 	}
 	_ = columns.Flush() // into memory
 	return text.String()

@@ -21,18 +21,18 @@ import (
 // containerUser is the image's user.
 const containerUser = 65532
 
-// confine lets the world's processes see what a read-only container has: the
+// confine lets the environment's processes see what a read-only container has: the
 // program, the folder /data, which is theirs, and no /tmp.
-func (w *world) confine(t *testing.T) {
+func (env *environment) confine(t *testing.T) {
 	t.Helper()
 	if os.Geteuid() != 0 && os.Getenv("CI") == "" {
 		t.Skip("only root may give a process another root folder")
 	}
 	root := t.TempDir()
 	require.NoError(t, os.Chmod(root, 0o755)) // another user lives there
-	w.data = filepath.Join(root, "data")
-	require.NoError(t, os.Mkdir(w.data, 0o700))
-	require.NoError(t, os.Chown(w.data, containerUser, containerUser))
+	env.data = filepath.Join(root, "data")
+	require.NoError(t, os.Mkdir(env.data, 0o700))
+	require.NoError(t, os.Chown(env.data, containerUser, containerUser))
 	program, err := os.Open(os.Getenv(binaryVariable))
 	require.NoError(t, err)
 	defer program.Close() //nolint:errcheck // only read
@@ -43,8 +43,8 @@ func (w *world) confine(t *testing.T) {
 	require.NoError(t, copied.Close())
 	// A link to the file is the file: beside the link nothing can be written.
 	require.NoError(t, os.Symlink("/data/polar-bridge.db", filepath.Join(root, "linked.db")))
-	w.settings["DATABASE_URL"] = "sqlite:/linked.db"
-	w.confined = func(command *exec.Cmd) {
+	env.settings["DATABASE_URL"] = "sqlite:/linked.db"
+	env.confined = func(command *exec.Cmd) {
 		command.Path, command.Dir = "/polar-bridge", "/"
 		command.SysProcAttr = &syscall.SysProcAttr{Chroot: root, Credential: &syscall.Credential{Uid: containerUser, Gid: containerUser}}
 	}
@@ -64,10 +64,10 @@ func logBatch(t *testing.T, name string, n int) delivery {
 
 func TestAReadOnlyContainerWithoutATemporaryFolderTakesEverything(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, "")
-	w.confine(t)
-	w.polar.SetFault(polartest.Gateway(http.StatusServiceUnavailable)) // nothing leaves the table
-	p := w.start(t)
+	env := newEnvironment(t, "")
+	env.confine(t)
+	env.polar.SetFault(polartest.Gateway(http.StatusServiceUnavailable)) // nothing leaves the table
+	p := env.start(t)
 	for i := range 500 {
 		p.deliver(t, sign(t, "clerk", fmt.Sprint("msg_", i), fmt.Sprint("user_", i)), http.StatusAccepted)
 	}
@@ -85,7 +85,7 @@ func TestAReadOnlyContainerWithoutATemporaryFolderTakesEverything(t *testing.T) 
 	require.Equal(t, http.StatusOK, p.get(t, "/readyz"))
 
 	const rows, sent = 200_000, 500 + 300 + 64
-	_, err := handle(t, filepath.Join(w.data, "polar-bridge.db")).ExecContext(t.Context(), `
+	_, err := handle(t, filepath.Join(env.data, "polar-bridge.db")).ExecContext(t.Context(), `
 		WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1)
 		INSERT INTO polar_bridge_deletions (idempotency_key, provider, event_id, dry_run, variant, source, instance, user_id, external_id, unusable_id,
 			occurred_at, received_at, state, next_try_at)
@@ -96,7 +96,7 @@ func TestAReadOnlyContainerWithoutATemporaryFolderTakesEverything(t *testing.T) 
 	var stats struct {
 		Providers []struct{ Waiting int }
 	}
-	require.NoError(t, json.Unmarshal([]byte(w.bridge(t, 0, "deletions", "stats", "--json")), &stats))
+	require.NoError(t, json.Unmarshal([]byte(env.bridge(t, 0, "deletions", "stats", "--json")), &stats))
 	all := 0
 	for _, provider := range stats.Providers {
 		all += provider.Waiting
@@ -107,8 +107,8 @@ func TestAReadOnlyContainerWithoutATemporaryFolderTakesEverything(t *testing.T) 
 
 func TestADoctorInAReadOnlyContainerSaysThatTemporaryFilesCanBeWritten(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, "")
-	w.confine(t)
-	w.start(t)
-	require.Regexp(t, `ok +database temporary files`, w.bridge(t, 0, "doctor"))
+	env := newEnvironment(t, "")
+	env.confine(t)
+	env.start(t)
+	require.Regexp(t, `ok +database temporary files`, env.bridge(t, 0, "doctor"))
 }

@@ -13,9 +13,9 @@ import (
 )
 
 // stops runs serve, wants it to stop by itself, and returns what it said.
-func (w *world) stops(t *testing.T) string {
+func (env *environment) stops(t *testing.T) string {
 	t.Helper()
-	p := w.launch(t, "serve")
+	p := env.launch(t, "serve")
 	t.Cleanup(p.kill)
 	require.Empty(t, p.webhooks, "it started")
 	<-p.exited
@@ -26,7 +26,7 @@ func (w *world) stops(t *testing.T) string {
 func TestADatabaseUserWhoMayMakeNoTablesIsToldWhatToGrant(t *testing.T) {
 	t.Parallel()
 	owners := databasetest.Postgres(t)
-	w := newWorld(t, owners)
+	env := newEnvironment(t, owners)
 	parsed, err := url.Parse(owners)
 	require.NoError(t, err)
 	user := filepath.Base(parsed.Path) + "_user"
@@ -38,15 +38,15 @@ func TestADatabaseUserWhoMayMakeNoTablesIsToldWhatToGrant(t *testing.T) {
 		require.NoError(t, err)
 	}
 	parsed.User = url.UserPassword(user, "marker")
-	w.settings["DATABASE_URL"] = parsed.String()
+	env.settings["DATABASE_URL"] = parsed.String()
 
 	grant := "GRANT USAGE, CREATE ON SCHEMA public TO " + user
-	require.Regexp(t, "fault +database tables .*"+grant, w.bridge(t, 1, "doctor"))
-	require.Contains(t, w.stops(t), grant)
+	require.Regexp(t, "fault +database tables .*"+grant, env.bridge(t, 1, "doctor"))
+	require.Contains(t, env.stops(t), grant)
 	_, err = owner.ExecContext(t.Context(), grant)
 	require.NoError(t, err)
-	require.Regexp(t, "ok +database tables ", w.bridge(t, 0, "doctor"))
-	w.start(t)
+	require.Regexp(t, "ok +database tables ", env.bridge(t, 0, "doctor"))
+	env.start(t)
 }
 
 func TestADatabaseURLThatIsMisreadStopsTheStartAndIsNotPrinted(t *testing.T) {
@@ -62,9 +62,9 @@ func TestADatabaseURLThatIsMisreadStopsTheStartAndIsNotPrinted(t *testing.T) {
 	} {
 		t.Run(address, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, address)
-			require.Contains(t, w.stops(t), want)
-			w.bridge(t, 1, "doctor")
+			env := newEnvironment(t, address)
+			require.Contains(t, env.stops(t), want)
+			env.bridge(t, 1, "doctor")
 			_, err := os.Stat("/marker.db")
 			require.ErrorIs(t, err, os.ErrNotExist)
 		})

@@ -23,9 +23,9 @@ import (
 
 // bridge runs a command to its end, wants the exit code and returns what it
 // printed. What it says on stderr is searched for secrets and logged.
-func (w *world) bridge(t *testing.T, code int, args ...string) string {
+func (env *environment) bridge(t *testing.T, code int, args ...string) string {
 	t.Helper()
-	command := w.command(t, args...)
+	command := env.command(t, args...)
 	var stdout, stderr bytes.Buffer
 	command.Stdout, command.Stderr = &stdout, &stderr
 	err := command.Run()
@@ -37,20 +37,20 @@ func (w *world) bridge(t *testing.T, code int, args ...string) string {
 	return stdout.String()
 }
 
-// command is the binary with the world's settings.
-func (w *world) command(t *testing.T, args ...string) *exec.Cmd {
+// command is the binary with the environment's settings.
+func (env *environment) command(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
-	return w.prepare(t, exec.CommandContext(t.Context(), os.Getenv(binaryVariable), args...))
+	return env.prepare(t, exec.CommandContext(t.Context(), os.Getenv(binaryVariable), args...))
 }
 
-func (w *world) prepare(t *testing.T, command *exec.Cmd) *exec.Cmd {
+func (env *environment) prepare(t *testing.T, command *exec.Cmd) *exec.Cmd {
 	t.Helper()
 	command.Dir = t.TempDir()
-	for name, value := range w.settings {
+	for name, value := range env.settings {
 		command.Env = append(command.Env, name+"="+value)
 	}
-	if w.confined != nil {
-		w.confined(command)
+	if env.confined != nil {
+		env.confined(command)
 	}
 	return command
 }
@@ -68,11 +68,11 @@ type listed struct {
 }
 
 // deletion waits until the one deletion of the customer is in the state.
-func (w *world) deletion(t *testing.T, externalID, state string) listed {
+func (env *environment) deletion(t *testing.T, externalID, state string) listed {
 	t.Helper()
 	var last listed
 	require.Eventually(t, func() bool {
-		text := w.bridge(t, 0, "deletions", "list", "--external-id", externalID, "--json")
+		text := env.bridge(t, 0, "deletions", "list", "--external-id", externalID, "--json")
 		return json.Unmarshal([]byte(text), &last) == nil && last.State == state
 	}, 30*time.Second, 50*time.Millisecond, "never %s", state)
 	return last
@@ -95,73 +95,73 @@ func rejected() polartest.Fault {
 func TestACancelledDeletionNeverReachesPolarAgain(t *testing.T) {
 	t.Parallel()
 	databasetest.EachURL(t, func(t *testing.T, database string) {
-		w := newWorld(t, database)
-		w.addCustomers(2)
-		w.polar.SetFaultFunc(onlyDeletes(polartest.Gateway(503)))
-		p := w.start(t)
+		env := newEnvironment(t, database)
+		env.addCustomers(2)
+		env.polar.SetFaultFunc(onlyDeletes(polartest.Gateway(503)))
+		p := env.start(t)
 		p.deliver(t, sign(t, "clerk", "msg_0", "user_0000"), http.StatusAccepted)
 		require.Eventually(t, func() bool { return strings.Contains(p.output(), "deletion retried") }, 20*time.Second, 20*time.Millisecond)
 
-		id := strconv.FormatInt(w.deletion(t, "user_0000", "waiting").ID, 10)
-		w.bridge(t, 0, "deletions", "cancel", id, "--because", "the account was restored")
-		w.deletion(t, "user_0000", "cancelled")
+		id := strconv.FormatInt(env.deletion(t, "user_0000", "waiting").ID, 10)
+		env.bridge(t, 0, "deletions", "cancel", id, "--because", "the account was restored")
+		env.deletion(t, "user_0000", "cancelled")
 		p.waitMetric(t, `polar_bridge_deletions_total{outcome="cancelled",provider="clerk"}`, 1, 20*time.Second)
 		p.says(t, `"outcome":"cancelled"`)
-		w.bridge(t, 1, "deletions", "retry", id)
+		env.bridge(t, 1, "deletions", "retry", id)
 
-		w.polar.ClearFaults()
+		env.polar.ClearFaults()
 		p.deliver(t, sign(t, "clerk", "msg_0", "user_0000"), http.StatusOK) // the repeat is recognised
 		p.deliver(t, sign(t, "clerk", "msg_1", "user_0001"), http.StatusAccepted)
-		w.waitDeleted(t, []string{"user_0001"}, 60*time.Second)
-		require.True(t, w.polar.Exists("user_0000"))
+		env.waitDeleted(t, []string{"user_0001"}, 60*time.Second)
+		require.True(t, env.polar.Exists("user_0000"))
 	})
 }
 
 func TestAnApprovedDeletionIsCarriedOut(t *testing.T) {
 	t.Parallel()
 	databasetest.EachURL(t, func(t *testing.T, database string) {
-		w := newWorld(t, database)
-		w.addCustomers(3)
-		w.polar.SetFaultFunc(onlyDeletes(rejected()))
-		p := w.start(t)
+		env := newEnvironment(t, database)
+		env.addCustomers(3)
+		env.polar.SetFaultFunc(onlyDeletes(rejected()))
+		p := env.start(t)
 		for i := range 3 {
 			p.deliver(t, sign(t, "clerk", fmt.Sprint("msg_", i), fmt.Sprintf("user_%04d", i)), http.StatusAccepted)
 		}
-		first := w.deletion(t, "user_0000", "held")
+		first := env.deletion(t, "user_0000", "held")
 		require.Equal(t, "rejected", first.HoldReason)
-		w.deletion(t, "user_0001", "held")
-		w.deletion(t, "user_0002", "held")
-		w.polar.ClearFaults()
+		env.deletion(t, "user_0001", "held")
+		env.deletion(t, "user_0002", "held")
+		env.polar.ClearFaults()
 
-		w.bridge(t, 0, "deletions", "approve", strconv.FormatInt(first.ID, 10))
-		w.waitDeleted(t, []string{"user_0000"}, 30*time.Second)
-		require.True(t, w.polar.Exists("user_0001"), "only the approved one")
-		w.bridge(t, 2, "deletions", "approve", "--reason", "rejected") // nobody to ask
-		require.True(t, w.polar.Exists("user_0001"))
-		require.Equal(t, "2 deletions approved\n", w.bridge(t, 0, "deletions", "approve", "--reason", "rejected", "--yes"))
-		w.waitDeleted(t, []string{"user_0001", "user_0002"}, 30*time.Second)
-		w.deletion(t, "user_0002", "done")
+		env.bridge(t, 0, "deletions", "approve", strconv.FormatInt(first.ID, 10))
+		env.waitDeleted(t, []string{"user_0000"}, 30*time.Second)
+		require.True(t, env.polar.Exists("user_0001"), "only the approved one")
+		env.bridge(t, 2, "deletions", "approve", "--reason", "rejected") // nobody to ask
+		require.True(t, env.polar.Exists("user_0001"))
+		require.Equal(t, "2 deletions approved\n", env.bridge(t, 0, "deletions", "approve", "--reason", "rejected", "--yes"))
+		env.waitDeleted(t, []string{"user_0001", "user_0002"}, 30*time.Second)
+		env.deletion(t, "user_0002", "done")
 	})
 }
 
 func TestAPauseOutlivesAKillAndEndsWithResume(t *testing.T) {
 	t.Parallel()
 	databasetest.EachURL(t, func(t *testing.T, database string) {
-		w := newWorld(t, database)
-		ids := w.addCustomers(2)
-		p := w.start(t)
-		w.bridge(t, 0, "deletions", "pause")
+		env := newEnvironment(t, database)
+		ids := env.addCustomers(2)
+		p := env.start(t)
+		env.bridge(t, 0, "deletions", "pause")
 		p.waitMetric(t, `polar_bridge_polar_paused{reason="operator"}`, 1, 20*time.Second)
 		p.deliver(t, sign(t, "clerk", "msg_0", ids[0]), http.StatusAccepted)
 		p.kill()
-		p = w.start(t)
+		p = env.start(t)
 		p.deliver(t, sign(t, "clerk", "msg_1", ids[1]), http.StatusAccepted)
 		p.waitMetric(t, `polar_bridge_deletions_pending{state="waiting"}`, 2, 20*time.Second)
 		p.waitMetric(t, `polar_bridge_polar_paused{reason="operator"}`, 1, 20*time.Second)
-		require.Zero(t, w.polar.Calls())
+		require.Zero(t, env.polar.Calls())
 
-		w.bridge(t, 0, "deletions", "resume")
-		w.waitDeleted(t, ids, 30*time.Second)
+		env.bridge(t, 0, "deletions", "resume")
+		env.waitDeleted(t, ids, 30*time.Second)
 		p.waitMetric(t, `polar_bridge_polar_paused{reason="operator"}`, 0, 20*time.Second)
 	})
 }
@@ -171,10 +171,10 @@ func TestAPauseOutlivesAKillAndEndsWithResume(t *testing.T) {
 func TestTheProofOfErasureAgreesWithPolarsJournal(t *testing.T) {
 	t.Parallel()
 	databasetest.EachURL(t, func(t *testing.T, database string) {
-		w := newWorld(t, database, "POLAR_ANONYMIZE=true")
-		known := w.addCustomers(30)
+		env := newEnvironment(t, database, "POLAR_ANONYMIZE=true")
+		known := env.addCustomers(30)
 		ids := append(slices.Clone(known), "nobody_1", "nobody_2", "=nobody(3)")
-		w.polar.SetFaultFunc(func(e polartest.Entry) polartest.Fault {
+		env.polar.SetFaultFunc(func(e polartest.Entry) polartest.Fault {
 			switch {
 			case e.Operation != polartest.OperationDelete, !slices.Contains(known, e.ExternalID):
 				return polartest.Fault{} // a lost answer about nobody is docs/erasure.md's limit
@@ -188,19 +188,19 @@ func TestTheProofOfErasureAgreesWithPolarsJournal(t *testing.T) {
 			return polartest.Fault{}
 		})
 		began := time.Now().Add(-time.Second)
-		p := w.start(t)
+		p := env.start(t)
 		for i, id := range ids {
 			p.deliver(t, sign(t, "clerk", fmt.Sprint("msg_", i), id), http.StatusAccepted)
 		}
-		held := w.deletion(t, "user_0007", "held")
-		require.Eventually(t, func() bool { return w.bridge(t, 0, "deletions", "list", "--state", "waiting", "--json") == "" }, time.Minute, 100*time.Millisecond)
-		w.bridge(t, 0, "deletions", "cancel", strconv.FormatInt(held.ID, 10), "--because", "refused by Polar")
+		held := env.deletion(t, "user_0007", "held")
+		require.Eventually(t, func() bool { return env.bridge(t, 0, "deletions", "list", "--state", "waiting", "--json") == "" }, time.Minute, 100*time.Millisecond)
+		env.bridge(t, 0, "deletions", "cancel", strconv.FormatInt(held.ID, 10), "--because", "refused by Polar")
 
-		rows, err := csv.NewReader(strings.NewReader(w.bridge(t, 0, "deletions", "export", "--since", "1h"))).ReadAll()
+		rows, err := csv.NewReader(strings.NewReader(env.bridge(t, 0, "deletions", "export", "--since", "1h"))).ReadAll()
 		require.NoError(t, err)
 		require.Len(t, rows, len(ids)+1)
 		deletes, commits := map[string]int{}, map[string]polartest.Entry{}
-		for _, e := range w.polar.Journal() {
+		for _, e := range env.polar.Journal() {
 			if e.Operation != polartest.OperationDelete {
 				continue
 			}
@@ -249,9 +249,9 @@ func TestTheProofOfErasureAgreesWithPolarsJournal(t *testing.T) {
 func TestApprovingManyDelaysNoWebhook(t *testing.T) {
 	t.Parallel()
 	const many = 5000
-	w := newWorld(t, databasetest.SQLite(t), "MAX_DELETIONS_PER_HOUR=1")
-	p := w.start(t)
-	for chunk := range slices.Chunk(w.addCustomers(many+1), 500) { // the one more is the one that the hour allows
+	env := newEnvironment(t, databasetest.SQLite(t), "MAX_DELETIONS_PER_HOUR=1")
+	p := env.start(t)
+	for chunk := range slices.Chunk(env.addCustomers(many+1), 500) { // the one more is the one that the hour allows
 		var batch strings.Builder
 		for _, id := range chunk {
 			fmt.Fprintf(&batch, `{"log_id":"log_%s","data":{"type":"sdu","user_id":%q}}`+"\n", id, id)
@@ -259,10 +259,10 @@ func TestApprovingManyDelaysNoWebhook(t *testing.T) {
 		p.deliver(t, delivery{"auth0-logs", http.Header{"Authorization": {logsToken}}, []byte(batch.String())}, http.StatusAccepted)
 	}
 	p.waitMetric(t, `polar_bridge_deletions_pending{state="held"}`, many, 2*time.Minute)
-	w.bridge(t, 0, "deletions", "pause")
+	env.bridge(t, 0, "deletions", "pause")
 
 	began := time.Now()
-	approving := w.command(t, "deletions", "approve", "--all", "--yes", "--log-level", "error")
+	approving := env.command(t, "deletions", "approve", "--all", "--yes", "--log-level", "error")
 	var said bytes.Buffer
 	approving.Stdout = &said
 	require.NoError(t, approving.Start())

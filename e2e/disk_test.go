@@ -95,10 +95,10 @@ func (s *sender) next(t *testing.T, p *process) (status int, retryAfter string) 
 func testFullDisk(t *testing.T, meanwhile polartest.Fault) {
 	t.Helper()
 	disk := smallDisk(t, 8)
-	w := newWorld(t, "sqlite:"+filepath.Join(disk, "polar-bridge.db"))
-	s := sender{ids: w.addCustomers(4000)}
-	p := w.start(t)
-	w.polar.SetFault(meanwhile)
+	env := newEnvironment(t, "sqlite:"+filepath.Join(disk, "polar-bridge.db"))
+	s := sender{ids: env.addCustomers(4000)}
+	p := env.start(t)
+	env.polar.SetFault(meanwhile)
 	for range 100 {
 		status, _ := s.next(t, p)
 		require.Equal(t, http.StatusAccepted, status)
@@ -113,11 +113,11 @@ func testFullDisk(t *testing.T, meanwhile polartest.Fault) {
 	require.Equal(t, "5", retryAfter)
 	require.Equal(t, http.StatusServiceUnavailable, p.get(t, "/readyz"))
 	require.Equal(t, http.StatusOK, p.get(t, "/livez"), "a restart would not help")
-	t.Logf("%d accepted and %d deleted when the disk was full", s.accepted, w.deletes())
+	t.Logf("%d accepted and %d deleted when the disk was full", s.accepted, env.deletes())
 	p.says(t, "database or disk is full")
 
 	require.NoError(t, os.Remove(ballast))
-	w.polar.ClearFaults()
+	env.polar.ClearFaults()
 	freed := time.Now()
 	require.Eventually(t, func() bool { status, _ := s.next(t, p); return status == http.StatusAccepted }, 10*time.Second, 50*time.Millisecond)
 	require.Equal(t, http.StatusOK, p.get(t, "/readyz"))
@@ -125,7 +125,7 @@ func testFullDisk(t *testing.T, meanwhile polartest.Fault) {
 	for i, id := range s.ids[:s.accepted] {
 		p.deliver(t, sign(t, "clerk", fmt.Sprint("msg_", i), id), http.StatusOK) // every 202 is known
 	}
-	w.waitDeleted(t, s.ids[:s.accepted], 3*time.Minute)
+	env.waitDeleted(t, s.ids[:s.accepted], 3*time.Minute)
 	p.waitMetric(t, `polar_bridge_deletions_pending{state="waiting"}`, 0, 2*time.Minute)
 	require.Zero(t, p.metric(t, `polar_bridge_deletions_pending{state="held"}`))
 	t.Logf("all done after %s", time.Since(freed).Round(time.Second))
@@ -135,19 +135,19 @@ func testFullDisk(t *testing.T, meanwhile polartest.Fault) {
 func TestAStartOnAFullDiskSaysWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	disk := smallDisk(t, 8)
-	w := newWorld(t, "sqlite:"+filepath.Join(disk, "polar-bridge.db"))
-	ids := w.addCustomers(1)
-	w.polar.SetFault(polartest.Gateway(503))
-	p := w.start(t)
+	env := newEnvironment(t, "sqlite:"+filepath.Join(disk, "polar-bridge.db"))
+	ids := env.addCustomers(1)
+	env.polar.SetFault(polartest.Gateway(503))
+	p := env.start(t)
 	p.deliver(t, sign(t, "clerk", "msg_0", ids[0]), http.StatusAccepted)
 	require.Zero(t, p.terminate(t))
 	ballast := fill(t, disk)
-	require.Contains(t, w.refused(t, "serve"), "the disk of the database is full: ")
+	require.Contains(t, env.refused(t, "serve"), "the disk of the database is full: ")
 
 	require.NoError(t, os.Remove(ballast))
-	w.polar.ClearFaults()
-	w.start(t)
-	w.waitDeleted(t, ids, time.Minute)
+	env.polar.ClearFaults()
+	env.start(t)
+	env.waitDeleted(t, ids, time.Minute)
 }
 
 // A list that is longer than what SQLite keeps in memory needs a temporary file.
@@ -156,9 +156,9 @@ func TestADoctorAndAStartWriteATemporaryFileToKnowThatTheyCan(t *testing.T) {
 	dir := smallDisk(t, 2)
 	const room = 128 << 10 // less than the sorter needs
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "ballast"), make([]byte, 2<<20-room), 0o600))
-	w := newWorld(t, "sqlite:"+filepath.Join(dir, "polar-bridge.db"))
-	require.Regexp(t, "fault +database temporary files .*SQLite cannot write temporary files in ", w.bridge(t, 1, "doctor"))
-	p := w.launch(t, "serve")
+	env := newEnvironment(t, "sqlite:"+filepath.Join(dir, "polar-bridge.db"))
+	require.Regexp(t, "fault +database temporary files .*SQLite cannot write temporary files in ", env.bridge(t, 1, "doctor"))
+	p := env.launch(t, "serve")
 	<-p.exited
 	require.Equal(t, 1, p.command.ProcessState.ExitCode(), p.output())
 	p.says(t, "SQLite cannot write temporary files in ")
@@ -168,8 +168,8 @@ func TestAnOperatorHearsThatTheWALCannotBeCheckpointed(t *testing.T) {
 	t.Parallel()
 	dir := smallDisk(t, 32)
 	path := filepath.Join(dir, "polar-bridge.db")
-	w := newWorld(t, "sqlite:"+path)
-	p := w.start(t)
+	env := newEnvironment(t, "sqlite:"+path)
+	p := env.start(t)
 	const failures = `polar_bridge_database_maintenance_failures_total{maintenance="checkpoint"}`
 	p.waitMetric(t, failures, 0, 10*time.Second)
 

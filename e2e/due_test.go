@@ -16,8 +16,8 @@ import (
 func TestDeletionsThatFallDueTogetherKeepNoWebhookWaiting(t *testing.T) {
 	t.Parallel()
 	const many, grace = 40_000, 60 * time.Second
-	w := newWorld(t, databasetest.SQLite(t), "POLAR_RATE_LIMIT=60", "POLAR_CONCURRENCY=32", "GRACE_PERIOD="+grace.String())
-	p := w.start(t)
+	env := newEnvironment(t, databasetest.SQLite(t), "POLAR_RATE_LIMIT=60", "POLAR_CONCURRENCY=32", "GRACE_PERIOD="+grace.String())
+	p := env.start(t)
 	began := time.Now()
 	for i := range many / 500 {
 		p.deliver(t, logBatch(t, fmt.Sprint("bulk_", i), 500), http.StatusAccepted)

@@ -77,9 +77,9 @@ next:
 func TestAnEventIsWrittenThenSyncedThenAcknowledged(t *testing.T) {
 	t.Parallel()
 	const events = 5
-	w := newWorld(t, databasetest.SQLite(t))
-	w.polar.SetFault(polartest.Hang())
-	p := w.start(t)
+	env := newEnvironment(t, databasetest.SQLite(t))
+	env.polar.SetFault(polartest.Hang())
+	p := env.start(t)
 	trace := p.trace(t)
 	for i := range events {
 		p.deliver(t, sign(t, "clerk", fmt.Sprintf("msg_durable_%d", i), "user"), http.StatusAccepted)
@@ -103,14 +103,14 @@ func TestAnEventIsWrittenThenSyncedThenAcknowledged(t *testing.T) {
 func TestATornOrFlippedFileIsRefusedOrLosesOneRecordAtMost(t *testing.T) {
 	t.Parallel()
 	const events = 100
-	w := newWorld(t, databasetest.SQLite(t))
-	w.polar.SetFault(polartest.RateLimited(10 * time.Minute))
-	p := w.start(t)
+	env := newEnvironment(t, databasetest.SQLite(t))
+	env.polar.SetFault(polartest.RateLimited(10 * time.Minute))
+	p := env.start(t)
 	for i := range events {
 		p.deliver(t, sign(t, "clerk", fmt.Sprint("msg_", i), fmt.Sprint("user_", i)), http.StatusAccepted)
 	}
 	p.kill() // everything may be in the WAL only
-	path := sqliteFile(w.database)
+	path := sqliteFile(env.database)
 	database, err := os.ReadFile(path)
 	require.NoError(t, err)
 	wal, err := os.ReadFile(path + "-wal")
@@ -126,15 +126,15 @@ func TestATornOrFlippedFileIsRefusedOrLosesOneRecordAtMost(t *testing.T) {
 	random := rand.New(rand.NewPCG(seed, 0))
 	for _, cut := range []int{1, 100, 4095, 4096, 4097} {
 		// A page that is torn at its end may be whole but for one record's last bytes.
-		w.damaged(t, whole[:len(whole)-cut], nil, events-1, cut >= 4096)
-		w.damaged(t, database, wal[:len(wal)-cut], events-4, false)
+		env.damaged(t, whole[:len(whole)-cut], nil, events-1, cut >= 4096)
+		env.damaged(t, database, wal[:len(wal)-cut], events-4, false)
 	}
 	for range 8 {
-		w.damaged(t, flipped(random, whole), nil, events-1, false)
+		env.damaged(t, flipped(random, whole), nil, events-1, false)
 	}
 	refused := 0
 	for range 10 { // in a table, in an index over it that would hide rows, or where nothing lives
-		if w.damaged(t, misspelt(random, whole, "polar_bridge_delete"), nil, events, false) {
+		if env.damaged(t, misspelt(random, whole, "polar_bridge_delete"), nil, events, false) {
 			refused++
 		}
 	}
@@ -157,15 +157,15 @@ func flipped(random *rand.Rand, content []byte) []byte {
 
 // damaged starts the program on the file, which it must refuse without a panic
 // or know at least so many deletions.
-func (w *world) damaged(t *testing.T, database, wal []byte, least int, refuse bool) (refused bool) {
+func (env *environment) damaged(t *testing.T, database, wal []byte, least int, refuse bool) (refused bool) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "damaged.db")
 	require.NoError(t, os.WriteFile(path, database, 0o600))
 	if wal != nil {
 		require.NoError(t, os.WriteFile(path+"-wal", wal, 0o600))
 	}
-	copied := *w
-	copied.settings = maps.Clone(w.settings)
+	copied := *env
+	copied.settings = maps.Clone(env.settings)
 	copied.settings["DATABASE_URL"] = "sqlite:" + path
 	p := copied.launch(t, "serve")
 	t.Cleanup(p.kill)

@@ -45,9 +45,9 @@ func auth0Delivery(token, body string) delivery {
 
 func TestWhatIsRefusedLeavesNoJobAndNoDELETE(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, databasetest.SQLite(t))
-	w.addCustomers(1)
-	p := w.start(t)
+	env := newEnvironment(t, databasetest.SQLite(t))
+	env.addCustomers(1)
+	p := env.start(t)
 	now := time.Now()
 	good := signBody(t, "msg_good", clerkBody, now)
 	tampered := good
@@ -92,11 +92,11 @@ func TestWhatIsRefusedLeavesNoJobAndNoDELETE(t *testing.T) {
 		require.Contains(t, p.deliver(t, d, 200), `"status":"ignored"`)
 	}
 	// A later, genuine deletion proves that the queue ran all the while.
-	w.polar.ClearFaults()
+	env.polar.ClearFaults()
 	p.deliver(t, sign(t, "auth0", "evt_after", "user_0000"), 202)
-	w.waitDeleted(t, []string{"user_0000"}, 10*time.Second)
-	require.Equal(t, 1, w.deletes())
-	require.Equal(t, 2, w.polar.Calls(), "and one look before it")
+	env.waitDeleted(t, []string{"user_0000"}, 10*time.Second)
+	require.Equal(t, 1, env.deletes())
+	require.Equal(t, 2, env.polar.Calls(), "and one look before it")
 	require.Zero(t, p.metric(t, `polar_bridge_deletions_pending{state="held"}`))
 	require.NotContains(t, p.output(), "panic")
 	p.noSecrets(t)
@@ -104,8 +104,8 @@ func TestWhatIsRefusedLeavesNoJobAndNoDELETE(t *testing.T) {
 
 func TestUnusableIDsOfAuthenticEventsAreHeld(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, databasetest.SQLite(t))
-	p := w.start(t)
+	env := newEnvironment(t, databasetest.SQLite(t))
+	p := env.start(t)
 	ids := map[string]string{
 		"missing": ``, "integer": `"id":5,`, "null": `"id":null,`, "empty": `"id":"",`, "dots": `"id":"..",`, "NUL": `"id":"a\u0000b",`,
 		"600 bytes": `"id":"` + strings.Repeat("x", 600) + `",`, "not UTF-8": "\"id\":\"a\xffb\",",
@@ -121,14 +121,14 @@ func TestUnusableIDsOfAuthenticEventsAreHeld(t *testing.T) {
 	p.waitMetric(t, `polar_bridge_deletions_pending{state="held"}`, float64(len(ids)+1), 20*time.Second)
 	require.InDelta(t, len(ids), p.metric(t, `polar_bridge_deletions_held_total{provider="clerk",reason="unusable_id"}`), 0)
 	require.InDelta(t, 1, p.metric(t, `polar_bridge_deletions_held_total{provider="auth0",reason="unaddressable"}`), 0)
-	require.Zero(t, w.polar.Calls())
+	require.Zero(t, env.polar.Calls())
 }
 
 func TestABatchOfLogsIsJudgedItemByItem(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, databasetest.SQLite(t))
-	ids := w.addCustomers(200)
-	p := w.start(t)
+	env := newEnvironment(t, databasetest.SQLite(t))
+	ids := env.addCustomers(200)
+	p := env.start(t)
 	var batch strings.Builder
 	for i, id := range ids {
 		fmt.Fprintf(&batch, `{"log_id":"login_%d","data":{"type":"s","user_id":"user_living"}}`+"\n", i)
@@ -138,6 +138,6 @@ func TestABatchOfLogsIsJudgedItemByItem(t *testing.T) {
 	d := delivery{"auth0-logs", http.Header{"Authorization": {logsToken}}, []byte(batch.String())}
 	require.JSONEq(t, `{"status":"accepted","accepted":201,"duplicates":0,"ignored":200}`, p.deliver(t, d, 202))
 	require.JSONEq(t, `{"status":"duplicate","accepted":0,"duplicates":201,"ignored":200}`, p.deliver(t, d, 200))
-	w.waitDeleted(t, ids, 30*time.Second)
-	require.Equal(t, len(ids), w.deletes())
+	env.waitDeleted(t, ids, 30*time.Second)
+	require.Equal(t, len(ids), env.deletes())
 }

@@ -176,31 +176,31 @@ func TestWriteFixture(t *testing.T) {
 
 func (s store) write(t *testing.T, target string) {
 	t.Helper()
-	w := newWorld(t, s.empty(t), "POLAR_CONCURRENCY=1")
+	env := newEnvironment(t, s.empty(t), "POLAR_CONCURRENCY=1")
 	for _, eventID := range []string{eventDone, eventCancelled} {
-		w.polar.AddCustomer(polartest.Customer{ExternalID: customerOf(eventID), CreatedAt: longAgo()})
+		env.polar.AddCustomer(polartest.Customer{ExternalID: customerOf(eventID), CreatedAt: longAgo()})
 	}
-	p := w.start(t)
+	p := env.start(t)
 	for _, eventID := range []string{eventDone, eventNotFound, eventHeld} {
 		p.deliver(t, fixtureEvent(t, eventID), http.StatusAccepted)
 	}
 	p.waitMetric(t, `polar_bridge_deletions_total{outcome="not_found",provider="clerk"}`, 1, 20*time.Second)
 	p.waitMetric(t, `polar_bridge_deletions_total{outcome="deleted",provider="clerk"}`, 1, 20*time.Second)
-	w.polar.SetFault(polartest.Gateway(http.StatusServiceUnavailable))
+	env.polar.SetFault(polartest.Gateway(http.StatusServiceUnavailable))
 	p.deliver(t, fixtureEvent(t, eventRetried), http.StatusAccepted)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	require.NoError(t, w.polar.WaitForCalls(ctx, 5))
+	require.NoError(t, env.polar.WaitForCalls(ctx, 5))
 	// With Polar stopped in the middle of a call nobody touches what comes next.
-	w.polar.SetFault(polartest.Hang())
+	env.polar.SetFault(polartest.Hang())
 	for _, eventID := range []string{eventWaiting, eventCancelled} {
 		p.deliver(t, fixtureEvent(t, eventID), http.StatusAccepted)
 	}
 	require.Zero(t, p.terminate(t))
-	id := strconv.FormatInt(w.deletion(t, customerOf(eventCancelled), "waiting").ID, 10)
-	w.bridge(t, 0, "deletions", "cancel", id, "--because", "the account was restored")
-	require.Equal(t, settled(), s.states(t, w.database))
-	pack(t, s.save(t, w.database), target)
+	id := strconv.FormatInt(env.deletion(t, customerOf(eventCancelled), "waiting").ID, 10)
+	env.bridge(t, 0, "deletions", "cancel", id, "--because", "the account was restored")
+	require.Equal(t, settled(), s.states(t, env.database))
+	pack(t, s.save(t, env.database), target)
 }
 
 func pack(t *testing.T, content []byte, target string) {

@@ -19,15 +19,15 @@ import (
 
 // approve lets the held deletion of the customer pass, as soon as it is held: the
 // log and the metric may be a little earlier.
-func (w *world) approve(t *testing.T, externalID string) {
+func (env *environment) approve(t *testing.T, externalID string) {
 	t.Helper()
-	w.bridge(t, 0, "deletions", "approve", strconv.FormatInt(w.deletion(t, externalID, "held").ID, 10))
+	env.bridge(t, 0, "deletions", "approve", strconv.FormatInt(env.deletion(t, externalID, "held").ID, 10))
 }
 
 // committed is how many customers Polar has deleted.
-func (w *world) committed() int {
+func (env *environment) committed() int {
 	n := 0
-	for _, call := range w.polar.Journal() {
+	for _, call := range env.polar.Journal() {
 		if call.Committed {
 			n++
 		}
@@ -42,10 +42,10 @@ func held(provider, reason string) string {
 func TestAReplayedDeletionOfARecreatedCustomerNeverReachesDELETE(t *testing.T) {
 	t.Parallel()
 	databasetest.EachURL(t, func(t *testing.T, database string) {
-		w := newWorld(t, database)
-		w.polar.AddCustomer(polartest.Customer{ExternalID: "user_1", CreatedAt: time.Now().Add(-24 * time.Hour)})
-		w.polar.AddCustomer(polartest.Customer{ExternalID: "user_2", CreatedAt: time.Now().Add(-96 * time.Hour)})
-		p := w.start(t)
+		env := newEnvironment(t, database)
+		env.polar.AddCustomer(polartest.Customer{ExternalID: "user_1", CreatedAt: time.Now().Add(-24 * time.Hour)})
+		env.polar.AddCustomer(polartest.Customer{ExternalID: "user_2", CreatedAt: time.Now().Add(-96 * time.Hour)})
+		p := env.start(t)
 		// Sent again by the provider: the signature is of now, the event is not.
 		replayed := func(eventID, externalID string) delivery {
 			body := fmt.Sprintf(`{"type":"user.deleted","timestamp":%d,"data":{"object":"user","deleted":true,"id":%q}}`,
@@ -56,26 +56,26 @@ func TestAReplayedDeletionOfARecreatedCustomerNeverReachesDELETE(t *testing.T) {
 		p.waitMetric(t, held("clerk", "recreated"), 1, 20*time.Second)
 		// It is the guard that holds it: a customer who was there before goes.
 		p.deliver(t, replayed("msg_2", "user_2"), http.StatusAccepted)
-		w.waitDeleted(t, []string{"user_2"}, 20*time.Second)
-		require.Equal(t, 1, w.deletes())
-		require.True(t, w.polar.Exists("user_1"))
+		env.waitDeleted(t, []string{"user_2"}, 20*time.Second)
+		require.Equal(t, 1, env.deletes())
+		require.True(t, env.polar.Exists("user_1"))
 		p.says(t, `"reason":"recreated"`)
 
-		w.approve(t, "user_1")
-		w.waitDeleted(t, []string{"user_1"}, 20*time.Second)
+		env.approve(t, "user_1")
+		env.waitDeleted(t, []string{"user_1"}, 20*time.Second)
 	})
 }
 
 func TestATeamsCustomerIsHeldUntilSomebodyApproves(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, databasetest.SQLite(t))
-	w.polar.AddCustomer(polartest.Customer{ExternalID: "user_1", Type: "team", CreatedAt: longAgo(), Members: []string{"m"}})
-	p := w.start(t)
+	env := newEnvironment(t, databasetest.SQLite(t))
+	env.polar.AddCustomer(polartest.Customer{ExternalID: "user_1", Type: "team", CreatedAt: longAgo(), Members: []string{"m"}})
+	p := env.start(t)
 	p.deliver(t, sign(t, "auth0", "evt_1", "user_1"), http.StatusAccepted)
 	p.waitMetric(t, held("auth0", "team"), 1, 20*time.Second)
-	require.Zero(t, w.deletes())
-	w.approve(t, "user_1")
-	w.waitDeleted(t, []string{"user_1"}, 20*time.Second)
+	require.Zero(t, env.deletes())
+	env.approve(t, "user_1")
+	env.waitDeleted(t, []string{"user_1"}, 20*time.Second)
 }
 
 // flood sends a deletion of each customer, whoever of the servers takes it.
@@ -114,10 +114,10 @@ func TestTenThousandValidDeletionsDeleteNoMoreThanTheLimit(t *testing.T) {
 	t.Parallel()
 	databasetest.EachURL(t, func(t *testing.T, database string) {
 		const events, limit = 10_000, 100
-		w := newWorld(t, database, fmt.Sprint("MAX_DELETIONS_PER_HOUR=", limit), "POLAR_CONCURRENCY=16", "POLAR_TIMEOUT=2s")
-		ids := w.addCustomers(events)
+		env := newEnvironment(t, database, fmt.Sprint("MAX_DELETIONS_PER_HOUR=", limit), "POLAR_CONCURRENCY=16", "POLAR_TIMEOUT=2s")
+		ids := env.addCustomers(events)
 		// Kills find deletions under way, and some answers are lost.
-		w.polar.SetFaultFunc(func(e polartest.Entry) polartest.Fault {
+		env.polar.SetFaultFunc(func(e polartest.Entry) polartest.Fault {
 			switch {
 			case e.Operation != polartest.OperationDelete:
 				return polartest.Fault{}
@@ -135,18 +135,18 @@ func TestTenThousandValidDeletionsDeleteNoMoreThanTheLimit(t *testing.T) {
 		f := flood{}
 		for range replicas {
 			server := &atomic.Pointer[process]{}
-			server.Store(w.start(t))
+			server.Store(env.start(t))
 			f.servers = append(f.servers, server)
 		}
 		began := time.Now()
 		f.run(t, ids)
 		for kill, looks := range []int{30, 90, 600} {
 			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-			require.NoError(t, w.polar.WaitForCallsOf(ctx, polartest.OperationGet, looks))
+			require.NoError(t, env.polar.WaitForCallsOf(ctx, polartest.OperationGet, looks))
 			cancel()
 			victim := f.servers[kill%replicas]
 			victim.Load().kill()
-			victim.Store(w.start(t))
+			victim.Store(env.start(t))
 		}
 		f.senders.Wait()
 		require.EqualValues(t, events, f.accepted.Load())
@@ -155,9 +155,9 @@ func TestTenThousandValidDeletionsDeleteNoMoreThanTheLimit(t *testing.T) {
 		last := f.servers[0].Load()
 		last.waitMetric(t, `polar_bridge_deletions_pending{state="held"}`, events-limit, 4*time.Minute)
 		last.waitMetric(t, `polar_bridge_deletions_pending{state="waiting"}`, 0, 2*time.Minute)
-		require.Equal(t, limit, w.committed(), "not one more, and none of the places lost")
+		require.Equal(t, limit, env.committed(), "not one more, and none of the places lost")
 		t.Logf("%d sent in %s, all decided after %s: %d deleted with %d DELETEs, %d looks",
-			events, sent.Round(time.Second), time.Since(began).Round(time.Second), w.committed(), w.deletes(), w.polar.CallsOf(polartest.OperationGet))
+			events, sent.Round(time.Second), time.Since(began).Round(time.Second), env.committed(), env.deletes(), env.polar.CallsOf(polartest.OperationGet))
 	})
 }
 
@@ -165,20 +165,20 @@ func TestWhatWasApprovedIsDeletedAtTheRateLimit(t *testing.T) {
 	t.Parallel()
 	databasetest.EachURL(t, func(t *testing.T, database string) {
 		const customers, limit, perMinute, burst = 60, 20, 1200, 10
-		w := newWorld(t, database, fmt.Sprint("MAX_DELETIONS_PER_HOUR=", limit), fmt.Sprint("POLAR_RATE_LIMIT=", perMinute))
-		ids := w.addCustomers(customers)
-		p := w.start(t)
+		env := newEnvironment(t, database, fmt.Sprint("MAX_DELETIONS_PER_HOUR=", limit), fmt.Sprint("POLAR_RATE_LIMIT=", perMinute))
+		ids := env.addCustomers(customers)
+		p := env.start(t)
 		for i, id := range ids {
 			p.deliver(t, sign(t, "clerk", fmt.Sprint("msg_", i), id), http.StatusAccepted)
 		}
 		p.waitMetric(t, held("clerk", "mass_deletion"), customers-limit, time.Minute)
 		p.waitMetric(t, `polar_bridge_deletions_pending{state="held"}`, customers-limit, time.Minute) // on disk, too
-		require.Equal(t, limit, w.committed())
+		require.Equal(t, limit, env.committed())
 
-		before := w.polar.Calls()
-		w.bridge(t, 0, "deletions", "approve", "--all", "--yes")
-		w.waitDeleted(t, ids, time.Minute)
-		calls := w.polar.Journal()[before:]
+		before := env.polar.Calls()
+		env.bridge(t, 0, "deletions", "approve", "--all", "--yes")
+		env.waitDeleted(t, ids, time.Minute)
+		calls := env.polar.Journal()[before:]
 		require.Len(t, calls, 2*(customers-limit), "each is looked at again")
 		interval := time.Minute / perMinute
 		for i := range calls {
@@ -193,43 +193,43 @@ func TestWhatWasApprovedIsDeletedAtTheRateLimit(t *testing.T) {
 func TestACustomerWhoComesBackAfterTheDeletionIsFound(t *testing.T) {
 	t.Parallel()
 	databasetest.EachURL(t, func(t *testing.T, database string) {
-		w := newWorld(t, database, "VERIFY_AFTER=2s")
-		ids := w.addCustomers(2)
-		p := w.start(t)
+		env := newEnvironment(t, database, "VERIFY_AFTER=2s")
+		ids := env.addCustomers(2)
+		p := env.start(t)
 		p.deliver(t, sign(t, "clerk", "msg_0", ids[0]), http.StatusAccepted)
 		p.deliver(t, sign(t, "clerk", "msg_1", ids[1]), http.StatusAccepted)
-		w.waitDeleted(t, ids, 20*time.Second)
+		env.waitDeleted(t, ids, 20*time.Second)
 		// A checkout that was open before creates the customer again.
-		w.polar.AddCustomer(polartest.Customer{ExternalID: ids[0], ActiveSubscriptions: 1})
+		env.polar.AddCustomer(polartest.Customer{ExternalID: ids[0], ActiveSubscriptions: 1})
 		p.waitMetric(t, `polar_bridge_verifications_total{outcome="found",provider="clerk"}`, 1, 30*time.Second)
 		p.waitMetric(t, `polar_bridge_verifications_total{outcome="gone",provider="clerk"}`, 1, 30*time.Second)
 		p.waitMetric(t, `polar_bridge_deletions_pending{state="reappeared"}`, 1, 30*time.Second)
 		p.says(t, "customer reappeared after the deletion")
-		require.True(t, w.polar.Exists(ids[0]))
-		require.Equal(t, 2, w.deletes())
+		require.True(t, env.polar.Exists(ids[0]))
+		require.Equal(t, 2, env.deletes())
 
-		id := strconv.FormatInt(w.deletion(t, ids[0], "reappeared").ID, 10)
-		said, err := w.command(t, "deletions", "approve", id).CombinedOutput()
+		id := strconv.FormatInt(env.deletion(t, ids[0], "reappeared").ID, 10)
+		said, err := env.command(t, "deletions", "approve", id).CombinedOutput()
 		require.Error(t, err)
 		require.Contains(t, string(said), "acknowledge it", "approving would delete nobody")
-		w.bridge(t, 0, "deletions", "acknowledge", id)
+		env.bridge(t, 0, "deletions", "acknowledge", id)
 		p.waitMetric(t, `polar_bridge_deletions_pending{state="reappeared"}`, 0, 30*time.Second)
-		require.True(t, w.polar.Exists(ids[0]), "acknowledging deletes nobody")
-		require.Equal(t, 2, w.deletes())
+		require.True(t, env.polar.Exists(ids[0]), "acknowledging deletes nobody")
+		require.Equal(t, 2, env.deletes())
 	})
 }
 
 func TestAVerificationSurvivesAKill(t *testing.T) {
 	t.Parallel()
 	databasetest.EachURL(t, func(t *testing.T, database string) {
-		w := newWorld(t, database, "VERIFY_AFTER=3s")
-		ids := w.addCustomers(1)
-		p := w.start(t)
-		w.polar.FailNextOf(polartest.OperationDelete, 1, polartest.Hang().AfterCommit())
+		env := newEnvironment(t, database, "VERIFY_AFTER=3s")
+		ids := env.addCustomers(1)
+		p := env.start(t)
+		env.polar.FailNextOf(polartest.OperationDelete, 1, polartest.Hang().AfterCommit())
 		p.deliver(t, sign(t, "clerk", "msg_0", ids[0]), http.StatusAccepted)
-		w.waitDeleted(t, ids, 20*time.Second)
+		env.waitDeleted(t, ids, 20*time.Second)
 		p.kill()
-		next := w.start(t)
+		next := env.start(t)
 		next.waitMetric(t, `polar_bridge_verifications_total{outcome="gone",provider="clerk"}`, 1, 90*time.Second)
 		require.InDelta(t, 1, next.metric(t, `polar_bridge_deletions_total{outcome="deleted",provider="clerk"}`), 0)
 	})
@@ -237,35 +237,35 @@ func TestAVerificationSurvivesAKill(t *testing.T) {
 
 func TestAGracePeriodIsWaitedForAndLeavesTimeToCancel(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, databasetest.SQLite(t), "GRACE_PERIOD=6s")
-	ids := w.addCustomers(2)
-	p := w.start(t)
+	env := newEnvironment(t, databasetest.SQLite(t), "GRACE_PERIOD=6s")
+	ids := env.addCustomers(2)
+	p := env.start(t)
 	began := time.Now()
 	for i, id := range ids {
 		p.deliver(t, sign(t, "clerk", fmt.Sprint("msg_", i), id), http.StatusAccepted)
 	}
-	unwanted := strconv.FormatInt(w.deletion(t, ids[1], "waiting").ID, 10)
-	w.bridge(t, 0, "deletions", "cancel", unwanted, "--because", "the user has changed their mind")
-	w.waitDeleted(t, ids[:1], 30*time.Second)
-	calls := w.polar.Journal()
+	unwanted := strconv.FormatInt(env.deletion(t, ids[1], "waiting").ID, 10)
+	env.bridge(t, 0, "deletions", "cancel", unwanted, "--because", "the user has changed their mind")
+	env.waitDeleted(t, ids[:1], 30*time.Second)
+	calls := env.polar.Journal()
 	require.GreaterOrEqual(t, calls[0].Time.Sub(began), 6*time.Second-50*time.Millisecond)
 	p.waitMetric(t, `polar_bridge_deletions_pending{state="waiting"}`, 0, 20*time.Second)
-	require.True(t, w.polar.Exists(ids[1]))
-	require.Equal(t, 1, w.deletes())
+	require.True(t, env.polar.Exists(ids[1]))
+	require.Equal(t, 1, env.deletes())
 }
 
 func TestADryRunDeletesNobodyAndSaysWhatWouldBeLost(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, databasetest.SQLite(t), "DRY_RUN=true")
-	w.polar.AddCustomer(polartest.Customer{ExternalID: "user_1", CreatedAt: longAgo(), ActiveSubscriptions: 2, GrantedBenefits: 3})
-	p := w.start(t)
+	env := newEnvironment(t, databasetest.SQLite(t), "DRY_RUN=true")
+	env.polar.AddCustomer(polartest.Customer{ExternalID: "user_1", CreatedAt: longAgo(), ActiveSubscriptions: 2, GrantedBenefits: 3})
+	p := env.start(t)
 	p.deliver(t, sign(t, "clerk", "msg_1", "user_1"), http.StatusAccepted)
 	p.deliver(t, sign(t, "clerk", "msg_2", "user_2"), http.StatusAccepted)
 	p.waitMetric(t, `polar_bridge_deletions_total{outcome="dry_run",provider="clerk"}`, 2, 20*time.Second)
 	p.says(t, `"customer_found":true,"active_subscriptions":2,"granted_benefits":3`)
 	p.says(t, `"customer_found":false,"active_subscriptions":0,"granted_benefits":0`)
-	require.Zero(t, w.deletes())
-	require.True(t, w.polar.Exists("user_1"))
+	require.Zero(t, env.deletes())
+	require.True(t, env.polar.Exists("user_1"))
 }
 
 // noLook answers as a Polar that has no such look.
@@ -286,48 +286,48 @@ func (p *process) requireBlind(t *testing.T, want float64) {
 
 func TestALookThatIsImpossibleStopsNoDeletionAndIsNoSecret(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, databasetest.SQLite(t))
-	ids := w.addCustomers(6)
+	env := newEnvironment(t, databasetest.SQLite(t))
+	ids := env.addCustomers(6)
 	last := ids[5]
 	ids = ids[:5]
-	w.polar.SetFaultFunc(noLook)
-	p := w.start(t)
+	env.polar.SetFaultFunc(noLook)
+	p := env.start(t)
 	p.requireBlind(t, 0)
 	for i, id := range ids {
 		p.deliver(t, sign(t, "clerk", fmt.Sprint("msg_", i), id), http.StatusAccepted)
 	}
-	w.waitDeleted(t, ids, 30*time.Second)
-	require.Equal(t, len(ids), w.deletes())
+	env.waitDeleted(t, ids, 30*time.Second)
+	require.Equal(t, len(ids), env.deletes())
 	require.Equal(t, 1, strings.Count(p.output(), "customers cannot be looked up"), "said once")
 	p.waitMetric(t, `polar_bridge_deletions_total{outcome="deleted",provider="clerk"}`, float64(len(ids)), 10*time.Second)
 	require.Equal(t, len(ids), strings.Count(p.output(), `"guards_blind":true`), "each says that nobody looked")
 	p.requireBlind(t, 1)
-	w.polar.ClearFaults()
+	env.polar.ClearFaults()
 	p.deliver(t, sign(t, "clerk", "msg_last", last), http.StatusAccepted)
-	w.waitDeleted(t, []string{last}, 20*time.Second)
+	env.waitDeleted(t, []string{last}, 20*time.Second)
 	p.requireBlind(t, 0)
 	require.Equal(t, len(ids), strings.Count(p.output(), `"guards_blind":true`))
 }
 
 func TestDeletionsThatNobodyCanLookAtAreHeldWhereThatIsWanted(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, databasetest.SQLite(t), "GUARDS_BLIND=hold")
-	ids := w.addCustomers(1)
-	w.polar.AddCustomer(polartest.Customer{ExternalID: "team", Type: "team", CreatedAt: longAgo()})
-	w.polar.SetFaultFunc(noLook)
-	p := w.start(t)
+	env := newEnvironment(t, databasetest.SQLite(t), "GUARDS_BLIND=hold")
+	ids := env.addCustomers(1)
+	env.polar.AddCustomer(polartest.Customer{ExternalID: "team", Type: "team", CreatedAt: longAgo()})
+	env.polar.SetFaultFunc(noLook)
+	p := env.start(t)
 	p.deliver(t, sign(t, "clerk", "msg_1", ids[0]), http.StatusAccepted)
 	p.deliver(t, sign(t, "clerk", "msg_2", "team"), http.StatusAccepted)
 	p.waitMetric(t, held("clerk", "unexpected"), 2, 20*time.Second)
 	p.requireBlind(t, 1)
-	require.Zero(t, w.deletes())
+	require.Zero(t, env.deletes())
 
-	w.polar.ClearFaults()
+	env.polar.ClearFaults()
 	for _, id := range []string{ids[0], "team"} {
-		w.bridge(t, 0, "deletions", "retry", strconv.FormatInt(w.deletion(t, id, "held").ID, 10))
+		env.bridge(t, 0, "deletions", "retry", strconv.FormatInt(env.deletion(t, id, "held").ID, 10))
 	}
-	w.waitDeleted(t, ids, 20*time.Second)
+	env.waitDeleted(t, ids, 20*time.Second)
 	p.waitMetric(t, held("clerk", "team"), 1, 20*time.Second)
 	p.requireBlind(t, 0)
-	require.True(t, w.polar.Exists("team"), "all guards look again")
+	require.True(t, env.polar.Exists("team"), "all guards look again")
 }

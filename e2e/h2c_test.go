@@ -29,26 +29,26 @@ func TestHTTP2WithoutTLS(t *testing.T) {
 
 	t.Run("is taken when it is set, and HTTP/1.1 beside it", func(t *testing.T) {
 		t.Parallel()
-		w := newWorld(t, databasetest.SQLite(t), "H2C=true")
-		ids := w.addCustomers(2)
-		p := w.start(t)
+		env := newEnvironment(t, databasetest.SQLite(t), "H2C=true")
+		ids := env.addCustomers(2)
+		p := env.start(t)
 		status, text := p.post(t.Context(), overH2C(t), sign(t, "clerk", "msg_0", ids[0]))
 		require.Equal(t, http.StatusAccepted, status, text)
 		p.deliver(t, sign(t, "clerk", "msg_1", ids[1]), http.StatusAccepted)
-		w.waitDeleted(t, ids, 20*time.Second)
+		env.waitDeleted(t, ids, 20*time.Second)
 		status, _ = p.post(t.Context(), overH2C(t), signedWith(t, "whsec_Zm9yZ2VkLWZvcmdlZC1mb3JnZWQtZm9yZ2Vk"))
 		require.Equal(t, http.StatusUnauthorized, status)
 		require.Zero(t, p.terminate(t), "connections that idle do not keep it from stopping")
 	})
 	t.Run("is not spoken by itself", func(t *testing.T) {
 		t.Parallel()
-		p := newWorld(t, databasetest.SQLite(t)).start(t)
+		p := newEnvironment(t, databasetest.SQLite(t)).start(t)
 		status, _ := p.post(t.Context(), overH2C(t), sign(t, "clerk", "msg_0", "user_0000"))
 		require.Zero(t, status)
 	})
 	t.Run("is never spoken on the admin's port", func(t *testing.T) {
 		t.Parallel()
-		p := newWorld(t, databasetest.SQLite(t), "H2C=true").start(t)
+		p := newEnvironment(t, databasetest.SQLite(t), "H2C=true").start(t)
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.operator+"/metrics", http.NoBody)
 		require.NoError(t, err)
 		_, err = overH2C(t).Do(request) //nolint:bodyclose // there is none
@@ -56,7 +56,7 @@ func TestHTTP2WithoutTLS(t *testing.T) {
 	})
 	t.Run("gives a connection that says nothing five seconds", func(t *testing.T) {
 		t.Parallel()
-		p := newWorld(t, databasetest.SQLite(t), "H2C=true").start(t)
+		p := newEnvironment(t, databasetest.SQLite(t), "H2C=true").start(t)
 		conn, err := p.dial(t.Context(), "")
 		require.NoError(t, err)
 		defer conn.Close() //nolint:errcheck // only read
@@ -80,8 +80,8 @@ func TestBodiesThatNeverEndOverHTTP2(t *testing.T) {
 	for _, attack := range attacks {
 		t.Run(attack.name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, databasetest.SQLite(t), "LOGTO_WEBHOOK_SECRET="+logtoKey, "H2C=true")
-			p := w.start(t)
+			env := newEnvironment(t, databasetest.SQLite(t), "LOGTO_WEBHOOK_SECRET="+logtoKey, "H2C=true")
+			p := env.start(t)
 			p.requireAllTakenBeside(t, func(ctx context.Context) {
 				p.besiegeOverH2C(ctx, t, attack.streams, attack.length)
 			}, overH2C(t), http.DefaultClient)

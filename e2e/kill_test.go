@@ -19,81 +19,81 @@ import (
 func longAgo() time.Time { return time.Now().AddDate(0, -2, 0) }
 
 // addCustomers adds customers who are older than the events about them.
-func (w *world) addCustomers(n int) []string {
+func (env *environment) addCustomers(n int) []string {
 	ids := make([]string, n)
 	for i := range ids {
 		ids[i] = fmt.Sprintf("user_%04d", i)
-		w.polar.AddCustomer(polartest.Customer{ExternalID: ids[i], CreatedAt: longAgo()})
+		env.polar.AddCustomer(polartest.Customer{ExternalID: ids[i], CreatedAt: longAgo()})
 	}
 	return ids
 }
 
 // deletes are the DELETEs that reached Polar; looks come on top of them.
-func (w *world) deletes() int { return w.polar.CallsOf(polartest.OperationDelete) }
+func (env *environment) deletes() int { return env.polar.CallsOf(polartest.OperationDelete) }
 
 // waitDeleted waits until Polar has deleted all of them and requires that it
 // deleted none twice.
-func (w *world) waitDeleted(t *testing.T, ids []string, within time.Duration) {
+func (env *environment) waitDeleted(t *testing.T, ids []string, within time.Duration) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), within)
 	defer cancel()
 	for _, id := range ids {
-		require.NoError(t, w.polar.WaitForDeleted(ctx, id), "%s was not deleted within %s", id, within)
-		require.Equal(t, 1, w.polar.Deleted(id), id)
+		require.NoError(t, env.polar.WaitForDeleted(ctx, id), "%s was not deleted within %s", id, within)
+		require.Equal(t, 1, env.polar.Deleted(id), id)
 	}
 }
 
 func TestKilledBetweenAcknowledgementAndDELETE(t *testing.T) {
 	t.Parallel()
 	databasetest.EachURL(t, func(t *testing.T, database string) {
-		w := newWorld(t, database)
-		ids := w.addCustomers(5)
-		p := w.start(t)
+		env := newEnvironment(t, database)
+		ids := env.addCustomers(5)
+		p := env.start(t)
 
 		// The first one meets a 429: from then on nobody may ask Polar.
-		w.polar.FailNext(1, polartest.RateLimited(3*time.Second))
+		env.polar.FailNext(1, polartest.RateLimited(3*time.Second))
 		p.deliver(t, sign(t, "clerk", "msg_0", ids[0]), http.StatusAccepted)
-		require.NoError(t, w.polar.WaitForCalls(t.Context(), 1))
+		require.NoError(t, env.polar.WaitForCalls(t.Context(), 1))
 		for i, id := range ids[1:] {
 			p.deliver(t, sign(t, "clerk", fmt.Sprint("msg_", i+1), id), http.StatusAccepted)
 		}
 		p.kill()
-		require.Equal(t, 1, w.polar.Calls())
+		require.Equal(t, 1, env.polar.Calls())
 
-		w.start(t)
-		w.waitDeleted(t, ids, 90*time.Second)
+		env.start(t)
+		env.waitDeleted(t, ids, 90*time.Second)
 	})
 }
 
 func TestKilledBetweenDELETEAndCompletion(t *testing.T) {
 	t.Parallel()
 	databasetest.EachURL(t, func(t *testing.T, database string) {
-		w := newWorld(t, database)
-		ids := w.addCustomers(1)
-		p := w.start(t)
+		env := newEnvironment(t, database)
+		ids := env.addCustomers(1)
+		p := env.start(t)
 
-		w.polar.FailNextOf(polartest.OperationDelete, 1, polartest.Hang().AfterCommit())
+		env.polar.FailNextOf(polartest.OperationDelete, 1, polartest.Hang().AfterCommit())
 		p.deliver(t, sign(t, "clerk", "msg_0", ids[0]), http.StatusAccepted)
-		require.NoError(t, w.polar.WaitForDeleted(t.Context(), ids[0]))
+		require.NoError(t, env.polar.WaitForDeleted(t.Context(), ids[0]))
 		p.kill()
 
-		next := w.start(t)
+		next := env.start(t)
 		next.waitMetric(t, `polar_bridge_deletions_total{outcome="deleted",provider="clerk"}`, 1, 90*time.Second)
 		next.says(t, `"confirmed_by":"retry"`)
-		require.Equal(t, 1, w.polar.Deleted(ids[0]))
-		require.Equal(t, 2, w.deletes())
+		require.Equal(t, 1, env.polar.Deleted(ids[0]))
+		require.Equal(t, 2, env.deletes())
 	})
 }
 
 func TestAThousandEventsThroughAFlappingPolarAndTenKills(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, databasetest.SQLite(t), "POLAR_CONCURRENCY=8", "POLAR_TIMEOUT=1s")
+	env := newEnvironment(t, databasetest.SQLite(t), "POLAR_CONCURRENCY=8", "POLAR_TIMEOUT=1s")
 	const events, kills = 1000, 10
-	ids := w.addCustomers(events)
-	w.polar.SetFaultFunc(flapping())
+	ids := env.addCustomers(events)
+	env.polar.SetFaultFunc(flapping())
 
 	var current atomic.Pointer[process]
-	current.Store(w.start(t))
+	current.Store(env.start(t))
 	var accepted atomic.Int64
 	work := make(chan int)
 	var senders sync.WaitGroup
@@ -115,19 +115,19 @@ func TestAThousandEventsThroughAFlappingPolarAndTenKills(t *testing.T) {
 		work <- i
 		if i%(events/kills) == events/kills/2 {
 			current.Load().kill()
-			current.Store(w.start(t))
+			current.Store(env.start(t))
 		}
 	}
 	close(work)
 	senders.Wait()
 	require.EqualValues(t, events, accepted.Load())
-	w.waitDeleted(t, ids, 3*time.Minute)
+	env.waitDeleted(t, ids, 3*time.Minute)
 
 	last := current.Load()
 	last.waitMetric(t, `polar_bridge_deletions_pending{state="waiting"}`, 0, 3*time.Minute)
 	require.Zero(t, last.metric(t, `polar_bridge_deletions_pending{state="held"}`))
 	last.noSecrets(t)
-	t.Logf("%d calls, %d of them DELETEs, for %d deletions", w.polar.Calls(), w.deletes(), events)
+	t.Logf("%d calls, %d of them DELETEs, for %d deletions", env.polar.Calls(), env.deletes(), events)
 }
 
 // flapping breaks about a quarter of the DELETEs, in all the ways that Polar
@@ -164,9 +164,9 @@ func flapping() func(polartest.Entry) polartest.Fault {
 func TestFortyEventsInFiveSimultaneousCopiesAreFortyDELETEs(t *testing.T) {
 	t.Parallel()
 	databasetest.EachURL(t, func(t *testing.T, database string) {
-		w := newWorld(t, database)
-		ids := w.addCustomers(40)
-		p := w.start(t)
+		env := newEnvironment(t, database)
+		ids := env.addCustomers(40)
+		p := env.start(t)
 		var copies sync.WaitGroup
 		for i, id := range ids {
 			d := sign(t, "clerk", fmt.Sprint("msg_", i), id)
@@ -180,20 +180,20 @@ func TestFortyEventsInFiveSimultaneousCopiesAreFortyDELETEs(t *testing.T) {
 		}
 		copies.Wait()
 		p.waitMetric(t, `polar_bridge_deletions_total{outcome="deleted",provider="clerk"}`, 40, 30*time.Second)
-		w.waitDeleted(t, ids, time.Second)
-		require.Equal(t, 40, w.deletes())
+		env.waitDeleted(t, ids, time.Second)
+		require.Equal(t, 40, env.deletes())
 		require.InDelta(t, 160, p.metric(t, `polar_bridge_events_total{outcome="duplicate",provider="clerk"}`), 0)
 	})
 }
 
 func TestUnderA429EverybodyWaits(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, databasetest.SQLite(t))
-	ids := w.addCustomers(20)
-	p := w.start(t)
+	env := newEnvironment(t, databasetest.SQLite(t))
+	ids := env.addCustomers(20)
+	p := env.start(t)
 	const wait = 8 * time.Second
 	began := time.Now()
-	w.polar.SetFaultFunc(func(e polartest.Entry) polartest.Fault {
+	env.polar.SetFaultFunc(func(e polartest.Entry) polartest.Fault {
 		if e.Time.Sub(began) < wait {
 			return polartest.RateLimited(wait)
 		}
@@ -202,9 +202,9 @@ func TestUnderA429EverybodyWaits(t *testing.T) {
 	for i, id := range ids {
 		p.deliver(t, sign(t, "clerk", fmt.Sprint("msg_", i), id), http.StatusAccepted)
 	}
-	w.waitDeleted(t, ids, 40*time.Second)
+	env.waitDeleted(t, ids, 40*time.Second)
 	early := 0
-	for _, call := range w.polar.Journal() {
+	for _, call := range env.polar.Journal() {
 		if call.Time.Sub(began) < 7500*time.Millisecond {
 			early++
 		}

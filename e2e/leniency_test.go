@@ -29,13 +29,13 @@ func TestWhatProvesNothingRefusesNothing(t *testing.T) {
 		t.Run(e.Name, func(t *testing.T) {
 			t.Parallel()
 			s := senderOf(t, e)
-			w := newProviderWorld(t, e, s)
-			w.polar.AddCustomer(polartest.Customer{ExternalID: living, CreatedAt: longAgo()})
-			p := w.start(t)
+			env := newProviderEnvironment(t, e, s)
+			env.polar.AddCustomer(polartest.Customer{ExternalID: living, CreatedAt: longAgo()})
+			p := env.start(t)
 			var leave, lost []string
 			for i, c := range changesFor(e, s.deliver(t, e, s.secret, gone, time.Now())) {
 				id := fmt.Sprintf("%s_%d", gone, i)
-				w.polar.AddCustomer(polartest.Customer{ExternalID: id, CreatedAt: longAgo()})
+				env.polar.AddCustomer(polartest.Customer{ExternalID: id, CreatedAt: longAgo()})
 				leave = append(leave, id)
 				d := c.change(t, s, e, s.deliver(t, e, s.secret, id, time.Now()))
 				status, answer := p.post(t.Context(), http.DefaultClient, d)
@@ -44,9 +44,9 @@ func TestWhatProvesNothingRefusesNothing(t *testing.T) {
 				}
 			}
 			require.Empty(t, lost)
-			w.waitDeleted(t, leave, 30*time.Second)
-			require.Equal(t, len(leave), w.deletes(), "%+v", w.polar.Journal())
-			require.True(t, w.polar.Exists(living))
+			env.waitDeleted(t, leave, 30*time.Second)
+			require.Equal(t, len(leave), env.deletes(), "%+v", env.polar.Journal())
+			require.True(t, env.polar.Exists(living))
 		})
 	}
 }

@@ -30,31 +30,31 @@ func (p *process) get(t *testing.T, path string) int {
 func TestATerminatedServerFinishesWhatItBeganAndExitsCleanly(t *testing.T) {
 	t.Parallel()
 	databasetest.EachURL(t, func(t *testing.T, database string) {
-		w := newWorld(t, database)
-		ids := w.addCustomers(10)
-		p := w.start(t)
-		w.polar.SetFault(polartest.Slow(300 * time.Millisecond))
+		env := newEnvironment(t, database)
+		ids := env.addCustomers(10)
+		p := env.start(t)
+		env.polar.SetFault(polartest.Slow(300 * time.Millisecond))
 		for i, id := range ids {
 			p.deliver(t, sign(t, "clerk", fmt.Sprint("msg_", i), id), 202)
 		}
-		require.NoError(t, w.polar.WaitForCalls(t.Context(), 1))
+		require.NoError(t, env.polar.WaitForCalls(t.Context(), 1))
 		require.Zero(t, p.terminate(t), p.output())
 		p.says(t, `"msg":"stopped"`)
 		finished := strings.Count(p.output(), `"msg":"deletion finished"`)
-		require.Equal(t, w.deletes(), finished, "no call was broken off")
+		require.Equal(t, env.deletes(), finished, "no call was broken off")
 
-		w.polar.ClearFaults()
-		w.start(t)
-		w.waitDeleted(t, ids, 30*time.Second)
-		require.Equal(t, len(ids), w.deletes())
+		env.polar.ClearFaults()
+		env.start(t)
+		env.waitDeleted(t, ids, 30*time.Second)
+		require.Equal(t, len(ids), env.deletes())
 	})
 }
 
 func TestReadinessIsRedWhileTheServerStillServes(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, databasetest.SQLite(t), "SHUTDOWN_DELAY=2s")
-	w.addCustomers(1)
-	p := w.start(t)
+	env := newEnvironment(t, databasetest.SQLite(t), "SHUTDOWN_DELAY=2s")
+	env.addCustomers(1)
+	p := env.start(t)
 	require.Equal(t, 200, p.get(t, "/readyz"))
 	var stopped sync.WaitGroup
 	stopped.Go(func() { p.terminate(t) })
@@ -66,20 +66,20 @@ func TestReadinessIsRedWhileTheServerStillServes(t *testing.T) {
 
 func TestReadinessDoesNotAskPolar(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, databasetest.SQLite(t))
-	w.polar.SetFault(polartest.Gateway(503))
-	w.addCustomers(1)
-	p := w.start(t)
+	env := newEnvironment(t, databasetest.SQLite(t))
+	env.polar.SetFault(polartest.Gateway(503))
+	env.addCustomers(1)
+	p := env.start(t)
 	p.deliver(t, sign(t, "clerk", "msg_0", "user_0000"), 202)
-	require.NoError(t, w.polar.WaitForCalls(t.Context(), 1))
+	require.NoError(t, env.polar.WaitForCalls(t.Context(), 1))
 	require.Equal(t, 200, p.get(t, "/readyz"))
 }
 
 func TestASecondServerOnTheSameSQLiteFileIsRefused(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, databasetest.SQLite(t))
-	w.start(t)
-	second := w.launch(t, "serve")
+	env := newEnvironment(t, databasetest.SQLite(t))
+	env.start(t)
+	second := env.launch(t, "serve")
 	<-second.exited
 	require.Equal(t, 1, second.command.ProcessState.ExitCode())
 	second.says(t, "another polar-bridge serves this SQLite file")
@@ -87,27 +87,27 @@ func TestASecondServerOnTheSameSQLiteFileIsRefused(t *testing.T) {
 
 func TestARevokedTokenPausesEverythingAndIsNotHeldAgainstAnybody(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, databasetest.SQLite(t))
-	ids := w.addCustomers(30)
-	p := w.start(t)
-	w.polar.RevokeToken(polarToken)
+	env := newEnvironment(t, databasetest.SQLite(t))
+	ids := env.addCustomers(30)
+	p := env.start(t)
+	env.polar.RevokeToken(polarToken)
 	for i, id := range ids {
 		p.deliver(t, sign(t, "clerk", fmt.Sprint("msg_", i), id), 202)
 	}
 	p.waitMetric(t, `polar_bridge_polar_paused{reason="unauthorized"}`, 1, 20*time.Second)
-	require.LessOrEqual(t, w.polar.Calls(), 4)
-	w.polar.AllowToken(polarToken, polartest.TokenFull)
-	w.waitDeleted(t, ids, 100*time.Second)
+	require.LessOrEqual(t, env.polar.Calls(), 4)
+	env.polar.AllowToken(polarToken, polartest.TokenFull)
+	env.waitDeleted(t, ids, 100*time.Second)
 	require.Zero(t, p.metric(t, `polar_bridge_deletions_pending{state="held"}`))
-	require.LessOrEqual(t, w.deletes(), len(ids)+5)
-	require.LessOrEqual(t, w.polar.Calls(), 2*len(ids)+5)
+	require.LessOrEqual(t, env.deletes(), len(ids)+5)
+	require.LessOrEqual(t, env.polar.Calls(), 2*len(ids)+5)
 	p.waitMetric(t, `polar_bridge_polar_paused{reason="unauthorized"}`, 0, 20*time.Second)
 }
 
 func TestAnIdleServerIsSmall(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, databasetest.SQLite(t))
-	p := w.start(t)
+	env := newEnvironment(t, databasetest.SQLite(t))
+	p := env.start(t)
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.command.Process.Pid))
 	if err != nil {
 		t.Skip("no /proc on this system")

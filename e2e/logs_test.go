@@ -30,16 +30,16 @@ func freeAddress(t *testing.T) string {
 }
 
 // startUnread runs serve with its output in a pipe of which nobody reads.
-func (w *world) startUnread(t *testing.T) (*process, *os.File) {
+func (env *environment) startUnread(t *testing.T) (*process, *os.File) {
 	t.Helper()
 	listen, admin := freeAddress(t), freeAddress(t)
-	w.settings["LISTEN_ADDR"], w.settings["ADMIN_ADDR"] = listen, admin
+	env.settings["LISTEN_ADDR"], env.settings["ADMIN_ADDR"] = listen, admin
 	p := &process{
 		command: exec.Command(os.Getenv(binaryVariable), "serve"), exited: make(chan struct{}),
 		webhooks: "http://" + listen, operator: "http://" + admin,
 	}
 	p.command.Dir = t.TempDir()
-	for name, value := range w.settings {
+	for name, value := range env.settings {
 		p.command.Env = append(p.command.Env, name+"="+value)
 	}
 	output, written, err := os.Pipe()
@@ -90,8 +90,8 @@ func (p *process) storm(t *testing.T, n int) {
 func TestALogThatNobodyReads(t *testing.T) { //nolint:tparallel // its steps come one after the other
 	t.Parallel()
 	const events = 3000 // two lines each, far more than the pipe and the buffer hold
-	w := newWorld(t, databasetest.SQLite(t), "LOG_LEVEL=debug")
-	p, output := w.startUnread(t)
+	env := newEnvironment(t, databasetest.SQLite(t), "LOG_LEVEL=debug")
+	p, output := env.startUnread(t)
 
 	t.Run("keeps no webhook and no deletion waiting", func(t *testing.T) { //nolint:paralleltest // one step after the other
 		p.storm(t, events)
@@ -134,12 +134,12 @@ func TestALogThatNobodyReads(t *testing.T) { //nolint:tparallel // its steps com
 
 func TestALogWhoseReaderIsGone(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, databasetest.SQLite(t))
-	w.addCustomers(1)
-	p, output := w.startUnread(t)
+	env := newEnvironment(t, databasetest.SQLite(t))
+	env.addCustomers(1)
+	p, output := env.startUnread(t)
 	require.NoError(t, output.Close())
 	p.deliver(t, sign(t, "clerk", "msg_0", "user_0000"), http.StatusAccepted)
-	w.waitDeleted(t, []string{"user_0000"}, 20*time.Second)
+	env.waitDeleted(t, []string{"user_0000"}, 20*time.Second)
 	p.waitMetric(t, `polar_bridge_deletions_total{outcome="deleted",provider="clerk"}`, 1, 20*time.Second)
 	require.Positive(t, p.metric(t, `polar_bridge_log_lines_dropped_total`))
 	require.Zero(t, p.terminate(t))
@@ -147,8 +147,8 @@ func TestALogWhoseReaderIsGone(t *testing.T) {
 
 func TestAStartThatFailsWhileNobodyReads(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, databasetest.SQLite(t), "LISTEN_ADDR=256.0.0.1:1")
-	command := w.command(t, "serve")
+	env := newEnvironment(t, databasetest.SQLite(t), "LISTEN_ADDR=256.0.0.1:1")
+	command := env.command(t, "serve")
 	output, written, err := os.Pipe()
 	require.NoError(t, err)
 	require.NoError(t, fillPipe(written))

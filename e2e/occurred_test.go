@@ -59,22 +59,22 @@ func occurrences(now time.Time) []occurrence {
 func TestTheTimeOfAnEventIsBelievedHoweverOldAndNeverTakenForNow(t *testing.T) {
 	t.Parallel()
 	now := time.Now().Truncate(time.Second)
-	w := newWorld(t, databasetest.SQLite(t))
+	env := newEnvironment(t, databasetest.SQLite(t))
 	senders := map[string]signingSide{}
 	for _, e := range everyProvider() {
 		s := senderOf(t, e)
 		senders[e.Name] = s
 		for _, setting := range append([]string{e.EnabledBy + "=" + s.configured}, s.settings...) {
 			name, value, _ := strings.Cut(setting, "=")
-			w.settings[name] = value
+			env.settings[name] = value
 		}
 	}
-	p := w.start(t)
+	p := env.start(t)
 	held, gone := map[string]string{}, map[string]string{}
 	for _, e := range everyProvider() {
 		for i, o := range occurrences(now) {
 			id := fmt.Sprintf("%s_%d", e.Name, i)
-			w.polar.AddCustomer(polartest.Customer{ExternalID: id, CreatedAt: now.Add(-10 * 24 * time.Hour)})
+			env.polar.AddCustomer(polartest.Customer{ExternalID: id, CreatedAt: now.Add(-10 * 24 * time.Hour)})
 			if o.held && !strings.Contains(strings.Join(untimed(), " "), e.Name) {
 				held[id] = o.name
 			} else {
@@ -87,20 +87,20 @@ func TestTheTimeOfAnEventIsBelievedHoweverOldAndNeverTakenForNow(t *testing.T) {
 	p.waitMetric(t, `polar_bridge_deletions_pending{state="waiting"}`, 0, time.Minute)
 	p.waitMetric(t, `polar_bridge_deletions_pending{state="held"}`, float64(len(held)), time.Minute)
 	for id, name := range held {
-		require.True(t, w.polar.Exists(id), "%s: %s", id, name)
+		require.True(t, env.polar.Exists(id), "%s: %s", id, name)
 	}
 	for id, name := range gone {
-		require.False(t, w.polar.Exists(id), "%s: %s", id, name)
+		require.False(t, env.polar.Exists(id), "%s: %s", id, name)
 	}
-	require.Equal(t, len(gone), w.deletes())
+	require.Equal(t, len(gone), env.deletes())
 
 	// A person reads why, and can let it pass.
 	var found listed
-	require.NoError(t, json.Unmarshal([]byte(w.bridge(t, 0, "deletions", "list", "--external-id", "clerk_9", "--json")), &found))
+	require.NoError(t, json.Unmarshal([]byte(env.bridge(t, 0, "deletions", "list", "--external-id", "clerk_9", "--json")), &found))
 	id := fmt.Sprint(found.ID)
-	require.Contains(t, w.bridge(t, 0, "deletions", "show", id), "unknown: the event has a time that cannot be read")
-	w.bridge(t, 0, "deletions", "approve", id, "--yes")
-	w.waitDeleted(t, []string{"clerk_9"}, 20*time.Second)
+	require.Contains(t, env.bridge(t, 0, "deletions", "show", id), "unknown: the event has a time that cannot be read")
+	env.bridge(t, 0, "deletions", "approve", id, "--yes")
+	env.waitDeleted(t, []string{"clerk_9"}, 20*time.Second)
 }
 
 // happened returns an authentic deletion whose event says, wherever it says a

@@ -37,10 +37,10 @@ type officialCase struct {
 // but for what officialExceptions lists.
 func TestOfficialSuites(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, databasetest.SQLite(t),
+	env := newEnvironment(t, databasetest.SQLite(t),
 		"CLERK_WEBHOOK_SIGNING_SECRET="+officialSecret,
 		"STANDARD_WEBHOOK_SECRET="+officialSecret, "WORKOS_WEBHOOK_SECRET="+officialText)
-	p := w.start(t)
+	p := env.start(t)
 	exceptions := officialExceptions()
 	suites := map[string]int{}
 	var differs []string

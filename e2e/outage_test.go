@@ -14,25 +14,25 @@ import (
 
 // away is a Polar that is away, with the process that has to bear it.
 type away struct {
-	name     string
-	begin    func(t *testing.T, w *world)
-	end      func(t *testing.T, w *world)
-	settings []string
-	database func(t testing.TB) string // SQLite when it is nil
-	replicas int                       // one when it is 0
-	world    *world
-	ids      []string
-	servers  []*process
+	name        string
+	begin       func(t *testing.T, env *environment)
+	end         func(t *testing.T, env *environment)
+	settings    []string
+	database    func(t testing.TB) string // SQLite when it is nil
+	replicas    int                       // one when it is 0
+	environment *environment
+	ids         []string
+	servers     []*process
 }
 
-func faulty(fault polartest.Fault) func(*testing.T, *world) {
-	return func(_ *testing.T, w *world) { w.polar.SetFault(fault) }
+func faulty(fault polartest.Fault) func(*testing.T, *environment) {
+	return func(_ *testing.T, env *environment) { env.polar.SetFault(fault) }
 }
 
 // faultyDeletes breaks the DELETEs only, behind looks that work.
-func faultyDeletes(fault polartest.Fault) func(*testing.T, *world) {
-	return func(_ *testing.T, w *world) {
-		w.polar.SetFaultFunc(func(e polartest.Entry) polartest.Fault {
+func faultyDeletes(fault polartest.Fault) func(*testing.T, *environment) {
+	return func(_ *testing.T, env *environment) {
+		env.polar.SetFaultFunc(func(e polartest.Entry) polartest.Fault {
 			if e.Operation != polartest.OperationDelete {
 				return polartest.Fault{}
 			}
@@ -41,9 +41,9 @@ func faultyDeletes(fault polartest.Fault) func(*testing.T, *world) {
 	}
 }
 
-func repaired(_ *testing.T, w *world) { w.polar.ClearFaults() }
+func repaired(_ *testing.T, env *environment) { env.polar.ClearFaults() }
 
-// all starts a world for each, breaks it and sends it n events.
+// all starts an environment for each, breaks it and sends it n events.
 func all(t *testing.T, aways []away, n int) {
 	t.Helper()
 	for i := range aways {
@@ -51,12 +51,12 @@ func all(t *testing.T, aways []away, n int) {
 		if a.database == nil {
 			a.database = databasetest.SQLite
 		}
-		a.world = newWorld(t, a.database(t), append(a.settings, "POLAR_RATE_LIMIT=6000")...)
-		a.ids = a.world.addCustomers(n)
+		a.environment = newEnvironment(t, a.database(t), append(a.settings, "POLAR_RATE_LIMIT=6000")...)
+		a.ids = a.environment.addCustomers(n)
 		for range max(a.replicas, 1) {
-			a.servers = append(a.servers, a.world.start(t))
+			a.servers = append(a.servers, a.environment.start(t))
 		}
-		a.begin(t, a.world)
+		a.begin(t, a.environment)
 	}
 	for i := range n {
 		for _, a := range aways {
@@ -69,7 +69,7 @@ func all(t *testing.T, aways []away, n int) {
 // and those that are under way.
 func (a *away) attempts(t *testing.T) int {
 	t.Helper()
-	return max(a.world.polar.Calls(), int(a.sum(t, "polar_bridge_polar_request_duration_seconds_count{")))
+	return max(a.environment.polar.Calls(), int(a.sum(t, "polar_bridge_polar_request_duration_seconds_count{")))
 }
 
 // sum adds up what all replicas have counted.
@@ -86,7 +86,7 @@ func (a *away) sum(t *testing.T, series string) float64 {
 // deleted twice.
 func (a *away) tidy(t *testing.T, within time.Duration) {
 	t.Helper()
-	a.world.waitDeleted(t, a.ids, within)
+	a.environment.waitDeleted(t, a.ids, within)
 	require.Eventually(t, func() bool {
 		return a.sum(t, `polar_bridge_deletions_total{outcome="deleted"`) == float64(len(a.ids))
 	}, 30*time.Second, 50*time.Millisecond, a.name)
@@ -106,14 +106,14 @@ func TestAnOutageCostsFewCallsAndLosesNothing(t *testing.T) {
 		{name: "resets after the deed", begin: faultyDeletes(polartest.ResetAfterCommit()), end: repaired},
 		{
 			name: "connections refused",
-			begin: func(t *testing.T, w *world) {
+			begin: func(t *testing.T, env *environment) {
 				t.Helper()
-				address = w.polar.URL().Host
-				require.NoError(t, w.polar.Close())
+				address = env.polar.URL().Host
+				require.NoError(t, env.polar.Close())
 			},
-			end: func(t *testing.T, w *world) {
+			end: func(t *testing.T, env *environment) {
 				t.Helper()
-				_, err := w.polar.Start(address)
+				_, err := env.polar.Start(address)
 				require.NoError(t, err)
 			},
 		},
@@ -125,7 +125,7 @@ func TestAnOutageCostsFewCallsAndLosesNothing(t *testing.T) {
 	calls := make([]int, len(aways))
 	for i, a := range aways {
 		calls[i] = a.attempts(t)
-		a.end(t, a.world)
+		a.end(t, a.environment)
 	}
 	recovered := time.Now()
 	for i, a := range aways {
@@ -140,21 +140,21 @@ func TestATokenRevokedForAMinuteLosesNothing(t *testing.T) {
 	t.Parallel()
 	const events, lasts, mostCalls = 30, time.Minute, 4
 	const nextToken = "polar_oat_marker_secret_next_0123456789"
-	revoke := func(_ *testing.T, w *world) { w.polar.RevokeToken(polarToken) }
+	revoke := func(_ *testing.T, env *environment) { env.polar.RevokeToken(polarToken) }
 	kept, replaced := mountSecret(t, "token", polarToken), mountSecret(t, "token", polarToken)
 	inFile := func(m *mount) []string { return []string{"POLAR_ACCESS_TOKEN=", "POLAR_ACCESS_TOKEN_FILE=" + m.path()} }
 	aways := []away{
-		{name: "valid again", settings: inFile(kept), begin: revoke, end: func(_ *testing.T, w *world) {
-			w.polar.AllowToken(polarToken, polartest.TokenFull)
+		{name: "valid again", settings: inFile(kept), begin: revoke, end: func(_ *testing.T, env *environment) {
+			env.polar.AllowToken(polarToken, polartest.TokenFull)
 		}},
-		{name: "another one in the file", settings: inFile(replaced), begin: revoke, end: func(t *testing.T, w *world) {
+		{name: "another one in the file", settings: inFile(replaced), begin: revoke, end: func(t *testing.T, env *environment) {
 			t.Helper()
-			w.polar.AllowToken(nextToken, polartest.TokenFull)
+			env.polar.AllowToken(nextToken, polartest.TokenFull)
 			replaced.swap(t, nextToken+"\n")
 		}},
 		{
 			name: "two replicas", replicas: 2, database: databasetest.Postgres,
-			begin: revoke, end: func(_ *testing.T, w *world) { w.polar.AllowToken(polarToken, polartest.TokenFull) },
+			begin: revoke, end: func(_ *testing.T, env *environment) { env.polar.AllowToken(polarToken, polartest.TokenFull) },
 		},
 	}
 	began := time.Now()
@@ -163,18 +163,18 @@ func TestATokenRevokedForAMinuteLosesNothing(t *testing.T) {
 	<-time.After(lasts - time.Since(began))
 	calls := make([]int, len(aways))
 	for i, a := range aways {
-		calls[i] = a.world.polar.Calls()
+		calls[i] = a.environment.polar.Calls()
 		require.LessOrEqual(t, calls[i], mostCalls, a.name)
 		require.Zero(t, a.sum(t, "polar_bridge_deletions_total{"), a.name)
 		for _, server := range a.servers {
 			server.waitMetric(t, `polar_bridge_polar_paused{reason="unauthorized"}`, 1, 10*time.Second)
 		}
-		a.end(t, a.world)
+		a.end(t, a.environment)
 	}
 	for i, a := range aways {
 		a.tidy(t, 100*time.Second)
-		require.LessOrEqual(t, a.world.deletes(), events+2*mostCalls, a.name)
-		require.LessOrEqual(t, a.world.polar.Calls(), 2*(events+mostCalls), a.name)
+		require.LessOrEqual(t, a.environment.deletes(), events+2*mostCalls, a.name)
+		require.LessOrEqual(t, a.environment.polar.Calls(), 2*(events+mostCalls), a.name)
 		t.Logf("%s: %d calls in the minute, all deleted %s after the revocation", a.name, calls[i], time.Since(began).Round(time.Second))
 	}
 	require.Contains(t, aways[0].servers[0].output(), `"msg":"secret not usable","setting":"POLAR_ACCESS_TOKEN"`)

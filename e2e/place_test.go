@@ -52,12 +52,12 @@ func TestAWebhookThatWouldBeStoredInAFileThatIsNotThereIsRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, databasetest.SQLite(t))
-			p := w.start(t)
+			env := newEnvironment(t, databasetest.SQLite(t))
+			p := env.start(t)
 			p.deliver(t, sign(t, "clerk", "msg_1", "user_1"), http.StatusAccepted)
 			require.Equal(t, http.StatusOK, p.get(t, "/readyz"))
 
-			away(t, sqliteFile(w.database))
+			away(t, sqliteFile(env.database))
 			status, retryAfter := p.answer(t, sign(t, "clerk", "msg_2", "user_2"))
 			require.Equal(t, http.StatusServiceUnavailable, status)
 			require.NotEmpty(t, retryAfter)
@@ -75,8 +75,8 @@ func TestALinkThatIsMadeToLeadToAnotherFileRefusesWebhooks(t *testing.T) {
 	database := databasetest.SQLite(t)
 	link := filepath.Join(t.TempDir(), "linked.db")
 	require.NoError(t, os.Symlink(sqliteFile(database), link))
-	w := newWorld(t, "sqlite:"+link)
-	p := w.start(t)
+	env := newEnvironment(t, "sqlite:"+link)
+	p := env.start(t)
 	p.deliver(t, sign(t, "clerk", "msg_1", "user_1"), http.StatusAccepted)
 
 	other := backup(t, sqliteFile(database))
@@ -88,14 +88,14 @@ func TestALinkThatIsMadeToLeadToAnotherFileRefusesWebhooks(t *testing.T) {
 
 func TestAFileThatIsPutBackIsWrittenAgain(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, databasetest.SQLite(t))
-	p := w.start(t)
-	path := sqliteFile(w.database)
+	env := newEnvironment(t, databasetest.SQLite(t))
+	p := env.start(t)
+	path := sqliteFile(env.database)
 	require.NoError(t, os.Rename(path, path+".away"))
 	p.deliver(t, sign(t, "clerk", "msg_1", "user_1"), http.StatusServiceUnavailable)
 	require.NoError(t, os.Rename(path+".away", path))
 	p.deliver(t, sign(t, "clerk", "msg_1", "user_1"), http.StatusOK) // it went into the file all the same
 	require.Equal(t, http.StatusOK, p.get(t, "/readyz"))
 	p.kill()
-	w.start(t).deliver(t, sign(t, "clerk", "msg_1", "user_1"), http.StatusOK)
+	env.start(t).deliver(t, sign(t, "clerk", "msg_1", "user_1"), http.StatusOK)
 }

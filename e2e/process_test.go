@@ -60,18 +60,18 @@ const (
 	logsToken  = "marker-secret-auth0-logs-token"
 )
 
-// world is a local Polar and a database that survive the processes.
-type world struct {
+// environment is a local Polar and a database that survive the processes.
+type environment struct {
 	polar    *polartest.Server
 	database string
 	settings map[string]string
 	confined func(*exec.Cmd) // set by confine
-	data     string          // a confined world's /data
+	data     string          // a confined environment's /data
 }
 
-func newWorld(t *testing.T, database string, settings ...string) *world {
+func newEnvironment(t *testing.T, database string, settings ...string) *environment {
 	t.Helper()
-	w := &world{
+	env := &environment{
 		polar: polartest.Start(t, polartest.Options{Token: polarToken}), database: database,
 		settings: map[string]string{
 			"POLAR_ACCESS_TOKEN": polarToken, "POLAR_ANONYMIZE": "true", "POLAR_RATE_LIMIT": "0",
@@ -81,12 +81,12 @@ func newWorld(t *testing.T, database string, settings ...string) *world {
 			"DATABASE_URL": database, "LISTEN_ADDR": "127.0.0.1:0", "ADMIN_ADDR": "127.0.0.1:0",
 		},
 	}
-	w.settings["POLAR_BASE_URL"] = w.polar.URL().String()
+	env.settings["POLAR_BASE_URL"] = env.polar.URL().String()
 	for _, setting := range settings {
 		name, value, _ := strings.Cut(setting, "=")
-		w.settings[name] = value
+		env.settings[name] = value
 	}
-	return w
+	return env
 }
 
 // process is one run of the binary.
@@ -102,18 +102,18 @@ type process struct {
 }
 
 // start runs serve and returns when it is ready.
-func (w *world) start(t *testing.T) *process {
+func (env *environment) start(t *testing.T) *process {
 	t.Helper()
-	p := w.launch(t, "serve")
+	p := env.launch(t, "serve")
 	t.Cleanup(func() { p.kill() })
 	return p
 }
 
 // launch starts the binary and waits for its ready line or its exit.
-func (w *world) launch(t *testing.T, args ...string) *process {
+func (env *environment) launch(t *testing.T, args ...string) *process {
 	t.Helper()
 	// Its end is the test's: a context would end before the test's last words.
-	p := &process{command: w.prepare(t, exec.Command(os.Getenv(binaryVariable), args...)), exited: make(chan struct{})}
+	p := &process{command: env.prepare(t, exec.Command(os.Getenv(binaryVariable), args...)), exited: make(chan struct{})}
 	output, err := p.command.StdoutPipe()
 	require.NoError(t, err)
 	p.command.Stderr = p.command.Stdout

@@ -36,24 +36,24 @@ func TestWhateverHappensEveryDeletionIsDoneOnceAndNothingElse(t *testing.T) {
 		}
 	})
 	databasetest.EachURL(t, func(t *testing.T, database string) {
-		s := &story{
-			world: newWorld(t, database, "POLAR_TIMEOUT=1s"), random: rand.New(rand.NewPCG(seed, 0)),
-			client: &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 8}},
-			fates:  map[claim]*fate{}, alive: map[string]bool{},
+		s := &sequence{
+			env: newEnvironment(t, database, "POLAR_TIMEOUT=1s"), random: rand.New(rand.NewPCG(seed, 0)),
+			client:   &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 8}},
+			outcomes: map[claim]*outcome{}, alive: map[string]bool{},
 		}
-		s.server.Store(s.world.start(t))
+		s.server.Store(s.env.start(t))
 		for range rounds {
 			s.round(t)
 		}
-		s.world.polar.ClearFaults()
-		require.Eventually(t, func() bool { return waiting(s.world.jobs(t)) == 0 }, 150*time.Second, 500*time.Millisecond, "something still waits")
+		s.env.polar.ClearFaults()
+		require.Eventually(t, func() bool { return waiting(s.env.jobs(t)) == 0 }, 150*time.Second, 500*time.Millisecond, "something still waits")
 		last := s.server.Load()
 		last.waitMetric(t, `polar_bridge_deletions_pending{state="waiting"}`, 0, 30*time.Second)
 		require.Zero(t, last.terminate(t))
-		s.judge(t, s.world.jobs(t))
+		s.verify(t, s.env.jobs(t))
 		last.noSecrets(t)
 		t.Logf("seed %d: %d events sent, %d deletions claimed, %d DELETEs at Polar, %d deliveries unanswered, %d kills",
-			seed, s.sent.Load(), len(s.fates), s.world.deletes(), s.unanswered.Load(), s.kills)
+			seed, s.sent.Load(), len(s.outcomes), s.env.deletes(), s.unanswered.Load(), s.kills)
 	})
 }
 
@@ -67,14 +67,14 @@ func numberFrom(t *testing.T, variable string, fallback uint64) uint64 {
 // claim is one deletion that an authentic event asks for.
 type claim struct{ provider, eventID string }
 
-// fate is what is known of a claim, besides what the program says.
-type fate struct {
+// outcome is what is known of a claim, besides what the program says.
+type outcome struct {
 	externalID   string // "" when it cannot be carried out
 	acknowledged bool
 }
 
-// shot is a delivery and what it may come to.
-type shot struct {
+// request is a delivery and what it may come to.
+type request struct {
 	delivery
 
 	eventID string // of what Clerk signs again
@@ -82,36 +82,36 @@ type shot struct {
 	status  int // but for 200 when it is a repeat, and 503 or no answer at all
 }
 
-// story is a random sequence of events and accidents.
-type story struct {
-	world  *world
+// sequence is a random sequence of events and accidents.
+type sequence struct {
+	env    *environment
 	random *rand.Rand
 	client *http.Client
 	server atomic.Pointer[process]
 
 	customers, events, kills int
-	shots                    []shot
+	requests                 []request
 	alive                    map[string]bool // customers that nobody authentic asked to delete
 	sent, unanswered         atomic.Int64
 
-	mu    sync.Mutex
-	fates map[claim]*fate
+	mu       sync.Mutex
+	outcomes map[claim]*outcome
 }
 
 // round changes what goes wrong at Polar, sends a few deliveries at once, and
 // now and then stops the process while they are under way.
-func (s *story) round(t *testing.T) {
+func (s *sequence) round(t *testing.T) {
 	t.Helper()
-	s.world.polar.SetFaultFunc(s.weather())
-	volley := make(chan shot, 20)
-	for range 1 + s.random.IntN(cap(volley)) {
-		volley <- s.next(t)
+	s.env.polar.SetFaultFunc(s.nextFault())
+	burst := make(chan request, 20)
+	for range 1 + s.random.IntN(cap(burst)) {
+		burst <- s.next(t)
 	}
-	close(volley)
+	close(burst)
 	var senders sync.WaitGroup
 	for range 4 {
 		senders.Go(func() {
-			for one := range volley {
+			for one := range burst {
 				s.send(t, one)
 			}
 		})
@@ -121,21 +121,21 @@ func (s *story) round(t *testing.T) {
 	case 0:
 		s.server.Load().kill()
 		s.kills++
-		s.server.Store(s.world.start(t))
+		s.server.Store(s.env.start(t))
 	case 1:
 		require.Zero(t, s.server.Load().terminate(t))
-		s.server.Store(s.world.start(t))
+		s.server.Store(s.env.start(t))
 	}
 	senders.Wait()
 	<-time.After(s.upTo(400 * time.Millisecond))
 }
 
-func (s *story) upTo(d time.Duration) time.Duration {
+func (s *sequence) upTo(d time.Duration) time.Duration {
 	return time.Duration(s.random.Int64N(int64(d)))
 }
 
-// weather chooses a fault that hits none, half or all of the calls.
-func (s *story) weather() func(polartest.Entry) polartest.Fault {
+// nextFault chooses a fault that hits none, half or all of the calls.
+func (s *sequence) nextFault() func(polartest.Entry) polartest.Fault {
 	faults := []polartest.Fault{
 		{},
 		polartest.InternalError(), polartest.Gateway(503), polartest.Gateway(520).AfterCommit(), polartest.RateLimited(time.Second),
@@ -153,7 +153,7 @@ func (s *story) weather() func(polartest.Entry) polartest.Fault {
 }
 
 // send posts and notes whether it was acknowledged.
-func (s *story) send(t *testing.T, one shot) {
+func (s *sequence) send(t *testing.T, one request) {
 	t.Helper()
 	s.sent.Add(1)
 	status, text := s.server.Load().post(t.Context(), s.client, one.delivery)
@@ -164,7 +164,7 @@ func (s *story) send(t *testing.T, one shot) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		for _, c := range one.claims {
-			s.fates[c].acknowledged = true
+			s.outcomes[c].acknowledged = true
 		}
 	default:
 		t.Errorf("%d %s, not %d, to %s %s", status, text, one.status, one.provider, one.body)
@@ -172,10 +172,10 @@ func (s *story) send(t *testing.T, one shot) {
 }
 
 // next makes a delivery: a repeat, or something new.
-func (s *story) next(t *testing.T) shot {
+func (s *sequence) next(t *testing.T) request {
 	t.Helper()
-	if len(s.shots) > 0 && s.random.Float64() < 0.3 {
-		old := s.shots[s.random.IntN(len(s.shots))]
+	if len(s.requests) > 0 && s.random.Float64() < 0.3 {
+		old := s.requests[s.random.IntN(len(s.requests))]
 		if old.provider == "clerk" { // its age counts
 			old.delivery = signBody(t, old.eventID, string(old.body), time.Now())
 		}
@@ -192,60 +192,60 @@ func (s *story) next(t *testing.T) shot {
 		return s.keep(s.batch(t, id))
 	case 3: // authentic, but nothing to delete
 		body := `{"type":"user.updated","data":{"object":"user","id":"` + s.living() + `"}}`
-		return shot{delivery: signBody(t, id, body, time.Now()), status: 200}
+		return request{delivery: signBody(t, id, body, time.Now()), status: 200}
 	}
 	provider := []string{"clerk", "auth0", "auth0-logs"}[s.random.IntN(3)]
-	externalID := s.doomed()
-	return s.keep(shot{
+	externalID := s.toDelete()
+	return s.keep(request{
 		delivery: sign(t, provider, id, externalID), eventID: id, status: 202,
 		claims: s.claim(provider, id, externalID),
 	})
 }
 
 // keep remembers a delivery, so that it may be repeated.
-func (s *story) keep(one shot) shot {
-	s.shots = append(s.shots, one)
+func (s *sequence) keep(one request) request {
+	s.requests = append(s.requests, one)
 	return one
 }
 
-func (s *story) claim(provider, eventID, externalID string) []claim {
+func (s *sequence) claim(provider, eventID, externalID string) []claim {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := claim{provider, eventID}
-	s.fates[c] = &fate{externalID: externalID}
+	s.outcomes[c] = &outcome{externalID: externalID}
 	return []claim{c}
 }
 
 // customer adds one whose id is awkward to address.
-func (s *story) customer() string {
+func (s *sequence) customer() string {
 	s.customers++
 	form := []string{"user_%d", "auth0|%d", "ü %d", "a#%d", "a?b=%d", "a%%2F%d", "a+b;%d", "%d\\", "https:%d"}[s.random.IntN(9)]
 	id := fmt.Sprintf(form, s.customers)
-	s.world.polar.AddCustomer(polartest.Customer{ExternalID: id, CreatedAt: longAgo()})
+	s.env.polar.AddCustomer(polartest.Customer{ExternalID: id, CreatedAt: longAgo()})
 	return id
 }
 
-// doomed is a customer to be deleted, sometimes one that another event named.
-func (s *story) doomed() string {
-	if len(s.shots) > 0 && s.random.IntN(10) == 0 {
-		if old := s.shots[s.random.IntN(len(s.shots))]; len(old.claims) > 0 && s.fates[old.claims[0]].externalID != "" {
-			return s.fates[old.claims[0]].externalID
+// toDelete is a customer to be deleted, sometimes one that another event named.
+func (s *sequence) toDelete() string {
+	if len(s.requests) > 0 && s.random.IntN(10) == 0 {
+		if old := s.requests[s.random.IntN(len(s.requests))]; len(old.claims) > 0 && s.outcomes[old.claims[0]].externalID != "" {
+			return s.outcomes[old.claims[0]].externalID
 		}
 	}
 	return s.customer()
 }
 
 // living is a customer that must not be deleted.
-func (s *story) living() string {
+func (s *sequence) living() string {
 	s.customers++
 	id := fmt.Sprint("living_", s.customers)
-	s.world.polar.AddCustomer(polartest.Customer{ExternalID: id})
+	s.env.polar.AddCustomer(polartest.Customer{ExternalID: id})
 	s.alive[id] = true
 	return id
 }
 
 // forged is a delivery that proves nothing.
-func (s *story) forged(t *testing.T, id string) shot {
+func (s *sequence) forged(t *testing.T, id string) request {
 	t.Helper()
 	d := sign(t, []string{"clerk", "auth0", "auth0-logs"}[s.random.IntN(3)], id, s.living())
 	switch {
@@ -256,24 +256,24 @@ func (s *story) forged(t *testing.T, id string) shot {
 	default:
 		d = d.with("Authorization", d.header.Get("Authorization")+"x")
 	}
-	return shot{delivery: d, status: 401}
+	return request{delivery: d, status: 401}
 }
 
 // unusable is a deletion that a human has to look at.
-func (s *story) unusable(t *testing.T, id string) shot {
+func (s *sequence) unusable(t *testing.T, id string) request {
 	t.Helper()
 	if s.random.IntN(2) == 0 { // at Polar that path is a member of a customer
-		return shot{delivery: sign(t, "auth0", id, s.living()+"/members/x"), status: 202, claims: s.claim("auth0", id, "")}
+		return request{delivery: sign(t, "auth0", id, s.living()+"/members/x"), status: 202, claims: s.claim("auth0", id, "")}
 	}
 	value := []string{`5`, `null`, `""`, `".."`, `"a\u0000b"`, `{"id":"` + s.living() + `"}`}[s.random.IntN(6)]
 	body := `{"type":"user.deleted","data":{"object":"user","deleted":true,"id":` + value + `}}`
-	return shot{delivery: signBody(t, id, body, time.Now()), eventID: id, status: 202, claims: s.claim("clerk", id, "")}
+	return request{delivery: signBody(t, id, body, time.Now()), eventID: id, status: 202, claims: s.claim("clerk", id, "")}
 }
 
 // batch is a body of log lines, of which some are deletions.
-func (s *story) batch(t *testing.T, id string) shot {
+func (s *sequence) batch(t *testing.T, id string) request {
 	t.Helper()
-	one := shot{delivery: delivery{"auth0-logs", http.Header{"Authorization": {logsToken}}, nil}, status: 202}
+	one := request{delivery: delivery{"auth0-logs", http.Header{"Authorization": {logsToken}}, nil}, status: 202}
 	add := func(i int, kind, externalID string) {
 		user, err := json.Marshal(externalID)
 		require.NoError(t, err)
@@ -288,7 +288,7 @@ func (s *story) batch(t *testing.T, id string) shot {
 			add(i, "fdu", s.living())
 			continue
 		}
-		externalID := s.doomed()
+		externalID := s.toDelete()
 		add(i, "sdu", externalID)
 		one.claims = append(one.claims, s.claim("auth0-logs", fmt.Sprintf("%s_%d", id, i), externalID)...)
 	}
@@ -306,10 +306,10 @@ type job struct {
 }
 
 // jobs lists all deletions.
-func (w *world) jobs(t *testing.T) []job {
+func (env *environment) jobs(t *testing.T) []job {
 	t.Helper()
 	var all []job
-	lines := json.NewDecoder(strings.NewReader(w.bridge(t, 0, "deletions", "list", "--limit", "0", "--json")))
+	lines := json.NewDecoder(strings.NewReader(env.bridge(t, 0, "deletions", "list", "--limit", "0", "--json")))
 	for lines.More() {
 		var l listed
 		require.NoError(t, lines.Decode(&l))
@@ -328,12 +328,12 @@ func waiting(all []job) int {
 	return n
 }
 
-// judge holds what Polar and the database say against what was sent.
-func (s *story) judge(t *testing.T, all []job) {
+// verify holds what Polar and the database say against what was sent.
+func (s *sequence) verify(t *testing.T, all []job) {
 	t.Helper()
 	asked := map[string]bool{} // what may have been deleted
 	must := map[string]bool{}  // what must have been
-	for _, f := range s.fates {
+	for _, f := range s.outcomes {
 		asked[f.externalID] = true
 		if f.acknowledged {
 			must[f.externalID] = true
@@ -341,7 +341,7 @@ func (s *story) judge(t *testing.T, all []job) {
 	}
 	stored := map[claim]bool{}
 	for _, j := range all {
-		f, ok := s.fates[j.claim]
+		f, ok := s.outcomes[j.claim]
 		require.True(t, ok, "nobody authentic asked for %v", j)
 		require.False(t, stored[j.claim], "twice: %v", j)
 		stored[j.claim] = true
@@ -349,23 +349,23 @@ func (s *story) judge(t *testing.T, all []job) {
 		must[f.externalID] = true // not acknowledged, but stored: then also done
 	}
 	acknowledged := 0
-	for c, f := range s.fates {
+	for c, f := range s.outcomes {
 		require.True(t, stored[c] || !f.acknowledged, "acknowledged and lost: %v", c)
 		if f.acknowledged {
 			acknowledged++
 		}
 	}
-	require.Greater(t, acknowledged, len(s.fates)/3, "too little came through for this to prove anything")
+	require.Greater(t, acknowledged, len(s.outcomes)/3, "too little came through for this to prove anything")
 	delete(must, "")
 	delete(asked, "")
 	for id := range must {
-		require.Equal(t, 1, s.world.polar.Deleted(id), "%q was not deleted exactly once", id)
+		require.Equal(t, 1, s.env.polar.Deleted(id), "%q was not deleted exactly once", id)
 	}
 	for id := range s.alive {
-		require.True(t, s.world.polar.Exists(id), "%q was deleted, though nobody authentic asked for it", id)
+		require.True(t, s.env.polar.Exists(id), "%q was deleted, though nobody authentic asked for it", id)
 	}
 	deleted := 0
-	for _, call := range s.world.polar.Journal() {
+	for _, call := range s.env.polar.Journal() {
 		require.Contains(t, []polartest.Operation{polartest.OperationGet, polartest.OperationDelete}, call.Operation, call.RawPath)
 		require.True(t, asked[call.ExternalID], "Polar was asked about %q", call.ExternalID)
 		if call.Committed {

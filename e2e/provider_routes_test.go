@@ -19,11 +19,11 @@ func TestStandardWebhooksOfASenderWithItsOwnFields(t *testing.T) {
 	e, ok := everyProvider().Lookup("standard")
 	require.True(t, ok)
 	s := senderOf(t, e)
-	w := newProviderWorld(t, e, s, "STANDARD_EVENT_TYPES=account.gone, account.purged", "STANDARD_TYPE_FIELD=/event", "STANDARD_ID_FIELD=/user/uid")
+	env := newProviderEnvironment(t, e, s, "STANDARD_EVENT_TYPES=account.gone, account.purged", "STANDARD_TYPE_FIELD=/event", "STANDARD_ID_FIELD=/user/uid")
 	for _, id := range []string{gone, living} {
-		w.polar.AddCustomer(polartest.Customer{ExternalID: id, CreatedAt: longAgo()})
+		env.polar.AddCustomer(polartest.Customer{ExternalID: id, CreatedAt: longAgo()})
 	}
-	p := w.start(t)
+	p := env.start(t)
 	for body, status := range map[string]int{
 		`{"type":"user.deleted","data":{"id":"user_here"}}`:                                       200,
 		`{"event":"user.deleted","user":{"uid":"user_here"}}`:                                     200,
@@ -34,11 +34,11 @@ func TestStandardWebhooksOfASenderWithItsOwnFields(t *testing.T) {
 		header, sent := s.sign(t, s.secret, time.Now(), []byte(body))
 		p.deliver(t, delivery{e.Name, header, sent}, status)
 	}
-	w.waitDeleted(t, []string{gone}, 20*time.Second)
-	require.Equal(t, 1, w.deletes())
+	env.waitDeleted(t, []string{gone}, 20*time.Second)
+	require.Equal(t, 1, env.deletes())
 
 	send := exec.Command(os.Getenv(binaryVariable), "send", "standard", "--url", p.webhooks)
-	for name, value := range w.settings {
+	for name, value := range env.settings {
 		send.Env = append(send.Env, name+"="+value)
 	}
 	out, err := send.CombinedOutput()
@@ -52,9 +52,9 @@ func TestOktaVerifiesItsHookBeforeItSendsAnything(t *testing.T) {
 	require.True(t, ok)
 	s := senderOf(t, e)
 	// The pattern wraps the provider, which must stay what it is.
-	w := newProviderWorld(t, e, s, "EXTERNAL_ID_PATTERN=^user_", "CLERK_WEBHOOK_SIGNING_SECRET="+clerkKey)
-	w.polar.AddCustomer(polartest.Customer{ExternalID: gone})
-	p := w.start(t)
+	env := newProviderEnvironment(t, e, s, "EXTERNAL_ID_PATTERN=^user_", "CLERK_WEBHOOK_SIGNING_SECRET="+clerkKey)
+	env.polar.AddCustomer(polartest.Customer{ExternalID: gone})
+	p := env.start(t)
 	ask := func(route string, header http.Header) (int, string) {
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.webhooks+"/webhooks/"+route, http.NoBody)
 		require.NoError(t, err)
@@ -79,7 +79,7 @@ func TestOktaVerifiesItsHookBeforeItSendsAnything(t *testing.T) {
 	require.NotContains(t, p.output(), "Me_rShK8JHsTnbyYrWXCEoMGbM")
 
 	require.Empty(t, p.deliver(t, s.deliver(t, e, s.secret, gone, time.Now()), 200))
-	w.waitDeleted(t, []string{gone}, 20*time.Second)
+	env.waitDeleted(t, []string{gone}, 20*time.Second)
 }
 
 func answerTo(t *testing.T, request *http.Request) (int, string) {

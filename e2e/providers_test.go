@@ -36,11 +36,11 @@ func TestEveryProviderEndToEnd(t *testing.T) {
 func playProvider(t *testing.T, e *provider.Spec) {
 	t.Helper()
 	s := senderOf(t, e)
-	w := newProviderWorld(t, e, s)
+	env := newProviderEnvironment(t, e, s)
 	for _, id := range []string{gone, living} {
-		w.polar.AddCustomer(polartest.Customer{ExternalID: id, CreatedAt: longAgo()})
+		env.polar.AddCustomer(polartest.Customer{ExternalID: id, CreatedAt: longAgo()})
 	}
-	p := w.start(t)
+	p := env.start(t)
 	answered := acknowledgementOf(t, e)
 
 	genuine := s.deliver(t, e, s.secret, gone, time.Now())
@@ -60,29 +60,29 @@ func playProvider(t *testing.T, e *provider.Spec) {
 
 	// That this one is carried out proves that the queue ran all the while.
 	answered(p, genuine, deletion.Receipt{Accepted: 1}, 0)
-	w.waitDeleted(t, []string{gone}, 20*time.Second)
+	env.waitDeleted(t, []string{gone}, 20*time.Second)
 	answered(p, genuine, deletion.Receipt{Duplicates: 1}, 0)
 	p.waitMetric(t, fmt.Sprintf(`polar_bridge_deletions_total{outcome="deleted",provider=%q}`, e.Name), 1, 10*time.Second)
 	p.waitMetric(t, fmt.Sprintf(`polar_bridge_deletions_held_total{provider=%q,reason="unusable_id"}`, e.Name), 1, 10*time.Second)
-	require.Equal(t, 1, w.deletes(), "%+v", w.polar.Journal())
-	require.Equal(t, 2, w.polar.Calls(), "and one look before it")
-	require.True(t, w.polar.Exists(living))
+	require.Equal(t, 1, env.deletes(), "%+v", env.polar.Journal())
+	require.Equal(t, 2, env.polar.Calls(), "and one look before it")
+	require.True(t, env.polar.Exists(living))
 	p.noSecrets(t)
 }
 
-// newProviderWorld enables this provider and no other.
-func newProviderWorld(t *testing.T, e *provider.Spec, s signingSide, more ...string) *world {
+// newProviderEnvironment enables this provider and no other.
+func newProviderEnvironment(t *testing.T, e *provider.Spec, s signingSide, more ...string) *environment {
 	t.Helper()
 	settings := append([]string{e.EnabledBy + "=" + s.configured}, s.settings...)
-	w := newWorld(t, databasetest.SQLite(t))
+	env := newEnvironment(t, databasetest.SQLite(t))
 	for _, name := range []string{"CLERK_WEBHOOK_SIGNING_SECRET", "AUTH0_WEBHOOK_TOKEN", "AUTH0_LOGS_TOKEN", "AUTH0_LOGS_UNCONFIRMED"} {
-		delete(w.settings, name)
+		delete(env.settings, name)
 	}
 	for _, setting := range append(settings, more...) {
 		name, value, _ := strings.Cut(setting, "=")
-		w.settings[name] = value
+		env.settings[name] = value
 	}
-	return w
+	return env
 }
 
 // acknowledgementOf returns what requires the answer that the provider demands.

@@ -20,20 +20,20 @@ import (
 	"github.com/polar-bridge/polar-bridge/polar/polartest"
 )
 
-// withClerk is a world whose Clerk can be asked.
-func withClerk(t *testing.T, database string, settings ...string) (*world, *directorytest.Clerk) {
+// withClerk is an environment whose Clerk can be asked.
+func withClerk(t *testing.T, database string, settings ...string) (*environment, *directorytest.Clerk) {
 	t.Helper()
 	c := directorytest.StartClerk(t)
-	return newWorld(t, database, append([]string{
+	return newEnvironment(t, database, append([]string{
 		"CLERK_SECRET_KEY=" + directorytest.ClerkKey, "CLERK_API_URL=" + c.URL().String(),
 	}, settings...)...), c
 }
 
 // populate adds customers, of whom every so manyth has no user.
-func populate(w *world, c *directorytest.Clerk, customers, goneEach int) (living, gone []string) {
+func populate(env *environment, c *directorytest.Clerk, customers, goneEach int) (living, gone []string) {
 	for i := range customers {
 		id := fmt.Sprintf("user_%05d", i)
-		w.polar.AddCustomer(polartest.Customer{ExternalID: id, CreatedAt: longAgo().Add(time.Duration(i) * time.Second), ActiveSubscriptions: 1})
+		env.polar.AddCustomer(polartest.Customer{ExternalID: id, CreatedAt: longAgo().Add(time.Duration(i) * time.Second), ActiveSubscriptions: 1})
 		if goneEach > 0 && i%goneEach == goneEach/2 {
 			gone = append(gone, id)
 			continue
@@ -45,9 +45,9 @@ func populate(w *world, c *directorytest.Clerk, customers, goneEach int) (living
 }
 
 // killWhen starts the command and kills it as soon as that holds.
-func (w *world) killWhen(t *testing.T, holds func() bool, args ...string) {
+func (env *environment) killWhen(t *testing.T, holds func() bool, args ...string) {
 	t.Helper()
-	command := w.command(t, args...)
+	command := env.command(t, args...)
 	var output bytes.Buffer
 	command.Stdout, command.Stderr = &output, &output
 	require.NoError(t, command.Start())
@@ -58,10 +58,10 @@ func (w *world) killWhen(t *testing.T, holds func() bool, args ...string) {
 }
 
 // reconcile runs the command until no killed one is in its way.
-func (w *world) reconcile(t *testing.T, args ...string) (stdout string) {
+func (env *environment) reconcile(t *testing.T, args ...string) (stdout string) {
 	t.Helper()
 	require.Eventually(t, func() bool {
-		command := w.command(t, append([]string{"reconcile", "--provider", "clerk"}, args...)...)
+		command := env.command(t, append([]string{"reconcile", "--provider", "clerk"}, args...)...)
 		var output, talk bytes.Buffer
 		command.Stdout, command.Stderr = &output, &talk
 		err := command.Run()
@@ -95,12 +95,12 @@ func found(t *testing.T, stdout string) (ids []string) {
 
 func TestReconcileFindsAndDeletesExactlyTheMissedOnesThrough429sAndKills(t *testing.T) {
 	t.Parallel()
-	w, c := withClerk(t, databasetest.SQLite(t))
-	living, gone := populate(w, c, 10000, 200)
+	env, c := withClerk(t, databasetest.SQLite(t))
+	living, gone := populate(env, c, 10000, 200)
 	require.Len(t, living, 9950)
 	require.Len(t, gone, 50)
 	limited := polartest.RateLimited(time.Second)
-	w.polar.SetFaultFunc(func(e polartest.Entry) polartest.Fault {
+	env.polar.SetFaultFunc(func(e polartest.Entry) polartest.Fault {
 		if e.Seq%37 == 0 {
 			return limited
 		}
@@ -113,26 +113,26 @@ func TestReconcileFindsAndDeletesExactlyTheMissedOnesThrough429sAndKills(t *test
 		}
 		return directorytest.Fault{}
 	})
-	p := w.start(t)
+	p := env.start(t)
 
-	w.killWhen(t, func() bool { return w.polar.CallsOf(polartest.OperationList) >= 40 }, "reconcile", "--provider", "clerk")
-	listed := w.polar.CallsOf(polartest.OperationList)
-	require.Equal(t, gone, found(t, w.reconcile(t, "--json", "--exit-code")))
-	require.Less(t, w.polar.CallsOf(polartest.OperationList)-listed, 80, "it went on where it was killed")
-	require.Zero(t, w.deletes(), "nothing is deleted without --apply")
+	env.killWhen(t, func() bool { return env.polar.CallsOf(polartest.OperationList) >= 40 }, "reconcile", "--provider", "clerk")
+	listed := env.polar.CallsOf(polartest.OperationList)
+	require.Equal(t, gone, found(t, env.reconcile(t, "--json", "--exit-code")))
+	require.Less(t, env.polar.CallsOf(polartest.OperationList)-listed, 80, "it went on where it was killed")
+	require.Zero(t, env.deletes(), "nothing is deleted without --apply")
 
-	states := w.polar.CallsOf(polartest.OperationState)
-	w.killWhen(t, func() bool { return w.polar.CallsOf(polartest.OperationState) >= states+20 }, "reconcile", "--provider", "clerk", "--apply", "--sole-instance")
-	require.Equal(t, gone, found(t, w.reconcile(t, "--apply", "--sole-instance", "--json")))
-	require.Eventually(t, func() bool { return w.committed() >= 5 }, 30*time.Second, time.Millisecond)
+	states := env.polar.CallsOf(polartest.OperationState)
+	env.killWhen(t, func() bool { return env.polar.CallsOf(polartest.OperationState) >= states+20 }, "reconcile", "--provider", "clerk", "--apply", "--sole-instance")
+	require.Equal(t, gone, found(t, env.reconcile(t, "--apply", "--sole-instance", "--json")))
+	require.Eventually(t, func() bool { return env.committed() >= 5 }, 30*time.Second, time.Millisecond)
 	p.kill()
-	p = w.start(t)
-	w.waitDeleted(t, gone, time.Minute)
-	require.Empty(t, found(t, w.reconcile(t, "--apply", "--sole-instance", "--json")))
-	require.Equal(t, 50, w.committed())
-	require.Len(t, w.polar.Customers(), 9950)
+	p = env.start(t)
+	env.waitDeleted(t, gone, time.Minute)
+	require.Empty(t, found(t, env.reconcile(t, "--apply", "--sole-instance", "--json")))
+	require.Equal(t, 50, env.committed())
+	require.Len(t, env.polar.Customers(), 9950)
 	for _, id := range living {
-		require.True(t, w.polar.Exists(id), id)
+		require.True(t, env.polar.Exists(id), id)
 	}
 	require.NotContains(t, p.output(), `"level":"error"`)
 }
@@ -168,14 +168,14 @@ func TestABadProviderLeadsToNoDeletion(t *testing.T) {
 	} {
 		group.Go(func() {
 			t.Run(name, func(t *testing.T) {
-				w, c := withClerk(t, databasetest.SQLite(t))
-				populate(w, c, 60, 0)
+				env, c := withClerk(t, databasetest.SQLite(t))
+				populate(env, c, 60, 0)
 				test.spoil(c)
-				w.bridge(t, 0, "migrate")
-				w.bridge(t, test.code, "reconcile", "--provider", "clerk", "--apply", "--sole-instance", "--max-share", "100%")
-				require.Contains(t, w.bridge(t, 0, "deletions", "list"), "No deletions.")
-				require.Zero(t, w.deletes())
-				require.Len(t, w.polar.Customers(), 60)
+				env.bridge(t, 0, "migrate")
+				env.bridge(t, test.code, "reconcile", "--provider", "clerk", "--apply", "--sole-instance", "--max-share", "100%")
+				require.Contains(t, env.bridge(t, 0, "deletions", "list"), "No deletions.")
+				require.Zero(t, env.deletes())
+				require.Len(t, env.polar.Customers(), 60)
 			})
 		})
 	}
@@ -184,44 +184,44 @@ func TestABadProviderLeadsToNoDeletion(t *testing.T) {
 func TestAForgedDeletionOfALivingUserNeverReachesDELETE(t *testing.T) {
 	t.Parallel()
 	databasetest.EachURL(t, func(t *testing.T, database string) {
-		w, c := withClerk(t, database)
-		populate(w, c, 4, 0)
+		env, c := withClerk(t, database)
+		populate(env, c, 4, 0)
 		c.DeleteUser("user_00001")
-		p := w.start(t)
+		p := env.start(t)
 		p.deliver(t, sign(t, "clerk", "msg_forged", "user_00000"), http.StatusAccepted)
 		p.deliver(t, sign(t, "clerk", "msg_true", "user_00001"), http.StatusAccepted)
-		w.waitDeleted(t, []string{"user_00001"}, 20*time.Second)
+		env.waitDeleted(t, []string{"user_00001"}, 20*time.Second)
 		require.Eventually(t, func() bool { return slices.Contains(c.Calls(), "GET /v1/users/user_00000") }, 20*time.Second, 10*time.Millisecond)
 
 		c.Always(directorytest.Status(http.StatusInternalServerError))
 		c.DeleteUser("user_00002")
 		p.deliver(t, sign(t, "clerk", "msg_later", "user_00002"), http.StatusAccepted)
 		require.Eventually(t, func() bool { return strings.Contains(p.output(), `"reason":"directory_unavailable"`) }, 20*time.Second, 10*time.Millisecond, "%s", p.output())
-		require.Equal(t, 1, w.deletes())
+		require.Equal(t, 1, env.deletes())
 		c.SetFault(nil)
-		w.waitDeleted(t, []string{"user_00002"}, time.Minute)
+		env.waitDeleted(t, []string{"user_00002"}, time.Minute)
 
-		require.Equal(t, 2, w.deletes())
-		require.True(t, w.polar.Exists("user_00000"))
-		require.Equal(t, "waiting", w.deletion(t, "user_00000", "waiting").State)
+		require.Equal(t, 2, env.deletes())
+		require.True(t, env.polar.Exists("user_00000"))
+		require.Equal(t, "waiting", env.deletion(t, "user_00000", "waiting").State)
 	})
 }
 
 func TestServeReportsMissedDeletionsAndDeletesNobody(t *testing.T) {
 	t.Parallel()
-	w, c := withClerk(t, databasetest.SQLite(t), "RECONCILE_INTERVAL=1h")
-	populate(w, c, 120, 40)
-	p := w.start(t)
+	env, c := withClerk(t, databasetest.SQLite(t), "RECONCILE_INTERVAL=1h")
+	populate(env, c, 120, 40)
+	p := env.start(t)
 	p.waitMetric(t, `polar_bridge_reconcile_orphans{provider="clerk"}`, 3, 20*time.Second)
 	require.InDelta(t, time.Now().Unix(), p.metric(t, `polar_bridge_reconcile_last_success_timestamp_seconds{provider="clerk"}`), 60)
 	require.InDelta(t, 3600, p.metric(t, `polar_bridge_reconcile_interval_seconds`), 0)
 	p.says(t, `"msg":"customers reconciled","provider":"clerk","orphans":3,"read":120`)
 	require.Zero(t, p.terminate(t))
-	require.Contains(t, w.bridge(t, 0, "deletions", "list"), "No deletions.")
-	require.Zero(t, w.deletes())
+	require.Contains(t, env.bridge(t, 0, "deletions", "list"), "No deletions.")
+	require.Zero(t, env.deletes())
 
-	calls := w.polar.CallsOf(polartest.OperationList)
-	p = w.start(t)
+	calls := env.polar.CallsOf(polartest.OperationList)
+	p = env.start(t)
 	p.waitMetric(t, `polar_bridge_reconcile_orphans{provider="clerk"}`, 3, 20*time.Second)
-	require.Equal(t, calls, w.polar.CallsOf(polartest.OperationList), "it is not due yet")
+	require.Equal(t, calls, env.polar.CallsOf(polartest.OperationList), "it is not due yet")
 }

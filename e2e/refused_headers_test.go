@@ -13,7 +13,7 @@ import (
 
 func TestTheLogNamesTheHeadersThatAreWrong(t *testing.T) {
 	t.Parallel()
-	p := newWorld(t, databasetest.SQLite(t)).start(t)
+	p := newEnvironment(t, databasetest.SQLite(t)).start(t)
 	tests := []struct {
 		reason, header string
 		change         func(h http.Header)

@@ -47,12 +47,12 @@ func (f *fleet) next() *process {
 func TestRollingRestartsUnderLoadAreNotNoticed(t *testing.T) {
 	t.Parallel()
 	const restarts, senders = 6, 4
-	w := newWorld(t, databasetest.Postgres(t), "SHUTDOWN_DELAY=1s")
-	w.polar.SetFault(polartest.Slow(10 * time.Millisecond))
-	ids := w.addCustomers(10_000)
+	env := newEnvironment(t, databasetest.Postgres(t), "SHUTDOWN_DELAY=1s")
+	env.polar.SetFault(polartest.Slow(10 * time.Millisecond))
+	ids := env.addCustomers(10_000)
 	var replicas fleet
 	for range 3 {
-		replicas.add(w.start(t))
+		replicas.add(env.start(t))
 	}
 	var sent, refused atomic.Int64
 	done := make(chan struct{})
@@ -82,41 +82,41 @@ func TestRollingRestartsUnderLoadAreNotNoticed(t *testing.T) {
 		})
 	}
 	for range restarts {
-		replicas.add(w.start(t))
+		replicas.add(env.start(t))
 		require.Zero(t, replicas.takeOldest().terminate(t))
 	}
 	close(done)
 	load.Wait()
 	all := ids[:sent.Load()]
 	require.Greater(t, len(all), 100*restarts/3, "too little load for this to prove anything")
-	w.waitDeleted(t, all, 2*time.Minute)
+	env.waitDeleted(t, all, 2*time.Minute)
 	replicas.next().waitMetric(t, `polar_bridge_deletions_pending{state="waiting"}`, 0, time.Minute)
-	require.Equal(t, len(all), w.deletes(), "a graceful stop breaks no call off")
-	t.Logf("%d events, %d of them refused, through %d restarts; %d DELETEs", len(all), refused.Load(), restarts, w.deletes())
+	require.Equal(t, len(all), env.deletes(), "a graceful stop breaks no call off")
+	t.Logf("%d events, %d of them refused, through %d restarts; %d DELETEs", len(all), refused.Load(), restarts, env.deletes())
 }
 
 func TestTheJobsOfAKilledReplicaArePickedUpWithinAMinute(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, databasetest.Postgres(t))
-	ids := w.addCustomers(8)
-	killed, left := w.start(t), w.start(t)
-	w.polar.SetFault(polartest.Hang())
+	env := newEnvironment(t, databasetest.Postgres(t))
+	ids := env.addCustomers(8)
+	killed, left := env.start(t), env.start(t)
+	env.polar.SetFault(polartest.Hang())
 	for i, id := range ids {
 		left.deliver(t, sign(t, "clerk", fmt.Sprint("msg_", i), id), http.StatusAccepted)
 	}
-	require.NoError(t, w.polar.WaitForCalls(t.Context(), 8), "four by each")
+	require.NoError(t, env.polar.WaitForCalls(t.Context(), 8), "four by each")
 	killed.kill()
 	began := time.Now()
-	w.polar.ClearFaults()
-	w.waitDeleted(t, ids, time.Minute)
+	env.polar.ClearFaults()
+	env.waitDeleted(t, ids, time.Minute)
 	t.Logf("all deleted %s after the kill", time.Since(began).Round(time.Second))
 }
 
 func TestCopiesOnTwoReplicasAreDeletedOnce(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, databasetest.Postgres(t))
-	ids := w.addCustomers(20)
-	replicas := []*process{w.start(t), w.start(t)}
+	env := newEnvironment(t, databasetest.Postgres(t))
+	ids := env.addCustomers(20)
+	replicas := []*process{env.start(t), env.start(t)}
 	var copies sync.WaitGroup
 	var accepted atomic.Int64
 	for i, id := range ids {
@@ -136,9 +136,9 @@ func TestCopiesOnTwoReplicasAreDeletedOnce(t *testing.T) {
 	}
 	copies.Wait()
 	require.EqualValues(t, len(ids), accepted.Load())
-	w.waitDeleted(t, ids, 30*time.Second)
+	env.waitDeleted(t, ids, 30*time.Second)
 	replicas[0].waitMetric(t, `polar_bridge_deletions_pending{state="waiting"}`, 0, 30*time.Second)
-	require.Equal(t, len(ids), w.deletes())
+	require.Equal(t, len(ids), env.deletes())
 }
 
 // The database is away in three ways: it crashes, the network breaks
@@ -170,21 +170,21 @@ func TestWhileTheDatabaseIsAwayTheAnswerIs503AndNothingIsLost(t *testing.T) {
 			t.Parallel()
 			server := databasetest.NewServer(t)
 			network := newWire(t, server.Address())
-			w := newWorld(t, strings.Replace(server.URL(), server.Address(), network.address(), 1))
-			w.polar.SetFault(polartest.Slow(50 * time.Millisecond)) // some are under way
+			env := newEnvironment(t, strings.Replace(server.URL(), server.Address(), network.address(), 1))
+			env.polar.SetFault(polartest.Slow(50 * time.Millisecond)) // some are under way
 			begin := func() { tt.begin(t, server, network) }
-			w.testDatabaseAway(t, begin, func() { tt.end(t, server, network) })
+			env.testDatabaseAway(t, begin, func() { tt.end(t, server, network) })
 		})
 	}
 }
 
-func (w *world) testDatabaseAway(t *testing.T, begin, end func()) {
+func (env *environment) testDatabaseAway(t *testing.T, begin, end func()) {
 	t.Helper()
 	const events, lasts = 60, 12 * time.Second
 	const promptly = 2500 * time.Millisecond // 2 s, and what a busy machine adds
-	ids := w.addCustomers(events)
+	ids := env.addCustomers(events)
 	event := func(i int) delivery { return sign(t, "clerk", fmt.Sprint("msg_", i), ids[i]) }
-	replicas := []*process{w.start(t), w.start(t)}
+	replicas := []*process{env.start(t), env.start(t)}
 	for i := range events / 2 {
 		replicas[i%2].deliver(t, event(i), http.StatusAccepted)
 	}
@@ -216,7 +216,7 @@ func (w *world) testDatabaseAway(t *testing.T, begin, end func()) {
 	for _, p := range replicas {
 		require.Eventually(t, func() bool { return p.get(t, "/readyz") == http.StatusOK }, 20*time.Second, 50*time.Millisecond)
 	}
-	w.waitDeleted(t, ids, 90*time.Second)
+	env.waitDeleted(t, ids, 90*time.Second)
 	for _, p := range replicas {
 		p.waitMetric(t, `polar_bridge_deletions_pending{state="waiting"}`, 0, 30*time.Second)
 		require.Zero(t, p.metric(t, `polar_bridge_deletions_pending{state="held"}`))
@@ -238,18 +238,18 @@ func TestReplicasTogetherKeepTheRateLimitAndUseIt(t *testing.T) {
 func testRateLimit(t *testing.T, replicas int) {
 	t.Helper()
 	const limit, burst, window, wait = 600, 10, time.Minute, 6 * time.Second
-	w := newWorld(t, databasetest.Postgres(t), fmt.Sprint("POLAR_RATE_LIMIT=", limit))
-	ids := w.addCustomers(450) // a look and a DELETE for each
+	env := newEnvironment(t, databasetest.Postgres(t), fmt.Sprint("POLAR_RATE_LIMIT=", limit))
+	ids := env.addCustomers(450) // a look and a DELETE for each
 	var all fleet
 	for range replicas {
-		all.add(w.start(t))
+		all.add(env.start(t))
 	}
 	for i, id := range ids {
 		all.next().deliver(t, sign(t, "clerk", fmt.Sprint("msg_", i), id), http.StatusAccepted)
 	}
 	began := time.Now() // the burst is over
 	<-time.After(window + time.Second)
-	calls := w.polar.Journal()
+	calls := env.polar.Journal()
 	used, most, pause := 0, 0, time.Duration(0)
 	for i, first := 0, 0; i < len(calls); i++ {
 		if since := calls[i].Time.Sub(began); since >= 0 && since < window {
@@ -270,13 +270,13 @@ func testRateLimit(t *testing.T, replicas int) {
 	require.GreaterOrEqual(t, used, limit*98/100)
 	require.Greater(t, len(calls), limit+burst, "enough for this to prove anything")
 
-	w.polar.FailNext(1, polartest.RateLimited(wait))
-	require.NoError(t, w.polar.WaitForCalls(t.Context(), len(calls)+1))
+	env.polar.FailNext(1, polartest.RateLimited(wait))
+	require.NoError(t, env.polar.WaitForCalls(t.Context(), len(calls)+1))
 	limited := time.Now()
 	<-time.After(wait - 500*time.Millisecond)
-	for _, call := range w.polar.Journal() {
+	for _, call := range env.polar.Journal() {
 		since := call.Time.Sub(limited)
 		require.False(t, since > 500*time.Millisecond && since < wait-time.Second, "a call %s after the 429", since)
 	}
-	require.NoError(t, w.polar.WaitForCalls(t.Context(), w.polar.Calls()+10), "and they go on")
+	require.NoError(t, env.polar.WaitForCalls(t.Context(), env.polar.Calls()+10), "and they go on")
 }

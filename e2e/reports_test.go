@@ -64,19 +64,19 @@ func TestReportedDeliveries(t *testing.T) {
 func playReports(t *testing.T, e *provider.Spec, reports []reported) {
 	t.Helper()
 	s := senderOf(t, e)
-	w := newProviderWorld(t, e, s)
+	env := newProviderEnvironment(t, e, s)
 	before := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC) // all the events
 	for _, id := range []string{"LIVES", "ALIAS"} {
-		w.polar.AddCustomer(polartest.Customer{ExternalID: id, CreatedAt: before})
+		env.polar.AddCustomer(polartest.Customer{ExternalID: id, CreatedAt: before})
 	}
 	var leave []string
 	for _, r := range reports {
-		w.polar.AddCustomer(polartest.Customer{ExternalID: r.user(), CreatedAt: before})
+		env.polar.AddCustomer(polartest.Customer{ExternalID: r.user(), CreatedAt: before})
 		if r.Outcome == isDeleted {
 			leave = append(leave, r.user())
 		}
 	}
-	p := w.start(t)
+	p := env.start(t)
 	outcomes := map[string]int{}
 	for _, r := range reports {
 		header, body := s.sign(t, s.secret, time.Now(), []byte(strings.ReplaceAll(cmp.Or(r.Text, string(r.Event)), "GONE", r.user())))
@@ -85,19 +85,19 @@ func playReports(t *testing.T, e *provider.Spec, reports []reported) {
 		require.Contains(t, []int{http.StatusOK, http.StatusAccepted, http.StatusBadRequest}, status, "%s: %s", r.Name, answer)
 		outcomes[r.Outcome]++
 	}
-	w.waitDeleted(t, leave, 30*time.Second)
+	env.waitDeleted(t, leave, 30*time.Second)
 	for outcome, n := range map[string]int{
 		"accepted": outcomes[isDeleted] + outcomes[isHeld], "ignored": outcomes[isIgnored], "malformed": outcomes[isRefused], "duplicate": 0,
 	} {
 		p.waitMetric(t, fmt.Sprintf(`polar_bridge_webhooks_total{outcome=%q,provider=%q}`, outcome, e.Name), float64(n), 10*time.Second)
 	}
 	p.waitMetric(t, fmt.Sprintf(`polar_bridge_deletions_held_total{provider=%q,reason="unusable_id"}`, e.Name), float64(outcomes[isHeld]), 10*time.Second)
-	require.Equal(t, len(leave), w.deletes(), "%+v", w.polar.Journal())
+	require.Equal(t, len(leave), env.deletes(), "%+v", env.polar.Journal())
 	for _, id := range []string{"LIVES", "ALIAS"} {
-		require.True(t, w.polar.Exists(id), id)
+		require.True(t, env.polar.Exists(id), id)
 	}
 	for _, r := range reports {
-		require.Equal(t, r.Outcome != isDeleted, w.polar.Exists(r.user()), r.Name)
+		require.Equal(t, r.Outcome != isDeleted, env.polar.Exists(r.user()), r.Name)
 	}
 }
 

@@ -16,7 +16,7 @@ func scenarios(t *testing.T) []*scenario {
 	all := []*scenario{
 		{name: "kills on SQLite", database: databasetest.SQLite(t), killEvery: 1},
 		{name: "kills on Postgres", database: databasetest.Postgres(t), killEvery: 1},
-		{name: "storm of repeats", database: databasetest.SQLite(t), volley: 100, repeats: 0.9, killEvery: 7},
+		{name: "storm of repeats", database: databasetest.SQLite(t), burst: 100, repeats: 0.9, killEvery: 7},
 		databaseRestart(t), clockStep(t), revokedToken(t),
 	}
 	if os.Geteuid() == 0 {
@@ -24,9 +24,9 @@ func scenarios(t *testing.T) []*scenario {
 	} else {
 		t.Log("no full disk: only root may mount a small file system")
 	}
-	for _, trouble := range []struct {
+	for _, fault := range []struct {
 		name    string
-		begin   func(*testing.T, *world)
+		begin   func(*testing.T, *environment)
 		bounded bool
 	}{
 		{"outage", faulty(polartest.Gateway(503)), true},
@@ -42,11 +42,11 @@ func scenarios(t *testing.T) []*scenario {
 		{"reset before commit", faulty(polartest.ResetBeforeCommit()), true},
 		{"reset after commit", faultyDeletes(polartest.ResetAfterCommit()), true},
 		{"slow", faulty(polartest.Slow(300 * time.Millisecond)), false},
-		{"flapping", func(_ *testing.T, w *world) { w.polar.SetFaultFunc(flapping()) }, false},
+		{"flapping", func(_ *testing.T, env *environment) { env.polar.SetFaultFunc(flapping()) }, false},
 	} {
 		all = append(all, &scenario{
-			name: trouble.name, database: databasetest.SQLite(t), killEvery: 10,
-			begin: trouble.begin, end: repaired, bounded: trouble.bounded,
+			name: fault.name, database: databasetest.SQLite(t), killEvery: 10,
+			begin: fault.begin, end: repaired, bounded: fault.bounded,
 		})
 	}
 	return all
@@ -57,8 +57,8 @@ func databaseRestart(t *testing.T) *scenario {
 	server := databasetest.NewServer(t)
 	return &scenario{
 		name: "Postgres away", database: server.URL(),
-		begin: func(t *testing.T, _ *world) { t.Helper(); server.Stop(t) },
-		end:   func(t *testing.T, _ *world) { t.Helper(); server.Start(t) },
+		begin: func(t *testing.T, _ *environment) { t.Helper(); server.Stop(t) },
+		end:   func(t *testing.T, _ *environment) { t.Helper(); server.Start(t) },
 	}
 }
 
@@ -67,8 +67,8 @@ func fullDisk(t *testing.T) *scenario {
 	disk := smallDisk(t, 8)
 	return &scenario{
 		name: "full disk", database: "sqlite:" + filepath.Join(disk, "polar-bridge.db"),
-		begin: func(t *testing.T, _ *world) { t.Helper(); fill(t, disk) },
-		end: func(t *testing.T, _ *world) {
+		begin: func(t *testing.T, _ *environment) { t.Helper(); fill(t, disk) },
+		end: func(t *testing.T, _ *environment) {
 			t.Helper()
 			if err := os.Remove(filepath.Join(disk, "ballast")); err != nil {
 				t.Fatal(err)
@@ -79,10 +79,10 @@ func fullDisk(t *testing.T) *scenario {
 
 func clockStep(t *testing.T) *scenario {
 	t.Helper()
-	by := func(d time.Duration) func(*testing.T, *world) {
-		return func(t *testing.T, w *world) {
+	by := func(d time.Duration) func(*testing.T, *environment) {
+		return func(t *testing.T, env *environment) {
 			t.Helper()
-			step(t, sqliteFile(w.database), d)
+			step(t, sqliteFile(env.database), d)
 		}
 	}
 	return &scenario{name: "clock step", database: databasetest.SQLite(t), killEvery: 10, begin: by(time.Hour), end: by(-time.Hour)}
@@ -92,7 +92,7 @@ func revokedToken(t *testing.T) *scenario {
 	t.Helper()
 	return &scenario{
 		name: "token revoked", database: databasetest.SQLite(t), killEvery: 10, bounded: true,
-		begin: func(_ *testing.T, w *world) { w.polar.RevokeToken(polarToken) },
-		end:   func(_ *testing.T, w *world) { w.polar.AllowToken(polarToken, polartest.TokenFull) },
+		begin: func(_ *testing.T, env *environment) { env.polar.RevokeToken(polarToken) },
+		end:   func(_ *testing.T, env *environment) { env.polar.AllowToken(polarToken, polartest.TokenFull) },
 	}
 }

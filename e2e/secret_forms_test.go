@@ -26,8 +26,8 @@ func oktaDelivery(t *testing.T, token, id string) delivery {
 func TestATokenWithAComma(t *testing.T) {
 	t.Parallel()
 	const first, second = "marker-w4Nw^Zl*zHCDX&&L7Q!16", "marker-KkxA$0fiM9xS26Rabcd"
-	w := newWorld(t, databasetest.SQLite(t), "OKTA_WEBHOOK_TOKEN="+first+","+second)
-	p := w.start(t)
+	env := newEnvironment(t, databasetest.SQLite(t), "OKTA_WEBHOOK_TOKEN="+first+","+second)
+	p := env.start(t)
 	p.deliver(t, oktaDelivery(t, first+","+second, "1"), 200)
 	p.deliver(t, oktaDelivery(t, second, "2"), 401)
 	p.deliver(t, oktaDelivery(t, first, "3"), 401)
@@ -39,8 +39,8 @@ func TestASigningSecretInAnyForm(t *testing.T) {
 	for _, form := range []string{bare, "v1," + nextClerkKey, strings.TrimPrefix(bare, "whsec_"), "v1," + clerkKey + ",v1," + bare} {
 		t.Run(form[:4], func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, databasetest.SQLite(t), "CLERK_WEBHOOK_SIGNING_SECRET="+form)
-			w.start(t).deliver(t, clerkSigned(t, nextClerkKey, "1"), 202)
+			env := newEnvironment(t, databasetest.SQLite(t), "CLERK_WEBHOOK_SIGNING_SECRET="+form)
+			env.start(t).deliver(t, clerkSigned(t, nextClerkKey, "1"), 202)
 		})
 	}
 }
@@ -66,8 +66,8 @@ func TestARotatedSecretFile(t *testing.T) {
 		t.Helper()
 		path := filepath.Join(t.TempDir(), "secret")
 		write(t, path, content)
-		w := newWorld(t, databasetest.SQLite(t), "STANDARD_WEBHOOK_SECRET_FILE="+path)
-		return w.start(t), path
+		env := newEnvironment(t, databasetest.SQLite(t), "STANDARD_WEBHOOK_SECRET_FILE="+path)
+		return env.start(t), path
 	}
 	says := func(t *testing.T, p *process, line string) {
 		t.Helper()

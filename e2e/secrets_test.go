@@ -103,11 +103,11 @@ func clerkSigned(t *testing.T, key, id string) delivery {
 
 func TestASecretRotatesUnderLoadWithoutALostWebhook(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, databasetest.SQLite(t))
+	env := newEnvironment(t, databasetest.SQLite(t))
 	secret := mountSecret(t, "clerk", clerkKey+"\n")
-	delete(w.settings, "CLERK_WEBHOOK_SIGNING_SECRET")
-	w.settings["CLERK_WEBHOOK_SIGNING_SECRET_FILE"] = secret.path()
-	p := w.start(t)
+	delete(env.settings, "CLERK_WEBHOOK_SIGNING_SECRET")
+	env.settings["CLERK_WEBHOOK_SIGNING_SECRET_FILE"] = secret.path()
+	p := env.start(t)
 
 	load := &clerkLoad{keys: []string{clerkKey}}
 	stop := make(chan struct{})
@@ -186,9 +186,9 @@ func TestNothingSecretIsSaidOrKept(t *testing.T) {
 			address.User = url.UserPassword(address.User.Username(), "marker-secret-password")
 			database = address.String()
 		}
-		w := newWorld(t, database, "LOG_LEVEL=debug", "POLAR_TIMEOUT=1s", "ADMIN_PASSWORD=marker-secret-password")
-		p := w.start(t)
-		sent := p.sayEverything(t, w)
+		env := newEnvironment(t, database, "LOG_LEVEL=debug", "POLAR_TIMEOUT=1s", "ADMIN_PASSWORD=marker-secret-password")
+		p := env.start(t)
+		sent := p.sayEverything(t, env)
 		require.Eventually(t, func() bool { return p.sum(t, "polar_bridge_deletions_total{") == 8 }, 60*time.Second, 50*time.Millisecond, p.output())
 		metrics := p.scrape(t)
 		stored := dump(t, database)
@@ -201,7 +201,7 @@ func TestNothingSecretIsSaidOrKept(t *testing.T) {
 		}
 		require.NotContains(t, p.output(), mailAsID)
 		require.NotContains(t, p.output(), "/v1/customers/external/")
-		for _, run := range w.failures(t) {
+		for _, run := range env.failures(t) {
 			nothingOf(t, strings.Join(run.command.Args[1:], " "), run.output(), sent)
 		}
 	})
@@ -226,7 +226,7 @@ func nothingOf(t *testing.T, where, text string, sent []delivery) {
 }
 
 // sayEverything sends what may not be repeated, to every end that it can come to.
-func (p *process) sayEverything(t *testing.T, w *world) []delivery {
+func (p *process) sayEverything(t *testing.T, env *environment) []delivery {
 	t.Helper()
 	now := time.Now()
 	mail := `"email":"` + privateMail + `"`
@@ -234,7 +234,7 @@ func (p *process) sayEverything(t *testing.T, w *world) []delivery {
 		for _, fault := range []polartest.Fault{
 			polartest.InternalError(), polartest.ResetBeforeCommit(), polartest.Hang(), polartest.Gateway(502), polartest.RateLimited(time.Second),
 		} {
-			w.polar.FailNextOf(operation, 1, fault)
+			env.polar.FailNextOf(operation, 1, fault)
 		}
 	}
 	var sent []delivery
@@ -318,7 +318,7 @@ func dump(t *testing.T, database string) string {
 }
 
 // failures are the runs of the program that say most about settings.
-func (w *world) failures(t *testing.T) []*process {
+func (env *environment) failures(t *testing.T) []*process {
 	t.Helper()
 	refused := "postgres://user:marker-secret-password@127.0.0.1:1/database?sslmode=disable"
 	var runs []*process
@@ -336,8 +336,8 @@ func (w *world) failures(t *testing.T) []*process {
 		{"": "serve", "POLAR_ACCESS_TOKEN": "", "POLAR_ACCESS_TOKEN_FILE": "/marker-secret"},
 		{"": "serve", "POLAR_BASE_URL": "https://user:marker-secret@polar.invalid/?token=marker-secret"},
 	} {
-		other := &world{polar: w.polar, database: w.database, settings: map[string]string{}}
-		for _, settings := range []map[string]string{w.settings, change} {
+		other := &environment{polar: env.polar, database: env.database, settings: map[string]string{}}
+		for _, settings := range []map[string]string{env.settings, change} {
 			maps.Copy(other.settings, settings)
 		}
 		delete(other.settings, "")

@@ -20,22 +20,22 @@ import (
 // its own meanwhile.
 func TestSendWorksForEveryProvider(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, databasetest.SQLite(t))
-	w.settings["AUTH0_LOGS_UNCONFIRMED"] = "true"
+	env := newEnvironment(t, databasetest.SQLite(t))
+	env.settings["AUTH0_LOGS_UNCONFIRMED"] = "true"
 	for _, e := range everyProvider() {
-		w.settings[e.EnabledBy] = sendSecret(t, e)
+		env.settings[e.EnabledBy] = sendSecret(t, e)
 	}
-	p := w.start(t)
+	p := env.start(t)
 	var ids []string
 	for _, e := range everyProvider() {
 		id := "polar-bridge-test-" + e.Name
 		ids = append(ids, id)
-		w.polar.AddCustomer(polartest.Customer{ExternalID: id, CreatedAt: time.Unix(1_500_000_000, 0)})
+		env.polar.AddCustomer(polartest.Customer{ExternalID: id, CreatedAt: time.Unix(1_500_000_000, 0)})
 		for range 2 {
-			require.Regexp(t, `"provider":"`+e.Name+`".*"status":20[02]`, w.send(t, p, e.Name, id))
+			require.Regexp(t, `"provider":"`+e.Name+`".*"status":20[02]`, env.send(t, p, e.Name, id))
 		}
 	}
-	w.waitDeleted(t, ids, 20*time.Second)
+	env.waitDeleted(t, ids, 20*time.Second)
 	for _, e := range everyProvider() {
 		want := []float64{1, 1}
 		if e.Name == "logto" || e.Name == "supabase" { // whose events are known by their body, and that has the time in it
@@ -47,15 +47,15 @@ func TestSendWorksForEveryProvider(t *testing.T) {
 	}
 	require.Equal(t, 0, p.terminate(t))
 	for _, id := range ids {
-		require.Equal(t, 1, w.polar.Deleted(id), id)
+		require.Equal(t, 1, env.polar.Deleted(id), id)
 	}
 }
 
 // send posts a deletion to the process and returns what is printed.
-func (w *world) send(t *testing.T, p *process, provider, id string) string {
+func (env *environment) send(t *testing.T, p *process, provider, id string) string {
 	t.Helper()
 	command := exec.Command(os.Getenv(binaryVariable), "send", provider, "--url", p.webhooks, "--external-id", id, "--event-id", "evt_"+provider, "--json")
-	for name, value := range w.settings {
+	for name, value := range env.settings {
 		command.Env = append(command.Env, name+"="+value)
 	}
 	out, err := command.CombinedOutput()

@@ -35,7 +35,7 @@ func (p *process) series(t *testing.T) int {
 func TestTenThousandRandomPathsMakeNoNewSeries(t *testing.T) {
 	t.Parallel()
 	const paths = 10_000
-	p := newWorld(t, databasetest.SQLite(t)).start(t)
+	p := newEnvironment(t, databasetest.SQLite(t)).start(t)
 	before := p.series(t)
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 4}}
 	defer client.CloseIdleConnections()
@@ -72,16 +72,16 @@ func TestASoakLeavesMemoryGoroutinesAndSeriesAsTheyWere(t *testing.T) {
 	lasts, err := time.ParseDuration(cmp.Or(os.Getenv(soakVariable), "30s"))
 	require.NoError(t, err)
 	const perSecond, mostGrowth = 50, 16 << 10 // kB
-	w := newWorld(t, databasetest.SQLite(t))
-	w.polar.SetFaultFunc(func(e polartest.Entry) polartest.Fault {
+	env := newEnvironment(t, databasetest.SQLite(t))
+	env.polar.SetFaultFunc(func(e polartest.Entry) polartest.Fault {
 		if e.Seq%20 == 0 {
 			return polartest.Gateway(503)
 		}
 		return polartest.Fault{}
 	})
-	p := w.start(t)
+	p := env.start(t)
 	events := int(lasts.Seconds() * perSecond)
-	ids := w.addCustomers(events)
+	ids := env.addCustomers(events)
 	var warm [3]int
 	tick := time.NewTicker(time.Second / perSecond)
 	defer tick.Stop()
@@ -92,7 +92,7 @@ func TestASoakLeavesMemoryGoroutinesAndSeriesAsTheyWere(t *testing.T) {
 			warm = p.size(t)
 		}
 	}
-	w.waitDeleted(t, ids, 2*time.Minute)
+	env.waitDeleted(t, ids, 2*time.Minute)
 	p.waitMetric(t, `polar_bridge_deletions_pending{state="waiting"}`, 0, time.Minute)
 	end := p.size(t)
 	t.Logf("RSS in kB, goroutines, series: %v after a third, %v after %d events in %s", warm, end, events, lasts)

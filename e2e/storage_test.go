@@ -61,10 +61,10 @@ func (l *load) run(ctx context.Context, t *testing.T, p *process, ids []string) 
 
 func TestABackupUnderLoadHasWhatWasAcknowledgedBeforeIt(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, databasetest.SQLite(t))
-	w.polar.SetFault(polartest.Slow(5 * time.Millisecond))
-	ids := w.addCustomers(5000)
-	p := w.start(t)
+	env := newEnvironment(t, databasetest.SQLite(t))
+	env.polar.SetFault(polartest.Slow(5 * time.Millisecond))
+	ids := env.addCustomers(5000)
+	p := env.start(t)
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	var l load
@@ -74,7 +74,7 @@ func TestABackupUnderLoadHasWhatWasAcknowledgedBeforeIt(t *testing.T) {
 	// Four senders: all but the last four that were sent are acknowledged.
 	certain := int(l.acknowledged.Load()) - 4
 	copied := filepath.Join(t.TempDir(), "backup.db")
-	_, err := handle(t, sqliteFile(w.database)).ExecContext(t.Context(), "VACUUM INTO '"+copied+"'")
+	_, err := handle(t, sqliteFile(env.database)).ExecContext(t.Context(), "VACUUM INTO '"+copied+"'")
 	require.NoError(t, err)
 	after := l.acknowledged.Load()
 	require.Eventually(t, func() bool { return l.acknowledged.Load() > after+50 }, time.Minute, 5*time.Millisecond, "the server works on")
@@ -82,13 +82,13 @@ func TestABackupUnderLoadHasWhatWasAcknowledgedBeforeIt(t *testing.T) {
 	l.senders.Wait()
 	p.kill() // the original is lost
 
-	w.polar.ClearFaults()
-	w.settings["DATABASE_URL"] = "sqlite:" + copied
-	restored := w.start(t)
+	env.polar.ClearFaults()
+	env.settings["DATABASE_URL"] = "sqlite:" + copied
+	restored := env.start(t)
 	for i := range certain {
 		restored.deliver(t, sign(t, "clerk", fmt.Sprint("msg_", i), ids[i]), http.StatusOK) // known
 	}
-	w.waitDeleted(t, ids[:certain], time.Minute)
+	env.waitDeleted(t, ids[:certain], time.Minute)
 	restored.waitMetric(t, `polar_bridge_deletions_pending{state="waiting"}`, 0, time.Minute)
 	t.Logf("%d acknowledged before the backup, %d after it", certain, l.acknowledged.Load()-int64(certain))
 
@@ -99,19 +99,19 @@ func TestABackupUnderLoadHasWhatWasAcknowledgedBeforeIt(t *testing.T) {
 
 func TestADamagedFileIsRefusedWithTheWayOut(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, databasetest.SQLite(t))
-	ids := w.addCustomers(300)
-	p := w.start(t)
+	env := newEnvironment(t, databasetest.SQLite(t))
+	ids := env.addCustomers(300)
+	p := env.start(t)
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	var l load
 	l.run(ctx, t, p, ids)
 	l.senders.Wait()
-	w.waitDeleted(t, ids, time.Minute)
+	env.waitDeleted(t, ids, time.Minute)
 	require.Zero(t, p.terminate(t))
-	whole, err := os.ReadFile(sqliteFile(w.database))
+	whole, err := os.ReadFile(sqliteFile(env.database))
 	require.NoError(t, err)
-	calls := w.polar.Calls()
+	calls := env.polar.Calls()
 
 	const page = 4096
 	middle := len(whole) / 2 / page * page
@@ -126,8 +126,8 @@ func TestADamagedFileIsRefusedWithTheWayOut(t *testing.T) {
 			t.Parallel()
 			file := filepath.Join(t.TempDir(), "damaged.db")
 			require.NoError(t, os.WriteFile(file, damage(append([]byte(nil), whole...)), 0o600))
-			copied := *w
-			copied.settings = maps.Clone(w.settings)
+			copied := *env
+			copied.settings = maps.Clone(env.settings)
 			copied.settings["DATABASE_URL"] = "sqlite:" + file
 			said := copied.refused(t, "serve")
 			require.Contains(t, said, "the SQLite file is damaged; nothing was changed: stop polar-bridge")
@@ -136,14 +136,14 @@ func TestADamagedFileIsRefusedWithTheWayOut(t *testing.T) {
 			require.NotContains(t, said, "goroutine")
 		})
 	}
-	require.Equal(t, calls, w.polar.Calls())
+	require.Equal(t, calls, env.polar.Calls())
 }
 
 // refused requires that the command does not start and fails, and returns what
 // it said.
-func (w *world) refused(t *testing.T, command string) string {
+func (env *environment) refused(t *testing.T, command string) string {
 	t.Helper()
-	p := w.launch(t, command)
+	p := env.launch(t, command)
 	t.Cleanup(p.kill)
 	require.NotContains(t, p.output(), `"msg":"ready"`)
 	<-p.exited
@@ -160,19 +160,19 @@ func overwrite(content []byte, from, to int) []byte {
 
 func TestAWALWhoseDatabaseIsGoneIsNotThrownAway(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, databasetest.SQLite(t))
-	w.polar.SetFault(polartest.Gateway(503))
-	w.addCustomers(1)
-	p := w.start(t)
+	env := newEnvironment(t, databasetest.SQLite(t))
+	env.polar.SetFault(polartest.Gateway(503))
+	env.addCustomers(1)
+	p := env.start(t)
 	p.deliver(t, sign(t, "clerk", "msg_0", "user_0000"), http.StatusAccepted)
 	p.kill()
 	away := filepath.Join(t.TempDir(), "away.db")
-	require.NoError(t, os.Rename(sqliteFile(w.database), away))
+	require.NoError(t, os.Rename(sqliteFile(env.database), away))
 
-	require.Contains(t, w.refused(t, "serve"), "put the database back where it was")
+	require.Contains(t, env.refused(t, "serve"), "put the database back where it was")
 
-	require.NoError(t, os.Rename(away, sqliteFile(w.database)))
-	w.polar.ClearFaults()
-	w.start(t)
-	w.waitDeleted(t, []string{"user_0000"}, time.Minute)
+	require.NoError(t, os.Rename(away, sqliteFile(env.database)))
+	env.polar.ClearFaults()
+	env.start(t)
+	env.waitDeleted(t, []string{"user_0000"}, time.Minute)
 }

@@ -48,8 +48,8 @@ func TestBodiesThatNeverEnd(t *testing.T) {
 	for _, attack := range attacks {
 		t.Run(attack.name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, databasetest.SQLite(t), "LOGTO_WEBHOOK_SECRET="+logtoKey)
-			p := w.start(t)
+			env := newEnvironment(t, databasetest.SQLite(t), "LOGTO_WEBHOOK_SECRET="+logtoKey)
+			p := env.start(t)
 			forged := logtoDelivery(t, forgedKey, "user_forged")
 			p.requireAllTakenBeside(t, func(ctx context.Context) {
 				p.besiege(ctx, t, attack.connections, forged.head(attack.length, "")+strings.Repeat(" ", attack.length-1))

@@ -29,10 +29,10 @@ const (
 
 func TestStrangersCostLittle(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, databasetest.SQLite(t))
-	p := w.start(t)
+	env := newEnvironment(t, databasetest.SQLite(t))
+	p := env.start(t)
 	// The queue and the connections to Polar are at work before anybody is counted.
-	for i, id := range w.addCustomers(20) {
+	for i, id := range env.addCustomers(20) {
 		p.deliver(t, sign(t, "clerk", fmt.Sprint("msg_before_", i), id), http.StatusAccepted)
 	}
 	p.waitMetric(t, `polar_bridge_deletions_total{outcome="deleted",provider="clerk"}`, 20, time.Minute)
@@ -83,7 +83,7 @@ func TestStrangersCostLittle(t *testing.T) {
 
 func TestHeadersAreJudgedBeforeTheBody(t *testing.T) {
 	t.Parallel()
-	p := newWorld(t, databasetest.SQLite(t)).start(t)
+	p := newEnvironment(t, databasetest.SQLite(t)).start(t)
 	now := time.Now()
 	good := signBody(t, "msg_1", clerkBody, now)
 	tests := []struct {

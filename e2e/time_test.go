@@ -46,27 +46,27 @@ func TestAStepOfTheClockStopsNoDeletion(t *testing.T) {
 	for name, by := range map[string]time.Duration{"back": time.Hour, "forward": -time.Hour} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, databasetest.SQLite(t), "POLAR_RATE_LIMIT=600")
-			ids := w.addCustomers(12)
-			p := w.start(t)
-			w.polar.SetFault(polartest.Gateway(503))
+			env := newEnvironment(t, databasetest.SQLite(t), "POLAR_RATE_LIMIT=600")
+			ids := env.addCustomers(12)
+			p := env.start(t)
+			env.polar.SetFault(polartest.Gateway(503))
 			for i, id := range ids[:10] {
 				p.deliver(t, sign(t, "clerk", fmt.Sprint("msg_", i), id), http.StatusAccepted)
 			}
 			// Some failed, some wait for the open circuit.
-			require.NoError(t, w.polar.WaitForCalls(t.Context(), 6))
-			step(t, sqliteFile(w.database), by)
-			w.polar.ClearFaults()
+			require.NoError(t, env.polar.WaitForCalls(t.Context(), 6))
+			step(t, sqliteFile(env.database), by)
+			env.polar.ClearFaults()
 			p.deliver(t, sign(t, "clerk", "msg_10", ids[10]), http.StatusAccepted)
 			began := time.Now()
-			w.waitDeleted(t, ids[10:11], time.Minute)
+			env.waitDeleted(t, ids[10:11], time.Minute)
 			t.Logf("a new one after %s", time.Since(began).Round(time.Second))
-			w.waitDeleted(t, ids[:10], 2*time.Minute)
+			env.waitDeleted(t, ids[:10], 2*time.Minute)
 			t.Logf("all of them after %s", time.Since(began).Round(time.Second))
 
 			p.deliver(t, sign(t, "clerk", "msg_3", ids[3]), http.StatusOK)
 			p.deliver(t, sign(t, "auth0", "evt_11", ids[11]), http.StatusAccepted)
-			w.waitDeleted(t, ids[11:], time.Minute)
+			env.waitDeleted(t, ids[11:], time.Minute)
 			p.waitMetric(t, `polar_bridge_deletions_pending{state="waiting"}`, 0, time.Minute)
 			require.Zero(t, p.metric(t, `polar_bridge_deletions_pending{state="held"}`))
 		})
@@ -75,24 +75,24 @@ func TestAStepOfTheClockStopsNoDeletion(t *testing.T) {
 
 func TestGenuineEventsAreTakenWhileTheClockStepsToAndFro(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, databasetest.SQLite(t))
-	ids := w.addCustomers(10)
+	env := newEnvironment(t, databasetest.SQLite(t))
+	ids := env.addCustomers(10)
 	var offset atomic.Int64
 	now := func() time.Time { return time.Now().Add(time.Duration(offset.Load())) }
-	p := &process{webhooks: w.embed(t, now)}
+	p := &process{webhooks: env.embed(t, now)}
 	for i, by := range []time.Duration{0, time.Hour, -time.Hour, 0, -time.Hour} {
 		offset.Store(int64(by))
 		for j, provider := range []string{"clerk", "auth0"} {
 			id := ids[2*i+j]
 			p.deliver(t, signAt(t, provider, "evt_"+id, id, now()), http.StatusAccepted)
-			w.waitDeleted(t, []string{id}, 30*time.Second)
+			env.waitDeleted(t, []string{id}, 30*time.Second)
 			p.deliver(t, signAt(t, provider, "evt_"+id, id, now()), http.StatusOK)
 		}
 		// A clock that is wrong by more than five minutes is not the sender's.
 		p.deliver(t, signAt(t, "clerk", "evt_old", "user_old", now().Add(-time.Hour)), http.StatusUnauthorized)
 		p.deliver(t, signAt(t, "clerk", "evt_new", "user_new", now().Add(time.Hour)), http.StatusUnauthorized)
 	}
-	require.Equal(t, len(ids), w.deletes())
+	require.Equal(t, len(ids), env.deletes())
 }
 
 // signAt signs as a provider does whose clock says at.
@@ -108,10 +108,10 @@ func signAt(t *testing.T, route, eventID, externalID string, at time.Time) deliv
 
 // embed runs the program in this process, with a clock of its own, and returns
 // where it takes webhooks.
-func (w *world) embed(t *testing.T, now func() time.Time) string {
+func (env *environment) embed(t *testing.T, now func() time.Time) string {
 	t.Helper()
 	environment := map[string]string{
-		"POLAR_ACCESS_TOKEN": polarToken, "POLAR_BASE_URL": w.polar.URL().String(), "DATABASE_URL": w.database,
+		"POLAR_ACCESS_TOKEN": polarToken, "POLAR_BASE_URL": env.polar.URL().String(), "DATABASE_URL": env.database,
 		"CLERK_WEBHOOK_SIGNING_SECRET": clerkKey, "AUTH0_WEBHOOK_TOKEN": auth0Token, "LISTEN_ADDR": "127.0.0.1:0", "ADMIN_ADDR": "127.0.0.1:0",
 	}
 	all, err := settings.Read(config.Env{Getenv: func(name string) string { return environment[name] }}, provider.Options{Now: now})
@@ -150,39 +150,39 @@ func TestRetryAfterInAllItsForms(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, databasetest.SQLite(t), "POLAR_CONCURRENCY=1")
-			ids := w.addCustomers(2)
-			p := w.start(t)
+			env := newEnvironment(t, databasetest.SQLite(t), "POLAR_CONCURRENCY=1")
+			ids := env.addCustomers(2)
+			p := env.start(t)
 			limited := polartest.Status(http.StatusTooManyRequests, "", "")
 			if value := tt.value(); value != "" {
 				limited.Header.Set("Retry-After", value)
 			}
-			w.polar.FailNext(1, limited)
+			env.polar.FailNext(1, limited)
 			began := time.Now()
 			for i, id := range ids {
 				p.deliver(t, sign(t, "clerk", fmt.Sprint("msg_", i), id), http.StatusAccepted)
 			}
-			require.NoError(t, w.polar.WaitForCalls(t.Context(), 1))
-			until := w.blockedUntil(t)
+			require.NoError(t, env.polar.WaitForCalls(t.Context(), 1))
+			until := env.blockedUntil(t)
 			require.LessOrEqual(t, time.Until(until), tt.most)
 			require.GreaterOrEqual(t, until.Sub(began), tt.atLeast)
 			if tt.most > 10*time.Second {
-				require.Equal(t, 1, w.polar.Calls())
+				require.Equal(t, 1, env.polar.Calls())
 				return
 			}
-			w.waitDeleted(t, ids, time.Minute)
-			calls := w.polar.Journal()
+			env.waitDeleted(t, ids, time.Minute)
+			calls := env.polar.Journal()
 			require.Len(t, calls, 5, "the one that was refused, and a look and a DELETE for each")
-			require.Equal(t, 2, w.deletes())
+			require.Equal(t, 2, env.deletes())
 			require.GreaterOrEqual(t, calls[1].Time.Sub(calls[0].Time), tt.atLeast)
 		})
 	}
 }
 
 // blockedUntil waits for a pause and returns its end.
-func (w *world) blockedUntil(t *testing.T) time.Time {
+func (env *environment) blockedUntil(t *testing.T) time.Time {
 	t.Helper()
-	db := handle(t, sqliteFile(w.database))
+	db := handle(t, sqliteFile(env.database))
 	var until int64
 	require.Eventually(t, func() bool {
 		err := db.QueryRowContext(t.Context(), "SELECT blocked_until FROM polar_bridge_rate_limit").Scan(&until)

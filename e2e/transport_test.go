@@ -25,14 +25,14 @@ type transport struct {
 // However HTTP carries a genuine deletion, it is carried out.
 func TestEveryFormOfRequestIsTaken(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, databasetest.SQLite(t))
+	env := newEnvironment(t, databasetest.SQLite(t))
 	forms := transports()
 	var leave []string
 	for i := range forms {
 		leave = append(leave, fmt.Sprint("user_", i))
-		w.polar.AddCustomer(polartest.Customer{ExternalID: leave[i], CreatedAt: longAgo()})
+		env.polar.AddCustomer(polartest.Customer{ExternalID: leave[i], CreatedAt: longAgo()})
 	}
-	p := w.start(t)
+	p := env.start(t)
 	for i, form := range forms {
 		d := sign(t, "clerk", fmt.Sprint("msg_", i), leave[i])
 		var headers strings.Builder
@@ -45,8 +45,8 @@ func TestEveryFormOfRequestIsTaken(t *testing.T) {
 		require.Equal(t, http.StatusAccepted, response.StatusCode, form.name)
 		require.NoError(t, conn.Close())
 	}
-	w.waitDeleted(t, leave, 30*time.Second)
-	require.Equal(t, len(leave), w.deletes(), "%+v", w.polar.Journal())
+	env.waitDeleted(t, leave, 30*time.Second)
+	require.Equal(t, len(leave), env.deletes(), "%+v", env.polar.Journal())
 }
 
 func transports() []transport {
@@ -93,13 +93,13 @@ func transports() []transport {
 // A body in another encoding of characters is no JSON, however well it is signed.
 func TestBodiesThatAreNoJSON(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, databasetest.SQLite(t))
-	p := w.start(t)
+	env := newEnvironment(t, databasetest.SQLite(t))
+	p := env.start(t)
 	utf16 := "\xff\xfe" + strings.Join(strings.Split(clerkBody, ""), "\x00") + "\x00"
 	for i, body := range []string{"\xef\xbb\xbf" + clerkBody, utf16, `""`, `null`, `[]`, `[` + clerkBody + `]`} {
 		header, err := signature.SvixHeader(signature.SvixHeaders(), clerkKey, fmt.Sprint("msg_", i), time.Now(), []byte(body))
 		require.NoError(t, err)
 		p.deliver(t, delivery{"clerk", header, []byte(body)}, http.StatusBadRequest)
 	}
-	require.Zero(t, w.polar.Calls())
+	require.Zero(t, env.polar.Calls())
 }

@@ -18,13 +18,13 @@ func TestADatabaseOfTheFirstReleaseIsReadAndFinished(t *testing.T) {
 		t.Run(s.fixture, func(t *testing.T) {
 			t.Parallel()
 			// The fixture grows old: by default what is finished would be cleaned away.
-			w := newWorld(t, s.unpack(t), "RETENTION=876000h")
-			require.Equal(t, settled(), s.states(t, w.database))
+			env := newEnvironment(t, s.unpack(t), "RETENTION=876000h")
+			require.Equal(t, settled(), s.states(t, env.database))
 			for eventID := range settled() { // older than the fixture, however old it is
-				w.polar.AddCustomer(polartest.Customer{ExternalID: customerOf(eventID), CreatedAt: time.Unix(0, 0)})
+				env.polar.AddCustomer(polartest.Customer{ExternalID: customerOf(eventID), CreatedAt: time.Unix(0, 0)})
 			}
-			p := w.start(t)
-			w.waitDeleted(t, []string{customerOf(eventWaiting), customerOf(eventRetried)}, time.Minute)
+			p := env.start(t)
+			env.waitDeleted(t, []string{customerOf(eventWaiting), customerOf(eventRetried)}, time.Minute)
 			p.waitMetric(t, `polar_bridge_deletions_pending{state="waiting"}`, 0, time.Minute)
 			require.InDelta(t, 1, p.metric(t, `polar_bridge_deletions_pending{state="held"}`), 0)
 			for eventID := range settled() {
@@ -35,12 +35,12 @@ func TestADatabaseOfTheFirstReleaseIsReadAndFinished(t *testing.T) {
 			// Its verification was still to come, and the customer is there again.
 			want[eventDone] = "reappeared"
 			p.waitMetric(t, `polar_bridge_deletions_pending{state="reappeared"}`, 1, time.Minute)
-			require.Equal(t, want, s.states(t, w.database))
-			require.Equal(t, 2, w.deletes())
+			require.Equal(t, want, s.states(t, env.database))
+			require.Equal(t, 2, env.deletes())
 
 			// It goes on as any other database does.
 			p.deliver(t, sign(t, "clerk", "msg_new", customerOf(eventDone)), http.StatusAccepted)
-			w.waitDeleted(t, []string{customerOf(eventDone)}, time.Minute)
+			env.waitDeleted(t, []string{customerOf(eventDone)}, time.Minute)
 		})
 	}
 }
@@ -49,10 +49,10 @@ func TestADatabaseFromBeforeTheFirstReleaseIsRefused(t *testing.T) {
 	t.Parallel()
 	for _, s := range stores() {
 		for _, command := range []string{"serve", "migrate"} {
-			w := newWorld(t, s.empty(t))
-			s.run(t, w.database, "CREATE TABLE polar_bridge_slots (name text PRIMARY KEY)")
-			require.Contains(t, w.refused(t, command), "the database was made by a polar-bridge from before 0.1.0")
-			require.Zero(t, w.polar.Calls())
+			env := newEnvironment(t, s.empty(t))
+			s.run(t, env.database, "CREATE TABLE polar_bridge_slots (name text PRIMARY KEY)")
+			require.Contains(t, env.refused(t, command), "the database was made by a polar-bridge from before 0.1.0")
+			require.Zero(t, env.polar.Calls())
 		}
 	}
 }
@@ -67,11 +67,11 @@ func TestAProgramThatIsOlderThanTheTablesDoesNotStart(t *testing.T) {
 			t.Run(fmt.Sprint(name, " ", command), func(t *testing.T) {
 				t.Parallel()
 				for _, s := range stores() {
-					w := newWorld(t, s.unpack(t))
-					s.run(t, w.database, statement)
-					require.Contains(t, w.refused(t, command), "the database was migrated by a newer polar-bridge; start that version, or restore the backup made before the upgrade")
-					require.Equal(t, settled(), s.states(t, w.database))
-					require.Zero(t, w.polar.Calls())
+					env := newEnvironment(t, s.unpack(t))
+					s.run(t, env.database, statement)
+					require.Contains(t, env.refused(t, command), "the database was migrated by a newer polar-bridge; start that version, or restore the backup made before the upgrade")
+					require.Equal(t, settled(), s.states(t, env.database))
+					require.Zero(t, env.polar.Calls())
 				}
 			})
 		}
@@ -80,8 +80,8 @@ func TestAProgramThatIsOlderThanTheTablesDoesNotStart(t *testing.T) {
 
 func TestAReplicaThatDoesNotMigrateRefusesOldTables(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, databasetest.SQLite(t), "AUTO_MIGRATE=false")
-	require.Contains(t, w.refused(t, "serve"), "run: polar-bridge migrate")
-	<-w.launch(t, "migrate").exited
-	w.start(t)
+	env := newEnvironment(t, databasetest.SQLite(t), "AUTO_MIGRATE=false")
+	require.Contains(t, env.refused(t, "serve"), "run: polar-bridge migrate")
+	<-env.launch(t, "migrate").exited
+	env.start(t)
 }
