@@ -61,6 +61,7 @@ type scenario struct {
 	database   string
 	settings   []string
 	begin, end func(t *testing.T, env *environment) // nil: nothing but kills
+	replicas   int                                  // processes on the same database; 1 when it is 0
 	killEvery  int                                  // rounds; 0 never kills
 	burst      int                                  // deliveries in a round; 10 when it is 0
 	repeats    float64                              // share of them; 0.2 when it is 0
@@ -69,7 +70,7 @@ type scenario struct {
 	env     *environment
 	random  *rand.Rand
 	client  *http.Client
-	server  *process
+	servers []*process
 	ids     []string
 	living  []string
 	current int // the round
@@ -98,7 +99,9 @@ func (s *scenario) set(t *testing.T, random *rand.Rand) {
 		s.repeats = 0.2
 	}
 	s.env = newEnvironment(t, s.database, append(s.settings, "POLAR_TIMEOUT=1s")...)
-	s.server = s.env.start(t)
+	for range max(s.replicas, 1) {
+		s.servers = append(s.servers, s.env.start(t))
+	}
 }
 
 func (s *scenario) fault(t *testing.T) {
@@ -127,7 +130,8 @@ func (s *scenario) round(t *testing.T) {
 	answered := make(chan struct{}, s.burst)
 	for range s.burst {
 		send := s.next(t)
-		senders.Go(func() { send(s.server); answered <- struct{}{} })
+		to := s.servers[s.random.IntN(len(s.servers))]
+		senders.Go(func() { send(to); answered <- struct{}{} })
 	}
 	if s.killEvery > 0 && s.current%s.killEvery == 0 {
 		// After so many answers, so that a slow machine is killed in the middle, too.
@@ -135,10 +139,11 @@ func (s *scenario) round(t *testing.T) {
 			<-answered
 		}
 		<-time.After(time.Duration(s.random.Int64N(int64(30 * time.Millisecond))))
-		s.server.kill()
+		killed := s.random.IntN(len(s.servers))
+		s.servers[killed].kill()
 		s.kills++
 		senders.Wait()
-		s.server = s.env.start(t)
+		s.servers[killed] = s.env.start(t)
 	}
 	senders.Wait()
 }
@@ -227,14 +232,18 @@ func (s *scenario) verify(t *testing.T) {
 	require.Zero(t, s.lost, s.name)
 	require.Zero(t, s.twice, s.name)
 	require.Zero(t, s.unauthorized, s.name)
-	require.Zero(t, s.waiting, "%s: %d still wait\n%s", s.name, s.waiting, s.server.output())
+	var output strings.Builder
+	for _, server := range s.servers {
+		output.WriteString(server.output())
+	}
+	require.Zero(t, s.waiting, "%s: %d still wait\n%s", s.name, s.waiting, output.String())
 	require.Greater(t, len(s.acknowledged), len(s.ids)/4, "%s: too little came through for this to prove anything", s.name)
 	if s.bounded {
 		// A circuit lets one probe through at a time, and a start one worker each.
 		most := 60 + int(s.lasted/time.Second)
 		require.LessOrEqual(t, s.callsDuring, most, s.name)
 	}
-	require.NotContains(t, s.server.output(), "panic")
+	require.NotContains(t, output.String(), "panic")
 }
 
 func table(all []*scenario) string {

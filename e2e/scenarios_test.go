@@ -16,6 +16,7 @@ func scenarios(t *testing.T) []*scenario {
 	all := []*scenario{
 		{name: "kills on SQLite", database: databasetest.SQLite(t), killEvery: 1},
 		{name: "kills on Postgres", database: databasetest.Postgres(t), killEvery: 1},
+		{name: "kills of two replicas", database: databasetest.Postgres(t), replicas: 2, killEvery: 1},
 		{name: "storm of repeats", database: databasetest.SQLite(t), burst: 100, repeats: 0.9, killEvery: 7},
 		databaseRestart(t), clockStep(t), revokedToken(t),
 	}
