@@ -67,7 +67,7 @@ func (env *environment) send(t *testing.T, p *process, provider, id string) stri
 func sendSecret(t *testing.T, e *provider.Spec) string {
 	t.Helper()
 	for _, value := range []string{senderToken, clerkKey} {
-		if e.CheckSecret(value) == nil {
+		if e.Scheme.CheckKey(value) == nil {
 			return value
 		}
 	}
@@ -75,6 +75,6 @@ func sendSecret(t *testing.T, e *provider.Spec) string {
 	require.NoError(t, err)
 	require.NoError(t, listener.Close())
 	address := "http://" + listener.Addr().String()
-	require.NoError(t, e.CheckSecret(address), e.Name)
+	require.NoError(t, e.Scheme.CheckKey(address), e.Name)
 	return address
 }

@@ -61,7 +61,7 @@ func senderOf(t *testing.T, e *provider.Spec) signingSide {
 	case e.EnabledBy == e.KeysURLEnv:
 		s.secret, s.other, s.configured = issuerSender(t)
 		s.plain = claimsOf
-	case e.CheckSecret(senderToken) != nil:
+	case e.Scheme.CheckKey(senderToken) != nil:
 		s.secret, s.other = clerkKey, otherKey
 	}
 	if s.configured == "" {

@@ -55,7 +55,7 @@ func TestRefusedBeforeTheBodyIsRead(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			e := newEdge(t)
-			e.provider.receive = func(http.Header, []byte) (deletion.Delivery, error) {
+			e.provider.Receive = func(http.Header, []byte) (deletion.Delivery, error) {
 				t.Error("the body was decoded")
 				return deletion.Delivery{}, nil
 			}
@@ -85,7 +85,7 @@ func TestProviderGetsTheRawBody(t *testing.T) {
 		header("Content-Encoding", "Identity"),
 	} {
 		e := newEdge(t)
-		e.provider.receive = func(h http.Header, body []byte) (deletion.Delivery, error) {
+		e.provider.Receive = func(h http.Header, body []byte) (deletion.Delivery, error) {
 			if string(body) != string(whole) || h.Get("X-Token") != token {
 				return deletion.Delivery{}, errors.New("another body or header")
 			}
@@ -101,7 +101,7 @@ func TestBodiesOfEverySizeArriveWhole(t *testing.T) {
 	t.Parallel()
 	e := newEdge(t)
 	var got []byte
-	e.provider.receive = func(_ http.Header, body []byte) (deletion.Delivery, error) {
+	e.provider.Receive = func(_ http.Header, body []byte) (deletion.Delivery, error) {
 		got = body
 		return one(), nil
 	}
@@ -131,7 +131,7 @@ func TestChunkedBodyThatIsTooLarge(t *testing.T) {
 func TestEmptyBody(t *testing.T) {
 	t.Parallel()
 	e := newEdge(t)
-	e.provider.receive = func(_ http.Header, body []byte) (deletion.Delivery, error) {
+	e.provider.Receive = func(_ http.Header, body []byte) (deletion.Delivery, error) {
 		if len(body) != 0 {
 			return deletion.Delivery{}, errors.New("the body is not empty")
 		}
@@ -205,7 +205,7 @@ func TestTooManyBodiesInFlight(t *testing.T) {
 	entered, leave := make(chan struct{}), make(chan struct{})
 	release := sync.OnceFunc(func() { close(leave) })
 	defer release() // A failing test must not leave the server waiting.
-	e.provider.receive = func(_ http.Header, body []byte) (deletion.Delivery, error) {
+	e.provider.Receive = func(_ http.Header, body []byte) (deletion.Delivery, error) {
 		if strings.HasPrefix(string(body), "slow") {
 			close(entered)
 			<-leave
@@ -255,7 +255,7 @@ func TestBodiesOfUnknownSenders(t *testing.T) { //nolint:tparallel // its steps 
 	t.Parallel()
 	const most = 512
 	e := newEdge(t)
-	e.provider.limit = 64 << 10
+	e.provider.MaxBody = 64 << 10
 	h := e.handler()
 	var slow [most + 2]deadlined
 	var answered [most + 2]chan struct{}

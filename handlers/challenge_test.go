@@ -13,30 +13,21 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/fault"
 )
 
-// challenging is a provider that asks who is there.
-type challenging struct {
-	*fakeProvider
-
-	err error
-}
-
-func (p challenging) Challenge(h http.Header) ([]byte, error) {
-	if p.err != nil {
-		return nil, p.err
-	}
-	return []byte(`{"verification":"` + h.Get("X-Challenge") + `"}`), p.CheckHeader(h)
-}
-
+// challengingEdge has a provider that asks who is there, and one that does not.
 func challengingEdge(t *testing.T, err error) *edge {
 	t.Helper()
 	e := newEdge(t)
-	e.provider.receive = func(http.Header, []byte) (d deletion.Delivery, err error) {
+	e.provider.Receive = func(http.Header, []byte) (d deletion.Delivery, err error) {
 		t.Error("a challenge is not a webhook")
 		return d, err
 	}
-	e.options.Providers = []handlers.Provider{
-		challenging{e.provider, err}, &fakeProvider{name: "auth0", limit: maxBody, receive: delivers(one(), nil)},
+	e.provider.Challenge = func(h http.Header) ([]byte, error) {
+		if err != nil {
+			return nil, err
+		}
+		return []byte(`{"verification":"` + h.Get("X-Challenge") + `"}`), checkToken(h)
 	}
+	e.more = []handlers.Provider{*fakeProvider("auth0", delivers(one(), nil))}
 	return e
 }
 
@@ -91,6 +82,6 @@ func TestOnlyAGETOnTheChallengersOwnRouteIsAChallenge(t *testing.T) {
 		}
 	}
 	e := challengingEdge(t, nil)
-	e.provider.receive = delivers(one(), nil)
+	e.provider.Receive = delivers(one(), nil)
 	require.Equal(t, 202, post(t, e.serve(t), header("X-Challenge", "abc")).status, "a webhook stays a webhook")
 }

@@ -62,52 +62,29 @@ func (c *connections) used(conn net.Conn) {
 func (c *connections) update(conn net.Conn, state http.ConnState) net.Conn {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	known := c.remove(conn)
-	switch state {
-	case http.StateNew:
-		c.add(conn, c.idle)
-	case http.StateActive, http.StateIdle:
-		if !known { // evicted, which its goroutine does not know yet
-			return nil
-		}
-		to := c.idle
-		if state == http.StateActive {
-			to = c.active
-		}
-		c.add(conn, to)
-	case http.StateClosed, http.StateHijacked:
-	}
-	if len(c.entries) <= c.limit {
-		return nil
-	}
-	evicted := c.evictionCandidate()
-	c.remove(evicted)
-	return evicted
-}
-
-// evictionCandidate is the least recently used connection of the kind that there
-// are more of, because that is the strangers' kind: a flood of idle connections
-// ends no request, and a flood of requests that never end closes no connection
-// that has had no time for its first request.
-func (c *connections) evictionCandidate() net.Conn {
-	most := c.idle
-	if c.active.Len() > most.Len() {
-		most = c.active
-	}
-	conn, _ := most.Front().Value.(net.Conn)
-	return conn
-}
-
-func (c *connections) add(conn net.Conn, to *list.List) {
-	c.entries[conn] = entry{to, to.PushBack(conn)}
-}
-
-// remove reports whether the connection was known.
-func (c *connections) remove(conn net.Conn) bool {
 	e, known := c.entries[conn]
 	if known {
 		e.list.Remove(e.element)
 		delete(c.entries, conn)
 	}
-	return known
+	switch { // one that is not known was evicted, which its goroutine does not know yet
+	case state == http.StateNew, known && state == http.StateIdle:
+		c.entries[conn] = entry{c.idle, c.idle.PushBack(conn)}
+	case known && state == http.StateActive:
+		c.entries[conn] = entry{c.active, c.active.PushBack(conn)}
+	}
+	if len(c.entries) <= c.limit {
+		return nil
+	}
+	// The least recently used connection of the kind that there are more of, because
+	// that is the strangers' kind: a flood of idle connections ends no request, and a
+	// flood of requests that never end closes no connection that has had no time for
+	// its first request.
+	most := c.idle
+	if c.active.Len() > most.Len() {
+		most = c.active
+	}
+	evicted, _ := most.Remove(most.Front()).(net.Conn)
+	delete(c.entries, evicted)
+	return evicted
 }

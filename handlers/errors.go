@@ -55,7 +55,7 @@ func answer(kind fault.Kind) (status int, code string) {
 		return http.StatusRequestEntityTooLarge, metrics.WebhookTooLarge
 	case fault.Unsupported:
 		return http.StatusUnsupportedMediaType, metrics.WebhookUnsupported
-	case fault.Paused, fault.Unavailable:
+	case fault.Unavailable:
 		return http.StatusServiceUnavailable, metrics.WebhookUnavailable
 	case fault.Internal:
 	}
@@ -81,12 +81,4 @@ func kindOf(err error) fault.Kind {
 		}
 	}
 	return fault.Internal
-}
-
-// refuseMethod refuses a method at a path that knows others.
-func refuseMethod(allow string) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		c.Response().Header().Set(echo.HeaderAllow, allow)
-		return fault.New(fault.MethodNotAllowed, "", "method is not allowed here")
-	}
 }

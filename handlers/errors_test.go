@@ -27,7 +27,6 @@ func TestProviderErrors(t *testing.T) {
 		{fault.New(fault.MethodNotAllowed, "", "x"), 405, "not_found"},
 		{fault.New(fault.TooLarge, fault.ReasonBodyTooLarge, "x"), 413, "too_large"},
 		{fault.New(fault.Unsupported, fault.ReasonEncoding, "x"), 415, "unsupported"},
-		{fault.New(fault.Paused, "x", "x"), 503, "unavailable"},
 		{fault.New(fault.Unavailable, "x", "x"), 503, "unavailable"},
 		{fault.New(fault.Internal, "x", "x"), 500, "error"},
 		{fault.New("a kind of its own", "x", "x"), 500, "error"},
@@ -40,7 +39,7 @@ func TestProviderErrors(t *testing.T) {
 	}
 	for _, tt := range tests {
 		e := newEdge(t)
-		e.provider.receive = delivers(deletion.Delivery{}, tt.err)
+		e.provider.Receive = delivers(deletion.Delivery{}, tt.err)
 		got := post(t, e.serve(t))
 		require.Equal(t, tt.status, got.status, "%v", tt.err)
 		require.Equal(t, refusal(tt.code), got.body)
@@ -74,7 +73,6 @@ func TestAcceptorErrorsAreNever4xx(t *testing.T) {
 		{fault.New(fault.Internal, "x", "x"), 500},
 		{echo.NewHTTPError(404), 500},
 		{&http.MaxBytesError{Limit: 1}, 500},
-		{fault.New(fault.Paused, "x", "x"), 503},
 		{fault.New(fault.Unavailable, fault.ReasonDatabase, "x"), 503},
 		{fault.New(fault.Malformed, "x", "%w", context.DeadlineExceeded), 503},
 		{context.Canceled, 503},
@@ -83,7 +81,7 @@ func TestAcceptorErrorsAreNever4xx(t *testing.T) {
 		e := newEdge(t)
 		batch := one()
 		batch.Ignored, batch.IgnoreReason = 1, deletion.IgnoreOtherType
-		e.provider.receive = delivers(batch, nil)
+		e.provider.Receive = delivers(batch, nil)
 		e.options.Acceptor = answers(deletion.Receipt{Accepted: 1}, tt.err)
 		got := post(t, e.serve(t))
 		require.Equal(t, tt.status, got.status, "%v", tt.err)

@@ -27,30 +27,17 @@ const (
 	maxBody   = 1 << 20
 )
 
-// fakeProvider knows one token; its receive function stands for everything
-// that comes after.
-type fakeProvider struct {
-	name    string
-	limit   int64
-	check   func(h http.Header) error
-	receive func(h http.Header, body []byte) (deletion.Delivery, error)
-}
-
-func (p *fakeProvider) Name() string   { return p.name }
-func (p *fakeProvider) MaxBody() int64 { return p.limit }
-
-func (p *fakeProvider) CheckHeader(h http.Header) error {
-	if p.check != nil {
-		return p.check(h)
-	}
+// checkToken knows one token.
+func checkToken(h http.Header) error {
 	if h.Get("X-Token") != token {
 		return fault.New(fault.Unauthenticated, fault.ReasonBadToken, "token %q is wrong", h.Get("X-Token"))
 	}
 	return nil
 }
 
-func (p *fakeProvider) Receive(h http.Header, body []byte) (deletion.Delivery, error) {
-	return p.receive(h, body)
+// fakeProvider knows one token; receive stands for everything that comes after.
+func fakeProvider(name string, receive func(http.Header, []byte) (deletion.Delivery, error)) *handlers.Provider {
+	return &handlers.Provider{Name: name, MaxBody: maxBody, CheckHeader: checkToken, Receive: receive}
 }
 
 // delivers makes a Receive that always says the same.
@@ -72,7 +59,8 @@ func answers(r deletion.Receipt, err error) acceptorFunc {
 
 // edge is the public handler with everything around it.
 type edge struct {
-	provider *fakeProvider
+	provider *handlers.Provider
+	more     []handlers.Provider // besides provider
 	options  handlers.Options
 	registry *prometheus.Registry
 	logs     *observer.ObservedLogs
@@ -84,15 +72,13 @@ func newEdge(t *testing.T) *edge {
 	t.Helper()
 	core, logs := observer.New(zap.DebugLevel)
 	reg := prometheus.NewRegistry()
-	p := &fakeProvider{name: "clerk", limit: maxBody, receive: delivers(one(), nil)}
 	return &edge{
-		provider: p, registry: reg, logs: logs,
+		provider: fakeProvider("clerk", delivers(one(), nil)), registry: reg, logs: logs,
 		options: handlers.Options{
-			Providers: []handlers.Provider{p},
-			Acceptor:  answers(deletion.Receipt{Accepted: 1}, nil),
-			Metrics:   metrics.New(reg, metrics.Options{Providers: []string{"clerk", "auth0"}}),
-			Logger:    zap.New(core),
-			Now:       time.Now,
+			Acceptor: answers(deletion.Receipt{Accepted: 1}, nil),
+			Metrics:  metrics.New(reg, metrics.Options{Providers: []string{"clerk", "auth0"}}),
+			Logger:   zap.New(core),
+			Now:      time.Now,
 		},
 	}
 }
@@ -101,7 +87,10 @@ func one() deletion.Delivery {
 	return deletion.Delivery{EventID: "evt_1", Deletions: []deletion.Deletion{{Provider: "clerk", EventID: "evt_1", ExternalID: "user_1"}}}
 }
 
-func (e *edge) handler() http.Handler { return handlers.New(e.options) }
+func (e *edge) handler() http.Handler {
+	e.options.Providers = append([]handlers.Provider{*e.provider}, e.more...)
+	return handlers.New(e.options)
+}
 
 func (e *edge) serve(t *testing.T) *httptest.Server {
 	t.Helper()

@@ -18,25 +18,26 @@ import (
 	"github.com/polar-bridge/polar-bridge/metrics"
 )
 
-// Provider is one identity provider's side of its route.
-type Provider interface {
+// Provider is one identity provider's route.
+type Provider struct {
 	// Name is the route's last segment and the metric label.
-	Name() string
+	Name string
 	// MaxBody is the largest body that is read, in bytes. It is over 64 KiB only
 	// when CheckHeader authenticates the sender.
-	MaxBody() int64
+	MaxBody int64
 	// CheckHeader refuses what can be refused before the body is read.
-	CheckHeader(h http.Header) error
+	CheckHeader func(h http.Header) error
 	// Receive authenticates the raw body and only then decodes it. Its result
 	// must not keep the body.
-	Receive(h http.Header, body []byte) (deletion.Delivery, error)
-}
-
-// Acknowledger is a Provider that demands another answer than ours to what was
-// stored, repeated or ignored.
-type Acknowledger interface {
-	// Acknowledge returns a 2xx status and a JSON body, which may be empty.
-	Acknowledge(r deletion.Receipt) (status int, body []byte)
+	Receive func(h http.Header, body []byte) (deletion.Delivery, error)
+	// AcknowledgeEmpty says that the provider demands 200 and no body for an
+	// answer to what was stored, repeated or ignored.
+	AcknowledgeEmpty bool
+	// Challenge returns the JSON body that answers the GET with which the provider
+	// asks, before it sends anything, whether the route is its receiver's; nil for
+	// a provider that never asks. Its errors are of kind fault.Unauthenticated or
+	// fault.Malformed.
+	Challenge func(h http.Header) (body []byte, err error)
 }
 
 // Acceptor stores deletions.
@@ -65,4 +66,18 @@ type Options struct {
 	// BodyBudget bounds the bytes of all bodies over 64 KiB that are in flight
 	// together; 0 means 64 MiB.
 	BodyBudget int64
+}
+
+// AdminOptions configure the admin listener's handler.
+type AdminOptions struct {
+	// Gatherer has what /metrics shows.
+	Gatherer metrics.Gatherer
+	// Ready says why webhooks should not be sent here; nil when they may be.
+	// It gives up when ctx ends.
+	Ready func(ctx context.Context) error
+	// Console is what is under /ui, nil for nothing. It authenticates and
+	// protects itself.
+	Console http.Handler
+	// Logger gets what goes wrong here.
+	Logger *zap.Logger
 }

@@ -3,7 +3,6 @@ package handlers
 import (
 	"crypto/rand"
 	"fmt"
-	"net/http"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -74,8 +73,10 @@ func describePanic(v any) string {
 	return fmt.Sprintf("%T", v)
 }
 
-// livez says that the process answers, and nothing about what it depends on,
-// which a restart would not repair.
-func livez() echo.HandlerFunc {
-	return func(c echo.Context) error { return c.String(http.StatusOK, "ok") }
+// unobserved keeps probes out of the log and the metrics.
+func unobserved(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		recordOf(c).skip = true
+		return next(c)
+	}
 }

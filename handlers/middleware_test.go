@@ -121,9 +121,9 @@ func TestPanics(t *testing.T) {
 				e := newEdge(t)
 				switch where {
 				case "header":
-					e.provider.check = func(http.Header) error { tt.panic(); return nil }
+					e.provider.CheckHeader = func(http.Header) error { tt.panic(); return nil }
 				case "receive":
-					e.provider.receive = func(http.Header, []byte) (deletion.Delivery, error) { tt.panic(); return one(), nil }
+					e.provider.Receive = func(http.Header, []byte) (deletion.Delivery, error) { tt.panic(); return one(), nil }
 				default:
 					e.options.Acceptor = acceptorFunc(func(context.Context, []deletion.Deletion) (deletion.Receipt, error) {
 						tt.panic()

@@ -22,7 +22,7 @@ import (
 func TestLineOfAnAcceptedWebhook(t *testing.T) {
 	t.Parallel()
 	e := newEdge(t)
-	e.provider.receive = delivers(deletion.Delivery{
+	e.provider.Receive = delivers(deletion.Delivery{
 		EventID: "evt_1", Deletions: make([]deletion.Deletion, 2), Ignored: 1, IgnoreReason: deletion.IgnoreOtherType,
 	}, nil)
 	e.options.Acceptor = answers(deletion.Receipt{Accepted: 2}, nil)
@@ -56,7 +56,7 @@ func TestLevels(t *testing.T) {
 	}
 	for _, tt := range tests {
 		e := newEdge(t)
-		e.provider.receive = tt.receive
+		e.provider.Receive = tt.receive
 		post(t, e.serve(t))
 		e.line(t)
 		require.Equal(t, tt.want, e.lines()[0].Level.String(), tt.name)
@@ -86,7 +86,7 @@ func TestLogHasNothingOfTheRequest(t *testing.T) {
 		fault.New(fault.Internal, "x", "x: %w", quoting),
 	} {
 		e := newEdge(t)
-		e.provider.receive = func(http.Header, []byte) (deletion.Delivery, error) {
+		e.provider.Receive = func(http.Header, []byte) (deletion.Delivery, error) {
 			if err != nil {
 				return deletion.Delivery{EventID: mail}, err
 			}
@@ -185,7 +185,7 @@ func TestOtherLinesAreNotSampled(t *testing.T) {
 	for _, change := range []func(e *edge){
 		func(*edge) {},
 		func(e *edge) {
-			e.provider.receive = delivers(deletion.Delivery{}, fault.New(fault.Malformed, fault.ReasonBadJSON, "x"))
+			e.provider.Receive = delivers(deletion.Delivery{}, fault.New(fault.Malformed, fault.ReasonBadJSON, "x"))
 		},
 		func(e *edge) {
 			e.options.Acceptor = answers(deletion.Receipt{}, fault.New(fault.Unavailable, fault.ReasonDatabase, "x"))

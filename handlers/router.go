@@ -1,11 +1,18 @@
 package handlers
 
 import (
+	"context"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 	"golang.org/x/sync/semaphore"
+
+	"github.com/polar-bridge/polar-bridge/internal/fault"
+	"github.com/polar-bridge/polar-bridge/metrics"
 )
 
 // defaultBodyBudget is what all large bodies in flight may take together.
@@ -24,11 +31,14 @@ func New(o Options) http.Handler {
 	for _, p := range o.Providers {
 		// One static route each: a route with a parameter would match what
 		// only looks like a provider's path.
-		handler, methods := withChallenge(p, webhook(p, o.Acceptor, bodies))
-		route(e, "/webhooks/"+p.Name(), handler, methods...)
-		route(e, "/webhooks/"+p.Name()+"/", handler, methods...) // often entered by mistake
+		handler, methods := webhook(p, o.Acceptor, bodies), []string{http.MethodPost}
+		if p.Challenge != nil {
+			handler, methods = withChallenge(p, handler), []string{http.MethodGet, http.MethodPost}
+		}
+		route(e, "/webhooks/"+p.Name, handler, methods...)
+		route(e, "/webhooks/"+p.Name+"/", handler, methods...) // often entered by mistake
 	}
-	route(e, "/livez", unobserved(livez()), http.MethodGet, http.MethodHead)
+	route(e, "/livez", unobserved(livez), http.MethodGet, http.MethodHead)
 	return e
 }
 
@@ -37,8 +47,12 @@ func NewAdmin(o AdminOptions) http.Handler {
 	e := newEcho(ipExtractor(nil))
 	e.Use(requestID, secureHeaders, recoverPanics(o.Logger))
 
-	route(e, "/metrics", echo.WrapHandler(exposition(o)), http.MethodGet, http.MethodHead)
-	route(e, "/livez", livez(), http.MethodGet, http.MethodHead)
+	std, err := zap.NewStdLogAt(o.Logger, zapcore.ErrorLevel)
+	if err != nil { // Only for a level that does not exist.
+		std = zap.NewStdLog(o.Logger)
+	}
+	route(e, "/metrics", echo.WrapHandler(metrics.Handler(o.Gatherer, std)), http.MethodGet, http.MethodHead)
+	route(e, "/livez", livez, http.MethodGet, http.MethodHead)
 	route(e, "/readyz", readyz(o.Ready), http.MethodGet, http.MethodHead)
 	route(e, "/healthz", readyz(o.Ready), http.MethodGet, http.MethodHead)
 	if o.Console != nil { // whatever the method: the console decides
@@ -62,5 +76,31 @@ func route(e *echo.Echo, path string, h echo.HandlerFunc, methods ...string) {
 	for _, m := range methods {
 		e.Add(m, path, h)
 	}
-	e.RouteNotFound(path, refuseMethod(strings.Join(methods, ", ")))
+	e.RouteNotFound(path, func(c echo.Context) error {
+		c.Response().Header().Set(echo.HeaderAllow, strings.Join(methods, ", "))
+		return fault.New(fault.MethodNotAllowed, "", "method is not allowed here")
+	})
+}
+
+// livez says that the process answers, and nothing about what it depends on,
+// which a restart would not repair.
+func livez(c echo.Context) error { return c.String(http.StatusOK, "ok") }
+
+// readyTimeout is how long the answer to a readiness probe may take.
+const readyTimeout = 2 * time.Second
+
+// readyz says whether webhooks may be sent here; with ?verbose also why not.
+func readyz(ready func(ctx context.Context) error) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		ctx, cancel := context.WithTimeout(c.Request().Context(), readyTimeout)
+		defer cancel()
+		err := ready(ctx)
+		if err == nil {
+			return c.String(http.StatusOK, "ok")
+		}
+		if c.QueryParams().Has("verbose") {
+			return c.String(http.StatusServiceUnavailable, "not ready: "+err.Error())
+		}
+		return c.String(http.StatusServiceUnavailable, "not ready")
+	}
 }

@@ -22,8 +22,7 @@ func TestUnknownRoutes(t *testing.T) {
 	}
 	for _, path := range paths {
 		e := newEdge(t)
-		other := &fakeProvider{name: "auth0-logs", limit: maxBody}
-		e.options.Providers = append(e.options.Providers, other)
+		e.more = []handlers.Provider{*fakeProvider("auth0-logs", nil)}
 		got := send(t, e.serve(t), http.MethodPost, path, strings.NewReader(`{}`))
 		require.Equal(t, 404, got.status, path)
 		require.Equal(t, refusal("not_found"), got.body)
@@ -96,8 +95,7 @@ func TestLivezIsQuiet(t *testing.T) {
 func TestEachProviderHasItsRoute(t *testing.T) {
 	t.Parallel()
 	e := newEdge(t)
-	other := &fakeProvider{name: "auth0", limit: maxBody, receive: delivers(one(), nil)}
-	e.options.Providers = []handlers.Provider{e.provider, other}
+	e.more = []handlers.Provider{*fakeProvider("auth0", delivers(one(), nil))}
 	s := e.serve(t)
 	for _, name := range []string{"clerk", "auth0"} {
 		got := send(t, s, http.MethodPost, "/webhooks/"+name, strings.NewReader(`{}`))

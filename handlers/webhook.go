@@ -23,7 +23,7 @@ const acceptTimeout = 10 * time.Second
 func webhook(p Provider, a Acceptor, bodies *bodies) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		rec := recordOf(c)
-		rec.provider = p.Name()
+		rec.provider = p.Name
 		delivery, err := receive(c, p, bodies)
 		if err != nil {
 			return err
@@ -42,7 +42,7 @@ func webhook(p Provider, a Acceptor, bodies *bodies) echo.HandlerFunc {
 // receive checks everything that it can before it reads the body.
 func receive(c echo.Context, p Provider, bodies *bodies) (deletion.Delivery, error) {
 	r := c.Request()
-	if err := checkRequest(r, p.MaxBody()); err != nil {
+	if err := checkRequest(r, p.MaxBody); err != nil {
 		return deletion.Delivery{}, err
 	}
 	if err := p.CheckHeader(r.Header); err != nil {
@@ -50,7 +50,7 @@ func receive(c echo.Context, p Provider, bodies *bodies) (deletion.Delivery, err
 	}
 	// The reader needs net/http's own writer, to close the connection of
 	// somebody who sends too much.
-	body, release, err := bodies.read(c.Response().Writer, r, p.MaxBody())
+	body, release, err := bodies.read(c.Response().Writer, r, p.MaxBody)
 	defer release()
 	if err != nil {
 		return deletion.Delivery{}, err
@@ -60,6 +60,8 @@ func receive(c echo.Context, p Provider, bodies *bodies) (deletion.Delivery, err
 
 // accept stores the deletions within acceptTimeout. It does not stop when the
 // sender hangs up: what has arrived is authentic, and some never send it again.
+// Every error is answered with 5xx, whatever it was: several providers never repeat
+// what was answered 4xx.
 func accept(ctx context.Context, a Acceptor, d []deletion.Deletion) (deletion.Receipt, error) {
 	if len(d) == 0 {
 		return deletion.Receipt{}, nil
@@ -67,25 +69,15 @@ func accept(ctx context.Context, a Acceptor, d []deletion.Deletion) (deletion.Re
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), acceptTimeout)
 	defer cancel()
 	receipt, err := a.Accept(ctx, d)
-	if err != nil {
-		return deletion.Receipt{}, asServerError(err)
+	switch {
+	case err == nil:
+		return receipt, nil
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return deletion.Receipt{}, fault.New(fault.Unavailable, fault.ReasonDatabase, "accept: %w", err)
+	case fault.KindOf(err) == fault.Unavailable:
+		return deletion.Receipt{}, err
 	}
-	return receipt, nil
-}
-
-// asServerError gives an error of the Acceptor a kind that is answered with 5xx,
-// whatever it was: several providers never repeat what was answered 4xx.
-func asServerError(err error) error {
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
-		return fault.New(fault.Unavailable, fault.ReasonDatabase, "accept: %w", err)
-	}
-	switch fault.KindOf(err) {
-	case fault.Unavailable, fault.Paused:
-		return err
-	case fault.Malformed, fault.Unauthenticated, fault.NotFound, fault.MethodNotAllowed,
-		fault.TooLarge, fault.Unsupported, fault.Internal:
-	}
-	return fault.New(fault.Internal, fault.ReasonOf(err), "accept: %w", err)
+	return deletion.Receipt{}, fault.New(fault.Internal, fault.ReasonOf(err), "accept: %w", err)
 }
 
 // acknowledgement is the body of a 2xx answer.
@@ -99,12 +91,8 @@ type acknowledgement struct {
 // acknowledge answers what was stored. When the answer is lost on its way, the
 // deletion is not: a repeat will be recognised.
 func acknowledge(c echo.Context, p Provider, rec *record) error {
-	if own, ok := p.(Acknowledger); ok {
-		status, body := own.Acknowledge(rec.receipt)
-		if len(body) == 0 {
-			return c.NoContent(status)
-		}
-		return c.JSONBlob(status, body)
+	if p.AcknowledgeEmpty {
+		return c.NoContent(http.StatusOK)
 	}
 	status := http.StatusOK
 	if rec.outcome == metrics.WebhookAccepted {
@@ -120,4 +108,26 @@ func acknowledge(c echo.Context, p Provider, rec *record) error {
 		return err
 	}
 	return c.JSONBlob(status, body)
+}
+
+// reasonChallenge is why an answered challenge counts as ignored: it has no
+// events.
+const reasonChallenge = "challenge"
+
+// withChallenge adds the provider's challenges to its webhooks. The body of a GET is
+// not read.
+func withChallenge(p Provider, webhook echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if c.Request().Method != http.MethodGet {
+			return webhook(c)
+		}
+		rec := recordOf(c)
+		rec.provider = p.Name
+		body, err := p.Challenge(c.Request().Header)
+		if err != nil {
+			return err
+		}
+		rec.outcome, rec.reason = metrics.WebhookIgnored, reasonChallenge
+		return c.JSONBlob(http.StatusOK, body)
+	}
 }

@@ -35,7 +35,7 @@ func run() error {
 	if err := clerk.Scheme.SetKeys([]string{os.Getenv("CLERK_WEBHOOK_SIGNING_SECRET")}); err != nil {
 		return fmt.Errorf("CLERK_WEBHOOK_SIGNING_SECRET %w", err)
 	}
-	h := &handler{clerk.Open(nil), polar.New(polar.Options{BaseURL: base, Token: func() string { return token }, Now: time.Now})}
+	h := &handler{clerk, polar.New(polar.Options{BaseURL: base, Token: func() string { return token }, Now: time.Now})}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /webhooks/clerk", h.webhook)
 	const patience = 10 * time.Second
@@ -44,12 +44,12 @@ func run() error {
 }
 
 type handler struct {
-	clerk  provider.Provider
+	clerk  *provider.Spec
 	client *polar.Client
 }
 
 func (h *handler) webhook(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, h.clerk.MaxBody()))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, h.clerk.MaxBody))
 	if err != nil {
 		w.WriteHeader(http.StatusBadRequest)
 		return

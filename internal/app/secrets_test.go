@@ -217,11 +217,11 @@ func TestEveryWebhookSecretIsRotatedByItsProvidersRules(t *testing.T) {
 	for _, spec := range everyProvider() {
 		switch {
 		case spec.Secret == nil: // an address, which cannot change
-		case spec.CheckSecret(oneToken) != nil:
+		case spec.Scheme.CheckKey(oneToken) != nil:
 			tests = append(tests, [3]string{spec.EnabledBy, oneKey, strings.TrimSuffix(publicKey, "=") + "!"})
 		case spec.SignedID:
 			tests = append(tests, text(spec.EnabledBy))
-		case spec.CheckSecret("Bearer "+oneToken) == nil:
+		case spec.Scheme.CheckKey("Bearer "+oneToken) == nil:
 			tests = append(tests, [3]string{spec.EnabledBy, oneToken, "Basic dXNlcjpwYXNz"})
 		default:
 			tests = append(tests, [3]string{spec.EnabledBy, oneToken, "Bearer " + oneToken})
@@ -332,6 +332,6 @@ func rotate(t *testing.T, name, good, content string) {
 	}
 	require.NotEmpty(t, w.Values())
 	for _, value := range w.Values() {
-		require.NoError(t, w.spec.CheckSecret(value), "what the settings take, the provider takes")
+		require.NoError(t, w.spec.Scheme.CheckKey(value), "what the settings take, the provider takes")
 	}
 }

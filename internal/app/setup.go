@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/http"
 	"net/url"
 
 	"go.uber.org/zap"
 
 	"github.com/polar-bridge/polar-bridge/handlers"
 	"github.com/polar-bridge/polar-bridge/internal/database"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
 	"github.com/polar-bridge/polar-bridge/internal/ratelimit"
 	"github.com/polar-bridge/polar-bridge/internal/settings"
@@ -25,7 +27,7 @@ func (a *App) setup(ctx context.Context) error {
 
 	a.registry = metrics.NewRegistry()
 	a.metrics = metrics.New(a.registry, metrics.Options{
-		Providers: a.options.Providers.Names(), Enabled: a.enabled(), Reconciled: a.settings().Reconciled(),
+		Providers: a.options.Providers.Names(), Enabled: a.options.Providers.Enabled().Names(), Reconciled: a.settings().Reconciled(),
 		Version: a.options.Build.Version, Revision: a.options.Build.Revision, GoVersion: a.options.Build.GoVersion,
 		LogLinesDropped: a.options.LogLinesDropped,
 	})
@@ -77,21 +79,18 @@ func (a *App) settings() settings.All {
 
 // routes are the providers that are enabled.
 func (a *App) routes() []handlers.Provider {
-	enabled := a.options.Providers.Open(a.options.Config.Work.ExternalIDPattern)
-	routes := make([]handlers.Provider, len(enabled))
-	for i, p := range enabled {
-		routes[i] = p
+	var routes []handlers.Provider
+	for _, s := range a.options.Providers.Enabled() {
+		routes = append(routes, handlers.Provider{
+			Name: s.Name, MaxBody: s.MaxBody, CheckHeader: s.Scheme.CheckHeader,
+			Receive: func(h http.Header, body []byte) (deletion.Delivery, error) {
+				d, err := s.Receive(h, body)
+				return d.Matching(a.options.Config.Work.ExternalIDPattern), err
+			},
+			AcknowledgeEmpty: s.AcknowledgeEmpty, Challenge: s.Challenge,
+		})
 	}
 	return routes
-}
-
-// enabled are the names of the providers that have a route.
-func (a *App) enabled() []string {
-	var names []string
-	for _, p := range a.options.Providers.Open(nil) {
-		names = append(names, p.Name())
-	}
-	return names
 }
 
 // logSettings says at start what is in force, and what is still undecided.

@@ -1,6 +1,7 @@
 package deletion
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -55,6 +56,27 @@ type Delivery struct {
 	Ignored int
 	// IgnoreReason says why, when all or the last of them were ignored.
 	IgnoreReason IgnoreReason
+}
+
+// Matching returns the delivery without the deletions of usable ids that the pattern
+// does not match, which are ignored, each alone. The pattern matches anywhere in the
+// id unless it is anchored, and nil matches all. Unusable ids stay: they name nobody,
+// so a human has to see them.
+func (d Delivery) Matching(pattern *regexp.Regexp) Delivery {
+	if pattern == nil {
+		return d
+	}
+	var kept []Deletion
+	for _, one := range d.Deletions {
+		if one.UnusableID != "" || pattern.MatchString(one.ExternalID) {
+			kept = append(kept, one)
+			continue
+		}
+		d.Ignored++
+		d.IgnoreReason = IgnorePattern
+	}
+	d.Deletions = kept
+	return d
 }
 
 // IgnoreReason says why an authentic event is of no interest. The set is closed.

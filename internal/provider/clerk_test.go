@@ -16,7 +16,7 @@ func TestUnbrandedHeadersAreNotClerks(t *testing.T) {
 	p := clerk(t)
 	header, err := signature.SvixHeader(signature.StandardHeaders(), svixKey, "msg_1", time.Now(), []byte(`{"type":"ping","data":{}}`))
 	require.NoError(t, err)
-	require.Equal(t, fault.ReasonMissingHeader, fault.ReasonOf(p.CheckHeader(header)))
+	require.Equal(t, fault.ReasonMissingHeader, fault.ReasonOf(p.Scheme.CheckHeader(header)))
 }
 
 func TestClerkLongMessageIDsAreDigested(t *testing.T) {

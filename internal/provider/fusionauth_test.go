@@ -125,7 +125,7 @@ func TestFusionAuthSignsWithOneKey(t *testing.T) {
 func TestFusionAuthATokenOfAMegabyteIsNotRead(t *testing.T) {
 	t.Parallel()
 	for _, token := range []string{strings.Repeat("a", 1<<20), strings.Repeat(".", 1<<20), strings.Repeat("eyJ9.", 1<<18)} {
-		err := fusionAuth(t).CheckHeader(http.Header{http.CanonicalHeaderKey(fusionAuthHeader): {token}})
+		err := fusionAuth(t).Scheme.CheckHeader(http.Header{http.CanonicalHeaderKey(fusionAuthHeader): {token}})
 		require.Equal(t, fault.ReasonBadToken, fault.ReasonOf(err))
 		require.Less(t, len(err.Error()), 100)
 	}

@@ -21,9 +21,8 @@ const (
 
 // sender is a provider that is enabled, and who sends to it.
 type sender struct {
-	provider.Provider
+	*provider.Spec
 
-	spec   *provider.Spec
 	secret string // signs
 }
 
@@ -57,13 +56,13 @@ func enabledWith(t testing.TB, o provider.Options, name string, pairs ...string)
 	spec, ok := registry.Lookup(name)
 	require.True(t, ok)
 	require.True(t, spec.Enabled())
-	return &sender{spec.Open(nil), spec, pairs[1]}
+	return &sender{spec, pairs[1]}
 }
 
 // deliver signs a body and has it received.
 func (s *sender) deliver(t testing.TB, body string) (deletion.Delivery, error) {
 	t.Helper()
-	header, signed, err := s.spec.Scheme.Sign(s.secret, "msg_1", time.Now(), []byte(body))
+	header, signed, err := s.Scheme.Sign(s.secret, "msg_1", time.Now(), []byte(body))
 	require.NoError(t, err)
 	return s.Receive(header, signed)
 }
@@ -87,7 +86,7 @@ func (s *sender) only(t testing.TB, body string) deletion.Deletion {
 // sample returns a sample of the event.
 func (s *sender) sample(t testing.TB, externalID, eventID string) (http.Header, []byte) {
 	t.Helper()
-	header, body, err := s.spec.Sample(s.secret, provider.Sample{ExternalID: externalID, EventID: eventID, Time: time.Now()})
+	header, body, err := s.Sample(s.secret, provider.Sample{ExternalID: externalID, EventID: eventID, Time: time.Now()})
 	require.NoError(t, err)
 	return header, body
 }

@@ -49,7 +49,7 @@ func TestKindeTokensOfUsersAreNoEvents(t *testing.T) {
 func TestKindeTheEventIDIsTheClaim(t *testing.T) {
 	t.Parallel()
 	p := kinde(t)
-	_, token, err := p.spec.Scheme.Sign(p.secret, "", time.Now(), []byte(kindeClaims(t, nil)))
+	_, token, err := p.Scheme.Sign(p.secret, "", time.Now(), []byte(kindeClaims(t, nil)))
 	require.NoError(t, err)
 	d, err := p.Receive(http.Header{"Content-Type": {"application/jwt"}, "Webhook-Id": {"chosen by a proxy"}}, token)
 	require.NoError(t, err)
@@ -79,12 +79,12 @@ func TestKindeTheTimeIsThatOfTheEvent(t *testing.T) {
 func TestKindeTheContentTypeDoesNotMatter(t *testing.T) {
 	t.Parallel()
 	p := kinde(t)
-	_, token, err := p.spec.Scheme.Sign(p.secret, "", time.Now(), []byte(kindeClaims(t, nil)))
+	_, token, err := p.Scheme.Sign(p.secret, "", time.Now(), []byte(kindeClaims(t, nil)))
 	require.NoError(t, err)
 	for _, types := range [][]string{nil, {"application/jwt"}, {"application/json"}, {"text/plain"}, {""}, {";"}, {"application/jwt", "text/plain"}} {
 		header := http.Header{"Content-Type": types}
-		require.NoError(t, p.CheckHeader(header))
-		require.Equal(t, "kp_1", mustReceive(t, p, header, token).Deletions[0].ExternalID, "%q", types)
+		require.NoError(t, p.Scheme.CheckHeader(header))
+		require.Equal(t, "kp_1", mustReceive(t, p.Spec, header, token).Deletions[0].ExternalID, "%q", types)
 	}
 }
 
@@ -93,7 +93,7 @@ func TestKindeSampleNeedsAPrivateKey(t *testing.T) {
 	private, _, err := signature.NewSigningKey()
 	require.NoError(t, err)
 	for _, key := range []string{"", "0123456789abcdef", kindeIssuer, strings.Replace(private, "PRIVATE KEY", "PUBLIC KEY", 2), private[:100]} {
-		_, _, err := kinde(t).spec.Sample(key, provider.Sample{ExternalID: "a", EventID: "e", Time: time.Now()})
+		_, _, err := kinde(t).Sample(key, provider.Sample{ExternalID: "a", EventID: "e", Time: time.Now()})
 		require.Error(t, err)
 	}
 }
@@ -101,7 +101,7 @@ func TestKindeSampleNeedsAPrivateKey(t *testing.T) {
 func TestKindeAnIssuerThatIsAwayIsNotTheSendersFault(t *testing.T) {
 	t.Parallel()
 	p := kinde(t)
-	_, token, err := p.spec.Scheme.Sign(p.secret, "", time.Now(), []byte(kindeClaims(t, nil)))
+	_, token, err := p.Scheme.Sign(p.secret, "", time.Now(), []byte(kindeClaims(t, nil)))
 	require.NoError(t, err)
 	away := roundTrip(func(*http.Request) (*http.Response, error) { return nil, errAway })
 	lonely := enabledWith(t, provider.Options{Transport: away}, "kinde", "KINDE_ISSUER_URL", kindeIssuer)
@@ -149,7 +149,7 @@ func publishes(keys []byte) http.RoundTripper {
 	})
 }
 
-func mustReceive(t *testing.T, p provider.Provider, header http.Header, body []byte) deletion.Delivery {
+func mustReceive(t *testing.T, p *provider.Spec, header http.Header, body []byte) deletion.Delivery {
 	t.Helper()
 	d, err := p.Receive(header, body)
 	require.NoError(t, err)

@@ -7,7 +7,6 @@ package provider
 
 import (
 	"net/http"
-	"regexp"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -75,7 +74,7 @@ type Spec struct {
 
 	// Scheme authenticates deliveries.
 	Scheme Scheme
-	// MaxBody bounds the body, in bytes; 0 is MaxEvent.
+	// MaxBody bounds the body, in bytes; All makes MaxEvent of 0.
 	MaxBody int64
 	// Read decodes what a message says, strictly. Its errors are of kind
 	// fault.Malformed or, when it is genuine but no event, fault.Unauthenticated.
@@ -135,10 +134,6 @@ func (s *Spec) Secrets() []string {
 	return (*s.Secret).Values()
 }
 
-// CheckSecret reports why a value cannot serve as the provider's secret. The error
-// follows the setting's name and never shows the value.
-func (s *Spec) CheckSecret(value string) error { return s.Scheme.CheckKey(value) }
-
 // CheckKeys reports why the keys that the provider publishes cannot be fetched.
 func (s *Spec) CheckKeys() error {
 	if fetcher, ok := s.Scheme.(interface{ CheckKeys() error }); ok {
@@ -156,102 +151,13 @@ func (s *Spec) Sample(secret string, sample Sample) (http.Header, []byte, error)
 	return s.Scheme.Sign(secret, sample.EventID, sample.Time, payload)
 }
 
-// load reads the provider's secret and checks its settings.
-func (s *Spec) load(l *config.Loader) {
-	if s.Secret != nil {
-		*s.Secret = l.Secret(s.EnabledBy, config.Several(s.SplitSecret, s.Scheme.SetKeys))
-	}
-	if s.Check != nil {
-		s.Check(l)
-	}
-}
-
-// Provider authenticates and reads the webhook deliveries of one identity provider.
-type Provider interface {
-	// Name is the route's name.
-	Name() string
-	// MaxBody bounds the body, in bytes.
-	MaxBody() int64
-	// CheckHeader judges what can be judged before the body is read. Its
-	// errors are of the same kinds as those of Receive.
-	CheckHeader(h http.Header) error
-	// Receive authenticates the raw bytes, then decodes them strictly. Its errors
-	// are of kind fault.Unauthenticated or fault.Malformed, or fault.Unavailable
-	// when keys have to be fetched and cannot be.
-	Receive(h http.Header, body []byte) (deletion.Delivery, error)
-}
-
-// Open returns the provider. Usable ids that the pattern does not match are ignored,
-// each alone; it matches anywhere in the id unless it is anchored, and nil matches
-// all. Unusable ids are passed on: they name nobody, so a human has to see them.
-func (s *Spec) Open(pattern *regexp.Regexp) Provider {
-	r := receiver{s, pattern}
-	switch {
-	case s.Challenge != nil:
-		return challenger{acknowledger{r}}
-	case s.AcknowledgeEmpty:
-		return acknowledger{r}
-	}
-	return r
-}
-
-// receiver is a provider that is open.
-type receiver struct {
-	spec    *Spec
-	pattern *regexp.Regexp
-}
-
-// Name implements Provider.
-func (r receiver) Name() string { return r.spec.Name }
-
-// MaxBody implements Provider.
-func (r receiver) MaxBody() int64 { return max(r.spec.MaxBody, MaxEvent) }
-
-// CheckHeader implements Provider.
-func (r receiver) CheckHeader(h http.Header) error { return r.spec.Scheme.CheckHeader(h) }
-
-// Receive implements Provider.
-func (r receiver) Receive(h http.Header, body []byte) (deletion.Delivery, error) {
-	m, err := r.spec.Scheme.Verify(h, body)
+// Receive authenticates the raw bytes, then decodes them strictly. Its errors are of
+// kind fault.Unauthenticated or fault.Malformed, or fault.Unavailable when keys have
+// to be fetched and cannot be.
+func (s *Spec) Receive(h http.Header, body []byte) (deletion.Delivery, error) {
+	m, err := s.Scheme.Verify(h, body)
 	if err != nil {
 		return deletion.Delivery{}, err
 	}
-	d, err := r.spec.Read(Message{m, r.spec.Name, r.spec.now().UTC()})
-	if err != nil {
-		return deletion.Delivery{}, err
-	}
-	return r.matching(d), nil
+	return s.Read(Message{m, s.Name, s.now().UTC()})
 }
-
-// matching drops the deletions that do not match the pattern.
-func (r receiver) matching(d deletion.Delivery) deletion.Delivery {
-	if r.pattern == nil {
-		return d
-	}
-	var kept []deletion.Deletion
-	for _, one := range d.Deletions {
-		if one.UnusableID != "" || r.pattern.MatchString(one.ExternalID) {
-			kept = append(kept, one)
-			continue
-		}
-		d.Ignored++
-		d.IgnoreReason = deletion.IgnorePattern
-	}
-	d.Deletions = kept
-	return d
-}
-
-// acknowledger is a provider that wants another answer than ours. Who asks for one
-// looks for this method.
-type acknowledger struct{ receiver }
-
-// Acknowledge returns 200 and no body.
-func (acknowledger) Acknowledge(deletion.Receipt) (status int, body []byte) {
-	return http.StatusOK, nil
-}
-
-// challenger is an acknowledger that answers challenges too.
-type challenger struct{ acknowledger }
-
-// Challenge returns the body that answers the provider's question.
-func (c challenger) Challenge(h http.Header) ([]byte, error) { return c.spec.Challenge(h) }

@@ -3,7 +3,6 @@ package provider
 import (
 	"errors"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -41,6 +40,7 @@ func All(o Options) Registry {
 	}
 	for _, s := range r {
 		s.now = o.Now
+		s.MaxBody = max(s.MaxBody, MaxEvent)
 	}
 	return r
 }
@@ -72,22 +72,20 @@ func (r Registry) Lookup(name string) (*Spec, bool) {
 	return r[i], true
 }
 
-// Open returns the providers that are enabled, in the order of the registry; see
-// Spec.Open.
-func (r Registry) Open(pattern *regexp.Regexp) []Provider {
-	var providers []Provider
-	for _, s := range r {
-		if s.Enabled() {
-			providers = append(providers, s.Open(pattern))
-		}
-	}
-	return providers
+// Enabled returns the providers that are enabled, in the order of the registry.
+func (r Registry) Enabled() Registry {
+	return slices.DeleteFunc(slices.Clone(r), func(s *Spec) bool { return !s.Enabled() })
 }
 
-// Load implements config.Section.
+// Load implements config.Section: it reads the secrets and checks the settings.
 func (r Registry) Load(l *config.Loader) {
 	for _, s := range r {
-		s.load(l)
+		if s.Secret != nil {
+			*s.Secret = l.Secret(s.EnabledBy, config.Several(s.SplitSecret, s.Scheme.SetKeys))
+		}
+		if s.Check != nil {
+			s.Check(l)
+		}
 	}
 }
 

@@ -13,7 +13,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/polar-bridge/polar-bridge/config"
-	"github.com/polar-bridge/polar-bridge/handlers"
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/provider"
 	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
@@ -66,17 +65,13 @@ func TestEverySettingIsTagged(t *testing.T) {
 	}
 }
 
-func TestOpenReturnsWhatIsEnabled(t *testing.T) {
+func TestEnabledReturnsWhatIsEnabled(t *testing.T) {
 	t.Parallel()
 	registry := enabledAll(t)
-	providers := registry.Open(nil)
-	require.Len(t, providers, len(registry))
-	for i, s := range registry {
-		require.Equal(t, s.Name, providers[i].Name())
-	}
+	require.Equal(t, registry.Names(), registry.Enabled().Names())
 	registry, err := load(provider.Options{})
 	require.NoError(t, err)
-	require.Empty(t, registry.Open(nil))
+	require.Empty(t, registry.Enabled())
 }
 
 func TestLoadReportsAllProblemsAtOnce(t *testing.T) {
@@ -91,9 +86,9 @@ func TestLoadReportsAllProblemsAtOnce(t *testing.T) {
 func TestASecretCanBeCheckedBeforeItIsUsed(t *testing.T) {
 	t.Parallel()
 	for _, s := range all() {
-		require.NoError(t, s.CheckSecret(secretFor(s)))
-		require.ErrorContains(t, s.CheckSecret("marker"), "must ")
-		require.NotContains(t, s.CheckSecret("marker").Error(), "marker")
+		require.NoError(t, s.Scheme.CheckKey(secretFor(s)))
+		require.ErrorContains(t, s.Scheme.CheckKey("marker"), "must ")
+		require.NotContains(t, s.Scheme.CheckKey("marker").Error(), "marker")
 		require.False(t, s.Enabled(), "checking sets nothing")
 	}
 }
@@ -105,17 +100,16 @@ func TestIDsThatMissThePatternAreIgnored(t *testing.T) {
 		{"data":{"type":"sdu","user_id":""}}
 		{"data":{"type":"fdu","user_id":"auth0|3"}}
 		{"data":{"type":"sdu","user_id":"auth0|4"}}`)
-	spec := enabled(t, "auth0-logs", "AUTH0_LOGS_TOKEN", someToken).spec
+	p := enabled(t, "auth0-logs", "AUTH0_LOGS_TOKEN", someToken)
 	receive := func(pattern *regexp.Regexp) deletion.Delivery {
-		p := spec.Open(pattern)
 		header := http.Header{"Authorization": {someToken}}
-		require.NoError(t, p.CheckHeader(header))
-		require.Equal(t, int64(8<<20), p.MaxBody())
+		require.NoError(t, p.Scheme.CheckHeader(header))
+		require.Equal(t, int64(8<<20), p.MaxBody)
 		d, err := p.Receive(header, body)
 		require.NoError(t, err)
 		_, err = p.Receive(http.Header{}, body)
 		require.Error(t, err)
-		return d
+		return d.Matching(pattern)
 	}
 	externalIDs := func(d deletion.Delivery) []string {
 		var ids []string
@@ -138,26 +132,6 @@ func TestIDsThatMissThePatternAreIgnored(t *testing.T) {
 	require.Equal(t, 1, every.Ignored)
 }
 
-func TestProvidersThatWantItAreAcknowledgedWith200(t *testing.T) {
-	t.Parallel()
-	for _, s := range all() {
-		for _, pattern := range []*regexp.Regexp{nil, regexp.MustCompile("^a$")} {
-			own, ok := s.Open(pattern).(handlers.Acknowledger)
-			require.Equal(t, s.AcknowledgeEmpty, ok, s.Name)
-			_, challenged := s.Open(pattern).(handlers.Challenger)
-			require.Equal(t, s.Challenge != nil, challenged, s.Name)
-			if !ok {
-				continue
-			}
-			for _, receipt := range []deletion.Receipt{{}, {Accepted: 1}, {Duplicates: 1}, {Accepted: 1, Held: 1}} {
-				status, answer := own.Acknowledge(receipt)
-				require.Equal(t, http.StatusOK, status)
-				require.Empty(t, answer)
-			}
-		}
-	}
-}
-
 // enabledAll returns every provider, enabled.
 func enabledAll(t testing.TB) provider.Registry {
 	t.Helper()
@@ -175,7 +149,7 @@ func enabledAll(t testing.TB) provider.Registry {
 // secretFor returns what the provider takes for a secret.
 func secretFor(s *provider.Spec) string {
 	for _, secret := range []string{someToken, svixKey} {
-		if s.CheckSecret(secret) == nil {
+		if s.Scheme.CheckKey(secret) == nil {
 			return secret
 		}
 	}

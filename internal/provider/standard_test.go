@@ -31,7 +31,7 @@ func standard(t *testing.T, pairs ...string) *sender {
 func TestStandardWithSvixHeaders(t *testing.T) {
 	t.Parallel()
 	h := providertest.Variants(t, "standard")[0]
-	sign := standard(t).spec.Scheme.Sign
+	sign := standard(t).Scheme.Sign
 	h.SignWith = func(secret, id string, at time.Time, payload []byte) (http.Header, []byte, error) {
 		header, body, err := sign(secret, id, at, payload)
 		return renamed(header), body, err
@@ -59,7 +59,7 @@ func ed25519Harness(tb testing.TB) *providertest.Harness {
 
 func TestStandardAPublicKeyCannotSignASample(t *testing.T) {
 	t.Parallel()
-	_, _, err := standard(t).spec.Sample(svixPublic, provider.Sample{ExternalID: "user_1", EventID: "msg_1", Time: time.Now()})
+	_, _, err := standard(t).Sample(svixPublic, provider.Sample{ExternalID: "user_1", EventID: "msg_1", Time: time.Now()})
 	require.ErrorContains(t, err, "can only verify")
 }
 
@@ -70,7 +70,7 @@ func TestStandardBothHeaderSetsAreTakenByTheSameProvider(t *testing.T) {
 		body := []byte(`{"type":"user.deleted","data":{"id":"a"}}`)
 		header, err := signature.SvixHeader(set, svixKey, "msg_1", time.Now(), body)
 		require.NoError(t, err)
-		require.NoError(t, p.CheckHeader(header))
+		require.NoError(t, p.Scheme.CheckHeader(header))
 		d, err := p.Receive(header, body)
 		require.NoError(t, err)
 		require.Equal(t, "msg_1", d.Deletions[0].EventID)
@@ -104,7 +104,7 @@ func TestStandardFieldsDeepInsideAndWithEscapes(t *testing.T) {
 func TestStandardAnHMACWithThePublicKeyIsRefused(t *testing.T) {
 	t.Parallel()
 	p := standard(t)
-	require.NoError(t, p.spec.Scheme.SetKeys([]string{svixPublic, svixKey}))
+	require.NoError(t, p.Scheme.SetKeys([]string{svixPublic, svixKey}))
 	body := []byte(`{"type":"user.deleted","data":{"id":"a"}}`)
 	header, err := signature.SvixHeader(signature.StandardHeaders(), strings.TrimPrefix(svixPublic, "whpk_"), "msg_1", time.Now(), body)
 	require.NoError(t, err)

@@ -14,7 +14,7 @@ func TestSupabaseTheBodyIsWhatARepeatIsRecognisedBy(t *testing.T) {
 	t.Parallel()
 	p := enabled(t, "supabase", "SUPABASE_WEBHOOK_TOKEN", someToken)
 	id := func(eventID, externalID string) string {
-		header, body, err := p.spec.Sample(someToken, provider.Sample{ExternalID: externalID, EventID: eventID, Time: time.Unix(1_800_000_000, 0)})
+		header, body, err := p.Sample(someToken, provider.Sample{ExternalID: externalID, EventID: eventID, Time: time.Unix(1_800_000_000, 0)})
 		require.NoError(t, err)
 		d, err := p.Receive(header, body)
 		require.NoError(t, err)

@@ -51,7 +51,7 @@ func TestDeliveriesOfOfficialSignersAreTaken(t *testing.T) {
 	byStandard, err := standardwebhooks.NewWebhook(svixKey)
 	require.NoError(t, err)
 	for _, s := range ofSvix(t) {
-		require.NoError(t, s.spec.Scheme.SetKeys([]string{otherSvix, svixKey}))
+		require.NoError(t, s.Scheme.SetKeys([]string{otherSvix, svixKey}))
 		for _, sign := range []func(string, time.Time, []byte) (string, error){bySvix.Sign, byStandard.Sign} {
 			header, body := s.sample(t, "user_1", "msg_1")
 			signed, err := sign("msg_1", time.Now(), body)

@@ -18,7 +18,7 @@ import (
 
 // genuine is a provider and a delivery that it takes.
 type genuine struct {
-	provider.Provider
+	*provider.Spec
 
 	header http.Header
 	body   []byte
@@ -42,15 +42,15 @@ func genuines(t testing.TB) (own, foreign []genuine) {
 		}
 		p := enabledWith(t, provider.Options{Transport: publishes(keys)}, s.Name, s.EnabledBy, secret)
 		sample := provider.Sample{ExternalID: "a", EventID: "e", Time: time.Now()}
-		header, body, err := p.spec.Sample(key, sample)
+		header, body, err := p.Sample(key, sample)
 		require.NoError(t, err)
 		d, err := p.Receive(header, body)
 		require.NoError(t, err, "the delivery is genuine")
 		require.Equal(t, s.Name, d.Deletions[0].Provider)
-		own = append(own, genuine{p, header, body})
-		header, body, err = p.spec.Sample(other, sample)
+		own = append(own, genuine{p.Spec, header, body})
+		header, body, err = p.Sample(other, sample)
 		require.NoError(t, err)
-		foreign = append(foreign, genuine{p, header, body})
+		foreign = append(foreign, genuine{p.Spec, header, body})
 	}
 	return own, foreign
 }
@@ -60,7 +60,7 @@ func genuines(t testing.TB) (own, foreign []genuine) {
 func (g genuine) refuses(t testing.TB, header http.Header, body []byte) {
 	t.Helper()
 	d, err := g.Receive(header, body)
-	require.Equal(t, fault.Unauthenticated, fault.KindOf(err), "%s %v", g.Name(), header)
+	require.Equal(t, fault.Unauthenticated, fault.KindOf(err), "%s %v", g.Name, header)
 	require.Equal(t, deletion.Delivery{}, d)
 }
 
@@ -99,7 +99,7 @@ func TestWhatIsNotAuthenticatedNeverPasses(t *testing.T) {
 			if len(g.proofs()) == 0 {
 				break // whatever the headers say
 			}
-			if other.header.Get("Authorization") == "" && other.Name() != g.Name() && !sameProofs(g, other) {
+			if other.header.Get("Authorization") == "" && other.Name != g.Name && !sameProofs(g, other) {
 				g.refuses(t, other.header, g.body)
 			}
 		}

@@ -20,25 +20,25 @@ func (h *Harness) setUp(t *testing.T) {
 	p := h.provider(t)
 	t.Run("says what it is", func(t *testing.T) {
 		t.Parallel()
-		require.Equal(t, h.name, p.Name())
-		require.GreaterOrEqual(t, p.MaxBody(), int64(provider.MaxEvent))
-		require.NotEmpty(t, p.spec.Title)
-		require.Contains(t, p.spec.Docs, "https://")
+		require.Equal(t, h.name, p.Name)
+		require.GreaterOrEqual(t, p.MaxBody, int64(provider.MaxEvent))
+		require.NotEmpty(t, p.Title)
+		require.Contains(t, p.Docs, "https://")
 	})
 	t.Run("lets strangers send little", func(t *testing.T) {
 		t.Parallel()
-		if p.MaxBody() <= provider.MaxEvent {
+		if p.MaxBody <= provider.MaxEvent {
 			return
 		}
 		forged, _ := h.good(t, h.other(), time.Now())
-		require.Equal(t, fault.Unauthenticated, fault.KindOf(p.CheckHeader(forged)), "large bodies are for known senders")
+		require.Equal(t, fault.Unauthenticated, fault.KindOf(p.Scheme.CheckHeader(forged)), "large bodies are for known senders")
 	})
 	t.Run("is enabled by its secret alone", func(t *testing.T) {
 		t.Parallel()
-		require.True(t, p.spec.Enabled())
+		require.True(t, p.Enabled())
 		without, err := h.open(now, nil, nil)
 		require.NoError(t, err)
-		require.False(t, without.spec.Enabled())
+		require.False(t, without.Enabled())
 		header, body := h.good(t, h.secret(), now())
 		_, err = without.Receive(header, body)
 		require.Equal(t, fault.Unauthenticated, fault.KindOf(err))
@@ -54,18 +54,18 @@ func (h *Harness) setUp(t *testing.T) {
 				continue
 			}
 			for _, values := range [][]string{{secret}, {h.secret(), secret}} {
-				err := p.spec.Scheme.SetKeys(values)
+				err := p.Scheme.SetKeys(values)
 				require.ErrorContains(t, err, "must ", "%q", secret)
 				h.noSecrets(t, err)
 			}
 		}
-		require.Error(t, p.spec.CheckSecret(""))
+		require.Error(t, p.Scheme.CheckKey(""))
 		require.NoError(t, h.Check(t), "what was refused changed nothing")
 	})
 	t.Run("has rules for its settings", h.rules)
 	t.Run("separates secrets by line breaks", func(t *testing.T) {
 		t.Parallel()
-		if p.spec.Secret == nil || h.variant.SecretEnv != "" {
+		if p.Secret == nil || h.variant.SecretEnv != "" {
 			return
 		}
 		both := h.secret() + "," + h.other()
@@ -73,8 +73,8 @@ func (h *Harness) setUp(t *testing.T) {
 		if h.description.CommaSeparates {
 			want = []string{h.secret(), h.other()}
 		}
-		require.Equal(t, want, p.spec.SplitSecret(both))
-		require.Equal(t, []string{h.secret(), h.other()}, p.spec.SplitSecret(h.secret()+"\r\n"+h.other()+"\n"))
+		require.Equal(t, want, p.SplitSecret(both))
+		require.Equal(t, []string{h.secret(), h.other()}, p.SplitSecret(h.secret()+"\r\n"+h.other()+"\n"))
 	})
 	t.Run("refuses settings that it does not know", func(t *testing.T) {
 		t.Parallel()
@@ -95,7 +95,7 @@ func (h *Harness) rules(t *testing.T) {
 			t.Run(name+"="+value, func(t *testing.T) {
 				t.Parallel()
 				secrets := []string{h.secret()}
-				if h.provider(t).spec.KeysURLEnv == name {
+				if h.provider(t).KeysURLEnv == name {
 					secrets = nil // it is one or the other
 				}
 				_, err := h.open(now, secrets, map[string]string{name: value})
@@ -132,7 +132,7 @@ func (h *Harness) sample(t *testing.T) {
 	}
 	require.Zero(t, d.Ignored)
 
-	_, _, err := p.spec.Scheme.Sign("", eventID, now(), body)
+	_, _, err := p.Scheme.Sign("", eventID, now(), body)
 	require.Error(t, err)
 }
 
@@ -197,7 +197,7 @@ func (h *Harness) rotation(t *testing.T) {
 	oldHeader, oldBody := h.good(t, h.secret(), now())
 	newHeader, newBody := h.good(t, h.other(), now())
 	p := h.with(t, h.secret())
-	keys := p.spec.Scheme
+	keys := p.Scheme
 	h.accepted(t, p, oldHeader, oldBody)
 	h.refused(t, p, newHeader, newBody, h.mismatch(t))
 
@@ -239,7 +239,7 @@ func (h *Harness) svixHeaders(tb testing.TB) *signature.HeaderSet {
 // isToken says whether a static token authenticates.
 func (h *Harness) isToken(tb testing.TB) bool {
 	tb.Helper()
-	_, ok := h.provider(tb).spec.Scheme.(*signature.Token)
+	_, ok := h.provider(tb).Scheme.(*signature.Token)
 	return ok
 }
 

@@ -165,7 +165,7 @@ func FuzzUnsigned(f *testing.F, variants []*Harness) {
 // genuine requires that what passes carries the genuine delivery's proof.
 func (h *Harness) genuine(t *testing.T, header, given http.Header, body, changed []byte) {
 	t.Helper()
-	scheme := h.provider(t).spec.Scheme
+	scheme := h.provider(t).Scheme
 	for _, name := range h.headers(t) {
 		want, got := header.Get(name), given.Get(name)
 		switch {

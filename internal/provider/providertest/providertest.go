@@ -36,14 +36,7 @@ type Harness struct {
 	description  description
 	variant      variant
 	issuers      issuers
-	base         *opened // with the good secret
-}
-
-// opened is a provider and what it was opened from.
-type opened struct {
-	provider.Provider
-
-	spec *provider.Spec
+	base         *provider.Spec // with the good secret
 }
 
 // Variants returns the provider in each of the ways that its description has, the
@@ -134,7 +127,7 @@ func (h *Harness) secretEnv(spec *provider.Spec) string {
 
 // open sets the provider up as the program does, from an environment with these
 // secrets and settings besides the variant's.
-func (h *Harness) open(clock func() time.Time, secrets []string, more map[string]string) (*opened, error) {
+func (h *Harness) open(clock func() time.Time, secrets []string, more map[string]string) (*provider.Spec, error) {
 	var transport http.RoundTripper
 	if h.issuers.sets != nil {
 		transport = h.issuers
@@ -157,11 +150,11 @@ func (h *Harness) open(clock func() time.Time, secrets []string, more map[string
 	if err := loader.Load(provider.Registry{spec}); err != nil {
 		return nil, err
 	}
-	return &opened{spec.Open(nil), spec}, nil
+	return spec, nil
 }
 
 // provider returns the provider with the good secret.
-func (h *Harness) provider(tb testing.TB) *opened {
+func (h *Harness) provider(tb testing.TB) *provider.Spec {
 	tb.Helper()
 	if h.base == nil {
 		h.base = h.with(tb, h.secret())
@@ -170,7 +163,7 @@ func (h *Harness) provider(tb testing.TB) *opened {
 }
 
 // with returns the provider with these secrets.
-func (h *Harness) with(tb testing.TB, secrets ...string) *opened {
+func (h *Harness) with(tb testing.TB, secrets ...string) *provider.Spec {
 	tb.Helper()
 	p, err := h.open(now, secrets, nil)
 	require.NoError(tb, err)
@@ -180,7 +173,7 @@ func (h *Harness) with(tb testing.TB, secrets ...string) *opened {
 // good returns a genuine delivery, signed with secret at the time.
 func (h *Harness) good(tb testing.TB, secret string, at time.Time) (http.Header, []byte) {
 	tb.Helper()
-	payload, err := json.Marshal(h.provider(tb).spec.Event(provider.Sample{ExternalID: externalID, EventID: eventID, Time: at}), json.Deterministic(true))
+	payload, err := json.Marshal(h.provider(tb).Event(provider.Sample{ExternalID: externalID, EventID: eventID, Time: at}), json.Deterministic(true))
 	require.NoError(tb, err)
 	return h.sign(tb, secret, at, payload)
 }
@@ -193,7 +186,7 @@ func (h *Harness) sign(tb testing.TB, secret string, at time.Time, payload []byt
 	}
 	sign := h.SignWith
 	if sign == nil {
-		sign = h.provider(tb).spec.Scheme.Sign
+		sign = h.provider(tb).Scheme.Sign
 	}
 	header, body, err := sign(secret, eventID, at, payload)
 	require.NoError(tb, err)
@@ -210,9 +203,9 @@ func (h *Harness) Receive(tb testing.TB, payload []byte) (deletion.Delivery, err
 }
 
 // accepted requires that the delivery passes both steps.
-func (h *Harness) accepted(t testing.TB, p *opened, header http.Header, body []byte) deletion.Delivery {
+func (h *Harness) accepted(t testing.TB, p *provider.Spec, header http.Header, body []byte) deletion.Delivery {
 	t.Helper()
-	require.NoError(t, p.CheckHeader(header))
+	require.NoError(t, p.Scheme.CheckHeader(header))
 	d, err := p.Receive(header, body)
 	require.NoError(t, err)
 	h.check(t, d, err)
@@ -220,7 +213,7 @@ func (h *Harness) accepted(t testing.TB, p *opened, header http.Header, body []b
 }
 
 // refused requires that the delivery does not pass, for the reason.
-func (h *Harness) refused(t testing.TB, p *opened, header http.Header, body []byte, reason fault.Reason) {
+func (h *Harness) refused(t testing.TB, p *provider.Spec, header http.Header, body []byte, reason fault.Reason) {
 	t.Helper()
 	d, err := p.Receive(header, body)
 	require.Error(t, err)
@@ -228,7 +221,7 @@ func (h *Harness) refused(t testing.TB, p *opened, header http.Header, body []by
 	require.Equal(t, reason, fault.ReasonOf(err))
 	h.check(t, d, err)
 	if reason != fault.ReasonBadSignature {
-		require.Equal(t, reason, fault.ReasonOf(p.CheckHeader(header)), "known before the body is read")
+		require.Equal(t, reason, fault.ReasonOf(p.Scheme.CheckHeader(header)), "known before the body is read")
 	}
 }
 
