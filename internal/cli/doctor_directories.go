@@ -12,7 +12,6 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/directory"
-	"github.com/polar-bridge/polar-bridge/internal/fault"
 )
 
 // checkDirectories asks the identity providers' APIs whether the credentials
@@ -130,11 +129,12 @@ func (d *doctor) acceptInstance(ctx context.Context, provider string) (err error
 func (d *doctor) addDirectory(name string, err error, do string) {
 	detail := visible(err.Error())
 	detail = strings.ToUpper(detail[:1]) + detail[1:] + ". Deletions of its users wait until it answers."
-	switch reason := fault.ReasonOf(err); {
+	unanswered, known := errors.AsType[*directory.Error](err)
+	switch {
 	case errors.Is(err, context.Canceled):
-	case reason == directory.ReasonRateLimited:
+	case known && unanswered.RetryAfter > 0:
 		d.add(name, doctorWarning, detail, "Run doctor again later.")
-	case reason == directory.ReasonUnavailable:
+	case known && unanswered.Reason == deletion.RetryDirectoryUnavailable:
 		d.add(name, doctorWarning, detail, "Check the network on the way. "+do)
 	default:
 		d.add(name, doctorFault, detail, do)

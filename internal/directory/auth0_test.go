@@ -10,9 +10,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/directory"
 	"github.com/polar-bridge/polar-bridge/internal/directory/directorytest"
-	"github.com/polar-bridge/polar-bridge/internal/fault"
 )
 
 var _ directory.Directory = (*directory.Auth0)(nil)
@@ -102,22 +102,22 @@ func TestAuth0AnswerThatIsInconclusive(t *testing.T) {
 	const asJSON = "application/json"
 	for name, tt := range map[string]struct {
 		fault  directorytest.Fault
-		reason fault.Reason
+		reason deletion.RetryReason
 	}{
-		"server error":         {directorytest.Status(500), directory.ReasonUnavailable},
-		"challenge":            {other(403, "text/html", "human?"), directory.ReasonUnavailable},
-		"scope missing":        {directorytest.Status(403), directory.ReasonUnauthorized},
-		"rate limited":         {directorytest.RateLimited(time.Second), directory.ReasonRateLimited},
-		"JSON of another form": {directorytest.WrongJSON(), directory.ReasonInconclusive},
-		"JSON that ends early": {directorytest.CutJSON(), directory.ReasonInconclusive},
-		"a login page":         {directorytest.HTMLPage(), directory.ReasonInconclusive},
-		"a redirect":           {directorytest.Redirect("https://example.com/"), directory.ReasonInconclusive},
-		"404 of a route":       {other(404, asJSON, `{"statusCode":404,"error":"Not Found"}`), directory.ReasonInconclusive},
-		"400 with the code":    {other(400, asJSON, `{"statusCode":400,"errorCode":"inexistent_user"}`), directory.ReasonInconclusive},
-		"somebody else":        {other(200, asJSON, `{"user_id":"auth0|2","identities":[]}`), directory.ReasonInconclusive},
-		"no total":             {other(200, asJSON, `{"users":[],"length":0}`), directory.ReasonInconclusive},
-		"a larger total":       {other(200, asJSON, `{"users":[],"length":0,"total":1}`), directory.ReasonInconclusive},
-		"another length":       {other(200, asJSON, `{"users":[],"length":1,"total":0}`), directory.ReasonInconclusive},
+		"server error":         {directorytest.Status(500), deletion.RetryDirectoryUnavailable},
+		"challenge":            {other(403, "text/html", "human?"), deletion.RetryDirectoryUnavailable},
+		"scope missing":        {directorytest.Status(403), deletion.RetryDirectoryUnauthorized},
+		"rate limited":         {directorytest.RateLimited(time.Second), rateLimited},
+		"JSON of another form": {directorytest.WrongJSON(), deletion.RetryDirectoryInconclusive},
+		"JSON that ends early": {directorytest.CutJSON(), deletion.RetryDirectoryInconclusive},
+		"a login page":         {directorytest.HTMLPage(), deletion.RetryDirectoryInconclusive},
+		"a redirect":           {directorytest.Redirect("https://example.com/"), deletion.RetryDirectoryInconclusive},
+		"404 of a route":       {other(404, asJSON, `{"statusCode":404,"error":"Not Found"}`), deletion.RetryDirectoryInconclusive},
+		"400 with the code":    {other(400, asJSON, `{"statusCode":400,"errorCode":"inexistent_user"}`), deletion.RetryDirectoryInconclusive},
+		"somebody else":        {other(200, asJSON, `{"user_id":"auth0|2","identities":[]}`), deletion.RetryDirectoryInconclusive},
+		"no total":             {other(200, asJSON, `{"users":[],"length":0}`), deletion.RetryDirectoryInconclusive},
+		"a larger total":       {other(200, asJSON, `{"users":[],"length":0,"total":1}`), deletion.RetryDirectoryInconclusive},
+		"another length":       {other(200, asJSON, `{"users":[],"length":1,"total":0}`), deletion.RetryDirectoryInconclusive},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -130,11 +130,11 @@ func TestAuth0AnswerThatIsInconclusive(t *testing.T) {
 					return tt.fault
 				})
 				answer, err := newAuth0(t, api).IsDeleted(t.Context(), "auth0|1")
-				require.Equal(t, tt.reason, fault.ReasonOf(err), err)
+				require.Equal(t, tt.reason, reasonOf(err), err)
 				require.False(t, answer.Deleted)
 			}
 			_, err := newAuth0(t, api).Existing(t.Context(), []string{"auth0|1"})
-			require.Equal(t, tt.reason, fault.ReasonOf(err), err)
+			require.Equal(t, tt.reason, reasonOf(err), err)
 		})
 	}
 }
@@ -177,9 +177,9 @@ func TestAuth0CredentialsThatAreNoGood(t *testing.T) {
 		func(*directory.Auth0Options) {}, // lacks read:users
 	} {
 		d := newAuth0(t, api, change)
-		require.Equal(t, directory.ReasonUnauthorized, fault.ReasonOf(d.Check(t.Context())))
+		require.Equal(t, deletion.RetryDirectoryUnauthorized, reasonOf(d.Check(t.Context())))
 		_, err := d.IsDeleted(t.Context(), "auth0|1")
-		require.Equal(t, directory.ReasonUnauthorized, fault.ReasonOf(err))
+		require.Equal(t, deletion.RetryDirectoryUnauthorized, reasonOf(err))
 		require.NotContains(t, err.Error(), "marker")
 	}
 	for _, odd := range []directorytest.Fault{
@@ -188,7 +188,7 @@ func TestAuth0CredentialsThatAreNoGood(t *testing.T) {
 		{Status: 200, ContentType: "application/json", Body: `{"access_token":"ab","token_type":"Bearer"}`},
 	} {
 		api.FailNext(odd)
-		require.Equal(t, directory.ReasonInconclusive, fault.ReasonOf(newAuth0(t, api).Check(t.Context())))
+		require.Equal(t, deletion.RetryDirectoryInconclusive, reasonOf(newAuth0(t, api).Check(t.Context())))
 	}
 	require.NoError(t, newAuth0(t, directorytest.StartAuth0(t)).Check(t.Context()))
 }
@@ -219,7 +219,7 @@ func TestAuth0FailedDeliveriesAreFoundAndRepeated(t *testing.T) {
 
 	api.FailNext(directorytest.WrongJSON())
 	_, err = d.FailedDeliveries(t.Context(), "est_1")
-	require.Equal(t, directory.ReasonInconclusive, fault.ReasonOf(err))
+	require.Equal(t, deletion.RetryDirectoryInconclusive, reasonOf(err))
 	scopes, err := d.Scopes(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, []string{directory.Auth0ScopeStreams, directory.Auth0ScopeDeliveries, directory.Auth0ScopeRedeliver}, scopes)

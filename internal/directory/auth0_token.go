@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 )
 
 const (
@@ -77,14 +79,14 @@ func (a *Auth0) requestToken(ctx context.Context, now time.Time) (auth0Token, er
 		"client_id": a.options.ClientID, "client_secret": a.options.ClientSecret(),
 	})
 	if err != nil {
-		return auth0Token{}, unauthorized("AUTH0_CLIENT_ID or AUTH0_CLIENT_SECRET is not valid UTF-8")
+		return auth0Token{}, unanswered(deletion.RetryDirectoryUnauthorized, "AUTH0_CLIENT_ID or AUTH0_CLIENT_SECRET is not valid UTF-8")
 	}
 	response, err := a.options.API.Do(ctx, Request{Method: http.MethodPost, Path: []string{"oauth", "token"}, Body: body})
 	if err != nil {
 		return auth0Token{}, err
 	}
 	if response.Status >= 400 {
-		return auth0Token{}, unauthorized("Auth0 grants no token for these credentials (%d)", response.Status)
+		return auth0Token{}, unanswered(deletion.RetryDirectoryUnauthorized, "Auth0 grants no token for these credentials (%d)", response.Status)
 	}
 	var granted struct { // RFC 6749, section 5.1
 		AccessToken string `json:"access_token"`

@@ -10,9 +10,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/directory"
 	"github.com/polar-bridge/polar-bridge/internal/directory/directorytest"
-	"github.com/polar-bridge/polar-bridge/internal/fault"
 )
 
 var _ directory.Directory = (*directory.Clerk)(nil)
@@ -53,9 +53,9 @@ func TestClerkListsWhichOfAHundredUsersExist(t *testing.T) {
 	require.Len(t, api.Calls(), 1)
 
 	_, err = newClerk(t, api).Existing(t.Context(), userIDs(101))
-	require.Equal(t, directory.ReasonInconclusive, fault.ReasonOf(err))
+	require.Equal(t, deletion.RetryDirectoryInconclusive, reasonOf(err))
 	_, err = newClerk(t, api).Existing(t.Context(), nil)
-	require.Equal(t, directory.ReasonInconclusive, fault.ReasonOf(err), "no ids would list everybody")
+	require.Equal(t, deletion.RetryDirectoryInconclusive, reasonOf(err), "no ids would list everybody")
 }
 
 func TestClerkSaysThatAUserIsDeleted(t *testing.T) {
@@ -76,37 +76,37 @@ func TestClerkSaysThatAUserIsDeleted(t *testing.T) {
 // faults are answers that are neither yes nor no, with the reason that is told.
 func faults() map[string]struct {
 	fault  directorytest.Fault
-	reason fault.Reason
+	reason deletion.RetryReason
 } {
 	type row = struct {
 		fault  directorytest.Fault
-		reason fault.Reason
+		reason deletion.RetryReason
 	}
 	other := func(status int, contentType, body string) directorytest.Fault {
 		return directorytest.Fault{Status: status, ContentType: contentType, Body: body}
 	}
 	const asJSON = "application/json"
 	return map[string]row{
-		"server error":                    {directorytest.Status(500), directory.ReasonUnavailable},
-		"gateway":                         {other(502, "text/html", "<h1>502</h1>"), directory.ReasonUnavailable},
-		"challenge":                       {other(403, "text/html", "<h1>human?</h1>"), directory.ReasonUnavailable},
-		"key refused":                     {directorytest.Status(401), directory.ReasonUnauthorized},
-		"key not allowed":                 {directorytest.Status(403), directory.ReasonUnauthorized},
-		"rate limited":                    {directorytest.RateLimited(7 * time.Second), directory.ReasonRateLimited},
-		"JSON of another form":            {directorytest.WrongJSON(), directory.ReasonInconclusive},
-		"JSON that ends early":            {directorytest.CutJSON(), directory.ReasonInconclusive},
-		"null":                            {other(200, asJSON, "null"), directory.ReasonInconclusive},
-		"nothing":                         {other(200, asJSON, ""), directory.ReasonInconclusive},
-		"a login page":                    {directorytest.HTMLPage(), directory.ReasonInconclusive},
-		"a redirect":                      {directorytest.Redirect("https://example.com/"), directory.ReasonInconclusive},
-		"404 of an unknown route":         {other(404, asJSON, `{"errors":[{"code":"route_not_found"}]}`), directory.ReasonInconclusive},
-		"404 without a code":              {other(404, asJSON, `{}`), directory.ReasonInconclusive},
-		"404 as HTML":                     {other(404, "text/html", `{"errors":[{"code":"resource_not_found"}]}`), directory.ReasonInconclusive},
-		"404 with a code in capitals":     {other(404, asJSON, `{"Errors":[{"Code":"resource_not_found"}]}`), directory.ReasonInconclusive},
-		"410":                             {other(410, asJSON, `{"errors":[{"code":"resource_not_found"}]}`), directory.ReasonInconclusive},
-		"a user that was not asked about": {other(200, asJSON, `{"object":"user","id":"user_2"}`), directory.ReasonInconclusive},
-		"nobody":                          {other(200, asJSON, `{"object":"user"}`), directory.ReasonInconclusive},
-		"no answer in time":               {directorytest.Fault{Hang: true}, directory.ReasonUnavailable},
+		"server error":                    {directorytest.Status(500), deletion.RetryDirectoryUnavailable},
+		"gateway":                         {other(502, "text/html", "<h1>502</h1>"), deletion.RetryDirectoryUnavailable},
+		"challenge":                       {other(403, "text/html", "<h1>human?</h1>"), deletion.RetryDirectoryUnavailable},
+		"key refused":                     {directorytest.Status(401), deletion.RetryDirectoryUnauthorized},
+		"key not allowed":                 {directorytest.Status(403), deletion.RetryDirectoryUnauthorized},
+		"rate limited":                    {directorytest.RateLimited(7 * time.Second), rateLimited},
+		"JSON of another form":            {directorytest.WrongJSON(), deletion.RetryDirectoryInconclusive},
+		"JSON that ends early":            {directorytest.CutJSON(), deletion.RetryDirectoryInconclusive},
+		"null":                            {other(200, asJSON, "null"), deletion.RetryDirectoryInconclusive},
+		"nothing":                         {other(200, asJSON, ""), deletion.RetryDirectoryInconclusive},
+		"a login page":                    {directorytest.HTMLPage(), deletion.RetryDirectoryInconclusive},
+		"a redirect":                      {directorytest.Redirect("https://example.com/"), deletion.RetryDirectoryInconclusive},
+		"404 of an unknown route":         {other(404, asJSON, `{"errors":[{"code":"route_not_found"}]}`), deletion.RetryDirectoryInconclusive},
+		"404 without a code":              {other(404, asJSON, `{}`), deletion.RetryDirectoryInconclusive},
+		"404 as HTML":                     {other(404, "text/html", `{"errors":[{"code":"resource_not_found"}]}`), deletion.RetryDirectoryInconclusive},
+		"404 with a code in capitals":     {other(404, asJSON, `{"Errors":[{"Code":"resource_not_found"}]}`), deletion.RetryDirectoryInconclusive},
+		"410":                             {other(410, asJSON, `{"errors":[{"code":"resource_not_found"}]}`), deletion.RetryDirectoryInconclusive},
+		"a user that was not asked about": {other(200, asJSON, `{"object":"user","id":"user_2"}`), deletion.RetryDirectoryInconclusive},
+		"nobody":                          {other(200, asJSON, `{"object":"user"}`), deletion.RetryDirectoryInconclusive},
+		"no answer in time":               {directorytest.Fault{Hang: true}, deletion.RetryDirectoryUnavailable},
 	}
 }
 
@@ -118,16 +118,15 @@ func TestClerkAnswerThatIsInconclusive(t *testing.T) {
 			api := directorytest.StartClerk(t) // user_1 does not exist: "deleted" would be true
 			api.FailNext(tt.fault)
 			answer, err := newClerk(t, api).IsDeleted(t.Context(), "user_1")
-			require.Equal(t, tt.reason, fault.ReasonOf(err), err)
+			require.Equal(t, tt.reason, reasonOf(err), err)
 			require.False(t, answer.Deleted)
-			if tt.reason == directory.ReasonRateLimited {
-				require.Equal(t, fault.Paused, fault.KindOf(err))
-				require.Equal(t, 7*time.Second, fault.RetryAfterOf(err))
+			if tt.reason == rateLimited {
+				require.Equal(t, 7*time.Second, retryAfter(err))
 			}
 
 			api.FailNext(tt.fault)
 			_, err = newClerk(t, api).Existing(t.Context(), []string{"user_1"})
-			require.Equal(t, tt.reason, fault.ReasonOf(err), err)
+			require.Equal(t, tt.reason, reasonOf(err), err)
 		})
 	}
 }
@@ -138,7 +137,7 @@ func TestClerkListOfOtherUsersIsAnError(t *testing.T) {
 	for _, foreign := range [][]string{{"user_other"}, {"user_1", "user_1"}, {""}} {
 		api.FailNext(directorytest.ForeignList(foreign...))
 		_, err := newClerk(t, api).Existing(t.Context(), []string{"user_1"})
-		require.Equal(t, directory.ReasonInconclusive, fault.ReasonOf(err))
+		require.Equal(t, deletion.RetryDirectoryInconclusive, reasonOf(err))
 	}
 }
 
@@ -160,7 +159,7 @@ func TestNobodyIsDeletedForAKeyOfAnotherInstance(t *testing.T) {
 	t.Parallel()
 	api := directorytest.StartClerk(t)
 	_, err := newClerk(t, api, func(o *directory.ClerkOptions) { o.Pinned = pinnedTo("ins_other") }).IsDeleted(t.Context(), "user_1")
-	require.Equal(t, directory.ReasonOtherInstance, fault.ReasonOf(err))
+	require.Equal(t, deletion.RetryDirectoryOtherInstance, reasonOf(err))
 
 	answer, err := newClerk(t, api, func(o *directory.ClerkOptions) { o.Pinned = pinnedTo(directorytest.ClerkInstance) }).IsDeleted(t.Context(), "user_1")
 	require.NoError(t, err)
@@ -186,7 +185,7 @@ func TestEveryClerkKeyIsVerifiedOnce(t *testing.T) {
 
 	key = "sk_test_marker_of_another"
 	_, err = d.IsDeleted(t.Context(), "user_2")
-	require.Equal(t, directory.ReasonOtherInstance, fault.ReasonOf(err))
+	require.Equal(t, deletion.RetryDirectoryOtherInstance, reasonOf(err))
 	key = directorytest.ClerkKey
 	_, err = d.IsDeleted(t.Context(), "user_2")
 	require.NoError(t, err)
@@ -202,7 +201,7 @@ func TestNobodyIsDeletedBeforeTheListWorked(t *testing.T) {
 		return directorytest.Fault{}
 	})
 	_, err := newClerk(t, api).IsDeleted(t.Context(), "user_1")
-	require.Equal(t, directory.ReasonInconclusive, fault.ReasonOf(err))
+	require.Equal(t, deletion.RetryDirectoryInconclusive, reasonOf(err))
 }
 
 func TestIDsStayOneSegment(t *testing.T) {
@@ -211,11 +210,11 @@ func TestIDsStayOneSegment(t *testing.T) {
 	d := newClerk(t, api)
 	for _, id := range []string{"", ".", ".."} {
 		_, err := d.IsDeleted(t.Context(), id)
-		require.Equal(t, directory.ReasonInconclusive, fault.ReasonOf(err))
+		require.Equal(t, deletion.RetryDirectoryInconclusive, reasonOf(err))
 	}
 	require.Empty(t, api.Calls())
 	_, err := d.IsDeleted(t.Context(), "user_1/../user_2?a#b")
-	require.Equal(t, directory.ReasonInconclusive, fault.ReasonOf(err))
+	require.Equal(t, deletion.RetryDirectoryInconclusive, reasonOf(err))
 	require.Equal(t, []string{"GET /v1/users/user_1/../user_2?a#b"}, api.Calls())
 }
 
@@ -229,7 +228,7 @@ func TestAfterA429NothingIsSentUntilTheTimeIsOver(t *testing.T) {
 	api.FailNext(directorytest.RateLimited(10 * time.Second))
 	for range 2 {
 		_, err = d.IsDeleted(t.Context(), "user_1")
-		require.Equal(t, fault.Paused, fault.KindOf(err))
+		require.Equal(t, rateLimited, reasonOf(err))
 	}
 	require.Len(t, api.Calls(), 1)
 	clock = clock.Add(10 * time.Second)
@@ -249,8 +248,8 @@ func TestTheLastRequestOfAWindowIsRemembered(t *testing.T) {
 	_, err := d.Existing(t.Context(), []string{"user_1"})
 	require.NoError(t, err)
 	_, err = d.Existing(t.Context(), []string{"user_1"})
-	require.Equal(t, directory.ReasonRateLimited, fault.ReasonOf(err))
-	require.InDelta(t, 60, fault.RetryAfterOf(err).Seconds(), 2)
+	require.Equal(t, rateLimited, reasonOf(err))
+	require.InDelta(t, 60, retryAfter(err).Seconds(), 2)
 	require.Len(t, api.Calls(), 1)
 }
 

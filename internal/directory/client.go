@@ -103,10 +103,8 @@ func (r Response) decode(status int, into any) bool {
 	return r.Status == status && json.Unmarshal(r.Body, into) == nil
 }
 
-// Do sends the request. Errors are fault.Paused when the API asks to wait, else
-// fault.Unavailable, with a directory's reason; their texts have no address, id,
-// token or word of the response. A Response has a status of 2xx, or of 4xx other
-// than 401, 403, 408, 425 and 429.
+// Do sends the request. Errors are *Error. A Response has a status of 2xx, or of 4xx
+// other than 401, 403, 408, 425 and 429.
 func (c *Client) Do(ctx context.Context, r Request) (Response, error) {
 	if wait := time.UnixMilli(c.notBefore.Load()).Sub(c.options.Now()); wait > 0 {
 		return Response{}, rateLimited(wait)

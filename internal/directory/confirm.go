@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
-	"github.com/polar-bridge/polar-bridge/internal/fault"
 )
 
 const (
@@ -60,11 +59,14 @@ func (c *Confirmer) Confirm(ctx context.Context, a deletion.Attempt) deletion.De
 	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
 	answer, err := source.IsDeleted(ctx, a.UserID)
+	unanswered, known := errors.AsType[*Error](err)
 	switch {
-	case fault.KindOf(err) == fault.Paused:
-		return deletion.Wait{Reason: deletion.WaitDirectory, For: fault.RetryAfterOf(err), Err: err}
+	case known && unanswered.RetryAfter > 0:
+		return deletion.Wait{Reason: deletion.WaitDirectory, For: unanswered.RetryAfter, Err: err}
+	case known:
+		return deletion.Retry{Reason: unanswered.Reason, Err: err}
 	case err != nil:
-		return deletion.Retry{Reason: deletion.RetryReason(fault.ReasonOf(err)), Err: err}
+		return deletion.Retry{Reason: deletion.RetryDirectoryUnavailable, Err: err}
 	case answer.Deleted && a.Instance != "" && answer.Instance != "" && a.Instance != answer.Instance:
 		// The instance that was asked knows nobody of the other one, existing or not.
 		return deletion.Hold{Reason: deletion.HoldOtherInstance, Err: fmt.Errorf(

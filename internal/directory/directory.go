@@ -11,15 +11,14 @@ package directory
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
-	"github.com/polar-bridge/polar-bridge/internal/fault"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 )
 
-// Directory is one identity provider's own list of users. Errors of its methods
-// are fault.Paused with the time after which to ask again, and
-// fault.Unavailable; their reasons are those below.
+// Directory is one identity provider's own list of users. Its methods' errors are *Error.
 type Directory interface {
 	// Existing returns those of the users that the provider lists, out of at
 	// most Source.MaxIDs. A user that is missing is no more than a candidate:
@@ -55,22 +54,30 @@ type Source struct {
 	ReadLag time.Duration
 }
 
-// Reasons why there is no clear answer. The set is closed.
-const (
-	ReasonRateLimited   fault.Reason = "directory_rate_limited"   // the provider asks to wait
-	ReasonUnauthorized  fault.Reason = "directory_unauthorized"   // the credentials or their scopes are refused
-	ReasonUnavailable   fault.Reason = "directory_unavailable"    // no response, or a server error
-	ReasonInconclusive  fault.Reason = "directory_inconclusive"   // a response that is neither yes nor no
-	ReasonOtherInstance fault.Reason = "directory_other_instance" // the credentials belong to an instance that may not be asked
-)
+// Error says why a provider gave no clear answer. Its text is for people, and has no
+// address, id, token or word of the response.
+type Error struct {
+	// Reason is why to try again later; "" when the API asks to wait.
+	Reason deletion.RetryReason
+	// RetryAfter is how long the API asks to wait, else 0.
+	RetryAfter time.Duration
+	// Err is what happened.
+	Err error
+}
+
+// Error implements error.
+func (e *Error) Error() string { return e.Err.Error() }
+
+// Unwrap implements the errors package's contract.
+func (e *Error) Unwrap() error { return e.Err }
+
+func unanswered(reason deletion.RetryReason, format string, args ...any) error {
+	return &Error{Reason: reason, Err: fmt.Errorf(format, args...)}
+}
 
 // inconclusive makes the error for a response that is neither yes nor no.
 func inconclusive(format string, args ...any) error {
-	return fault.New(fault.Unavailable, ReasonInconclusive, format, args...)
-}
-
-func unauthorized(format string, args ...any) error {
-	return fault.New(fault.Unavailable, ReasonUnauthorized, format, args...)
+	return unanswered(deletion.RetryDirectoryInconclusive, format, args...)
 }
 
 // checkCount refuses a lookup of nobody, which would list everybody, and of more

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/polar-bridge/polar-bridge/internal/fault"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 )
 
 // InstanceStore remembers which instance of a provider was asked so far.
@@ -33,8 +33,8 @@ type PinnedInstance struct {
 }
 
 // Allow returns nil when users who are unknown to the instance count as deleted,
-// and remembers it. Errors: fault.Unavailable with ReasonOtherInstance, as a
-// sentence for people, or with fault.ReasonDatabase.
+// and remembers it. Errors are *Error, whose reason
+// is deletion.RetryDirectoryOtherInstance or RetryDatabase.
 func (p *PinnedInstance) Allow(ctx context.Context, asked string) error {
 	if p == nil {
 		return nil
@@ -44,16 +44,16 @@ func (p *PinnedInstance) Allow(ctx context.Context, asked string) error {
 		known, err = p.Store.FirstInstance(ctx, p.Provider, asked)
 	}
 	if err != nil {
-		return fault.New(fault.Unavailable, fault.ReasonDatabase, "read the pinned instance: %w", err)
+		return unanswered(deletion.RetryDatabase, "read the pinned instance: %w", err)
 	}
 	if err := CheckInstance(asked, known, p.Named); err != nil {
-		return fault.New(fault.Unavailable, ReasonOtherInstance, "%w; polar-bridge doctor says what to do", err)
+		return unanswered(deletion.RetryDirectoryOtherInstance, "%w; polar-bridge doctor says what to do", err)
 	}
 	if asked == known {
 		return nil
 	}
 	if err := p.Store.SetInstance(ctx, p.Provider, asked); err != nil {
-		return fault.New(fault.Unavailable, fault.ReasonDatabase, "pin the instance: %w", err)
+		return unanswered(deletion.RetryDatabase, "pin the instance: %w", err)
 	}
 	return nil
 }
@@ -65,10 +65,10 @@ func (p *PinnedInstance) Allow(ctx context.Context, asked string) error {
 func CheckInstance(asked, known string, named []string) error {
 	switch {
 	case len(named) > 0 && !slices.Contains(named, asked):
-		return fault.New(fault.Unavailable, ReasonOtherInstance,
+		return unanswered(deletion.RetryDirectoryOtherInstance,
 			"the credentials belong to %q, another instance than the settings name (%s)", asked, strings.Join(named, ", "))
 	case len(named) == 0 && known != "" && known != asked:
-		return fault.New(fault.Unavailable, ReasonOtherInstance,
+		return unanswered(deletion.RetryDirectoryOtherInstance,
 			"the credentials belong to %q, and so far %q was asked, whose users it does not know", asked, known)
 	}
 	return nil

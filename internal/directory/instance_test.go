@@ -1,15 +1,17 @@
 package directory_test
 
 import (
+	"errors"
 	"os"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/directory"
-	"github.com/polar-bridge/polar-bridge/internal/fault"
 )
 
 var _ directory.InstanceStore = (*database.DB)(nil)
@@ -25,8 +27,7 @@ func TestAnInstallation(t *testing.T) {
 		}
 		refused := func(err error) {
 			t.Helper()
-			require.Equal(t, fault.Unavailable, fault.KindOf(err))
-			require.Equal(t, directory.ReasonOtherInstance, fault.ReasonOf(err))
+			require.Equal(t, deletion.RetryDirectoryOtherInstance, reasonOf(err))
 		}
 		require.NoError(t, allow("clerk", "ins_A"), "the first one is the one")
 		require.NoError(t, allow("clerk", "ins_A"))
@@ -43,4 +44,26 @@ func TestAnInstallation(t *testing.T) {
 		require.NoError(t, allow("clerk", "ins_A"))
 		refused(allow("clerk", "ins_B"))
 	})
+}
+
+// rateLimited is what reasonOf says when the API asks to wait.
+const rateLimited deletion.RetryReason = "rate limited"
+
+func reasonOf(err error) deletion.RetryReason {
+	unanswered, ok := errors.AsType[*directory.Error](err)
+	switch {
+	case !ok:
+		return ""
+	case unanswered.RetryAfter > 0:
+		return rateLimited
+	}
+	return unanswered.Reason
+}
+
+func retryAfter(err error) time.Duration {
+	unanswered, ok := errors.AsType[*directory.Error](err)
+	if !ok {
+		return 0
+	}
+	return unanswered.RetryAfter
 }

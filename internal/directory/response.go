@@ -10,7 +10,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/polar-bridge/polar-bridge/internal/fault"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 )
 
 // The bounds of a wait that an API may ask for. Clerk's windows last 10 s
@@ -32,9 +32,9 @@ func (c *Client) check(response *http.Response, body []byte) (Response, error) {
 	case status == http.StatusTooManyRequests:
 		return Response{}, rateLimited(c.askedToWait(response))
 	case status == http.StatusUnauthorized:
-		return Response{}, unauthorized("%w", errToken)
+		return Response{}, unanswered(deletion.RetryDirectoryUnauthorized, "%w", errToken)
 	case status == http.StatusForbidden && isJSON(response):
-		return Response{}, unauthorized("the provider's API forbids this to these credentials (403)")
+		return Response{}, unanswered(deletion.RetryDirectoryUnauthorized, "the provider's API forbids this to these credentials (403)")
 	case status == http.StatusForbidden, status == http.StatusRequestTimeout, status == http.StatusTooEarly, status >= 500:
 		return Response{}, unavailable(errors.New("status " + strconv.Itoa(status)))
 	case status < 200 || status >= 300 && status < 400:
@@ -83,11 +83,11 @@ func untilReset(response *http.Response, now time.Time) time.Duration {
 }
 
 func rateLimited(wait time.Duration) error {
-	return fault.New(fault.Paused, ReasonRateLimited, "the provider's API asks to wait").After(wait)
+	return &Error{RetryAfter: wait, Err: errors.New("the provider's API asks to wait")}
 }
 
 func unavailable(err error) error {
-	return fault.New(fault.Unavailable, ReasonUnavailable, "request to the provider's API: %w", err)
+	return unanswered(deletion.RetryDirectoryUnavailable, "request to the provider's API: %w", err)
 }
 
 func isJSON(response *http.Response) bool {

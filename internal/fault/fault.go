@@ -1,6 +1,5 @@
-// Package fault is the closed set of error kinds that decide an HTTP status, or
-// whether a provider's API is asked again. A kind is decided where the fact is
-// known and read where it matters.
+// Package fault is the closed set of error kinds that decide an HTTP status. A kind is
+// decided where the fact is known and read where it matters.
 //
 // It must not know HTTP, the queue or any provider.
 package fault
@@ -8,7 +7,6 @@ package fault
 import (
 	"errors"
 	"fmt"
-	"time"
 )
 
 // Kind is the class of an error. Its text is the stable code that clients see
@@ -29,9 +27,7 @@ const (
 	TooLarge Kind = "too_large"
 	// Unsupported is a body in an encoding that is not taken.
 	Unsupported Kind = "unsupported"
-	// Paused is to be done later and costs no attempt; RetryAfter says when.
-	Paused Kind = "paused"
-	// Unavailable may work when tried again: the database or Polar is away.
+	// Unavailable may work when tried again: the database is away.
 	Unavailable Kind = "unavailable"
 	// Internal is everything unclassified.
 	Internal Kind = "error"
@@ -40,11 +36,8 @@ const (
 // Error is an error of a known kind.
 type Error struct {
 	Kind Kind
-	// Reason narrows the kind down for logs; one of the Reason constants, or
-	// a directory's.
+	// Reason narrows the kind down for logs.
 	Reason Reason
-	// RetryAfter is how long to wait; 0 when the kind says nothing about it.
-	RetryAfter time.Duration
 	// Headers are the names of the headers that it is about, as this program
 	// writes them. They are for the log; a value never is.
 	Headers []string
@@ -86,31 +79,12 @@ func Reasons() []Reason {
 }
 
 // New makes an error of the kind, wrapping what format's %w verbs name.
-func New[R ~string](kind Kind, reason R, format string, args ...any) *Error {
-	return &Error{Kind: kind, Reason: Reason(reason), Err: fmt.Errorf(format, args...)}
-}
-
-// After returns a copy of e that asks to wait for d.
-func (e *Error) After(d time.Duration) *Error {
-	c := *e
-	c.RetryAfter = d
-	return &c
-}
-
-// About returns a copy of e that is about these headers.
-func (e *Error) About(headers ...string) *Error {
-	c := *e
-	c.Headers = headers
-	return &c
+func New(kind Kind, reason Reason, format string, args ...any) *Error {
+	return &Error{Kind: kind, Reason: reason, Err: fmt.Errorf(format, args...)}
 }
 
 // Error implements error.
-func (e *Error) Error() string {
-	if e.Err == nil {
-		return string(e.Kind) + ": " + string(e.Reason)
-	}
-	return e.Err.Error()
-}
+func (e *Error) Error() string { return e.Err.Error() }
 
 // Unwrap implements the errors package's contract.
 func (e *Error) Unwrap() error { return e.Err }
@@ -132,21 +106,4 @@ func ReasonOf(err error) Reason {
 		return e.Reason
 	}
 	return ""
-}
-
-// HeadersOf returns the names of the headers that err is about, none when it is
-// about others or about none.
-func HeadersOf(err error) []string {
-	if e, ok := errors.AsType[*Error](err); ok {
-		return e.Headers
-	}
-	return nil
-}
-
-// RetryAfterOf returns how long err asks to wait, or 0.
-func RetryAfterOf(err error) time.Duration {
-	if e, ok := errors.AsType[*Error](err); ok {
-		return e.RetryAfter
-	}
-	return 0
 }

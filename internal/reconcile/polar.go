@@ -8,7 +8,6 @@ import (
 
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/directory"
-	"github.com/polar-bridge/polar-bridge/internal/fault"
 	"github.com/polar-bridge/polar-bridge/polar"
 )
 
@@ -44,7 +43,7 @@ func (s *Sweeper) list(ctx context.Context, page, limit int) (polar.Page, error)
 	found, _, err := fromPolar(ctx, s, func(ctx context.Context) (polar.Page, polar.Answer, error) {
 		found, answer, err := s.options.Polar.ListCustomers(ctx, page, limit)
 		if err == nil && answer.Result != polar.ResultFound {
-			err = fault.New(fault.Unavailable, string(answer.Result), "polar answered %d without a complete page of customers", answer.StatusCode)
+			err = &againError{err: fmt.Errorf("polar answered %d without a complete page of customers", answer.StatusCode)}
 		}
 		return found, answer, err
 	})
@@ -75,9 +74,9 @@ func fromPolar[T any](ctx context.Context, s *Sweeper, request func(context.Cont
 func noPermit(decision deletion.Decision) error {
 	switch decision := decision.(type) {
 	case deletion.Wait:
-		return fault.New(fault.Paused, string(decision.Reason), "%w", decision.Err).After(decision.For)
+		return &againError{decision.For, decision.Err}
 	case deletion.Retry:
-		return fault.New(fault.Unavailable, string(decision.Reason), "%w", decision.Err)
+		return &againError{err: decision.Err}
 	}
 	return errors.New("no permit")
 }
@@ -88,17 +87,39 @@ func decide(answer polar.Answer, err error) (deletion.Decision, error) {
 	switch answer.Result {
 	case polar.ResultRateLimited:
 		return deletion.Wait{Reason: deletion.WaitRateLimited, For: answer.RetryAfter, Everybody: true},
-			fault.New(fault.Paused, string(deletion.WaitRateLimited), "polar asks to wait").After(answer.RetryAfter)
+			&againError{answer.RetryAfter, errors.New("polar asks to wait")}
 	case polar.ResultUnauthorized:
 		return deletion.Wait{Reason: deletion.WaitUnauthorized, For: operatorPause, Everybody: true}, errors.New("polar refuses the token: run polar-bridge doctor")
 	case polar.ResultServerError, polar.ResultNetworkError:
 		if err == nil {
 			err = fmt.Errorf("polar answered %d", answer.StatusCode)
 		}
-		return deletion.Retry{Reason: deletion.RetryReason(answer.Result), Outage: true}, fault.New(fault.Unavailable, string(answer.Result), "%w", err)
+		return deletion.Retry{Reason: deletion.RetryReason(answer.Result), Outage: true}, &againError{err: err}
 	case polar.ResultFound, polar.ResultNotFound, polar.ResultDeleted, polar.ResultRejected, polar.ResultForbidden, polar.ResultUnexpected:
 	}
 	return nil, err // concerns this request alone, if anything is wrong
+}
+
+// againError is an error of Polar's that may be gone after a while.
+type againError struct {
+	after time.Duration // as somebody asks; 0 when nobody does
+	err   error
+}
+
+func (e *againError) Error() string { return e.err.Error() }
+func (e *againError) Unwrap() error { return e.err }
+
+// tryAgain says whether it is worth another try, and after how long if somebody asks
+// for that.
+func tryAgain(err error) (after time.Duration, again bool) {
+	if polar, ok := errors.AsType[*againError](err); ok {
+		return polar.after, true
+	}
+	provider, ok := errors.AsType[*directory.Error](err)
+	if !ok || provider.Reason == deletion.RetryDirectoryUnauthorized || provider.Reason == deletion.RetryDirectoryOtherInstance {
+		return 0, false
+	}
+	return provider.RetryAfter, true
 }
 
 // retry tries until it works. A wait that somebody asks for costs no try; what
@@ -110,17 +131,15 @@ func retry[T any](ctx context.Context, s *Sweeper, try func(context.Context) (T,
 		if err == nil || ctx.Err() != nil {
 			return result, errors.Join(err, context.Cause(ctx))
 		}
-		pause := delay
-		switch reason := fault.ReasonOf(err); {
-		case fault.KindOf(err) == fault.Paused:
-			pause = fault.RetryAfterOf(err)
-		case fault.KindOf(err) != fault.Unavailable, reason == directory.ReasonUnauthorized, reason == directory.ReasonOtherInstance:
+		pause, again := tryAgain(err)
+		switch {
+		case !again:
 			return result, err
-		default:
+		case pause == 0:
 			if tries++; tries >= maxTries {
 				return result, err
 			}
-			delay *= 2
+			pause, delay = delay, delay*2
 		}
 		if err := s.options.Wait(ctx, pause); err != nil {
 			return result, err

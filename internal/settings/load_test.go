@@ -148,7 +148,7 @@ func TestServeNeedsATokenAndAProvider(t *testing.T) {
 	for _, p := range settings.New(provider.Options{Now: time.Now}).Providers {
 		name, value := p.EnabledBy, goodToken
 		for _, good := range []string{goodToken, goodKey, "https://issuer.example.com"} {
-			if p.CheckSecret(good) == nil {
+			if p.Scheme.CheckKey(good) == nil {
 				value = good
 				break
 			}

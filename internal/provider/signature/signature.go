@@ -87,7 +87,9 @@ func single(h http.Header, name string) (string, error) {
 
 // refuseHeader is refuse for what is wrong with the named header.
 func refuseHeader(reason fault.Reason, name, format string, args ...any) error {
-	return fault.New(fault.Unauthenticated, reason, "header %s "+format, append([]any{name}, args...)...).About(name)
+	err := fault.New(fault.Unauthenticated, reason, "header %s "+format, append([]any{name}, args...)...)
+	err.Headers = []string{name}
+	return err
 }
 
 func refuse(reason fault.Reason, format string, args ...any) error {
