@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/polar-bridge/polar-bridge/internal/fault"
 )
 
 // The prefixes of an asymmetric key pair.
@@ -29,41 +27,40 @@ const maxEd25519Signatures = 8
 // that NewSvix takes, public keys, "whpk_…", which verify signatures of version
 // v1a, ed25519. Each key verifies signatures of its own version only.
 func NewStandard(now func() time.Time, sets ...HeaderSet) *Svix {
-	return &Svix{Keys: Keys[svixKey]{parse: standardKey}, now: now, sets: sets, asymmetric: true}
+	s := newSvix(now, sets, parseStandardKey)
+	s.asymmetric = true
+	return s
 }
 
-// standardKey tells the kinds of keys apart by their prefix.
-func standardKey(secret string) (svixKey, error) {
+// parseStandardKey tells the kinds of keys apart by their prefix.
+func parseStandardKey(secret string) (key, error) {
+	encoded, public := strings.CutPrefix(secret, publicPrefix)
 	switch {
 	case strings.HasPrefix(secret, privatePrefix):
 		return nil, errors.New("must be the sender's public key, " + publicPrefix + "…, and never its private key, " + privatePrefix + "…")
-	case strings.HasPrefix(secret, publicPrefix):
-		return parsePublicKey(strings.TrimPrefix(secret, publicPrefix))
+	case !public:
+		return parseSvixKey(secret)
 	}
-	return hmacKey(secret)
+	// The decoder skips line breaks, see SvixKey.
+	k, err := decodeKey(encoded)
+	if err != nil || strings.ContainsAny(encoded, "\r\n") || len(k) != ed25519.PublicKeySize {
+		return nil, fmt.Errorf("must hold %d bytes in base64 after %s", ed25519.PublicKeySize, publicPrefix)
+	}
+	if lowOrder(k) {
+		return nil, errors.New("must not be a placeholder: anybody can sign for this public key")
+	}
+	return publicKey(k), nil
 }
 
 // publicKey verifies version v1a.
 type publicKey ed25519.PublicKey
 
-func parsePublicKey(encoded string) (svixKey, error) {
-	// The decoder skips line breaks, see SvixKey.
-	key, err := decodeKey(encoded)
-	if err != nil || strings.ContainsAny(encoded, "\r\n") || len(key) != ed25519.PublicKeySize {
-		return nil, fmt.Errorf("must hold %d bytes in base64 after %s", ed25519.PublicKeySize, publicPrefix)
-	}
-	if lowOrder(key) {
-		return nil, errors.New("must not be a placeholder: anybody can sign for this public key")
-	}
-	return publicKey(key), nil
-}
-
-func (k publicKey) matches(m signed, body []byte) bool {
-	if len(m.ed25519) == 0 {
+func (k publicKey) matches(c claim, body []byte) bool {
+	if len(c.ed25519) == 0 {
 		return false
 	}
-	message := slices.Concat([]byte(m.id+"."+m.timestamp+"."), body)
-	return slices.ContainsFunc(m.ed25519, func(signature []byte) bool {
+	message := slices.Concat([]byte(c.before), body)
+	return slices.ContainsFunc(c.ed25519, func(signature []byte) bool {
 		return ed25519.Verify(ed25519.PublicKey(k), message, signature)
 	})
 }
@@ -91,13 +88,4 @@ func lowOrderKeys() []string {
 		"ed" + ff + "7f",
 		"ee" + ff + "7f",
 	}
-}
-
-// parseEd25519 returns the decoded signatures of version v1a.
-func parseEd25519(name string, entries []string) ([][]byte, error) {
-	signatures := decodeSignatures(entries, ed25519Version, ed25519.SignatureSize)
-	if len(signatures) > maxEd25519Signatures {
-		return nil, refuseHeader(fault.ReasonBadHeader, name, "has more than %d signatures of version v1a", maxEd25519Signatures)
-	}
-	return signatures, nil
 }

@@ -68,50 +68,40 @@ func parseKeySet(body []byte, algorithms []string) (map[string][]jwtKey, error) 
 }
 
 // parse returns the key with those of the algorithms that fit its type and what
-// it says of itself (RFC 8725 section 3.1).
-func (k jwk) parse(algorithms []string) (jwtKey, error) {
+// it says of itself (RFC 8725 section 3.1). A symmetric key ("oct") is no public key
+// and verifies nothing.
+func (k jwk) parse(algorithms []string) (parsed jwtKey, err error) {
 	if k.Use != "" && k.Use != "sig" || k.Operations != nil && !slices.Contains(k.Operations, "verify") {
 		return jwtKey{}, errKeyUnusable
 	}
-	key, fitting, err := k.public()
-	if err != nil {
-		return jwtKey{}, err
+	kind := k.Type
+	if kind != "RSA" {
+		kind += " " + k.Curve
 	}
-	fitting = slices.DeleteFunc(fitting, func(alg string) bool {
+	switch kind {
+	case "RSA":
+		parsed.algorithms = []string{"RS256", "RS384", "RS512"}
+		parsed.key, err = k.rsa()
+	case "EC P-256":
+		parsed.algorithms = []string{"ES256"}
+		parsed.key, err = k.ecdsa(elliptic.P256())
+	case "EC P-384":
+		parsed.algorithms = []string{"ES384"}
+		parsed.key, err = k.ecdsa(elliptic.P384())
+	case "EC P-521":
+		parsed.algorithms = []string{"ES512"}
+		parsed.key, err = k.ecdsa(elliptic.P521())
+	case "OKP Ed25519":
+		parsed.algorithms = []string{"EdDSA"}
+		parsed.key, err = k.ed25519()
+	}
+	parsed.algorithms = slices.DeleteFunc(parsed.algorithms, func(alg string) bool {
 		return !slices.Contains(algorithms, alg) || k.Algorithm != "" && k.Algorithm != alg
 	})
-	if len(fitting) == 0 {
-		return jwtKey{}, errKeyUnusable
+	if err == nil && len(parsed.algorithms) == 0 {
+		err = errKeyUnusable
 	}
-	return jwtKey{key: key, algorithms: fitting}, nil
-}
-
-// public returns the key and the algorithms of its type. A symmetric key ("oct")
-// is no public key and verifies nothing.
-func (k jwk) public() (key any, algorithms []string, err error) {
-	switch k.Type {
-	case "RSA":
-		key, err = k.rsa()
-		return key, []string{"RS256", "RS384", "RS512"}, err
-	case "EC":
-		switch k.Curve {
-		case "P-256":
-			key, err = k.ecdsa(elliptic.P256())
-			return key, []string{"ES256"}, err
-		case "P-384":
-			key, err = k.ecdsa(elliptic.P384())
-			return key, []string{"ES384"}, err
-		case "P-521":
-			key, err = k.ecdsa(elliptic.P521())
-			return key, []string{"ES512"}, err
-		}
-	case "OKP":
-		if k.Curve == "Ed25519" {
-			key, err = k.ed25519()
-			return key, []string{"EdDSA"}, err
-		}
-	}
-	return nil, nil, errKeyUnusable
+	return parsed, err
 }
 
 func (k jwk) rsa() (*rsa.PublicKey, error) {

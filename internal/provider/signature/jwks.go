@@ -1,7 +1,14 @@
 package signature
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
 	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -20,6 +27,13 @@ const (
 	// judged by keys that are not older than fetchEvery.
 	fetchEvery = 30 * time.Second
 	fetchBurst = 5
+)
+
+// Bounds of one question to an issuer, all its paths together.
+const (
+	fetchTimeout      = 2 * time.Second
+	maxKeySet         = 1 << 20
+	maxResponseHeader = 64 << 10
 )
 
 // JWKS says how an issuer's keys are fetched and what they may verify.
@@ -52,8 +66,11 @@ func NewIssuerJWT(o JWKS) *JWT {
 // keySet is the keys of one issuer. It starts no goroutine: whoever needs other
 // keys than there are fetches them, and whoever needs the same waits for it.
 type keySet struct {
-	fetcher fetcher
-	now     func() time.Time
+	addresses  []string
+	client     *http.Client
+	algorithms []string
+	now        func() time.Time
+
 	current atomic.Pointer[snapshot]
 
 	fetching chan struct{} // full while the issuer is asked
@@ -68,11 +85,23 @@ type snapshot struct {
 }
 
 func newKeySet(address string, o JWKS) (jwtSource, error) {
-	f, err := newFetcher(address, o)
-	if err != nil {
+	if err := checkIssuer(address); err != nil {
 		return nil, err
 	}
-	s := &keySet{fetcher: f, now: o.Now, fetching: make(chan struct{}, 1)}
+	s := &keySet{algorithms: o.Algorithms, now: o.Now, fetching: make(chan struct{}, 1), client: &http.Client{
+		Transport: o.Transport,
+		// Keys come from the configured address and no other.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+	if o.Transport == nil {
+		// Questions are rare: a connection is not worth keeping.
+		s.client.Transport = &http.Transport{
+			Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true, MaxResponseHeaderBytes: maxResponseHeader,
+		}
+	}
+	for _, path := range o.Paths {
+		s.addresses = append(s.addresses, strings.TrimRight(address, "/")+path)
+	}
 	s.current.Store(&snapshot{})
 	return s, nil
 }
@@ -106,7 +135,7 @@ func (s *keySet) find(kid string) ([]jwtKey, error) {
 
 // check implements jwtSource.
 func (s *keySet) check() error {
-	_, err := s.fetcher.fetch()
+	_, err := s.fetch()
 	return err
 }
 
@@ -132,7 +161,7 @@ func (s *keySet) refresh(seen *snapshot, wait bool) {
 	if s.current.Load() != seen || !s.due() {
 		return
 	}
-	keys, err := s.fetcher.fetch()
+	keys, err := s.fetch()
 	if err != nil {
 		s.current.Store(&snapshot{keys: seen.keys, fetched: seen.fetched, problem: err})
 		return
@@ -153,4 +182,71 @@ func (s *keySet) due() bool {
 	}
 	s.next = now.Add(ahead + fetchEvery)
 	return true
+}
+
+// checkIssuer allows https, and http on loopback: whoever can answer in the
+// issuer's place can sign. Errors never show the address.
+func checkIssuer(address string) error {
+	u, err := url.Parse(address)
+	loopback := func(host string) bool {
+		ip, err := netip.ParseAddr(host)
+		return host == "localhost" || err == nil && ip.IsLoopback()
+	}
+	switch {
+	case err != nil || u.Hostname() == "" || u.Opaque != "":
+		return errors.New("must be an absolute URL such as https://example.com")
+	case u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())):
+		return errors.New("must begin with https://; http:// is allowed on loopback only")
+	case u.User != nil || u.RawQuery != "" || u.ForceQuery || strings.Contains(address, "#"):
+		return errors.New("must have no user, query or fragment")
+	}
+	return nil
+}
+
+// fetch returns the issuer's keys by their kid.
+func (s *keySet) fetch() (map[string][]jwtKey, error) {
+	// Not the request's context: the answer is for all that wait.
+	ctx, cancel := context.WithTimeout(context.Background(), fetchTimeout)
+	defer cancel()
+	var problems []error
+	for _, address := range s.addresses {
+		keys, err := s.get(ctx, address)
+		if err == nil {
+			return keys, nil
+		}
+		problems = append(problems, err)
+	}
+	return nil, errors.Join(problems...)
+}
+
+func (s *keySet) get(ctx context.Context, address string) (map[string][]jwtKey, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, withoutURL(err)
+	}
+	request.Header.Set("Accept", "application/jwk-set+json, application/json") // RFC 7517 section 8.5
+	response, err := s.client.Do(request)
+	if err != nil {
+		return nil, withoutURL(err)
+	}
+	defer response.Body.Close() //nolint:errcheck // only read
+	if response.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("answer has status %d", response.StatusCode)
+	}
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxKeySet+1))
+	if err != nil {
+		return nil, withoutURL(err)
+	}
+	if len(body) > maxKeySet {
+		return nil, fmt.Errorf("answer has more than %d bytes", maxKeySet)
+	}
+	return parseKeySet(body, s.algorithms)
+}
+
+// withoutURL drops the address from an error of net/http.
+func withoutURL(err error) error {
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		return e.Err
+	}
+	return err
 }

@@ -1,12 +1,11 @@
 package signature
 
 import (
-	"crypto/hmac"
+	"crypto/ed25519"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
-	"fmt"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,60 +17,62 @@ import (
 // official libraries.
 const svixTolerance = 5 * time.Minute
 
-// minKey is the shortest HMAC key that is accepted, in bytes. Svix asks for 24,
-// but its own documentation's vector has 18.
-const minKey = 16
+// Bounds on what strangers may send before anything is proven.
+const (
+	maxSvixID         = 256
+	maxSvixSignature  = 8 << 10
+	maxSvixSignatures = 64
+	maxTimestamp      = 12 // decimal digits, until the year 33658
+)
 
-// svixPrefix marks a symmetric secret.
-const svixPrefix = "whsec_"
+// What marks a symmetric secret and a symmetric signature. Signatures of other
+// versions are skipped, as the spec demands.
+const (
+	svixPrefix  = "whsec_"
+	svixVersion = "v1,"
+)
 
 // Svix is the scheme of Standard Webhooks: signatures of version v1, HMAC-SHA256,
 // and when NewStandard made it, of version v1a as well.
 // https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 type Svix struct {
-	Keys[svixKey]
+	verifier
 
 	now        func() time.Time
 	sets       []HeaderSet
 	asymmetric bool // take version v1a
 }
 
-// svixKey checks the signatures of its own version and no others: a public key,
-// which is no secret, must never serve as an HMAC key.
-type svixKey interface {
-	// matches says whether any signature is the key's own for the delivery.
-	matches(m signed, body []byte) bool
+// HeaderSet names the three headers of one brand of the scheme.
+type HeaderSet struct {
+	// ID is the header with the delivery's id, constant over retries.
+	ID string
+	// Timestamp is the header with the attempt's time in UNIX seconds.
+	Timestamp string
+	// Signature is the header with the signatures, separated by spaces.
+	Signature string
+}
+
+// SvixHeaders returns the names that Svix and its customers send by default.
+func SvixHeaders() HeaderSet {
+	return HeaderSet{ID: "Svix-Id", Timestamp: "Svix-Timestamp", Signature: "Svix-Signature"}
+}
+
+// StandardHeaders returns the names of the Standard Webhooks specification.
+func StandardHeaders() HeaderSet {
+	return HeaderSet{ID: "Webhook-Id", Timestamp: "Webhook-Timestamp", Signature: "Webhook-Signature"}
 }
 
 // NewSvix returns the scheme for deliveries whose headers are one of the sets. A key
 // is at least 16 bytes in base64. Deliveries are signed under the first set.
 func NewSvix(now func() time.Time, sets ...HeaderSet) *Svix {
-	return &Svix{Keys: Keys[svixKey]{parse: hmacKey}, now: now, sets: sets}
+	return newSvix(now, sets, parseSvixKey)
 }
 
-// Verify returns the message of a delivery whose headers are sound and whose body
-// carries a signature by any of the keys. The id belongs to the header set that
-// was verified, so it may serve as the idempotency key.
-func (s *Svix) Verify(h http.Header, body []byte) (Message, error) {
-	claims, err := s.parse(h)
-	if err != nil {
-		return Message{}, err
-	}
-	for _, m := range claims {
-		for _, key := range s.current() {
-			if key.matches(m, body) {
-				return Message{ID: m.id, Payload: body}, nil
-			}
-		}
-	}
-	return Message{}, refuse(fault.ReasonBadSignature, "no signature matches")
-}
-
-// CheckHeader reports what can be said against a delivery before its body is
-// read: headers that are missing, repeated or out of form, and its age.
-func (s *Svix) CheckHeader(h http.Header) error {
-	_, err := s.parse(h)
-	return err
+func newSvix(now func() time.Time, sets []HeaderSet, parseKey func(secret string) (key, error)) *Svix {
+	s := &Svix{now: now, sets: sets}
+	s.verifier = verifier{Keys[key]{parse: parseKey}, s.parse}
+	return s
 }
 
 // Sign returns a delivery that is signed with secret. With a public key for a
@@ -108,31 +109,14 @@ func decodeKey(encoded string) ([]byte, error) {
 	return base64.RawStdEncoding.DecodeString(strings.TrimRight(encoded, "="))
 }
 
-// What keys of several schemes are refused for. The texts follow a setting's name.
-var (
-	errSeveralLines = errors.New("must be one value on one line")
-	errKeyLength    = fmt.Errorf("must hold a key of at least %d bytes", minKey)
-)
-
-// symmetricKey verifies version v1.
-type symmetricKey []byte
-
-func hmacKey(secret string) (svixKey, error) {
-	key, err := SvixKey(secret)
-	if err != nil {
-		return nil, err
-	}
-	return symmetricKey(key), nil
-}
-
-func (k symmetricKey) matches(m signed, body []byte) bool {
-	want := svixMAC(k, m.id, m.timestamp, body)
-	return slices.ContainsFunc(m.macs, func(mac []byte) bool { return hmac.Equal(mac, want) })
+func parseSvixKey(secret string) (key, error) {
+	k, err := SvixKey(secret)
+	return hmacKey(k), err
 }
 
 // SvixSign returns the signature of a delivery, "v1,…".
 func SvixSign(key []byte, id string, at time.Time, body []byte) string {
-	mac := svixMAC(key, id, strconv.FormatInt(at.Unix(), 10), body)
+	mac := hmacSum(key, []byte(id+"."+strconv.FormatInt(at.Unix(), 10)+"."), body)
 	return svixVersion + base64.StdEncoding.EncodeToString(mac)
 }
 
@@ -148,6 +132,99 @@ func SvixHeader(set HeaderSet, secret, id string, at time.Time, body []byte) (ht
 	return h, nil
 }
 
-func svixMAC(key []byte, id, timestamp string, body []byte) []byte {
-	return hmacSum(key, []byte(id+"."+timestamp+"."), body)
+// parse returns what the header sets claim that are accepted and sound, at least
+// one. Headers of other sets are nobody's business, and a gateway that signs again
+// may leave the sender's set beside its own. The error is that of the first set.
+func (s *Svix) parse(h http.Header) ([]claim, error) {
+	var claims []claim
+	var first error
+	for _, set := range s.sets {
+		if len(h.Values(set.ID))+len(h.Values(set.Timestamp))+len(h.Values(set.Signature)) == 0 {
+			continue
+		}
+		c, err := s.parseSet(h, set)
+		if err == nil {
+			claims = append(claims, c)
+		} else if first == nil {
+			first = err
+		}
+	}
+	switch {
+	case len(claims) > 0:
+		return claims, nil
+	case first != nil:
+		return nil, first
+	}
+	return nil, refuseHeader(fault.ReasonMissingHeader, s.sets[0].ID, "is missing")
+}
+
+// parseSet reads one header set and checks its form and age.
+func (s *Svix) parseSet(h http.Header, set HeaderSet) (claim, error) {
+	id, err := single(h, set.ID)
+	if err != nil {
+		return claim{}, err
+	}
+	timestamp, err := single(h, set.Timestamp)
+	if err != nil {
+		return claim{}, err
+	}
+	signatures, err := single(h, set.Signature)
+	if err != nil {
+		return claim{}, err
+	}
+	if id == "" || len(id) > maxSvixID {
+		return claim{}, refuseHeader(fault.ReasonBadHeader, set.ID, "has %d bytes", len(id))
+	}
+	// The signed text is "id.timestamp.body": with a dot in the id the same signature
+	// would fit another id and timestamp. The specification forbids them as well.
+	if strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r > '~' || r == '.' }) {
+		return claim{}, refuseHeader(fault.ReasonBadHeader, set.ID, "has a character that ids do not have")
+	}
+	if err := (stamp{set.Timestamp, time.Second, maxTimestamp, svixTolerance}).check(timestamp, s.now()); err != nil {
+		return claim{}, err
+	}
+	c := claim{id: id, before: id + "." + timestamp + "."}
+	c.macs, c.ed25519, err = s.parseSignatures(set.Signature, signatures)
+	return c, err
+}
+
+// parseSignatures decodes the signatures of the versions that are taken.
+func (s *Svix) parseSignatures(name, header string) (macs, asymmetric [][]byte, err error) {
+	if len(header) > maxSvixSignature {
+		return nil, nil, refuseHeader(fault.ReasonBadHeader, name, "has %d bytes", len(header))
+	}
+	entries := strings.Split(header, " ")
+	if len(entries) > maxSvixSignatures {
+		return nil, nil, refuseHeader(fault.ReasonBadHeader, name, "has more than %d signatures", maxSvixSignatures)
+	}
+	macs = decodeSignatures(entries, svixVersion, sha256.Size)
+	if s.asymmetric {
+		asymmetric = decodeSignatures(entries, ed25519Version, ed25519.SignatureSize)
+	}
+	switch {
+	case len(asymmetric) > maxEd25519Signatures:
+		return nil, nil, refuseHeader(fault.ReasonBadHeader, name, "has more than %d signatures of version v1a", maxEd25519Signatures)
+	case len(macs)+len(asymmetric) == 0:
+		return nil, nil, refuseHeader(fault.ReasonBadSignature, name, "has no signature of a known version")
+	}
+	return macs, asymmetric, nil
+}
+
+// decodeSignatures returns those of one version. What stands behind a second comma
+// is no part of an entry: some senders put ", " between entries instead of a blank,
+// and the official libraries read that in the same way. Entries that do not decode
+// cannot match and are left out, like unknown versions.
+func decodeSignatures(entries []string, version string, size int) [][]byte {
+	var signatures [][]byte
+	for _, entry := range entries {
+		encoded, ok := strings.CutPrefix(entry, version)
+		if !ok {
+			continue
+		}
+		encoded, _, _ = strings.Cut(encoded, ",")
+		if signature, err := base64.StdEncoding.Strict().DecodeString(encoded); err == nil && len(signature) == size {
+			signatures = append(signatures, signature)
+		}
+	}
+	return signatures
 }

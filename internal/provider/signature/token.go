@@ -71,7 +71,10 @@ func (t *Token) CheckHeader(h http.Header) error {
 
 // Verify is CheckHeader: nothing depends on the body.
 func (t *Token) Verify(h http.Header, body []byte) (Message, error) {
-	return verified(body, t.CheckHeader(h))
+	if err := t.CheckHeader(h); err != nil {
+		return Message{}, err
+	}
+	return Message{Payload: body}, nil
 }
 
 // Sign returns a request that carries the token.
