@@ -3,7 +3,6 @@ package polar
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -39,29 +38,4 @@ func CheckExternalID(externalID string) error {
 		return fmt.Errorf("%w: it has a control character", ErrUnaddressable)
 	}
 	return nil
-}
-
-// customerURL returns the endpoint's URL for an id that CheckExternalID took.
-// Both forms of the path are set: net/url sends RawPath as it is when it
-// decodes to Path, so the id is one segment on the wire whatever is in it.
-func customerURL(base *url.URL, externalID string, anonymize bool) *url.URL {
-	endpoint := externalURL(base, externalID, "")
-	if anonymize {
-		endpoint.RawQuery = "anonymize=true"
-	}
-	return endpoint
-}
-
-// stateURL returns the URL of what the customer has, for such an id.
-func stateURL(base *url.URL, externalID string) *url.URL {
-	return externalURL(base, externalID, "/state")
-}
-
-func externalURL(base *url.URL, externalID, rest string) *url.URL {
-	return &url.URL{
-		Scheme:  base.Scheme,
-		Host:    base.Host,
-		Path:    strings.TrimRight(base.Path, "/") + externalPath + externalID + rest,
-		RawPath: strings.TrimRight(base.EscapedPath(), "/") + externalPath + url.PathEscape(externalID) + rest,
-	}
 }

@@ -1,3 +1,13 @@
+// Package polar sends requests to Polar (https://polar.sh): delete a customer, or
+// look one up. It classifies each answer as one Result.
+//
+// It exists because the call cannot be undone and Polar's answers are easy to
+// misread: an id that is not escaped deletes somebody else, three different
+// answers carry the status 404 and only one of them means "already gone", and
+// an answer that never arrives does not mean that nothing happened.
+//
+// It must not know webhooks, queues, retries, limits or metrics: it makes one
+// request and classifies one answer. It imports nothing else of this module.
 package polar
 
 import (
@@ -19,10 +29,8 @@ const (
 	OperationProbe  = "probe"
 	OperationGet    = "get_customer"
 	OperationState  = "get_state"
+	OperationList   = "list_customers"
 )
-
-// codeError is what Options.OnRequest hears instead of a status.
-const codeError = "error"
 
 // maxBody bounds what is read of an answer. Polar's own are below 1 KiB.
 const maxBody = 64 << 10
@@ -88,14 +96,18 @@ func (c *Client) DeleteCustomer(ctx context.Context, externalID string, anonymiz
 	if err := CheckExternalID(externalID); err != nil {
 		return Answer{}, err
 	}
-	return c.do(ctx, request{OperationDelete, http.MethodDelete, customerURL(c.options.BaseURL, externalID, anonymize), Classify})
+	query := ""
+	if anonymize {
+		query = "anonymize=true"
+	}
+	return c.do(ctx, request{OperationDelete, http.MethodDelete, c.customerURL(externalID, "", query), Classify})
 }
 
 // Probe asks to delete the customer of a random UUID, which deletes nothing.
 // ResultNotFound proves that the URL, the token and its scope are right: Polar
 // checks all of them before it looks the customer up.
 func (c *Client) Probe(ctx context.Context) (Answer, error) {
-	return c.do(ctx, request{OperationProbe, http.MethodDelete, customerURL(c.options.BaseURL, randomUUID(), false), Classify})
+	return c.do(ctx, request{OperationProbe, http.MethodDelete, c.customerURL(randomUUID(), "", ""), Classify})
 }
 
 // CloseIdleConnections closes the connections that no request uses.
@@ -110,6 +122,24 @@ type request struct {
 	operation, method string
 	endpoint          *url.URL
 	classify          func(statusCode int, header http.Header, body []byte, now time.Time) Answer
+}
+
+// customerURL returns the URL of a customer, or of what is below them, for an id that
+// CheckExternalID took.
+func (c *Client) customerURL(externalID, below, query string) *url.URL {
+	return c.url(externalPath+externalID+below, externalPath+url.PathEscape(externalID)+below, query)
+}
+
+// url returns the URL of an endpoint. Both forms of the path are set: net/url sends
+// the escaped one as it is when it decodes to the other, so an id is one segment on
+// the wire whatever is in it.
+func (c *Client) url(path, escaped, query string) *url.URL {
+	base := c.options.BaseURL
+	return &url.URL{
+		Scheme: base.Scheme, Host: base.Host, RawQuery: query,
+		Path:    strings.TrimRight(base.Path, "/") + path,
+		RawPath: strings.TrimRight(base.EscapedPath(), "/") + escaped,
+	}
 }
 
 // do sends the request and classifies the answer.
@@ -142,7 +172,7 @@ func (c *Client) do(ctx context.Context, r request) (Answer, error) {
 		if ctx.Err() != nil {
 			err = ctx.Err()
 		}
-		code, err = codeError, networkError(r.operation, err)
+		code, err = "error", networkError(r.operation, err)
 		answer.AnswerLost = connected.Load() && r.method == http.MethodDelete // a lookup changes nothing
 	}
 	c.options.OnRequest(r.operation, code, c.options.Now().Sub(start))

@@ -3,6 +3,7 @@ package polar
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -36,15 +37,9 @@ func (c *Client) GetCustomer(ctx context.Context, externalID string) (Customer, 
 	if err := CheckExternalID(externalID); err != nil {
 		return Customer{}, Answer{}, err
 	}
-	var found Customer
-	answer, err := c.do(ctx, request{OperationGet, http.MethodGet, customerURL(c.options.BaseURL, externalID, false), lookup(func(body []byte) (ok bool) {
-		found, ok = readCustomer(body, externalID)
-		return ok
-	})})
-	if answer.Result != ResultFound {
-		return Customer{}, answer, err
-	}
-	return found, answer, err
+	return get(ctx, c, OperationGet, c.customerURL(externalID, "", ""), func(body []byte) (Customer, bool) {
+		return readCustomer(body, externalID)
+	})
 }
 
 // GetState looks up what the customer would lose; see GetCustomer.
@@ -54,31 +49,33 @@ func (c *Client) GetState(ctx context.Context, externalID string) (State, Answer
 	if err := CheckExternalID(externalID); err != nil {
 		return State{}, Answer{}, err
 	}
-	var found State
-	answer, err := c.do(ctx, request{OperationState, http.MethodGet, stateURL(c.options.BaseURL, externalID), lookup(func(body []byte) (ok bool) {
-		found, ok = readState(body, externalID)
-		return ok
-	})})
-	if answer.Result != ResultFound {
-		return State{}, answer, err
-	}
-	return found, answer, err
+	return get(ctx, c, OperationState, c.customerURL(externalID, "/state", ""), func(body []byte) (State, bool) {
+		return readState(body, externalID)
+	})
 }
 
-// lookup classifies the answer to a lookup. It is found only when Polar itself says
-// so in JSON and read understands it.
-func lookup(read func(body []byte) bool) func(int, http.Header, []byte, time.Time) Answer {
-	return func(statusCode int, header http.Header, body []byte, now time.Time) Answer {
+// get looks something up. It is found only when Polar itself says so in JSON and read
+// understands it.
+func get[T any](ctx context.Context, c *Client, operation string, endpoint *url.URL, read func(body []byte) (T, bool)) (T, Answer, error) {
+	var found, none T
+	answer, err := c.do(ctx, request{operation, http.MethodGet, endpoint, func(statusCode int, header http.Header, body []byte, now time.Time) Answer {
 		answer := Classify(statusCode, header, body, now)
 		answer.AnswerLost = false
-		switch {
-		case answer.Result == ResultDeleted:
+		if answer.Result == ResultDeleted {
 			answer.Result = ResultUnexpected // a lookup deletes nothing
-		case statusCode == http.StatusOK && isJSON(header) && read(body):
-			answer.Result = ResultFound
+		}
+		if statusCode == http.StatusOK && isJSON(header) {
+			var ok bool
+			if found, ok = read(body); ok {
+				answer.Result = ResultFound
+			}
 		}
 		return answer
+	}})
+	if answer.Result != ResultFound {
+		found = none // half of it may have been read
 	}
+	return found, answer, err
 }
 
 // readCustomer reads the customer out of an answer, and reports whether it is

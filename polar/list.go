@@ -2,17 +2,12 @@ package polar
 
 import (
 	"context"
-	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
 )
-
-// OperationList is the operation that Options.OnRequest hears of.
-const OperationList = "list_customers"
 
 // MaxPage is the most customers that Polar puts on a page; more are silently
 // cut. https://polar.sh/docs/api-reference/customers/list
@@ -49,32 +44,16 @@ type Page struct {
 // https://polar.sh/docs/api-reference/customers/list
 func (c *Client) ListCustomers(ctx context.Context, page, limit int) (Page, Answer, error) {
 	limit = min(max(limit, 1), MaxPage)
-	var found Page
-	answer, err := c.do(ctx, request{OperationList, http.MethodGet, listURL(c.options.BaseURL, page, limit), lookup(func(body []byte) (ok bool) {
-		found, ok = readPage(body, page, limit)
-		return ok
-	})})
+	query := url.Values{"page": {strconv.Itoa(page)}, "limit": {strconv.Itoa(limit)}, "sorting": {"created_at"}}
+	const path = "/v1/customers/" // without the slash at the end Polar redirects
+	found, answer, err := get(ctx, c, OperationList, c.url(path, path, query.Encode()), func(body []byte) (Page, bool) {
+		return readPage(body, page, limit)
+	})
 	if answer.Result == ResultNotFound {
 		answer.Result = ResultUnexpected // a list is always there
 	}
-	if answer.Result != ResultFound {
-		return Page{}, answer, err
-	}
 	return found, answer, err
 }
-
-// listURL returns the list's URL. Its slash at the end is needed: without it
-// Polar redirects.
-func listURL(base *url.URL, page, limit int) *url.URL {
-	query := url.Values{"page": {strconv.Itoa(page)}, "limit": {strconv.Itoa(limit)}, "sorting": {"created_at"}}
-	return &url.URL{
-		Scheme: base.Scheme, Host: base.Host, RawQuery: query.Encode(),
-		Path:    strings.TrimRight(base.Path, "/") + listPath,
-		RawPath: strings.TrimRight(base.EscapedPath(), "/") + listPath,
-	}
-}
-
-const listPath = "/v1/customers/"
 
 // readPage reads a page out of an answer, and reports whether it is one and has
 // as many customers as it must, in order.
