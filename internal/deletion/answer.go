@@ -44,35 +44,23 @@ func (d *Deleter) probe(ctx context.Context, odd polar.Answer) Decision {
 		return Wait{Reason: WaitUnexpected, For: operatorPause, Everybody: true, Err: err}
 	}
 	answer, err := d.options.Polar.Probe(ctx)
-	if answer.Result == polar.ResultNotFound {
-		return alone(odd)
-	}
-	return retryOrPause(ctx, answer, err)
-}
-
-// alone is what an answer means that only this deletion gets. What is forbidden
-// may be allowed later, by Polar or by a proxy in front of it.
-func alone(odd polar.Answer) Decision {
-	if odd.Result == polar.ResultForbidden {
+	switch {
+	case answer.Result != polar.ResultNotFound:
+		return retryOrPause(ctx, answer, err)
+	case odd.Result == polar.ResultForbidden: // may be allowed later, by Polar or by a proxy in front of it
 		return Retry{Reason: RetryForbidden, Err: refusal(odd)}
 	}
 	return Hold{Reason: HoldUnexpected, Err: refusal(odd)}
 }
 
-// refusalError says how Polar answered, for the log.
-type refusalError struct{ answer polar.Answer }
-
-// refusal makes an error of an answer that is not a success.
-func refusal(answer polar.Answer) error { return refusalError{answer} }
-
-// Error implements error.
-func (e refusalError) Error() string {
-	text := fmt.Sprintf("polar answered %d", e.answer.StatusCode)
-	if e.answer.ErrorCode != "" {
-		text += " " + e.answer.ErrorCode
+// refusal says how Polar answered, for the log.
+func refusal(answer polar.Answer) error {
+	text := fmt.Sprintf("polar answered %d", answer.StatusCode)
+	if answer.ErrorCode != "" {
+		text += " " + answer.ErrorCode
 	}
-	if e.answer.RequestID != "" {
-		text += " (request " + e.answer.RequestID + ")"
+	if answer.RequestID != "" {
+		text += " (request " + answer.RequestID + ")"
 	}
-	return text
+	return errors.New(text)
 }

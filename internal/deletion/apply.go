@@ -174,7 +174,11 @@ func (d *Deleter) request(ctx context.Context, a Attempt, permit Permit, journal
 			return decision
 		}
 	}
-	sending := Sending{Permit: permit, Saw: found.saw(), Customer: found.customer, Counts: d.counts(a, found), Anonymize: d.options.Anonymize}
+	// Whatever takes a place in the hour may be deleted. Only customers do, so that
+	// those who never bought anything take none; where Polar cannot tell, everybody
+	// may be one.
+	counts := d.options.LookBeforeDelete && found.saw != SawNobody && !a.Approves(HoldMassDeletion, found.customer.ID)
+	sending := Sending{Permit: permit, Saw: found.saw, Customer: found.customer, Counts: counts, Anonymize: d.options.Anonymize}
 	if decision := journal.BeginSend(ctx, sending); decision != nil {
 		return decision
 	}
@@ -182,13 +186,6 @@ func (d *Deleter) request(ctx context.Context, a Attempt, permit Permit, journal
 		return d.assess(ctx, a, found, seen)
 	}
 	return d.delete(ctx, a, seen)
-}
-
-// counts says whether the deletion takes a place in the hour: whatever takes
-// one may be deleted. Only customers count, so that those who never bought
-// anything take none; where Polar cannot tell, everybody may be one.
-func (d *Deleter) counts(a Attempt, found lookup) bool {
-	return d.options.LookBeforeDelete && !found.absent() && !a.Approves(HoldMassDeletion, found.customer.ID)
 }
 
 // withPermit makes so many requests under a permit, and tells the limiter what

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/polar-bridge/polar-bridge/polar"
 )
 
 // Deletion says that one user was deleted at an identity provider and that the
@@ -45,6 +47,29 @@ func ReconcileEventID(customerID string) string { return reconcilePrefix + custo
 // Reconciled says that no webhook told of the deletion: it was concluded from a
 // reconciliation, and needs the provider's own word before it is carried out.
 func (d Deletion) Reconciled() bool { return strings.HasPrefix(d.EventID, reconcilePrefix) }
+
+// maxFuture is how far ahead of ours a provider's clock is believed.
+const maxFuture = 5 * time.Minute
+
+// firstYear is before any deletion that a provider can tell of: a time that lies
+// earlier is an empty value or one in another unit.
+const firstYear = 2015
+
+// Occurred returns when a provider says that something happened, however long
+// ago: Svix keeps messages for 90 days and signs them again when it resends them.
+// More than 5 minutes after received counts as received. ok is false when claimed
+// lies before 2015 and so says nothing.
+//
+// https://docs.svix.com/retention
+func Occurred(claimed, received time.Time) (at time.Time, ok bool) {
+	if claimed.UTC().Year() < firstYear {
+		return time.Time{}, false
+	}
+	if claimed.After(received.Add(maxFuture)) {
+		return received, true
+	}
+	return claimed.UTC(), true
+}
 
 // Delivery is what one authentic webhook request said.
 type Delivery struct {
@@ -107,14 +132,7 @@ func (r Receipt) Plus(other Receipt) Receipt {
 }
 
 // Customer is what a look at Polar found. The zero value is nobody.
-type Customer struct {
-	// ID is Polar's own id.
-	ID string
-	// Type is "individual" or "team"; "" when Polar did not say.
-	Type string
-	// CreatedAt is when Polar made the customer, by Polar's clock.
-	CreatedAt time.Time
-}
+type Customer = polar.Customer
 
 // Approval lets a deletion pass one guard.
 type Approval struct {
@@ -167,9 +185,7 @@ func (a *Attempt) Approves(reason HoldReason, customerID string) bool {
 }
 
 // Loss is what a deletion ends besides the customer.
-type Loss struct {
-	ActiveSubscriptions, GrantedBenefits int
-}
+type Loss = polar.State
 
 // State is where a deletion stands. The set is closed.
 type State string

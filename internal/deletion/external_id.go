@@ -2,7 +2,9 @@ package deletion
 
 import (
 	"errors"
+	"fmt"
 	"strconv"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 )
@@ -16,32 +18,20 @@ const maxQuoted = 64
 // MissingID stands for an id that was not in the event at all.
 const MissingID = "(missing)"
 
-// Why an id cannot name a customer.
-var (
-	ErrIDEmpty   = errors.New("id is empty")
-	ErrIDDots    = errors.New("id is a path's dot segment")
-	ErrIDLong    = errors.New("id is longer than 512 bytes")
-	ErrIDUTF8    = errors.New("id is not valid UTF-8")
-	ErrIDControl = errors.New("id has a control character")
-)
-
 // CheckExternalID reports why id cannot name a customer, or nil when it can.
 // It says nothing about whether Polar's endpoint can address it.
 func CheckExternalID(id string) error {
 	switch {
 	case id == "":
-		return ErrIDEmpty
+		return errors.New("id is empty")
 	case id == "." || id == "..":
-		return ErrIDDots
+		return errors.New("id is a path's dot segment")
 	case len(id) > MaxExternalID:
-		return ErrIDLong
+		return fmt.Errorf("id is longer than %d bytes", MaxExternalID)
 	case !utf8.ValidString(id):
-		return ErrIDUTF8
-	}
-	for _, r := range id {
-		if unicode.IsControl(r) {
-			return ErrIDControl
-		}
+		return errors.New("id is not valid UTF-8")
+	case strings.ContainsFunc(id, unicode.IsControl):
+		return errors.New("id has a control character")
 	}
 	return nil
 }

@@ -1,10 +1,6 @@
 package deletion
 
-import (
-	"errors"
-)
-
-var errGrace = errors.New("the grace period is not over")
+import "errors"
 
 // grace keeps a deletion back, and so cancellable, until its grace period is
 // over. A clock that steps back prolongs it by no more than the period itself.
@@ -14,5 +10,5 @@ func (d *Deleter) grace(a Attempt) Decision {
 	if left <= 0 {
 		return nil
 	}
-	return Wait{Reason: WaitGrace, For: left, Err: errGrace}
+	return Wait{Reason: WaitGrace, For: left, Err: errors.New("the grace period is not over")}
 }

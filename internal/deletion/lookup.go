@@ -13,26 +13,8 @@ import (
 // lookup is the result of looking a customer up. The zero value is: nobody
 // looked, or nobody can.
 type lookup struct {
-	// known says that Polar told who the customer is, or that there is none.
-	known    bool
-	customer Customer // the zero value when there is none
-}
-
-// found reports whether Polar showed a customer.
-func (l lookup) found() bool { return l.known && l.customer.ID != "" }
-
-// absent reports whether Polar said that there is none.
-func (l lookup) absent() bool { return l.known && l.customer.ID == "" }
-
-// saw is what it came to, as it is stored.
-func (l lookup) saw() Saw {
-	switch {
-	case l.found():
-		return SawCustomer
-	case l.absent():
-		return SawNobody
-	}
-	return SawNothing
+	saw      Saw
+	customer Customer // who was seen
 }
 
 // lookup finds out who would be deleted. A decision ends the attempt: what
@@ -48,12 +30,19 @@ func (d *Deleter) lookup(ctx context.Context, a Attempt, seen *Observed) (lookup
 	found, answer, err := d.find(looking, a.ExternalID)
 	seen.see(answer)
 	switch {
-	case found.known:
+	case found.saw != SawNothing:
 		seen.Customer = found.customer
 		return found, nil
 	case impossible(answer):
 		seen.GuardsBlind = len(d.needLookup()) > 0
-		return found, d.unseen(a, answer)
+		// It is held, if that is wanted, unless an operator lets it pass all guards
+		// that would have looked.
+		for _, guard := range d.needLookup() {
+			if d.options.HoldBlind && !a.Approves(guard, "") {
+				return found, Hold{Reason: HoldUnexpected, Err: fmt.Errorf("the customer cannot be looked up: %w", refusal(answer))}
+			}
+		}
+		return found, nil
 	}
 	d.options.Metrics.Attempt(a.Provider, answer.Result)
 	switch answer.Result {
@@ -74,10 +63,10 @@ func (d *Deleter) find(ctx context.Context, externalID string) (lookup, polar.An
 	switch {
 	case answer.Result == polar.ResultFound:
 		d.setBlind(false, answer)
-		return lookup{known: true, customer: Customer(customer)}, answer, err
+		return lookup{SawCustomer, customer}, answer, err
 	case answer.Result == polar.ResultNotFound:
 		d.setBlind(false, answer)
-		return lookup{known: true}, answer, err
+		return lookup{saw: SawNobody}, answer, err
 	case impossible(answer):
 		d.setBlind(true, answer)
 	}
@@ -119,17 +108,6 @@ func (d *Deleter) needLookup() []HoldReason {
 		guards = append(guards, HoldRecreated)
 	}
 	return guards
-}
-
-// unseen holds, if that is wanted, a deletion of whom nobody can look up, unless
-// an operator lets it pass all guards that would have looked.
-func (d *Deleter) unseen(a Attempt, answer polar.Answer) Decision {
-	for _, guard := range d.needLookup() {
-		if d.options.HoldBlind && !a.Approves(guard, "") {
-			return Hold{Reason: HoldUnexpected, Err: fmt.Errorf("the customer cannot be looked up: %w", refusal(answer))}
-		}
-	}
-	return nil
 }
 
 // impossible reports whether Polar has no such lookup, or has it no more. An

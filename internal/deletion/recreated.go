@@ -11,23 +11,18 @@ import (
 // guard; who signs up and deletes the account within a few seconds is a test.
 const clocksDiffer = 5 * time.Second
 
-var (
-	errRecreated = errors.New("the customer was created after the user was deleted")
-	errUntimed   = errors.New("the event's time cannot be read, so the customer may have been created after the user was deleted")
-)
-
 // recreated holds the deletion of a customer who did not exist yet when the
 // event happened: a late or replayed event must not end a new subscription.
 // When nobody knows when it happened, every customer may be such a one.
 func (d *Deleter) recreated(a Attempt, found lookup) Decision {
-	if !d.options.HoldRecreated || !found.found() || a.Approves(HoldRecreated, found.customer.ID) {
+	if !d.options.HoldRecreated || found.saw != SawCustomer || a.Approves(HoldRecreated, found.customer.ID) {
 		return nil
 	}
 	switch {
 	case a.OccurredAt.IsZero():
-		return Hold{Reason: HoldRecreated, Err: errUntimed}
+		return Hold{Reason: HoldRecreated, Err: errors.New("the event's time cannot be read, so the customer may have been created after the user was deleted")}
 	case found.customer.CreatedAt.After(a.OccurredAt.Add(clocksDiffer)):
-		return Hold{Reason: HoldRecreated, Err: errRecreated}
+		return Hold{Reason: HoldRecreated, Err: errors.New("the customer was created after the user was deleted")}
 	}
 	return nil
 }

@@ -29,7 +29,7 @@ func (d *Deleter) delete(ctx context.Context, a Attempt, seen *Observed) Decisio
 	case polar.ResultDeleted:
 		return Done{Outcome: OutcomeDeleted, ConfirmedBy: ConfirmedByAnswer, Anonymized: d.options.Anonymize}
 	case polar.ResultNotFound:
-		return d.notFound(a, seen)
+		return notFound(a, seen)
 	case polar.ResultRejected:
 		return Hold{Reason: HoldRejected, Err: refusal(answer)}
 	case polar.ResultForbidden, polar.ResultUnexpected:
@@ -44,7 +44,7 @@ func (d *Deleter) delete(ctx context.Context, a Attempt, seen *Observed) Decisio
 // notFound is what it means that Polar has no such customer: after a request
 // whose answer was lost, that this one has deleted them, unless the lookup before
 // it had found nobody.
-func (d *Deleter) notFound(a Attempt, seen *Observed) Decision {
+func notFound(a Attempt, seen *Observed) Decision {
 	confirmed := ConfirmedByRetry
 	switch {
 	case !a.AnswerLost, a.LostSaw == SawNobody:
@@ -71,4 +71,24 @@ func maybeDone(answer polar.Answer) bool {
 	case polar.ResultNotFound, polar.ResultRateLimited, polar.ResultUnauthorized, polar.ResultForbidden, polar.ResultRejected, polar.ResultFound:
 	}
 	return false
+}
+
+// assess takes the deletion's place in a dry run: it finds out what would have
+// been lost. When Polar does not tell, the dry run ends without.
+func (d *Deleter) assess(ctx context.Context, a Attempt, found lookup, seen *Observed) Decision {
+	if found.saw == SawNobody {
+		return Done{Outcome: OutcomeDryRun, Loss: &Loss{}}
+	}
+	state, answer, err := d.options.Polar.GetState(ctx, a.ExternalID)
+	seen.see(answer)
+	switch answer.Result {
+	case polar.ResultFound:
+		return Done{Outcome: OutcomeDryRun, Loss: &state}
+	case polar.ResultNotFound:
+		return Done{Outcome: OutcomeDryRun, Loss: &Loss{}}
+	case polar.ResultRejected, polar.ResultForbidden, polar.ResultUnexpected, polar.ResultDeleted:
+		return Done{Outcome: OutcomeDryRun}
+	case polar.ResultRateLimited, polar.ResultUnauthorized, polar.ResultServerError, polar.ResultNetworkError:
+	}
+	return retryOrPause(ctx, answer, err)
 }

@@ -7,11 +7,26 @@ import (
 	"github.com/polar-bridge/polar-bridge/polar"
 )
 
+// Verification is what a look some time after a deletion came to. The set is
+// closed.
+type Verification string
+
+// What a verification comes to.
+const (
+	VerificationPending Verification = "pending" // it is still to come
+	VerificationGone    Verification = "gone"    // nobody has the external id
+	VerificationFound   Verification = "found"   // somebody has it again
+	VerificationError   Verification = "error"   // Polar could not be asked
+)
+
+// Verifications lists every Verification that came to something.
+func Verifications() []Verification {
+	return []Verification{VerificationGone, VerificationFound, VerificationError}
+}
+
 // staleLookups is how often the very customer who was deleted may still be seen
 // before it is believed: a replica that lags shows the past.
 const staleLookups = 6
-
-var errStale = errors.New("the deleted customer is still shown")
 
 // Verify looks whether a deleted customer stayed away; a checkout that was open
 // then can create them again. It deletes nothing and changes no outcome. It says
@@ -24,12 +39,12 @@ func (d *Deleter) Verify(ctx context.Context, a Attempt, tries int) (Verificatio
 		seen.see(answer)
 		seen.Customer = found.customer
 		switch {
-		case found.absent():
+		case found.saw == SawNobody:
 			verification = VerificationGone
 			return nil
-		case found.found() && found.customer.ID == a.Seen.ID && tries < staleLookups:
-			return Retry{Reason: RetryReplica, Err: errStale}
-		case found.found():
+		case found.saw == SawCustomer && found.customer.ID == a.Seen.ID && tries < staleLookups:
+			return Retry{Reason: RetryReplica, Err: errors.New("the deleted customer is still shown")}
+		case found.saw == SawCustomer:
 			verification = VerificationFound
 			return nil
 		case impossible(answer) || answer.Result == polar.ResultRejected:
