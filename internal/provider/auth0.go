@@ -26,15 +26,10 @@ const (
 
 // Auth0 is the settings of Auth0's Event Streams and of its Management API.
 type Auth0 struct {
-	// WebhookToken enables the provider.
 	WebhookToken *config.SecretSource `kong:"-" secret:"AUTH0_WEBHOOK_TOKEN" help:"Enables /webhooks/auth0 (Event Streams)."`
-	// IDField is a JSON pointer into an event.
-	IDField string `name:"auth0-id-field" env:"AUTH0_ID_FIELD" type:"setting" default:"/data/object/user_id" placeholder:"POINTER" help:"JSON pointer to Polar's external id: the default, or one below /data/object/app_metadata."`
-	// StreamID is a list; see Streams.
-	StreamID string `name:"auth0-stream-id" env:"AUTH0_STREAM_ID" type:"setting" placeholder:"IDS" help:"Ids of Auth0 event streams (est_…), separated by commas: events of any other are ignored."`
-	// Domain is the tenant's own domain, not a custom one.
-	Domain string `name:"auth0-domain" env:"AUTH0_DOMAIN" type:"setting" placeholder:"DOMAIN" group:"Identity providers' APIs" help:"The tenant's own domain, such as example.eu.auth0.com; for tests http://127.0.0.1:PORT."`
-	// ClientID and ClientSecret are a machine-to-machine application's.
+	IDField      string               `name:"auth0-id-field" env:"AUTH0_ID_FIELD" type:"setting" default:"/data/object/user_id" placeholder:"POINTER" help:"JSON pointer to Polar's external id: the default, or one below /data/object/app_metadata."`
+	StreamID     string               `name:"auth0-stream-id" env:"AUTH0_STREAM_ID" type:"setting" placeholder:"IDS" help:"Ids of Auth0 event streams (est_…), separated by commas: events of any other are ignored."`
+	Domain       string               `name:"auth0-domain" env:"AUTH0_DOMAIN" type:"setting" placeholder:"DOMAIN" group:"Identity providers' APIs" help:"The tenant's own domain, such as example.eu.auth0.com; for tests http://127.0.0.1:PORT."`
 	ClientID     string               `name:"auth0-client-id" env:"AUTH0_CLIENT_ID" type:"setting" placeholder:"ID" group:"Identity providers' APIs" help:"Client id of a machine-to-machine application with the scope read:users."`
 	ClientSecret *config.SecretSource `kong:"-" secret:"AUTH0_CLIENT_SECRET" group:"Identity providers' APIs" help:"Client secret of that application: deletions are confirmed at Auth0."`
 }

@@ -17,10 +17,8 @@ import (
 
 // Auth0Logs is the settings of Auth0's Log Streams.
 type Auth0Logs struct {
-	// Token enables the provider.
-	Token *config.SecretSource `kong:"-" secret:"AUTH0_LOGS_TOKEN" help:"Enables /webhooks/auth0-logs (Log Streams); the whole Authorization header."`
-	// Unconfirmed accepts that Auth0 is not asked about a deletion.
-	Unconfirmed bool `name:"auth0-logs-unconfirmed" env:"AUTH0_LOGS_UNCONFIRMED" type:"setting" default:"false" help:"Accept deletions from Auth0's Log Streams although they are not confirmed at Auth0."`
+	Token       *config.SecretSource `kong:"-" secret:"AUTH0_LOGS_TOKEN" help:"Enables /webhooks/auth0-logs (Log Streams); the whole Authorization header."`
+	Unconfirmed bool                 `name:"auth0-logs-unconfirmed" env:"AUTH0_LOGS_UNCONFIRMED" type:"setting" default:"false" help:"Accept deletions from Auth0's Log Streams although they are not confirmed at Auth0."`
 }
 
 // auth0Logs reads the webhooks of Auth0 Log Streams: batches of log entries, a few of
@@ -74,10 +72,10 @@ func readAuth0Logs(m Message) (deletion.Delivery, error) {
 		}
 		readable = readable || isEntry
 	}
-	if !readable && b.anyInvalid() {
+	if !readable && b.invalid > 0 {
 		return deletion.Delivery{}, b.tooManyInvalid()
 	}
-	return b.delivery(""), nil
+	return b.delivery, nil
 }
 
 // auth0UserDeleted is the code of "Successful User Deletion". fdu is a failed one,
@@ -121,7 +119,7 @@ func addAuth0Log(b *batch, raw jsontext.Value) (isEntry bool, err error) {
 		return false, b.holdInvalid(raw, "(unreadable entry)")
 	}
 	logID := cmp.Or(payload.Text(e.LogID), payload.Text(d.LogID))
-	b.addItem(at(b.message.deletion(payload.EventID(logID, raw), id, d.Date), payload.Text(d.Tenant)))
+	b.add(at(b.message.deletion(payload.EventID(logID, raw), id, d.Date), payload.Text(d.Tenant)))
 	return true, nil
 }
 

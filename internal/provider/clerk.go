@@ -15,16 +15,11 @@ import (
 
 // Clerk is the settings of Clerk and of its Backend API.
 type Clerk struct {
-	// SigningSecret enables the provider.
 	SigningSecret *config.SecretSource `kong:"-" secret:"CLERK_WEBHOOK_SIGNING_SECRET" help:"Enables /webhooks/clerk."`
-	// IDField is id or external_id.
-	IDField string `name:"clerk-id-field" env:"CLERK_ID_FIELD" type:"setting" default:"id" placeholder:"FIELD" help:"The user's field that is Polar's external id: id or external_id."`
-	// InstanceID is a list; see Instances.
-	InstanceID string `name:"clerk-instance-id" env:"CLERK_INSTANCE_ID" type:"setting" placeholder:"IDS" help:"Ids of Clerk instances (ins_…), separated by commas: events of any other are ignored, and the Backend API's key must be of one of them."`
-	// SecretKey is the secret key of the Backend API.
-	SecretKey *config.SecretSource `kong:"-" secret:"CLERK_SECRET_KEY" group:"Identity providers' APIs" help:"Secret key of Clerk's Backend API: deletions are confirmed at Clerk."`
-	// APIURL is where that API is.
-	APIURL string `name:"clerk-api-url" env:"CLERK_API_URL" type:"setting" default:"https://api.clerk.com" placeholder:"URL" group:"Identity providers' APIs" help:"Another address of Clerk's Backend API, for tests and proxies: https, or http on loopback."`
+	IDField       string               `name:"clerk-id-field" env:"CLERK_ID_FIELD" type:"setting" default:"id" placeholder:"FIELD" help:"The user's field that is Polar's external id: id or external_id."`
+	InstanceID    string               `name:"clerk-instance-id" env:"CLERK_INSTANCE_ID" type:"setting" placeholder:"IDS" help:"Ids of Clerk instances (ins_…), separated by commas: events of any other are ignored, and the Backend API's key must be of one of them."`
+	SecretKey     *config.SecretSource `kong:"-" secret:"CLERK_SECRET_KEY" group:"Identity providers' APIs" help:"Secret key of Clerk's Backend API: deletions are confirmed at Clerk."`
+	APIURL        string               `name:"clerk-api-url" env:"CLERK_API_URL" type:"setting" default:"https://api.clerk.com" placeholder:"URL" group:"Identity providers' APIs" help:"Another address of Clerk's Backend API, for tests and proxies: https, or http on loopback."`
 }
 
 // clerk reads the webhooks of Clerk, which Svix signs and delivers.

@@ -17,10 +17,8 @@ import (
 )
 
 type fusionAuthSettings struct {
-	// WebhookKey is the HMAC key.
 	WebhookKey *config.SecretSource `kong:"-" secret:"FUSIONAUTH_WEBHOOK_KEY" help:"Enables /webhooks/fusionauth, for webhooks signed with HMAC."`
-	// JWKSURL is where the public keys are.
-	JWKSURL string `name:"fusionauth-jwks-url" env:"FUSIONAUTH_JWKS_URL" type:"setting" placeholder:"URL" help:"Take FusionAuth's webhooks, signed with the keys of this address, such as https://auth.example.com/.well-known/jwks.json: https, or http on loopback. Not with an HMAC key."`
+	JWKSURL    string               `name:"fusionauth-jwks-url" env:"FUSIONAUTH_JWKS_URL" type:"setting" placeholder:"URL" help:"Take FusionAuth's webhooks, signed with the keys of this address, such as https://auth.example.com/.well-known/jwks.json: https, or http on loopback. Not with an HMAC key."`
 }
 
 // fusionAuthJWKS is the setting with the address of the public keys.

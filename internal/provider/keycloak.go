@@ -15,10 +15,8 @@ import (
 )
 
 type keycloakSettings struct {
-	// WebhookSecret enables the provider.
 	WebhookSecret *config.SecretSource `kong:"-" secret:"KEYCLOAK_WEBHOOK_SECRET" help:"Enables /webhooks/keycloak (Phase Two's keycloak-events)."`
-	// Realm is a list; see realms.
-	Realm string `name:"keycloak-realm" env:"KEYCLOAK_REALM" type:"setting" placeholder:"NAMES" help:"Names of Keycloak realms, separated by commas: events of any other are ignored."`
+	Realm         string               `name:"keycloak-realm" env:"KEYCLOAK_REALM" type:"setting" placeholder:"NAMES" help:"Names of Keycloak realms, separated by commas: events of any other are ignored."`
 }
 
 // keycloak reads the webhooks of Phase Two's keycloak-events, an extension that

@@ -8,6 +8,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
+	"github.com/polar-bridge/polar-bridge/internal/fault"
 	"github.com/polar-bridge/polar-bridge/internal/provider/payload"
 	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
 )
@@ -41,6 +42,42 @@ func ignored(eventID string, reason deletion.IgnoreReason) deletion.Delivery {
 // only returns a delivery of one deletion.
 func only(d deletion.Deletion) deletion.Delivery {
 	return deletion.Delivery{EventID: d.EventID, Deletions: []deletion.Deletion{d}}
+}
+
+// maxInvalid is how many unreadable items a delivery may have before it
+// counts as broken as a whole: each of them takes a human.
+const maxInvalid = 100
+
+// batch gathers what the items of one delivery say. Each is judged alone: one
+// that cannot be read must neither be lost nor take the others with it.
+type batch struct {
+	message  Message
+	delivery deletion.Delivery
+	invalid  int
+}
+
+func (b *batch) add(d deletion.Deletion) { b.delivery.Deletions = append(b.delivery.Deletions, d) }
+
+// ignore counts an item of another type.
+func (b *batch) ignore() {
+	b.delivery.Ignored++
+	b.delivery.IgnoreReason = deletion.IgnoreOtherType
+}
+
+// holdInvalid holds an item that is not JSON for a human. display stands for its
+// id: its own text could be anybody's, so it is not kept. It fails when there
+// are too many.
+func (b *batch) holdInvalid(raw jsontext.Value, display string) error {
+	if b.invalid++; b.invalid > maxInvalid {
+		return b.tooManyInvalid()
+	}
+	b.add(b.message.deletion(payload.EventID("", raw), payload.Unidentified(display)))
+	return nil
+}
+
+// tooManyInvalid returns the error of a delivery of which too little could be read.
+func (b *batch) tooManyInvalid() error {
+	return fault.New(fault.Malformed, fault.ReasonBadJSON, "%d items or more could not be read", b.invalid)
 }
 
 // at says which instance or tenant a deletion comes from.

@@ -97,7 +97,8 @@ func readOkta(m Message) (deletion.Delivery, error) {
 			return deletion.Delivery{}, err
 		}
 	}
-	return b.delivery(payload.EventID(payload.Text(hook.EventID), m.Payload)), nil
+	b.delivery.EventID = payload.EventID(payload.Text(hook.EventID), m.Payload)
+	return b.delivery, nil
 }
 
 // oktaUserDeleted is the only event of a user's deletion that a hook can deliver:
@@ -135,7 +136,7 @@ func addOkta(b *batch, raw jsontext.Value) error {
 	if !told {
 		id = id.Untrusted()
 	}
-	b.addItem(b.message.deletion(payload.EventID(payload.Text(e.UUID), raw), id, e.Published))
+	b.add(b.message.deletion(payload.EventID(payload.Text(e.UUID), raw), id, e.Published))
 	return nil
 }
 

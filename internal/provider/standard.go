@@ -15,14 +15,10 @@ import (
 )
 
 type standardSettings struct {
-	// WebhookSecret enables the provider.
 	WebhookSecret *config.SecretSource `kong:"-" secret:"STANDARD_WEBHOOK_SECRET" help:"Enables /webhooks/standard (any sender of Standard Webhooks)."`
-	// EventTypes is a list; see types.
-	EventTypes string `name:"standard-event-types" env:"STANDARD_EVENT_TYPES" type:"setting" default:"user.deleted" placeholder:"TYPES" help:"Event types that mean a user's deletion, separated by commas."`
-	// TypeField is a JSON pointer to the event's type.
-	TypeField string `name:"standard-type-field" env:"STANDARD_TYPE_FIELD" type:"setting" default:"/type" placeholder:"POINTER" help:"JSON pointer to the event's type."`
-	// IDField is a JSON pointer to Polar's external id.
-	IDField string `name:"standard-id-field" env:"STANDARD_ID_FIELD" type:"setting" default:"/data/id" placeholder:"POINTER" help:"JSON pointer to Polar's external id. Users must not be able to change what stands there."`
+	EventTypes    string               `name:"standard-event-types" env:"STANDARD_EVENT_TYPES" type:"setting" default:"user.deleted" placeholder:"TYPES" help:"Event types that mean a user's deletion, separated by commas."`
+	TypeField     string               `name:"standard-type-field" env:"STANDARD_TYPE_FIELD" type:"setting" default:"/type" placeholder:"POINTER" help:"JSON pointer to the event's type."`
+	IDField       string               `name:"standard-id-field" env:"STANDARD_ID_FIELD" type:"setting" default:"/data/id" placeholder:"POINTER" help:"JSON pointer to Polar's external id. Users must not be able to change what stands there."`
 }
 
 // standard reads the webhooks of any sender that signs as Standard Webhooks or Svix

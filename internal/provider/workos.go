@@ -13,12 +13,9 @@ import (
 )
 
 type workOSSettings struct {
-	// WebhookSecret enables the provider.
 	WebhookSecret *config.SecretSource `kong:"-" secret:"WORKOS_WEBHOOK_SECRET" help:"Enables /webhooks/workos."`
-	// IDField is id or external_id.
-	IDField string `name:"workos-id-field" env:"WORKOS_ID_FIELD" type:"setting" default:"id" placeholder:"FIELD" help:"The WorkOS user's field that is Polar's external id: id or external_id."`
-	// DirectorySync says that directory users count as well.
-	DirectorySync bool `name:"workos-directory-sync" env:"WORKOS_DIRECTORY_SYNC" type:"setting" default:"false" help:"Also delete the customers whose external id is the id of a deleted directory user of WorkOS."`
+	IDField       string               `name:"workos-id-field" env:"WORKOS_ID_FIELD" type:"setting" default:"id" placeholder:"FIELD" help:"The WorkOS user's field that is Polar's external id: id or external_id."`
+	DirectorySync bool                 `name:"workos-directory-sync" env:"WORKOS_DIRECTORY_SYNC" type:"setting" default:"false" help:"Also delete the customers whose external id is the id of a deleted directory user of WorkOS."`
 }
 
 // workOS reads the webhooks of WorkOS: users of AuthKit and, if asked to, of Directory

@@ -15,10 +15,8 @@ import (
 )
 
 type zitadelSettings struct {
-	// WebhookSecret enables the provider.
 	WebhookSecret *config.SecretSource `kong:"-" secret:"ZITADEL_WEBHOOK_SECRET" help:"Enables /webhooks/zitadel (Actions v2)."`
-	// EventTypes is a list; see types.
-	EventTypes string `name:"zitadel-event-types" env:"ZITADEL_EVENT_TYPES" type:"setting" default:"user.removed" placeholder:"NAMES" help:"Names of the ZITADEL events that mean a user's deletion, separated by commas."`
+	EventTypes    string               `name:"zitadel-event-types" env:"ZITADEL_EVENT_TYPES" type:"setting" default:"user.removed" placeholder:"NAMES" help:"Names of the ZITADEL events that mean a user's deletion, separated by commas."`
 }
 
 // zitadel reads the event executions of ZITADEL's Actions v2.

@@ -62,11 +62,8 @@ func DecodeAround(body []byte, at jsontext.Pointer, into any) (ID, error) {
 	if err := Decode(body, into); err != nil {
 		return ID{}, err
 	}
-	start, end, err := locate(body, at)
-	if err != nil || end == 0 {
-		return ID{}, classify(err)
-	}
-	return ID{raw: body[start:end:end]}, nil
+	raw, err := Find(body, at)
+	return ID{raw: raw}, err
 }
 
 // Cut returns the raw value at the pointer, nil when there is none, and the
