@@ -181,8 +181,14 @@ func (a *Auth0) IsDeleted(ctx context.Context, userID string) (Answer, error) {
 		if linked, err := a.isLinked(ctx, userID); err != nil || linked {
 			return Answer{}, err
 		}
-		err := a.allow(ctx)
-		return Answer{Deleted: err == nil, Instance: a.instance()}, err
+		// Once: the credentials work nowhere else, so that they need no more proof.
+		if !a.allowed.Load() {
+			if err := a.options.Pinned.Allow(ctx, a.options.Tenant); err != nil {
+				return Answer{}, err
+			}
+			a.allowed.Store(true)
+		}
+		return Answer{Deleted: true, Instance: a.instance()}, nil
 	}
 	return Answer{}, inconclusive("Auth0 answered %d to the lookup of a user, with neither that user nor %s", response.Status, inexistentUser)
 }
@@ -197,19 +203,6 @@ func (a *Auth0) isLinked(ctx context.Context, userID string) (bool, error) {
 	}
 	users, err := a.search(ctx, "identities.user_id:"+phrase(id)+" AND identities.provider:"+phrase(strategy))
 	return slices.ContainsFunc(users, func(u auth0User) bool { return u.has(userID) || u.has(strategy+"|"+id) }), err
-}
-
-// allow asks once whether the tenant may be asked. Its credentials work nowhere
-// else, so that they need no proof.
-func (a *Auth0) allow(ctx context.Context) error {
-	if a.allowed.Load() {
-		return nil
-	}
-	err := a.options.Pinned.Allow(ctx, a.options.Tenant)
-	if err == nil {
-		a.allowed.Store(true)
-	}
-	return err
 }
 
 // instance is the tenant as events name it, a0tenant and tenant_name, "" when its

@@ -43,45 +43,36 @@ func (a *Auth0) Streams(ctx context.Context) ([]Auth0Stream, error) {
 	var all []Auth0Stream
 	query := url.Values{}
 	for range maxPages {
-		streams, next, err := a.streams(ctx, query)
+		response, err := a.get(ctx, query, "event-streams")
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, streams...)
-		if next == "" {
+		type subscription struct {
+			EventType string `json:"event_type"`
+		}
+		var page struct {
+			Streams []struct {
+				ID            string         `json:"id"`
+				Name          string         `json:"name"`
+				Status        string         `json:"status"`
+				Subscriptions []subscription `json:"subscriptions"`
+			} `json:"eventStreams"`
+			Next string `json:"next"`
+		}
+		if !response.decode(http.StatusOK, &page) || page.Streams == nil {
+			return nil, inconclusive("Auth0 answered %d to the list of event streams, without a list", response.Status)
+		}
+		for _, s := range page.Streams {
+			if slices.Contains(s.Subscriptions, subscription{userDeleted}) {
+				all = append(all, Auth0Stream{ID: s.ID, Name: s.Name, Enabled: s.Status == "enabled"})
+			}
+		}
+		if page.Next == "" {
 			return all, nil
 		}
-		query.Set("from", next)
+		query.Set("from", page.Next)
 	}
 	return nil, inconclusive("Auth0's list of event streams has no end")
-}
-
-func (a *Auth0) streams(ctx context.Context, query url.Values) (streams []Auth0Stream, next string, err error) {
-	response, err := a.get(ctx, query, "event-streams")
-	if err != nil {
-		return nil, "", err
-	}
-	type subscription struct {
-		EventType string `json:"event_type"`
-	}
-	var page struct {
-		Streams []struct {
-			Auth0Stream
-
-			Status        string         `json:"status"`
-			Subscriptions []subscription `json:"subscriptions"`
-		} `json:"eventStreams"`
-		Next string `json:"next"`
-	}
-	if !response.decode(http.StatusOK, &page) || page.Streams == nil {
-		return nil, "", inconclusive("Auth0 answered %d to the list of event streams, without a list", response.Status)
-	}
-	for _, s := range page.Streams {
-		if slices.Contains(s.Subscriptions, subscription{userDeleted}) {
-			streams = append(streams, Auth0Stream{ID: s.ID, Name: s.Name, Enabled: s.Status == "enabled"})
-		}
-	}
-	return streams, page.Next, nil
 }
 
 // Auth0Delivery is an event that did not arrive.

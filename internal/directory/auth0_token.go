@@ -64,13 +64,9 @@ func (a *Auth0) currentToken(ctx context.Context, refused string) (auth0Token, e
 	if t := a.token; t.value != "" && t.value != refused && now.Before(t.renew) {
 		return t, nil
 	}
-	a.token = auth0Token{}
-	token, err := a.requestToken(ctx, now)
-	if err != nil {
-		return auth0Token{}, err
-	}
-	a.token = token
-	return token, nil
+	var err error
+	a.token, err = a.requestToken(ctx, now)
+	return a.token, err
 }
 
 func (a *Auth0) requestToken(ctx context.Context, now time.Time) (auth0Token, error) {
@@ -94,14 +90,11 @@ func (a *Auth0) requestToken(ctx context.Context, now time.Time) (auth0Token, er
 		ExpiresIn   int64  `json:"expires_in"` // seconds
 		Scope       string `json:"scope"`
 	}
-	if !response.decode(http.StatusOK, &granted) || !strings.EqualFold(granted.TokenType, "Bearer") || !fitsHeader(granted.AccessToken) || granted.ExpiresIn <= 0 {
+	decoded := response.decode(http.StatusOK, &granted)
+	unfit := granted.AccessToken == "" || strings.ContainsFunc(granted.AccessToken, func(r rune) bool { return r <= ' ' || r > '~' }) // for a header
+	if !decoded || !strings.EqualFold(granted.TokenType, "Bearer") || unfit || granted.ExpiresIn <= 0 {
 		return auth0Token{}, inconclusive("Auth0 answered %d to the request for a token, without one", response.Status)
 	}
 	lifetime := time.Duration(min(granted.ExpiresIn, int64(maxTokenLifetime/time.Second))) * time.Second
 	return auth0Token{granted.AccessToken, strings.Fields(granted.Scope), now.Add(max(lifetime-renewBefore, lifetime/2))}, nil
-}
-
-// fitsHeader says whether the token can stand in a header.
-func fitsHeader(token string) bool {
-	return token != "" && !strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' })
 }

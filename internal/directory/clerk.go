@@ -121,7 +121,7 @@ func (c *Clerk) IsDeleted(ctx context.Context, userID string) (Answer, error) {
 // belongs to.
 func (c *Clerk) Instance(ctx context.Context) (string, error) {
 	key := c.options.SecretKey()
-	if err := c.canList(ctx, key); err != nil {
+	if _, err := c.list(ctx, key, url.Values{"limit": {"1"}}); err != nil {
 		return "", err
 	}
 	return c.instance(ctx, key)
@@ -132,7 +132,8 @@ func (c *Clerk) Instance(ctx context.Context) (string, error) {
 func (c *Clerk) verify(ctx context.Context, key string) (instance string, err error) {
 	known := c.verified.Load()
 	if known == nil || known.key != key {
-		if err := c.canList(ctx, key); err != nil {
+		// That a user can be listed proves that users can be looked up.
+		if _, err := c.list(ctx, key, url.Values{"limit": {"1"}}); err != nil {
 			return "", err
 		}
 		known = &clerkKey{key: key}
@@ -149,12 +150,6 @@ func (c *Clerk) verify(ctx context.Context, key string) (instance string, err er
 	}
 	c.verified.Store(&clerkKey{key, instance})
 	return instance, nil
-}
-
-// canList lists a user, which proves that users can be looked up.
-func (c *Clerk) canList(ctx context.Context, key string) error {
-	_, err := c.list(ctx, key, url.Values{"limit": {"1"}})
-	return err
 }
 
 // instance asks which instance the key belongs to.

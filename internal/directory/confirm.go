@@ -50,11 +50,11 @@ func (c *Confirmer) Confirm(ctx context.Context, a deletion.Attempt) deletion.De
 	case !asked:
 		return nil
 	case a.UserID == "":
-		return deletion.Hold{Reason: deletion.HoldUserExists, Err: errUnidentified}
+		return deletion.Hold{Reason: deletion.HoldUserExists, Err: errors.New("the event names a customer, but not which user of the provider it is about: whether they still exist cannot be asked")}
 	}
 	age := c.now().Sub(a.ReceivedAt)
 	if early := source.ReadLag - age; early > 0 {
-		return deletion.Wait{Reason: deletion.WaitDirectoryLag, For: min(early, source.ReadLag), Err: errTooEarly}
+		return deletion.Wait{Reason: deletion.WaitDirectoryLag, For: min(early, source.ReadLag), Err: errors.New("it is too early to ask the provider")}
 	}
 	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
@@ -73,14 +73,10 @@ func (c *Confirmer) Confirm(ctx context.Context, a deletion.Attempt) deletion.De
 			"the user was one of %q, and %q was asked: whether the user is gone is not known", a.Instance, answer.Instance)}
 	case answer.Deleted:
 		return nil
-	case age >= 0 && age < existsFor:
-		return deletion.Wait{Reason: deletion.WaitUserPresent, For: min(recheckAfter, existsFor-age), Err: errUserExists}
 	}
-	return deletion.Hold{Reason: deletion.HoldUserExists, Err: errUserExists}
+	err = errors.New("the user still exists at the provider: the event is forged, the user was linked to another, or is back")
+	if age >= 0 && age < existsFor {
+		return deletion.Wait{Reason: deletion.WaitUserPresent, For: min(recheckAfter, existsFor-age), Err: err}
+	}
+	return deletion.Hold{Reason: deletion.HoldUserExists, Err: err}
 }
-
-var (
-	errUnidentified = errors.New("the event names a customer, but not which user of the provider it is about: whether they still exist cannot be asked")
-	errTooEarly     = errors.New("it is too early to ask the provider")
-	errUserExists   = errors.New("the user still exists at the provider: the event is forged, the user was linked to another, or is back")
-)
