@@ -1,8 +1,6 @@
 package deletion
 
-import (
-	"time"
-)
+import "time"
 
 // Decision is what is to be done with a deletion after an attempt: Done, Hold,
 // Wait or Retry. The set is closed. The limiter and the queue are told the same
@@ -77,11 +75,6 @@ func PauseReasons() []WaitReason {
 	return []WaitReason{WaitRateLimited, WaitUnauthorized, WaitUnexpected, WaitOutage}
 }
 
-// WaitReasons lists every WaitReason.
-func WaitReasons() []WaitReason {
-	return append(PauseReasons(), WaitPermit, WaitGrace, WaitUserPresent, WaitDirectoryLag, WaitDirectory, WaitInFlight, WaitChanged, WaitStopping)
-}
-
 // RetryReason says why an attempt failed. The set is closed.
 type RetryReason string
 
@@ -102,11 +95,3 @@ const (
 	RetryReplica     RetryReason = "replica"       // Polar still shows the customer who was deleted
 	RetryPanic       RetryReason = "panic"         // a bug
 )
-
-// RetryReasons lists every RetryReason.
-func RetryReasons() []RetryReason {
-	return []RetryReason{
-		RetryServerError, RetryNetworkError, RetryForbidden, RetryDatabase,
-		RetryDirectoryUnavailable, RetryDirectoryUnauthorized, RetryDirectoryInconclusive, RetryDirectoryOtherInstance, RetryUnconfirmed, RetryReplica, RetryPanic,
-	}
-}

@@ -66,17 +66,7 @@ const (
 	ReasonOverload       Reason = "overload"         // too many bodies in flight
 	ReasonKeys           Reason = "keys"             // the issuer does not tell its public keys
 	ReasonPanic          Reason = "panic"            // a bug
-	ReasonUnclassified   Reason = "unclassified"     // an error without a reason of its own
 )
-
-// Reasons lists every reason that requests are refused for.
-func Reasons() []Reason {
-	return []Reason{
-		ReasonMissingHeader, ReasonRepeatedHeader, ReasonBadHeader, ReasonBadSignature, ReasonBadToken, ReasonStale, ReasonFuture,
-		ReasonBadJSON, ReasonBadType, ReasonBodyTooLarge, ReasonBodyRead, ReasonEncoding,
-		ReasonDatabase, ReasonOverload, ReasonKeys, ReasonPanic, ReasonUnclassified,
-	}
-}
 
 // New makes an error of the kind, wrapping what format's %w verbs name.
 func New(kind Kind, reason Reason, format string, args ...any) *Error {
