@@ -65,6 +65,8 @@ type Work struct {
 type Database struct {
 	// URL is sqlite:PATH or postgres://….
 	URL Secret `kong:"-" secret:"DATABASE_URL" help:"Where everything durable lives: sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME."`
+	// Schema holds all tables on Postgres.
+	Schema string `name:"database-schema" env:"DATABASE_SCHEMA" type:"setting" default:"polar_bridge" placeholder:"NAME" help:"PostgreSQL: the schema of all tables, which must be polar-bridge's alone."`
 	// AutoMigrate brings the tables up to date at start.
 	AutoMigrate bool `name:"auto-migrate" env:"AUTO_MIGRATE" type:"setting" default:"true" negatable:"" help:"Bring the tables up to date at start."`
 

@@ -27,6 +27,14 @@ func loopback(host string) bool {
 	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
+// schemaName takes what needs no quotes and is nobody else's.
+func schemaName(text string) bool {
+	const longest = 40 // the names of River's notifications begin with it
+	odd := func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '_' }
+	return text != "" && len(text) <= longest && text[0] >= 'a' && text[0] <= 'z' && !strings.ContainsFunc(text, odd) &&
+		!strings.HasPrefix(text, "pg_") && text != "public" && text != "information_schema"
+}
+
 func databaseURL(text string) bool {
 	scheme, rest, found := strings.Cut(text, ":")
 	switch {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"strings"
 	"time"
 )
@@ -25,6 +26,9 @@ const (
 
 // defaultDatabaseURL is a file in the working directory.
 const defaultDatabaseURL = "sqlite:polar-bridge.db"
+
+// defaultDatabaseSchema is where the tables are on Postgres.
+const defaultDatabaseSchema = "polar_bridge"
 
 // Load implements Section.
 func (c *Config) Load(l *Loader) {
@@ -54,6 +58,11 @@ func (w *Work) Load(l *Loader) {
 
 // Load implements Section.
 func (d *Database) Load(l *Loader) {
+	if d.Schema == "" { // a command without this flag
+		d.Schema = cmp.Or(l.env.Getenv("DATABASE_SCHEMA"), defaultDatabaseSchema)
+	}
+	l.Require(schemaName(d.Schema), "DATABASE_SCHEMA",
+		"must be up to 40 lower-case letters, digits and underscores, beginning with a letter, and none of PostgreSQL's own or public")
 	text, read := l.lookup("DATABASE_URL")
 	d.set = text != "" || read != nil
 	if !d.set {

@@ -40,7 +40,7 @@ func TestADatabaseUserWhoMayMakeNoTablesIsToldWhatToGrant(t *testing.T) {
 	parsed.User = url.UserPassword(user, "marker")
 	env.settings["DATABASE_URL"] = parsed.String()
 
-	grant := "GRANT USAGE, CREATE ON SCHEMA public TO " + user
+	grant := "CREATE SCHEMA polar_bridge AUTHORIZATION " + user
 	require.Regexp(t, "fault +database tables .*"+grant, env.bridge(t, 1, "doctor"))
 	require.Contains(t, env.stops(t), grant)
 	_, err = owner.ExecContext(t.Context(), grant)

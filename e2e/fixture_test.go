@@ -176,7 +176,8 @@ func TestWriteFixture(t *testing.T) {
 
 func (s store) write(t *testing.T, target string) {
 	t.Helper()
-	env := newEnvironment(t, s.empty(t), "POLAR_CONCURRENCY=1")
+	// The verification is due when the fixture is read, and not before it is written.
+	env := newEnvironment(t, s.empty(t), "POLAR_CONCURRENCY=1", "VERIFY_AFTER=30s")
 	for _, eventID := range []string{eventDone, eventCancelled} {
 		env.polar.AddCustomer(polartest.Customer{ExternalID: customerOf(eventID), CreatedAt: longAgo()})
 	}

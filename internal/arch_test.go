@@ -50,10 +50,11 @@ func rules() []rule {
 		// What a deletion is, and what becomes of it.
 		{"internal/fault", ""},
 		{"internal/deletion", "polar"},
-		{"internal/queue", "internal/deletion internal/fault internal/ratelimit metrics"},
-		{"internal/queue/ops", "internal/deletion internal/queue"},
-		{"internal/ratelimit", "internal/deletion"},
-		{"internal/database", "internal/database/stmtcache"},
+		{"internal/queue", "internal/database/namedsql internal/deletion internal/fault internal/ratelimit metrics"},
+		{"internal/queue/ops", "internal/database/namedsql internal/deletion internal/queue"},
+		{"internal/ratelimit", "internal/database/namedsql internal/deletion"},
+		{"internal/database", "internal/database/namedsql internal/database/stmtcache"},
+		{"internal/database/namedsql", ""},
 		{"internal/database/stmtcache", ""},
 		{"internal/database/databasetest", "internal/database"},
 
@@ -66,7 +67,7 @@ func rules() []rule {
 		// Does this user still exist?
 		{"internal/directory", "internal/deletion"},
 		{"internal/directory/directorytest", ""},
-		{"internal/reconcile", "internal/deletion internal/directory polar"},
+		{"internal/reconcile", "internal/database/namedsql internal/deletion internal/directory polar"},
 
 		// Tests of the whole program, and measuring.
 		{"e2e", ""},

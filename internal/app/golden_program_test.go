@@ -152,7 +152,7 @@ type stored struct {
 func (p *program) deletions(t *testing.T, route string) []stored {
 	t.Helper()
 	p.stop()
-	db, err := database.Open(t.Context(), p.database)
+	db, err := database.Open(t.Context(), p.database, database.DefaultSchema)
 	require.NoError(t, err)
 	defer db.Close() //nolint:errcheck // only read
 	rows, err := db.Reader.QueryContext(t.Context(),

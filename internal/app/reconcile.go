@@ -34,22 +34,27 @@ type SweeperOptions struct {
 }
 
 // NewSweeper puts a sweep together, for serve and for the command.
-func NewSweeper(o SweeperOptions) *reconcile.Sweeper {
+func NewSweeper(o SweeperOptions) (*reconcile.Sweeper, error) {
 	return reconcile.New(reconcile.Options{
-		DB: o.DB.Main, Polar: o.Polar, Limiter: o.Limiter.ForSweeps(), Source: o.Source, Now: o.Now,
+		DB: o.DB.Main, SQL: o.DB.SQL, Polar: o.Polar, Limiter: o.Limiter.ForSweeps(), Source: o.Source, Now: o.Now,
 		Pattern: o.Config.Work.ExternalIDPattern, OnProgress: o.OnProgress,
 	})
 }
 
 // openSweepers prepares the sweeps that RECONCILE_INTERVAL asks for.
-func (a *App) openSweepers() {
+func (a *App) openSweepers() error {
 	c, sources := a.options.Config, a.directories.Sources()
 	a.metrics.SetReconcileInterval(c.Directory.ReconcileInterval)
 	for _, provider := range a.settings().Reconciled() {
-		a.sweepers = append(a.sweepers, sweeper{provider, NewSweeper(SweeperOptions{
+		s, err := NewSweeper(SweeperOptions{
 			Config: c, DB: a.db, Polar: a.polar, Limiter: a.limiter, Source: sources[provider], Now: a.options.Now,
-		})})
+		})
+		if err != nil {
+			return err
+		}
+		a.sweepers = append(a.sweepers, sweeper{provider, s})
 	}
+	return nil
 }
 
 // sweeper compares Polar's customers with one provider's users.

@@ -38,7 +38,7 @@ func (a *App) setup(ctx context.Context) error {
 		return err
 	}
 	limiter, err := ratelimit.New(ctx, ratelimit.Options{
-		DB: a.db.Main, Reader: a.db.Reader, ServerClock: a.db.Dialect == database.Postgres, Now: a.options.Now,
+		DB: a.db.Main, Reader: a.db.Reader, SQL: a.db.SQL, Now: a.options.Now,
 		Name: "polar", PerMinute: c.Polar.RateLimit,
 	})
 	if err != nil {
@@ -49,7 +49,9 @@ func (a *App) setup(ctx context.Context) error {
 		return err
 	}
 	a.openConfirmer()
-	a.openSweepers()
+	if err := a.openSweepers(); err != nil {
+		return err
+	}
 	if err := a.openQueue(ctx); err != nil {
 		return err
 	}
@@ -113,7 +115,7 @@ func (a *App) logSettings() {
 }
 
 func (a *App) openDatabase(ctx context.Context) error {
-	db, err := database.Open(ctx, a.options.Config.Database.URL.Reveal())
+	db, err := database.Open(ctx, a.options.Config.Database.URL.Reveal(), a.options.Config.Database.Schema)
 	if err != nil {
 		return err
 	}
@@ -124,12 +126,17 @@ func (a *App) openDatabase(ctx context.Context) error {
 	if db.Pooled() {
 		a.log.Info("the database is behind a transaction pooler: statements are not prepared, and work is asked for once a second")
 	}
-	if !a.options.Config.Database.AutoMigrate {
-		return db.CheckMigrated(ctx)
+	if a.options.Config.Database.AutoMigrate {
+		err = db.Migrate(ctx, func() {
+			a.log.Warn("waiting for another replica that migrates the database; when there is none, end the session that holds the advisory lock (docs/scale-out.md)")
+		})
+	} else {
+		err = db.CheckMigrated(ctx)
 	}
-	return db.Migrate(ctx, func() {
-		a.log.Warn("waiting for another replica that migrates the database; when there is none, end the session that holds the advisory lock (docs/scale-out.md)")
-	})
+	if err != nil {
+		return err
+	}
+	return db.CheckExclusive(ctx)
 }
 
 func (a *App) openPolar() error {
@@ -152,7 +159,7 @@ func (a *App) openQueue(ctx context.Context) error {
 	c := a.options.Config
 	deleter := a.deleter()
 	a.queue, err = queue.New(queue.Options{
-		Driver: a.db.Driver(), DB: a.db.Main, Reader: a.db.Reader, InPlace: a.db.InPlace,
+		Driver: a.db.Driver(), SQL: a.db.SQL, DB: a.db.Main, Reader: a.db.Reader, InPlace: a.db.InPlace,
 		Key: key, Applier: deleter, Verifier: deleter, Limiter: a.limiter, MaxDeletionsPerHour: a.maxDeletionsPerHour(), GracePeriod: c.Guards.GracePeriod, VerifyAfter: c.Guards.VerifyAfter,
 		Metrics: a.metrics, Logger: a.log, LogID: queue.LogID(c.Log.ExternalID, key), Now: a.options.Now,
 		Workers: c.Polar.Concurrency, BatchSize: a.options.BatchSize, Retention: c.Work.Retention, DryRun: c.Work.DryRun,

@@ -63,7 +63,7 @@ func (c *deletionsCommand) open(ctx context.Context, env *Env, loader *config.Lo
 	if err := loader.Load(&settings, &c.Log); err != nil {
 		return nil, err
 	}
-	seen, err := database.Inspect(ctx, settings.URL.Reveal())
+	seen, err := database.Inspect(ctx, settings.URL.Reveal(), settings.Schema)
 	switch {
 	case err != nil:
 		return nil, err
@@ -72,7 +72,7 @@ func (c *deletionsCommand) open(ctx context.Context, env *Env, loader *config.Lo
 	case seen.Schema != nil:
 		return nil, seen.Schema
 	}
-	db, err := database.Open(ctx, settings.URL.Reveal())
+	db, err := database.Open(ctx, settings.URL.Reveal(), settings.Schema)
 	if err != nil {
 		return nil, err
 	}
@@ -92,16 +92,16 @@ func (c *deletionsCommand) prepare(ctx context.Context, env *Env, db *database.D
 	if err != nil {
 		return nil, err
 	}
-	store, err := queue.NewStore(db.Driver(), key, logger)
+	store, err := queue.NewStore(db.Driver(), db.SQL, key, logger)
 	if err != nil {
 		return nil, err
 	}
 	s := &session{db: db, logID: queue.LogID(c.Log.ExternalID, key), digest: queue.LogID(queue.LogDigest, key)}
-	s.Operator = ops.New(ops.Options{
-		Store: store, DB: db.Main, Reader: db.Reader,
+	s.Operator, err = ops.New(ops.Options{
+		Store: store, SQL: db.SQL, DB: db.Main, Reader: db.Reader,
 		Logger: logger, LogID: s.logID, Now: time.Now, By: "cli:" + env.user(),
 	})
-	return s, nil
+	return s, err
 }
 
 // use opens the database for the time of work.

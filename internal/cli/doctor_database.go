@@ -29,7 +29,7 @@ func (d *doctor) checkDatabase(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, doctorPatience)
 	defer cancel()
-	seen, err := database.Inspect(ctx, d.config.Database.URL.Reveal())
+	seen, err := database.Inspect(ctx, d.config.Database.URL.Reveal(), d.config.Database.Schema)
 	d.instances = seen.Instances
 	d.judgeReach(seen, err)
 	if err == nil {
@@ -78,6 +78,8 @@ func (d *doctor) judgeTables(seen database.Inspection) {
 	switch automatic := d.config.Database.AutoMigrate; {
 	case seen.Refused != nil && (automatic || seen.Schema == nil):
 		d.add(name, doctorFault, "serve would be refused: "+visible(seen.Refused.Error())+".", "Let the database's owner run that (docs/deploy.md), then run doctor again.")
+	case seen.Shared != nil:
+		d.add(name, doctorFault, "serve would refuse: "+visible(seen.Shared.Error())+".", "Do that (docs/deploy.md), then run doctor again.")
 	case errors.Is(seen.Schema, database.ErrNewerSchema):
 		d.add(name, doctorFault, "They were made by a newer polar-bridge.", "Start that version, or restore the backup made before the upgrade.")
 	case errors.Is(seen.Schema, database.ErrUnreleasedSchema):

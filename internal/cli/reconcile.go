@@ -156,7 +156,7 @@ func (c *reconcileCommand) open(ctx context.Context, env *Env, db *database.DB) 
 		return nil, nil, errors.New("POLAR_BASE_URL is not an address")
 	}
 	limiter, err := ratelimit.New(ctx, ratelimit.Options{
-		DB: db.Main, Reader: db.Reader, ServerClock: db.Dialect == database.Postgres, Now: time.Now, Name: "polar", PerMinute: c.Config.Polar.RateLimit,
+		DB: db.Main, Reader: db.Reader, SQL: db.SQL, Now: time.Now, Name: "polar", PerMinute: c.Config.Polar.RateLimit,
 	})
 	if err != nil {
 		return nil, nil, err
@@ -164,9 +164,10 @@ func (c *reconcileCommand) open(ctx context.Context, env *Env, db *database.DB) 
 	client := polar.New(polar.Options{
 		BaseURL: base, Token: c.Config.Polar.AccessToken.Value, Timeout: c.Config.Polar.Timeout, UserAgent: "polar-bridge/" + env.Version, Now: time.Now,
 	})
-	return app.NewSweeper(app.SweeperOptions{
+	sweeper, err = app.NewSweeper(app.SweeperOptions{
 		Config: &c.Config, DB: db, Polar: client, Limiter: limiter, Source: directories.Sources()[c.Provider], Now: time.Now, OnProgress: progress(env.Stderr),
-	}), client.CloseIdleConnections, nil
+	})
+	return sweeper, client.CloseIdleConnections, err
 }
 
 // progress shows on a terminal how far a sweep is, and nothing elsewhere.

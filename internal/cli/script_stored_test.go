@@ -56,7 +56,7 @@ func scriptStored(ts *testscript.TestScript, neg bool, args []string) {
 	for i := range places {
 		places[i] = fmt.Sprintf("$%d", i+1)
 	}
-	db, err := database.Open(context.Background(), ts.Getenv("DATABASE_URL"))
+	db, err := database.Open(context.Background(), ts.Getenv("DATABASE_URL"), database.DefaultSchema)
 	ts.Check(err)
 	_, err = db.Main.ExecContext(context.Background(), "INSERT INTO polar_bridge_deletions ("+strings.Join(columns, ", ")+") VALUES ("+strings.Join(places, ", ")+")", values...)
 	ts.Check(errors.Join(err, db.Close()))

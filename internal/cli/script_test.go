@@ -178,7 +178,7 @@ func scriptCalled(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func scriptSQL(ts *testscript.TestScript, _ bool, args []string) {
-	db, err := database.Open(context.Background(), ts.Getenv("DATABASE_URL"))
+	db, err := database.Open(context.Background(), ts.Getenv("DATABASE_URL"), database.DefaultSchema)
 	ts.Check(err)
 	_, err = db.Main.ExecContext(context.Background(), strings.Join(args, " "))
 	ts.Check(errors.Join(err, db.Close()))

@@ -8,6 +8,7 @@ package database
 import (
 	"context"
 	"database/sql"
+	"embed"
 	"errors"
 	"strings"
 	"sync/atomic"
@@ -17,7 +18,30 @@ import (
 	"github.com/riverqueue/river/riverdriver"
 	"github.com/riverqueue/river/riverdriver/riverdatabasesql"
 	"github.com/riverqueue/river/riverdriver/riversqlite"
+
+	"github.com/polar-bridge/polar-bridge/internal/database/namedsql"
 )
+
+//go:embed sql
+var statementFiles embed.FS
+
+// statements are the SQL of this package, as it stands in sql.
+type statements struct {
+	Setting, SettingsBeginningWith, StoreFirstSetting, StoreSetting string
+	TableExists, UnreleasedExists                                   string
+	NewestMigration, NewestRiverMigration, SomePausedQueue          string
+
+	SchemaUsable, SchemaExists, CreateSchema, OwnsSchema string `only:"postgres"`
+	RevokeSchema, RevokeTables, MigrateInSchema          string `only:"postgres"`
+	TableWithoutRights, SchemaRights, OtherWriters       string `only:"postgres"`
+	ForeignKind                                          string `only:"postgres"`
+}
+
+// use sets what statements must know.
+func (db *DB) use(target namedsql.Target) error {
+	db.SQL = target
+	return target.Load(statementFiles, &db.sql)
+}
 
 // Dialect is the kind of database.
 type Dialect string
@@ -32,12 +56,16 @@ const (
 type DB struct {
 	// Dialect says which kind it is.
 	Dialect Dialect
+	// SQL is what statements must know of it: which schema the tables are in.
+	SQL namedsql.Target
 	// Main is the handle that writes. On SQLite it has one connection: writers
 	// queue here and not at the file's lock.
 	Main *sql.DB
 	// Reader is a second handle for reading, so that counting a large table
 	// never delays a webhook.
 	Reader *sql.DB
+
+	sql statements
 
 	// SQLite.
 	path         string                // the file
@@ -53,15 +81,19 @@ type DB struct {
 	listener *pgxpool.Pool // for notifications, nil behind a transaction pooler
 }
 
+// DefaultSchema is where the tables are on Postgres.
+const DefaultSchema = "polar_bridge"
+
 // Open opens the database that url names, `sqlite:PATH` or `postgres://…`. A
-// SQLite file is created with mode 0600 when it does not exist. No error
-// contains the url, which may hold a password.
-func Open(ctx context.Context, url string) (*DB, error) {
+// SQLite file is created with mode 0600 when it does not exist, and has no schemas;
+// on Postgres all tables are in the schema. No error contains the url, which may hold
+// a password.
+func Open(ctx context.Context, url, schema string) (*DB, error) {
 	switch scheme, rest, _ := strings.Cut(url, ":"); scheme {
 	case "sqlite":
 		return openSQLite(ctx, rest)
 	case "postgres", "postgresql":
-		return openPostgres(ctx, url)
+		return openPostgres(ctx, url, schema)
 	}
 	return nil, errNoScheme
 }

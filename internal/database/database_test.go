@@ -18,7 +18,7 @@ func TestMain(m *testing.M) { os.Exit(databasetest.Main(m)) }
 func TestAnEmptyDatabaseIsMigratedOnce(t *testing.T) {
 	t.Parallel()
 	databasetest.EachURL(t, func(t *testing.T, url string) {
-		db, err := database.Open(t.Context(), url)
+		db, err := database.Open(t.Context(), url, database.DefaultSchema)
 		require.NoError(t, err)
 		defer func() { require.NoError(t, db.Close()) }()
 
@@ -38,7 +38,7 @@ func TestReplicasThatStartTogetherAllMigrate(t *testing.T) {
 	var group sync.WaitGroup
 	for i := range replicas {
 		group.Go(func() {
-			db, err := database.Open(t.Context(), url)
+			db, err := database.Open(t.Context(), url, database.DefaultSchema)
 			if err == nil {
 				err = errors.Join(db.Migrate(t.Context(), nil), db.Close())
 			}
@@ -138,7 +138,7 @@ func TestUnusableURLsAreRefusedWithoutQuotingThem(t *testing.T) {
 	} {
 		t.Run(url, func(t *testing.T) {
 			t.Parallel()
-			_, err := database.Open(t.Context(), url)
+			_, err := database.Open(t.Context(), url, database.DefaultSchema)
 			require.Error(t, err)
 			require.NotContains(t, err.Error(), "marker-secret")
 		})
@@ -149,6 +149,6 @@ func TestAFileThatIsNoDatabaseIsRefused(t *testing.T) {
 	t.Parallel()
 	path := t.TempDir() + "/notes.txt"
 	require.NoError(t, os.WriteFile(path, []byte(strings.Repeat("this is not a database. ", 500)), 0o600))
-	_, err := database.Open(t.Context(), "sqlite:"+path)
+	_, err := database.Open(t.Context(), "sqlite:"+path, database.DefaultSchema)
 	require.ErrorContains(t, err, "not a database")
 }

@@ -28,6 +28,9 @@ type Inspection struct {
 	// Refused is why Postgres does not let this user do what serve does, nil when it
 	// does.
 	Refused error
+	// Shared is why the tables are not this program's alone, so that serve refuses
+	// them; nil when they are.
+	Shared error
 	// Paused says that an operator has paused the queues.
 	Paused bool
 	// Instances are the instances of identity providers that were asked so far,
@@ -69,12 +72,12 @@ type File struct {
 // database or table is made, and the server's lock is not taken, so it may run
 // beside a server. An error says why the database does not answer; the
 // Inspection has what is known nevertheless. No error contains the url.
-func Inspect(ctx context.Context, url string) (Inspection, error) {
+func Inspect(ctx context.Context, url, schema string) (Inspection, error) {
 	switch scheme, rest, _ := strings.Cut(url, ":"); scheme {
 	case "sqlite":
 		return inspectSQLite(ctx, rest)
 	case "postgres", "postgresql":
-		return inspectPostgres(ctx, url)
+		return inspectPostgres(ctx, url, schema)
 	}
 	return Inspection{}, errNoScheme
 }
@@ -99,6 +102,9 @@ func inspectSQLite(ctx context.Context, rest string) (seen Inspection, err error
 		return seen, fmt.Errorf("open SQLite file %s: %w", path, err)
 	}
 	db := &DB{Dialect: SQLite, Main: handle, Reader: handle, path: path}
+	if err := db.use(sqliteTarget()); err != nil {
+		return seen, err
+	}
 	// A file that serve has not opened yet is switched to WAL then.
 	if err := db.durability(ctx, &seen, "PRAGMA journal_mode", "wal"); err != nil {
 		return seen, err
@@ -113,9 +119,9 @@ func readOnlyDSN(path string) string {
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?mode=ro&_pragma=busy_timeout(1500)&_pragma=query_only(1)"
 }
 
-func inspectPostgres(ctx context.Context, url string) (seen Inspection, err error) {
+func inspectPostgres(ctx context.Context, url, schema string) (seen Inspection, err error) {
 	seen = Inspection{Dialect: Postgres}
-	db, err := openPostgres(ctx, url)
+	db, err := openPostgres(ctx, url, schema)
 	if err != nil {
 		return seen, err
 	}
@@ -172,8 +178,14 @@ func (db *DB) inspectTables(ctx context.Context, seen *Inspection) error {
 	case err != nil:
 		return err
 	}
-	if err := db.Main.QueryRowContext(ctx, "SELECT count(*) > 0 FROM river_queue WHERE paused_at IS NOT NULL").Scan(&seen.Paused); err != nil {
+	if err := db.Main.QueryRowContext(ctx, db.sql.SomePausedQueue).Scan(&seen.Paused); err != nil {
 		return fmt.Errorf("read whether the queues are paused: %w", err)
+	}
+	switch err := db.CheckExclusive(ctx); {
+	case errors.Is(err, ErrShared):
+		seen.Shared = err
+	case err != nil:
+		return err
 	}
 	return db.inspectInstances(ctx, seen)
 }

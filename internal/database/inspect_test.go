@@ -18,7 +18,7 @@ func TestInspectMakesNoFile(t *testing.T) {
 	t.Parallel()
 	address := databasetest.SQLite(t)
 	path := strings.TrimPrefix(address, "sqlite:")
-	seen, err := database.Inspect(t.Context(), address)
+	seen, err := database.Inspect(t.Context(), address, database.DefaultSchema)
 	require.NoError(t, err)
 	require.Equal(t, database.SQLite, seen.Dialect)
 	require.Equal(t, path, seen.File.Path)
@@ -37,7 +37,7 @@ func TestInspectMakesNoTable(t *testing.T) {
 		if path, ok := strings.CutPrefix(address, "sqlite:"); ok {
 			require.NoError(t, os.WriteFile(path, nil, 0o600))
 		}
-		seen, err := database.Inspect(t.Context(), address)
+		seen, err := database.Inspect(t.Context(), address, database.DefaultSchema)
 		require.NoError(t, err)
 		require.ErrorIs(t, seen.Schema, database.ErrNotMigrated)
 		require.Empty(t, tables(t, address))
@@ -62,7 +62,7 @@ func TestInspectJudgesTablesAsTheServerDoes(t *testing.T) {
 				db := databasetest.OpenMigrated(t, address)
 				_, err := db.Main.ExecContext(t.Context(), tt.statement)
 				require.NoError(t, err)
-				seen, err := database.Inspect(t.Context(), address)
+				seen, err := database.Inspect(t.Context(), address, database.DefaultSchema)
 				require.NoError(t, err)
 				require.NotEmpty(t, seen.Version)
 				require.ErrorIs(t, seen.Schema, tt.want)
@@ -82,7 +82,7 @@ func TestInspectDisturbsNoServer(t *testing.T) {
 	_, err = writing.ExecContext(t.Context(), "INSERT INTO polar_bridge_settings (name, value) VALUES ('a', 'b')")
 	require.NoError(t, err)
 
-	seen, err := database.Inspect(t.Context(), address)
+	seen, err := database.Inspect(t.Context(), address, database.DefaultSchema)
 	require.NoError(t, err)
 	require.NoError(t, seen.Schema)
 	require.Equal(t, []database.Durability{{Name: "journal_mode", Value: "wal", Safe: true}}, seen.Durability)
@@ -93,7 +93,7 @@ func TestInspectTakesNoLock(t *testing.T) {
 	t.Parallel()
 	address := databasetest.SQLite(t)
 	db := databasetest.OpenMigrated(t, address)
-	_, err := database.Inspect(t.Context(), address)
+	_, err := database.Inspect(t.Context(), address, database.DefaultSchema)
 	require.NoError(t, err)
 	require.NoFileExists(t, strings.TrimPrefix(address, "sqlite:")+".lock")
 	require.NoError(t, db.Lock(t.Context()))
@@ -112,7 +112,7 @@ func TestInspectLeavesACrashedServersFilesAsTheyAre(t *testing.T) {
 		require.NoError(t, os.WriteFile(crashed+suffix, bytes, 0o600))
 		content[suffix] = bytes
 	}
-	seen, err := database.Inspect(t.Context(), "sqlite:"+crashed)
+	seen, err := database.Inspect(t.Context(), "sqlite:"+crashed, database.DefaultSchema)
 	require.NoError(t, err)
 	require.NoError(t, seen.Schema, "the log was read")
 	for suffix, want := range content {
@@ -127,13 +127,13 @@ func TestInspectSeesTheFile(t *testing.T) {
 	address := databasetest.SQLite(t)
 	path := strings.TrimPrefix(address, "sqlite:")
 	databasetest.OpenMigrated(t, address)
-	seen, err := database.Inspect(t.Context(), address)
+	seen, err := database.Inspect(t.Context(), address, database.DefaultSchema)
 	require.NoError(t, err)
 	require.True(t, seen.File.Exists)
 	require.Equal(t, os.FileMode(0o600), seen.File.Mode)
 
 	require.NoError(t, os.Chmod(path+"-wal", 0o644))
-	seen, err = database.Inspect(t.Context(), address)
+	seen, err = database.Inspect(t.Context(), address, database.DefaultSchema)
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o644), seen.File.Mode, "the log has users' ids too")
 }
@@ -147,7 +147,7 @@ func TestInspectLeavesTheJournalModeAlone(t *testing.T) {
 	_, err = handle.ExecContext(t.Context(), "CREATE TABLE other (a)")
 	require.NoError(t, err)
 	for range 2 {
-		seen, err := database.Inspect(t.Context(), address)
+		seen, err := database.Inspect(t.Context(), address, database.DefaultSchema)
 		require.NoError(t, err)
 		require.Equal(t, []database.Durability{{Name: "journal_mode", Value: "delete"}}, seen.Durability)
 	}
@@ -162,12 +162,12 @@ func TestInspectSeesWhatCannotBeWritten(t *testing.T) {
 	path := strings.TrimPrefix(address, "sqlite:")
 	databasetest.OpenMigrated(t, address)
 	require.NoError(t, os.Chmod(path, 0o400))
-	seen, err := database.Inspect(t.Context(), address)
+	seen, err := database.Inspect(t.Context(), address, database.DefaultSchema)
 	require.NoError(t, err)
 	require.ErrorIs(t, seen.File.Unwritable, os.ErrPermission)
 	require.NoError(t, os.Chmod(path, 0o600))
 	require.NoError(t, os.Chmod(filepath.Dir(path), 0o500))
-	seen, err = database.Inspect(t.Context(), address)
+	seen, err = database.Inspect(t.Context(), address, database.DefaultSchema)
 	require.NoError(t, os.Chmod(filepath.Dir(path), 0o700))
 	require.NoError(t, err)
 	require.ErrorIs(t, seen.File.Unwritable, os.ErrPermission)
@@ -176,7 +176,7 @@ func TestInspectSeesWhatCannotBeWritten(t *testing.T) {
 func TestInspectSeesPostgresSettings(t *testing.T) {
 	t.Parallel()
 	address := databasetest.Postgres(t)
-	seen, err := database.Inspect(t.Context(), address)
+	seen, err := database.Inspect(t.Context(), address, database.DefaultSchema)
 	require.NoError(t, err)
 	require.Nil(t, seen.File)
 	require.False(t, seen.ReadOnly)
@@ -191,7 +191,7 @@ func TestInspectSeesPostgresSettings(t *testing.T) {
 	query.Set("synchronous_commit", "off")
 	query.Set("default_transaction_read_only", "on")
 	changed.RawQuery = query.Encode()
-	seen, err = database.Inspect(t.Context(), changed.String())
+	seen, err = database.Inspect(t.Context(), changed.String(), database.DefaultSchema)
 	require.NoError(t, err)
 	require.True(t, seen.ReadOnly)
 	require.Equal(t, database.Durability{Name: "synchronous_commit", Value: "off"}, seen.Durability[1])
@@ -215,7 +215,7 @@ func TestInspectSaysWhatIsUnusable(t *testing.T) {
 	} {
 		t.Run(address, func(t *testing.T) {
 			t.Parallel()
-			_, err := database.Inspect(t.Context(), address)
+			_, err := database.Inspect(t.Context(), address, database.DefaultSchema)
 			require.ErrorContains(t, err, want)
 			require.NotContains(t, err.Error(), "marker-secret")
 		})
@@ -225,7 +225,7 @@ func TestInspectSaysWhatIsUnusable(t *testing.T) {
 // tables lists what is in the database.
 func tables(t *testing.T, address string) []string {
 	t.Helper()
-	db, err := database.Open(t.Context(), address)
+	db, err := database.Open(t.Context(), address, database.DefaultSchema)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, db.Close()) }()
 	query := "SELECT name FROM sqlite_master"

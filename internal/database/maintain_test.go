@@ -201,7 +201,7 @@ func TestAWALWithoutItsDatabaseIsRefused(t *testing.T) {
 			path := strings.TrimPrefix(url, "sqlite:")
 			require.NoError(t, os.WriteFile(path+"-wal", []byte("acknowledged events"), 0o600))
 			require.NoError(t, remains(path))
-			_, err := database.Open(t.Context(), url)
+			_, err := database.Open(t.Context(), url, database.DefaultSchema)
 			require.ErrorIs(t, err, database.ErrWALWithoutFile)
 			left, err := os.ReadFile(path + "-wal")
 			require.NoError(t, err)

@@ -76,6 +76,9 @@ func (db *DB) migrate(ctx context.Context) error {
 	if err := db.CheckMigrated(ctx); !errors.Is(err, ErrNotMigrated) {
 		return err
 	}
+	if err := db.makeSchema(ctx); err != nil {
+		return err
+	}
 	river, ours, err := db.migrators()
 	if err != nil {
 		return err
@@ -86,11 +89,50 @@ func (db *DB) migrate(ctx context.Context) error {
 	if _, err := ours.Up(ctx); err != nil {
 		return fmt.Errorf("migrate tables: %w", db.explain(ctx, err))
 	}
+	return db.revoke(ctx, db.sql.RevokeTables)
+}
+
+// makeSchema makes the schema on Postgres, unless it is there, for nobody else to use.
+func (db *DB) makeSchema(ctx context.Context) error {
+	if db.Dialect != Postgres {
+		return nil
+	}
+	var there bool
+	if err := db.Main.QueryRowContext(ctx, db.sql.SchemaExists).Scan(&there); err != nil {
+		return fmt.Errorf("look for the schema: %w", err)
+	}
+	if !there {
+		if _, err := db.Main.ExecContext(ctx, db.sql.CreateSchema); err != nil {
+			return fmt.Errorf("make the schema %s: %w", db.SQL.Schema, db.explain(ctx, err))
+		}
+	}
+	return db.revoke(ctx, db.sql.RevokeSchema)
+}
+
+// revoke takes rights from PUBLIC. Who does not own the schema cannot; whether others
+// may write is looked at when serve starts.
+func (db *DB) revoke(ctx context.Context, statement string) error {
+	if db.Dialect != Postgres {
+		return nil
+	}
+	var owned bool
+	err := db.Main.QueryRowContext(ctx, db.sql.OwnsSchema).Scan(&owned)
+	if err == nil && owned {
+		_, err = db.Main.ExecContext(ctx, statement)
+	}
+	if err != nil {
+		return fmt.Errorf("revoke the rights of PUBLIC: %w", err)
+	}
 	return nil
 }
 
 func (db *DB) migrators() (*rivermigrate.Migrator[*sql.Tx], *goose.Provider, error) {
-	river, err := rivermigrate.New(db.Driver(), &rivermigrate.Config{Logger: slog.New(slog.DiscardHandler)})
+	config := &rivermigrate.Config{Logger: slog.New(slog.DiscardHandler)}
+	table := migrationTable
+	if db.Dialect == Postgres {
+		config.Schema, table = db.SQL.Schema, db.SQL.Schema+"."+migrationTable
+	}
+	river, err := rivermigrate.New(db.Driver(), config)
 	if err != nil {
 		return nil, nil, fmt.Errorf("prepare the queue's migrations: %w", err)
 	}
@@ -98,12 +140,12 @@ func (db *DB) migrators() (*rivermigrate.Migrator[*sql.Tx], *goose.Provider, err
 	if db.Dialect == Postgres {
 		dialect, id = goose.DialectPostgres, "id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY"
 	}
-	steps, err := migrationSteps(strings.NewReplacer("{id}", id))
+	steps, err := migrationSteps(strings.NewReplacer("{id}", id), db.sql.MigrateInSchema)
 	if err != nil {
 		return nil, nil, err
 	}
 	ours, err := goose.NewProvider(dialect, db.Main, nil,
-		goose.WithTableName(migrationTable), goose.WithDisableGlobalRegistry(true), goose.WithGoMigrations(steps...))
+		goose.WithTableName(table), goose.WithDisableGlobalRegistry(true), goose.WithGoMigrations(steps...))
 	if err != nil {
 		return nil, nil, fmt.Errorf("prepare migrations: %w", err)
 	}
@@ -111,8 +153,8 @@ func (db *DB) migrators() (*rivermigrate.Migrator[*sql.Tx], *goose.Provider, err
 }
 
 // migrationSteps reads the migrations, whose text is the same for both dialects
-// but for what words replaces.
-func migrationSteps(words *strings.Replacer) ([]*goose.Migration, error) {
+// but for what words replaces. first, unless it is "", begins each transaction.
+func migrationSteps(words *strings.Replacer, first string) ([]*goose.Migration, error) {
 	names, err := fs.Glob(migrations, "migrations/*.sql")
 	if err != nil {
 		return nil, fmt.Errorf("list migrations: %w", err)
@@ -129,8 +171,12 @@ func migrationSteps(words *strings.Replacer) ([]*goose.Migration, error) {
 		}
 		statements := words.Replace(string(text))
 		steps = append(steps, goose.NewGoMigration(version, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
-			_, err := tx.ExecContext(ctx, statements)
-			return err
+			for _, statement := range []string{first, statements} {
+				if _, err := tx.ExecContext(ctx, statement); statement != "" && err != nil {
+					return err
+				}
+			}
+			return nil
 		}}, nil))
 	}
 	return steps, nil

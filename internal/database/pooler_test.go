@@ -35,7 +35,7 @@ func TestATransactionPoolerIsNoticed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			db, err := database.Open(t.Context(), tt.address(t, databasetest.Postgres(t)))
+			db, err := database.Open(t.Context(), tt.address(t, databasetest.Postgres(t)), database.DefaultSchema)
 			require.NoError(t, err)
 			defer func() { require.NoError(t, db.Close()) }()
 			require.Equal(t, tt.want, db.Pooled())
@@ -46,7 +46,7 @@ func TestATransactionPoolerIsNoticed(t *testing.T) {
 
 func TestAStatementPoolerIsRefusedByName(t *testing.T) {
 	t.Parallel()
-	_, err := database.Open(t.Context(), databasetest.Pooler(t, databasetest.Postgres(t), "pool_mode = statement"))
+	_, err := database.Open(t.Context(), databasetest.Pooler(t, databasetest.Postgres(t), "pool_mode = statement"), database.DefaultSchema)
 	require.ErrorContains(t, err, "set its pool_mode to transaction or session")
 }
 
@@ -62,7 +62,7 @@ func TestReplicasThatStartAtOnceMigrateOneAfterTheOther(t *testing.T) {
 			var group sync.WaitGroup
 			for range 4 {
 				group.Go(func() {
-					db, err := database.Open(t.Context(), address)
+					db, err := database.Open(t.Context(), address, database.DefaultSchema)
 					if err == nil {
 						err = db.Migrate(t.Context(), nil)
 					}
@@ -85,7 +85,7 @@ func TestReplicasThatStartAtOnceMigrateOneAfterTheOther(t *testing.T) {
 func TestAMigrationSaysThatItWaitsAndLooksBeforeItLocks(t *testing.T) {
 	t.Parallel()
 	address := databasetest.Postgres(t)
-	holder, err := database.Open(t.Context(), address)
+	holder, err := database.Open(t.Context(), address, database.DefaultSchema)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, holder.Close()) }()
 	session, err := holder.Main.Conn(t.Context())
@@ -93,7 +93,7 @@ func TestAMigrationSaysThatItWaitsAndLooksBeforeItLocks(t *testing.T) {
 	_, err = session.ExecContext(t.Context(), "SELECT pg_advisory_lock(7362541889124710)")
 	require.NoError(t, err)
 
-	db, err := database.Open(t.Context(), address)
+	db, err := database.Open(t.Context(), address, database.DefaultSchema)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, db.Close()) }()
 	var said atomic.Int32

@@ -5,11 +5,15 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"regexp"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
+
+	"github.com/polar-bridge/polar-bridge/internal/database/namedsql"
 )
 
 const (
@@ -23,7 +27,10 @@ const (
 	connectionLifetime = 30 * time.Minute
 )
 
-func openPostgres(ctx context.Context, url string) (*DB, error) {
+func openPostgres(ctx context.Context, url, schema string) (*DB, error) {
+	if err := CheckSchema(schema); err != nil {
+		return nil, err
+	}
 	config, err := parsePostgres(url)
 	if err != nil {
 		return nil, err
@@ -49,6 +56,9 @@ func openPostgres(ctx context.Context, url string) (*DB, error) {
 	}
 	reader := openPool(config.ConnConfig, readerConnections)
 	db := &DB{Dialect: Postgres, Main: main, Reader: reader}
+	if err := db.useSchema(ctx, schema); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
 	if pooled { // nothing is heard there: River asks every second
 		return db, nil
 	}
@@ -59,6 +69,36 @@ func openPostgres(ctx context.Context, url string) (*DB, error) {
 		return nil, errors.Join(fmt.Errorf("open Postgres: %w", err), db.Close())
 	}
 	return db, nil
+}
+
+// CheckSchema says why a schema cannot be ours. It must need no quotes, and be short
+// enough for the names of River's notifications.
+func CheckSchema(name string) error {
+	if !schemaName.MatchString(name) || strings.HasPrefix(name, "pg_") || name == "public" || name == "information_schema" {
+		return errSchema
+	}
+	return nil
+}
+
+var (
+	schemaName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`)
+	errSchema  = errors.New("DATABASE_SCHEMA must be a schema of its own: a lower-case letter, then up to 39 lower-case letters, digits and underscores, " +
+		"neither public nor information_schema nor pg_…")
+)
+
+// useSchema refuses reserved words, which only the server knows.
+func (db *DB) useSchema(ctx context.Context, schema string) error {
+	if err := db.use(namedsql.Target{Postgres: true, Schema: schema}); err != nil {
+		return err
+	}
+	var usable bool
+	if err := db.Main.QueryRowContext(ctx, db.sql.SchemaUsable).Scan(&usable); err != nil {
+		return fmt.Errorf("connect to Postgres: %w", err)
+	}
+	if !usable {
+		return fmt.Errorf("DATABASE_SCHEMA %s is a reserved word of SQL: choose another name", schema)
+	}
+	return nil
 }
 
 // openPool returns a handle that keeps up to so many connections.

@@ -8,64 +8,92 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// ErrRefused says that Postgres does not let this user do what serve does.
-var ErrRefused = errors.New("the database's user lacks rights")
+var (
+	// ErrRefused says that Postgres does not let this user do what serve does.
+	ErrRefused = errors.New("the database's user lacks rights")
+	// ErrShared says that the schema is not this program's alone.
+	ErrShared = errors.New("the schema must be polar-bridge's alone")
+)
+
+// CheckExclusive returns ErrShared when others could change on Postgres what serve
+// does: a role besides the tables' owner and this user that may write to them, which
+// could make a deletion of anybody, or River jobs of another program, which this one
+// would discard. A SQLite file has an owner and a mode instead.
+func (db *DB) CheckExclusive(ctx context.Context) error {
+	if db.Dialect != Postgres {
+		return nil
+	}
+	var others, kind string
+	if err := db.Main.QueryRowContext(ctx, db.sql.OtherWriters).Scan(&others); err != nil {
+		return fmt.Errorf("look who may write: %w", err)
+	}
+	if others != "" {
+		return fmt.Errorf("%w: others may write to the tables in %s, and could have anybody's customer deleted; "+
+			"its owner runs: REVOKE ALL ON ALL TABLES IN SCHEMA %s FROM %s; REVOKE ALL ON SCHEMA %s FROM %s",
+			ErrShared, db.SQL.Schema, db.SQL.Schema, others, db.SQL.Schema, others)
+	}
+	if err := db.Main.QueryRowContext(ctx, db.sql.ForeignKind).Scan(&kind); err != nil {
+		return fmt.Errorf("look for jobs of other programs: %w", err)
+	}
+	if kind != "" {
+		return fmt.Errorf("%w: another program keeps its River jobs in %s, of the kind %q, and this one would discard them; "+
+			"set DATABASE_SCHEMA to a schema that nobody else uses", ErrShared, db.SQL.Schema, kind)
+	}
+	return nil
+}
 
 // refusedToUse returns why serve could not read and write the tables that are
 // there. It only reads those that say which migrations were made.
 func (db *DB) refusedToUse(ctx context.Context) (why, err error) {
-	const withoutRights = `SELECT coalesce(min(c.relname), '') FROM pg_class c
-		WHERE c.relnamespace = to_regnamespace(current_schema()) AND c.relkind IN ('r', 'S')
-		AND (c.relname LIKE 'river\_%' OR c.relname LIKE 'polar\_bridge\_%')
-		AND CASE WHEN c.relname IN ($1, 'river_migration') THEN NOT has_table_privilege(c.oid, 'SELECT')
-			WHEN c.relkind = 'S' THEN c.relname <> $1 || '_id_seq' AND NOT has_sequence_privilege(c.oid, 'USAGE')
-			ELSE NOT (has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT')
-			AND has_table_privilege(c.oid, 'UPDATE') AND has_table_privilege(c.oid, 'DELETE')) END`
 	var name string
-	if err := db.Main.QueryRowContext(ctx, withoutRights, migrationTable).Scan(&name); err != nil {
+	if err := db.Main.QueryRowContext(ctx, db.sql.TableWithoutRights).Scan(&name); err != nil {
 		return nil, fmt.Errorf("look at the user's rights: %w", err)
+	}
+	rights, err := db.rights(ctx)
+	if err != nil || name == "" && (rights.use || !rights.there) {
+		return nil, err
 	}
 	if name == "" {
-		return nil, nil
+		name = db.SQL.Schema
 	}
-	user, where, err := db.userAndSchema(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return fmt.Errorf("%w: it may not read and write %q; its owner runs: GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA %s TO %s; "+
-		"GRANT USAGE ON ALL SEQUENCES IN SCHEMA %s TO %s", ErrRefused, name, where, user, where, user), nil
+	where, user := db.SQL.Schema, rights.user
+	return fmt.Errorf("%w: it may not read and write %q; its owner runs: GRANT USAGE ON SCHEMA %s TO %s; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA %s TO %s; "+
+		"GRANT USAGE ON ALL SEQUENCES IN SCHEMA %s TO %s", ErrRefused, name, where, user, where, user, where, user), nil
 }
 
+// refusedToCreate returns why the tables could not be made.
 func (db *DB) refusedToCreate(ctx context.Context) (why, err error) {
-	var may bool
-	if err := db.Main.QueryRowContext(ctx, "SELECT coalesce(has_schema_privilege(current_schema(), 'CREATE'), false)").Scan(&may); err != nil {
-		return nil, fmt.Errorf("look at the user's rights: %w", err)
-	}
-	if may {
-		return nil, nil
-	}
-	user, where, err := db.userAndSchema(ctx)
-	if err != nil {
+	rights, err := db.rights(ctx)
+	switch {
+	case err != nil:
 		return nil, err
+	case rights.there && (!rights.use || !rights.create):
+		return fmt.Errorf("%w: it may make no tables; the schema's owner runs: GRANT USAGE, CREATE ON SCHEMA %s TO %s", ErrRefused, db.SQL.Schema, rights.user), nil
+	case !rights.there && !rights.createSchema:
+		return fmt.Errorf("%w: it may make no schema; the database's owner runs: CREATE SCHEMA %s AUTHORIZATION %s", ErrRefused, db.SQL.Schema, rights.user), nil
 	}
-	return fmt.Errorf("%w: it may make no tables; the database's owner runs: GRANT USAGE, CREATE ON SCHEMA %s TO %s", ErrRefused, where, user), nil
+	return nil, nil
 }
 
-// userAndSchema returns both as they are written in SQL. A search path that leads
-// nowhere leads to public here.
-func (db *DB) userAndSchema(ctx context.Context) (user, schema string, err error) {
-	err = db.Main.QueryRowContext(ctx, "SELECT quote_ident(current_user), quote_ident(coalesce(current_schema(), 'public'))").Scan(&user, &schema)
+// rights are what the user may do with the schema.
+type rights struct {
+	there, use, create, createSchema bool
+	// user is written as in SQL.
+	user string
+}
+
+func (db *DB) rights(ctx context.Context) (r rights, err error) {
+	err = db.Main.QueryRowContext(ctx, db.sql.SchemaRights).Scan(&r.there, &r.use, &r.create, &r.createSchema, &r.user)
 	if err != nil {
-		return "", "", fmt.Errorf("look at the user's rights: %w", err)
+		return rights{}, fmt.Errorf("look at the user's rights: %w", err)
 	}
-	return user, schema, nil
+	return r, nil
 }
 
 // explain adds what to do when Postgres refused what was tried.
 func (db *DB) explain(ctx context.Context, failed error) error {
-	// A schema that may not be used is to the server as if it were not there.
-	const insufficientPrivilege, invalidSchema = "42501", "3F000"
-	if server := (*pgconn.PgError)(nil); !errors.As(failed, &server) || (server.Code != insufficientPrivilege && server.Code != invalidSchema) {
+	const insufficientPrivilege = "42501"
+	if server := (*pgconn.PgError)(nil); !errors.As(failed, &server) || server.Code != insufficientPrivilege {
 		return failed
 	}
 	why, err := db.refusedToUse(ctx)

@@ -14,7 +14,7 @@ import (
 // as makes a user who owns nothing and returns the address for it.
 func as(t *testing.T, address string) (user, theirs string) {
 	t.Helper()
-	owner, err := database.Open(t.Context(), address)
+	owner, err := database.Open(t.Context(), address, database.DefaultSchema)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, owner.Close()) }()
 	parsed, err := url.Parse(address)
@@ -30,7 +30,7 @@ func as(t *testing.T, address string) (user, theirs string) {
 
 func grant(t *testing.T, address, why string) {
 	t.Helper()
-	owner, err := database.Open(t.Context(), address)
+	owner, err := database.Open(t.Context(), address, database.DefaultSchema)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, owner.Close()) }()
 	_, statements, found := strings.Cut(why, "runs: ")
@@ -43,13 +43,13 @@ func TestAUserWhoMayMakeNoTablesIsToldWhatToGrant(t *testing.T) {
 	t.Parallel()
 	address := databasetest.Postgres(t)
 	user, theirs := as(t, address)
-	seen, err := database.Inspect(t.Context(), theirs)
+	seen, err := database.Inspect(t.Context(), theirs, database.DefaultSchema)
 	require.NoError(t, err)
 	require.ErrorIs(t, seen.Refused, database.ErrRefused)
-	want := "GRANT USAGE, CREATE ON SCHEMA public TO " + user
+	want := "CREATE SCHEMA polar_bridge AUTHORIZATION " + user
 	require.ErrorContains(t, seen.Refused, want)
 
-	db, err := database.Open(t.Context(), theirs)
+	db, err := database.Open(t.Context(), theirs, database.DefaultSchema)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, db.Close()) }()
 	require.ErrorContains(t, db.Migrate(t.Context(), nil), want, "serve says the same")
@@ -62,15 +62,15 @@ func TestAUserWhoMayNotWriteTheTablesIsToldWhatToGrant(t *testing.T) {
 	address := databasetest.Postgres(t)
 	databasetest.OpenMigrated(t, address)
 	_, theirs := as(t, address)
-	seen, err := database.Inspect(t.Context(), theirs)
+	seen, err := database.Inspect(t.Context(), theirs, database.DefaultSchema)
 	require.NoError(t, err)
-	require.ErrorContains(t, seen.Refused, "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO ")
+	require.ErrorContains(t, seen.Refused, "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA polar_bridge TO ")
 	grant(t, address, seen.Refused.Error())
-	seen, err = database.Inspect(t.Context(), theirs)
+	seen, err = database.Inspect(t.Context(), theirs, database.DefaultSchema)
 	require.NoError(t, err)
 	require.NoError(t, seen.Refused)
 	require.NoError(t, seen.Schema)
-	db, err := database.Open(t.Context(), theirs)
+	db, err := database.Open(t.Context(), theirs, database.DefaultSchema)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, db.Close()) }()
 	_, err = db.DigestKey(t.Context())

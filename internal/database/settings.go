@@ -26,7 +26,7 @@ const digestKeyBytes = 32
 // lines can be found without naming the person.
 func (db *DB) DigestKey(ctx context.Context) ([]byte, error) {
 	// Commands ask beside a busy server: reading waits for nobody.
-	stored, err := readSetting(ctx, db.Reader, digestKeyName)
+	stored, err := db.readSetting(ctx, db.Reader, digestKeyName)
 	if err == nil && stored == "" {
 		fresh := make([]byte, digestKeyBytes)
 		_, _ = rand.Read(fresh) // never fails: https://pkg.go.dev/crypto/rand#Read
@@ -45,7 +45,7 @@ func (db *DB) DigestKey(ctx context.Context) ([]byte, error) {
 // Instance returns the instance of the provider that was asked so far, "" for
 // none.
 func (db *DB) Instance(ctx context.Context, provider string) (string, error) {
-	return readSetting(ctx, db.Reader, instanceOf+provider)
+	return db.readSetting(ctx, db.Reader, instanceOf+provider)
 }
 
 // FirstInstance remembers the instance unless one is remembered, and returns
@@ -56,8 +56,7 @@ func (db *DB) FirstInstance(ctx context.Context, provider, asked string) (string
 
 // SetInstance remembers the instance in place of any other.
 func (db *DB) SetInstance(ctx context.Context, provider, accepted string) error {
-	_, err := db.Main.ExecContext(ctx, "INSERT INTO polar_bridge_settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-		instanceOf+provider, accepted)
+	_, err := db.Main.ExecContext(ctx, db.sql.StoreSetting, instanceOf+provider, accepted)
 	if err != nil {
 		return fmt.Errorf("remember which instance is asked: %w", err)
 	}
@@ -66,7 +65,7 @@ func (db *DB) SetInstance(ctx context.Context, provider, accepted string) error 
 
 // inspectInstances notes what is remembered, by provider.
 func (db *DB) inspectInstances(ctx context.Context, seen *Inspection) (err error) {
-	rows, err := db.Main.QueryContext(ctx, "SELECT name, value FROM polar_bridge_settings WHERE name LIKE $1", instanceOf+"%")
+	rows, err := db.Main.QueryContext(ctx, db.sql.SettingsBeginningWith, instanceOf+"%")
 	if err != nil {
 		return fmt.Errorf("read which instances are asked: %w", err)
 	}
@@ -83,8 +82,8 @@ func (db *DB) inspectInstances(ctx context.Context, seen *Inspection) (err error
 }
 
 // readSetting returns the value of a row, "" when there is none.
-func readSetting(ctx context.Context, handle *sql.DB, name string) (value string, err error) {
-	err = handle.QueryRowContext(ctx, "SELECT value FROM polar_bridge_settings WHERE name = $1", name).Scan(&value)
+func (db *DB) readSetting(ctx context.Context, handle *sql.DB, name string) (value string, err error) {
+	err = handle.QueryRowContext(ctx, db.sql.Setting, name).Scan(&value)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return "", fmt.Errorf("read setting %s: %w", name, err)
 	}
@@ -93,9 +92,9 @@ func readSetting(ctx context.Context, handle *sql.DB, name string) (value string
 
 // firstSetting stores the value unless there is one, and returns the one there is.
 func (db *DB) firstSetting(ctx context.Context, name, value string) (string, error) {
-	_, err := db.Main.ExecContext(ctx, "INSERT INTO polar_bridge_settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING", name, value)
+	_, err := db.Main.ExecContext(ctx, db.sql.StoreFirstSetting, name, value)
 	if err != nil {
 		return "", fmt.Errorf("store setting %s: %w", name, err)
 	}
-	return readSetting(ctx, db.Main, name)
+	return db.readSetting(ctx, db.Main, name)
 }

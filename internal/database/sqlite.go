@@ -12,6 +12,7 @@ import (
 
 	"modernc.org/sqlite"
 
+	"github.com/polar-bridge/polar-bridge/internal/database/namedsql"
 	"github.com/polar-bridge/polar-bridge/internal/database/stmtcache"
 )
 
@@ -64,11 +65,18 @@ func openSQLite(ctx context.Context, rest string) (*DB, error) {
 	reader.SetMaxIdleConns(readerConnections)
 
 	db := &DB{Dialect: SQLite, Main: main, Reader: reader, path: path, link: link}
-	if err := db.checkDurable(ctx); err != nil {
+	err = db.use(sqliteTarget())
+	if err == nil {
+		err = db.checkDurable(ctx)
+	}
+	if err != nil {
 		return nil, errors.Join(err, db.healthy(), db.Close()) // SQLite says "disk I/O error" of a full disk
 	}
 	return db, nil
 }
+
+// sqliteTarget names the one schema that a SQLite file has.
+func sqliteTarget() namedsql.Target { return namedsql.Target{Schema: "main"} }
 
 // openCached returns a handle that keeps its statements prepared: without that,
 // a third of the CPU goes into parsing and planning the same few again.

@@ -73,7 +73,7 @@ func TestADatabaseOfAnUnreleasedProgramIsRefusedUnchanged(t *testing.T) {
 		require.ErrorIs(t, db.Migrate(t.Context(), nil), database.ErrUnreleasedSchema)
 		require.ErrorIs(t, db.CheckMigrated(t.Context()), database.ErrUnreleasedSchema, "also after it was tried")
 
-		seen, err := database.Inspect(t.Context(), url)
+		seen, err := database.Inspect(t.Context(), url, database.DefaultSchema)
 		require.NoError(t, err, "the database answers")
 		require.ErrorIs(t, seen.Schema, database.ErrUnreleasedSchema)
 		require.Equal(t, before, contents(t, db))

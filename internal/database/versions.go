@@ -1,7 +1,6 @@
 package database
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -21,16 +20,20 @@ func (db *DB) CheckMigrated(ctx context.Context) error {
 // compareVersions compares the newest applied migrations with the newest known
 // ones, ours and River's.
 func (db *DB) compareVersions(ctx context.Context, ours, river int64) error {
-	if unreleased, err := db.tableExists(ctx, "polar_bridge_slots"); err != nil || unreleased {
-		return cmp.Or(err, ErrUnreleasedSchema)
+	var unreleased bool
+	if err := db.Main.QueryRowContext(ctx, db.sql.UnreleasedExists).Scan(&unreleased); err != nil {
+		return fmt.Errorf("look for tables from before 0.1.0: %w", err)
 	}
-	applied, err := db.newest(ctx, migrationTable, "SELECT max(version_id) FROM "+migrationTable+" WHERE is_applied")
+	if unreleased {
+		return ErrUnreleasedSchema
+	}
+	applied, err := db.newest(ctx, migrationTable, db.sql.NewestMigration)
 	if err != nil {
 		return err
 	}
 	// Old tables of River's, and those that another replica is just making, say no
 	// more than the version.
-	queues, err := db.newest(ctx, "river_migration", "SELECT max(version) FROM river_migration")
+	queues, err := db.newest(ctx, "river_migration", db.sql.NewestRiverMigration)
 	switch {
 	case err != nil:
 		return err
@@ -43,12 +46,8 @@ func (db *DB) compareVersions(ctx context.Context, ours, river int64) error {
 }
 
 func (db *DB) tableExists(ctx context.Context, table string) (bool, error) {
-	exists := "SELECT count(*) > 0 FROM sqlite_master WHERE type = 'table' AND name = $1"
-	if db.Dialect == Postgres {
-		exists = "SELECT to_regclass($1) IS NOT NULL"
-	}
 	var found bool
-	if err := db.Main.QueryRowContext(ctx, exists, table).Scan(&found); err != nil {
+	if err := db.Main.QueryRowContext(ctx, db.sql.TableExists, table).Scan(&found); err != nil {
 		return false, fmt.Errorf("look for the table %s: %w", table, err)
 	}
 	return found, nil

@@ -139,7 +139,7 @@ func TestADatabaseThatDoesNotTakeItIsUnavailableWithinTwoSecondsAndRecovers(t *t
 // called.
 func lockTables(t *testing.T, url string) (unlock func()) {
 	t.Helper()
-	db, err := database.Open(t.Context(), url)
+	db, err := database.Open(t.Context(), url, database.DefaultSchema)
 	require.NoError(t, err)
 	tx, err := db.Main.BeginTx(t.Context(), nil) // on SQLite that alone locks the file
 	require.NoError(t, err)
@@ -246,7 +246,7 @@ func refuse(t *testing.T, db *database.DB, table, condition string) (allow func(
 
 func waitsForLock(t *testing.T, url string) bool {
 	t.Helper()
-	db, err := database.Open(t.Context(), url)
+	db, err := database.Open(t.Context(), url, database.DefaultSchema)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, db.Close()) }()
 	var waiting int

@@ -88,7 +88,7 @@ func (q *Queue) beginSends(ctx context.Context, tx *sql.Tx, sends []*send) error
 	if err != nil {
 		return fmt.Errorf("begin send: %w", err)
 	}
-	h := &hourCount{limit: q.options.MaxDeletionsPerHour, now: locked.Now()}
+	h := &hourCount{sql: &q.store.sql, limit: q.options.MaxDeletionsPerHour, now: locked.Now()}
 	var begun []*send
 	for _, s := range sends {
 		if s.decision = locked.Decide(s.Permit); s.decision == nil {
@@ -117,36 +117,23 @@ type sendRow struct {
 
 // readSends reads and locks the rows that are still waiting, by their ids.
 func (q *Queue) readSends(ctx context.Context, tx *sql.Tx, sends []*send) (map[int64]*sendRow, error) {
-	found := make(map[int64]*sendRow, len(sends))
-	for some := range powers(sends) {
-		ids := make([]any, len(some))
-		for i, s := range some {
-			ids[i] = s.id
-		}
-		if err := q.readSome(ctx, tx, ids, found); err != nil {
-			return nil, err
-		}
+	ids := make([]int64, len(sends))
+	for i, s := range sends {
+		ids[i] = s.id
 	}
-	return found, nil
-}
-
-func (q *Queue) readSome(ctx context.Context, tx *sql.Tx, ids []any, found map[int64]*sendRow) (err error) {
-	//nolint:gosec // all parts are constants and numbers of ours
-	rows, err := tx.QueryContext(ctx, "SELECT id, generation, sent_at, in_flight, sent_saw, sent_anonymized, counted_at, attempts FROM polar_bridge_deletions WHERE state = 'waiting' AND id IN "+
-		Parameters(1, len(ids))+" ORDER BY id"+q.store.ForUpdate(), ids...)
+	all, err := batch(ids)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
+	found := make(map[int64]*sendRow, len(sends))
+	err = each(ctx, tx, func(row *sql.Rows) error {
 		var id int64
 		r := &sendRow{}
-		if err := rows.Scan(&id, &r.generation, &r.sentAt, &r.inFlight, &r.saw, &r.anonymized, &r.countedAt, &r.attempts); err != nil {
-			return err
-		}
+		err := row.Scan(&id, &r.generation, &r.sentAt, &r.inFlight, &r.saw, &r.anonymized, &r.countedAt, &r.attempts)
 		found[id] = r
-	}
-	return rows.Err()
+		return err
+	}, q.store.sql.Sends, all)
+	return found, err
 }
 
 // begin decides whether the request may be sent, nil if it may.
@@ -174,33 +161,45 @@ func (s *send) begin(ctx context.Context, tx *sql.Tx, row *sendRow, h *hourCount
 	return nil, nil //nolint:nilnil // it may be sent
 }
 
-// sendColumns are what writeSends hands to the statement.
-const sendColumns = 10
+// begunSend is what the statement BeginSends reads of one.
+type begunSend struct {
+	ID                int64        `json:"deletion_id"`
+	Attempts          int64        `json:"attempts"`
+	SentAt            int64        `json:"sent_at"`
+	InFlight          bool         `json:"in_flight"`
+	SentSaw           deletion.Saw `json:"sent_saw"`
+	SentAnonymized    bool         `json:"sent_anonymized"`
+	CountedAt         int64        `json:"counted_at"`
+	CustomerID        string       `json:"customer_id"`
+	CustomerType      string       `json:"customer_type"`
+	CustomerCreatedAt int64        `json:"customer_created_at"`
+}
 
 func (q *Queue) writeSends(ctx context.Context, tx *sql.Tx, sends []*send) error {
-	for some := range powers(sends) {
-		values := make([]any, 0, len(some)*sendColumns)
-		for _, s := range some {
-			values = append(values, s.id, s.attempts, s.after.sentAt, s.after.inFlight, string(s.after.saw), s.after.anonymized, s.countedAt,
-				s.Customer.ID, s.Customer.Type, Micros(s.Customer.CreatedAt))
-		}
-		_, err := tx.ExecContext(ctx, `WITH v (deletion_id, attempts, sent_at, in_flight, sent_saw, sent_anonymized, counted_at, customer_id, customer_type, customer_created_at)
-			AS (VALUES `+typed(len(some), "bigint", "bigint", "bigint", "boolean", "text", "boolean", "bigint", "text", "text", "bigint")+`)
-			UPDATE polar_bridge_deletions AS d SET attempts = v.attempts, sent_at = v.sent_at, in_flight = v.in_flight, sent_saw = v.sent_saw,
-				sent_anonymized = v.sent_anonymized, counted_at = v.counted_at,
-				customer_id = CASE WHEN v.customer_id = '' THEN d.customer_id ELSE v.customer_id END,
-				customer_type = CASE WHEN v.customer_id = '' THEN d.customer_type ELSE v.customer_type END,
-				customer_created_at = CASE WHEN v.customer_id = '' THEN d.customer_created_at ELSE v.customer_created_at END
-			FROM v WHERE d.id = v.deletion_id`, values...)
-		if err != nil {
-			return err
-		}
+	last := make(map[int64]*send, len(sends)) // a statement changes a row once
+	for _, s := range sends {
+		last[s.id] = s
 	}
-	return nil
+	var rows []begunSend
+	for _, s := range last {
+		rows = append(rows, begunSend{
+			ID: s.id, Attempts: s.attempts, SentAt: s.after.sentAt, InFlight: s.after.inFlight, SentSaw: s.after.saw, SentAnonymized: s.after.anonymized,
+			CountedAt: s.countedAt, CustomerID: s.Customer.ID, CustomerType: s.Customer.Type, CustomerCreatedAt: Micros(s.Customer.CreatedAt),
+		})
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	all, err := batch(rows)
+	if err == nil {
+		_, err = tx.ExecContext(ctx, q.store.sql.BeginSends, all)
+	}
+	return err
 }
 
 // hourCount is how many deletions took a place within the last hour.
 type hourCount struct {
+	sql     *statements
 	limit   int // 0 is none
 	now     time.Time
 	count   int
@@ -216,12 +215,10 @@ func (h *hourCount) take(ctx context.Context, tx *sql.Tx, countedAt int64) (bool
 	}
 	since := Micros(h.now.Add(-hour))
 	if !h.counted {
-		// A time in the future comes from a clock that stepped back. It counts from
-		// now on, so that it can neither vanish early nor stay for ever.
-		if _, err := tx.ExecContext(ctx, "UPDATE polar_bridge_deletions SET counted_at = $1 WHERE counted_at > $1 AND counted_at > 0", Micros(h.now)); err != nil {
+		if _, err := tx.ExecContext(ctx, h.sql.CountFromNow, Micros(h.now)); err != nil {
 			return false, fmt.Errorf("count the hour: %w", err)
 		}
-		err := tx.QueryRowContext(ctx, "SELECT count(*) FROM polar_bridge_deletions WHERE counted_at > $1 AND counted_at > 0", since).Scan(&h.count)
+		err := tx.QueryRowContext(ctx, h.sql.CountHour, since).Scan(&h.count)
 		if err != nil {
 			return false, fmt.Errorf("count the hour: %w", err)
 		}

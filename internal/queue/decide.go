@@ -1,13 +1,9 @@
 package queue
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
@@ -39,80 +35,67 @@ type decided struct {
 	written bool
 }
 
-// decideStatement writes decisions onto their rows. sent_by is when the attempt
-// itself has begun a request: what stands on the row about another run's is left
-// alone.
-const decideStatement = `WITH v (deletion_id, generation, state, result, polar_status, polar_error, decided_at,
-		sent_by, sent_at, sent_saw, sent_anonymized, dead_before, customer_id, customer_type, customer_created_at,
-		adds_attempts, adds_failures, adds_failing_for, next_try_at, hold_reason, outcome, confirmed_by, anonymized,
-		active_subscriptions, granted_benefits, verify_job, verify_at, verification)
-	AS (VALUES %s)
-	UPDATE polar_bridge_deletions AS d SET state = v.state, result = v.result, polar_status = v.polar_status, polar_error = v.polar_error, decided_at = v.decided_at,
-		in_flight = CASE WHEN d.sent_at = v.sent_by THEN FALSE ELSE d.in_flight END,
-		sent_at = CASE WHEN v.sent_by > 0 AND d.sent_at = v.sent_by THEN v.sent_at ELSE d.sent_at END,
-		sent_saw = CASE WHEN v.sent_by > 0 AND d.sent_at = v.sent_by THEN v.sent_saw ELSE d.sent_saw END,
-		sent_anonymized = CASE WHEN v.sent_by > 0 AND d.sent_at = v.sent_by THEN v.sent_anonymized ELSE d.sent_anonymized END,
-		customer_id = CASE WHEN v.customer_id = '' THEN d.customer_id ELSE v.customer_id END,
-		customer_type = CASE WHEN v.customer_id = '' THEN d.customer_type ELSE v.customer_type END,
-		customer_created_at = CASE WHEN v.customer_id = '' THEN d.customer_created_at ELSE v.customer_created_at END,
-		attempts = d.attempts + v.adds_attempts,
-		failures = CASE WHEN v.state = 'done' THEN 0 ELSE d.failures + v.adds_failures END,
-		failing_for = CASE WHEN v.state = 'done' THEN 0 ELSE d.failing_for + v.adds_failing_for END,
-		next_try_at = v.next_try_at, hold_reason = v.hold_reason,
-		held_at = CASE WHEN v.state = 'held' THEN v.decided_at ELSE d.held_at END,
-		finished_at = CASE WHEN v.state = 'done' THEN v.decided_at ELSE 0 END,
-		outcome = v.outcome, confirmed_by = v.confirmed_by, anonymized = v.anonymized,
-		active_subscriptions = v.active_subscriptions, granted_benefits = v.granted_benefits,
-		job_id = CASE WHEN v.state = 'waiting' THEN d.job_id ELSE v.verify_job END, verify_at = v.verify_at, verification = v.verification
-	FROM v WHERE d.id = v.deletion_id AND d.generation = v.generation AND (
-		d.state = 'waiting' AND (d.sent_at = v.sent_by OR NOT d.in_flight OR d.sent_at <= v.dead_before)
-		OR v.outcome = 'deleted' AND (d.state IN ('waiting', 'held', 'cancelled') OR d.state = 'done' AND d.outcome = 'not_found'))
-	RETURNING id`
+// decisionRow is what the statement WriteDecisions reads of one.
+type decisionRow struct {
+	ID          int64  `json:"deletion_id"`
+	Generation  int64  `json:"generation"`
+	Result      string `json:"result"`
+	PolarStatus int    `json:"polar_status"`
+	PolarError  string `json:"polar_error"`
+	DecidedAt   int64  `json:"decided_at"`
+	// SentBy is when the attempt has begun a request, 0 if it has not; then what is
+	// to stand on the row about requests now.
+	SentBy            int64        `json:"sent_by"`
+	SentAt            int64        `json:"sent_at"`
+	SentSaw           deletion.Saw `json:"sent_saw"`
+	SentAnonymized    bool         `json:"sent_anonymized"`
+	DeadBefore        int64        `json:"dead_before"`
+	CustomerID        string       `json:"customer_id"`
+	CustomerType      string       `json:"customer_type"`
+	CustomerCreatedAt int64        `json:"customer_created_at"`
+	VerifyJob         int64        `json:"verify_job"`
 
-// values are one row of the statement.
-func (d *decided) values() []any {
+	State               deletion.State        `json:"state"`
+	HoldReason          deletion.HoldReason   `json:"hold_reason"`
+	Outcome             deletion.Outcome      `json:"outcome"`
+	ConfirmedBy         deletion.Confirmation `json:"confirmed_by"`
+	Anonymized          bool                  `json:"anonymized"`
+	ActiveSubscriptions int                   `json:"active_subscriptions"`
+	GrantedBenefits     int                   `json:"granted_benefits"`
+	AddsAttempts        int64                 `json:"adds_attempts"`
+	AddsFailures        int64                 `json:"adds_failures"`
+	AddsFailingFor      int64                 `json:"adds_failing_for"`
+	NextTryAt           int64                 `json:"next_try_at"`
+	VerifyAt            int64                 `json:"verify_at"`
+	Verification        deletion.Verification `json:"verification"`
+}
+
+func (d *decided) row() decisionRow {
 	sentBy, sent := d.sent()
-	row := decisionRow{state: deletion.StateWaiting, subscriptions: -1, benefits: -1}
+	row := decisionRow{
+		ID: d.id, Generation: d.generation, Result: d.result(), PolarStatus: d.seen.PolarStatus, PolarError: d.seen.PolarError, DecidedAt: Micros(d.now),
+		SentBy: sentBy, SentAt: sent.sentAt, SentSaw: sent.saw, SentAnonymized: sent.anonymized, DeadBefore: d.deadBefore,
+		CustomerID: d.seen.Customer.ID, CustomerType: d.seen.Customer.Type, CustomerCreatedAt: Micros(d.seen.Customer.CreatedAt),
+		VerifyJob: d.verifyJob, State: deletion.StateWaiting, ActiveSubscriptions: -1, GrantedBenefits: -1,
+	}
 	switch decision := d.decision.(type) {
 	case deletion.Done:
-		row.done(decision)
-		row.verifyAt = Micros(d.verifyAt)
+		row.State, row.Outcome, row.ConfirmedBy, row.Anonymized = deletion.StateDone, decision.Outcome, decision.ConfirmedBy, decision.Anonymized
+		if loss := decision.Loss; loss != nil {
+			row.ActiveSubscriptions, row.GrantedBenefits = loss.ActiveSubscriptions, loss.GrantedBenefits
+		}
+		row.VerifyAt = Micros(d.verifyAt)
 		if d.verifyJob > 0 {
-			row.verification = deletion.VerificationPending
+			row.Verification = deletion.VerificationPending
 		}
 	case deletion.Hold:
-		row.state, row.holdReason = deletion.StateHeld, decision.Reason
+		row.State, row.HoldReason = deletion.StateHeld, decision.Reason
 	case deletion.Retry:
-		row.addsFailures, row.addsFailingFor, row.nextTryAt = 1, d.failing().Microseconds(), Micros(d.now.Add(d.wait))
+		row.AddsFailures, row.AddsFailingFor, row.NextTryAt = 1, d.failing().Microseconds(), Micros(d.now.Add(d.wait))
 	case deletion.Wait: // a request was sent, and it costs no attempt
-		row.addsAttempts, row.nextTryAt = -1, Micros(d.now.Add(d.wait))
+		row.AddsAttempts, row.NextTryAt = -1, Micros(d.now.Add(d.wait))
 	}
-	return []any{
-		d.id, d.generation, string(row.state), d.result(), d.seen.PolarStatus, d.seen.PolarError, Micros(d.now),
-		sentBy, sent.sentAt, string(sent.saw), sent.anonymized, d.deadBefore, d.seen.Customer.ID, d.seen.Customer.Type, Micros(d.seen.Customer.CreatedAt),
-		row.addsAttempts, row.addsFailures, row.addsFailingFor, row.nextTryAt, string(row.holdReason), string(row.outcome), string(row.confirmedBy), row.anonymized,
-		row.subscriptions, row.benefits, d.verifyJob, row.verifyAt, string(row.verification),
-	}
-}
-
-// decisionRow is what differs between decisions.
-type decisionRow struct {
-	state                               deletion.State
-	holdReason                          deletion.HoldReason
-	outcome                             deletion.Outcome
-	confirmedBy                         deletion.Confirmation
-	verification                        deletion.Verification
-	anonymized                          bool
-	subscriptions, benefits             int
-	addsAttempts, addsFailures          int64
-	addsFailingFor, nextTryAt, verifyAt int64
-}
-
-func (r *decisionRow) done(done deletion.Done) {
-	r.state, r.outcome, r.confirmedBy, r.anonymized = deletion.StateDone, done.Outcome, done.ConfirmedBy, done.Anonymized
-	if done.Loss != nil {
-		r.subscriptions, r.benefits = done.Loss.ActiveSubscriptions, done.Loss.GrantedBenefits
-	}
+	return row
 }
 
 // sent is when the attempt has begun a request, 0 if it has not, and what is to
@@ -138,18 +121,26 @@ func (q *Queue) writeDecisions(ctx context.Context, tx *sql.Tx, all []*decided) 
 	}
 	for len(fresh) > 0 {
 		var repeated []*decided // of the same row: a statement changes a row once
-		one := make(map[int64]*decided, len(fresh))
+		var rows []decisionRow
+		byID := make(map[int64]*decided, len(fresh))
 		for _, d := range fresh {
-			if one[d.id] != nil {
+			if byID[d.id] != nil {
 				repeated = append(repeated, d)
 				continue
 			}
-			one[d.id] = d
+			byID[d.id] = d
+			rows = append(rows, d.row())
 		}
-		for some := range powers(slices.SortedFunc(maps.Values(one), func(a, b *decided) int { return cmp.Compare(a.id, b.id) })) {
-			if err := q.writeSome(ctx, tx, some, one); err != nil {
-				return fmt.Errorf("write decisions: %w", err)
-			}
+		all, err := batch(rows)
+		if err != nil {
+			return err
+		}
+		written, err := IDs(ctx, tx, q.store.sql.WriteDecisions, all)
+		if err != nil {
+			return fmt.Errorf("write decisions: %w", err)
+		}
+		for _, id := range written {
+			byID[id].written = true
 		}
 		fresh = repeated
 	}
@@ -187,8 +178,7 @@ func (q *Queue) prepareDecisions(ctx context.Context, tx *sql.Tx, all []*decided
 func (q *Queue) checkDecision(ctx context.Context, tx *sql.Tx, d *decided) error {
 	d.written = false
 	if d.tried {
-		err := tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM polar_bridge_deletions WHERE id = $1 AND generation = $2 AND decided_at = $3 AND result = $4)",
-			d.id, d.generation, Micros(d.now), d.result()).Scan(&d.written)
+		err := tx.QueryRowContext(ctx, q.store.sql.WasDecided, d.id, d.generation, Micros(d.now), d.result()).Scan(&d.written)
 		if err != nil {
 			return err
 		}
@@ -201,36 +191,6 @@ func (q *Queue) checkDecision(ctx context.Context, tx *sql.Tx, d *decided) error
 		d.deadBefore = Micros(now.Add(-InFlight))
 	}
 	return nil
-}
-
-func (q *Queue) writeSome(ctx context.Context, tx *sql.Tx, some []*decided, byID map[int64]*decided) (err error) {
-	var values []any
-	for _, d := range some {
-		values = append(values, d.values()...)
-	}
-	rows, err := tx.QueryContext(ctx, fmt.Sprintf(decideStatement, typed(len(some), decisionTypes()...)), values...)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		var id int64
-		if err := rows.Scan(&id); err != nil {
-			return err
-		}
-		byID[id].written = true
-	}
-	return rows.Err()
-}
-
-// decisionTypes are those of the statement's columns.
-func decisionTypes() []string {
-	return []string{
-		"bigint", "bigint", "text", "text", "bigint", "text", "bigint",
-		"bigint", "bigint", "text", "boolean", "bigint", "text", "text", "bigint",
-		"bigint", "bigint", "bigint", "bigint", "text", "text", "text", "boolean",
-		"bigint", "bigint", "bigint", "bigint", "text",
-	}
 }
 
 // result is the decision in a word.

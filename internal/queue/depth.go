@@ -15,7 +15,7 @@ type Depth struct {
 	Pending map[deletion.State]int
 	// Held counts the held ones by reason.
 	Held map[deletion.HoldReason]int
-	// OldestWaiting is when the oldest waiting deletion was accepted, or its
+	// OldestWaiting is when the oldest waiting deletion that this server works was accepted, or its
 	// grace period was over; zero when none waits.
 	OldestWaiting time.Time
 }
@@ -23,25 +23,18 @@ type Depth struct {
 // Depth counts them, beside the handle that writes.
 func (q *Queue) Depth(ctx context.Context) (d Depth, err error) {
 	d = Depth{Pending: make(map[deletion.State]int), Held: make(map[deletion.HoldReason]int)}
-	rows, err := q.options.Reader.QueryContext(ctx, `SELECT state, hold_reason, count(*) FROM polar_bridge_deletions
-		WHERE state IN ('waiting', 'held', 'reappeared') GROUP BY state, hold_reason`)
-	if err != nil {
-		return Depth{}, fmt.Errorf("count deletions: %w", err)
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
+	err = each(ctx, q.options.Reader, func(row *sql.Rows) error {
 		var state deletion.State
 		var reason deletion.HoldReason
 		var n int
-		if err := rows.Scan(&state, &reason, &n); err != nil {
-			return Depth{}, fmt.Errorf("count deletions: %w", err)
-		}
+		err := row.Scan(&state, &reason, &n)
 		d.Pending[state] += n
 		if state == deletion.StateHeld {
 			d.Held[reason] = n
 		}
-	}
-	if err := rows.Err(); err != nil {
+		return err
+	}, q.store.sql.CountPending)
+	if err != nil {
 		return Depth{}, fmt.Errorf("count deletions: %w", err)
 	}
 	d.OldestWaiting, err = q.oldestWaiting(ctx)
@@ -50,7 +43,7 @@ func (q *Queue) Depth(ctx context.Context) (d Depth, err error) {
 
 func (q *Queue) oldestWaiting(ctx context.Context) (time.Time, error) {
 	var received int64
-	err := q.options.Reader.QueryRowContext(ctx, "SELECT received_at FROM polar_bridge_deletions WHERE state = 'waiting' AND hold_reason = '' ORDER BY id LIMIT 1").Scan(&received)
+	err := q.options.Reader.QueryRowContext(ctx, q.store.sql.OldestWaiting, q.options.DryRun).Scan(&received)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return time.Time{}, nil

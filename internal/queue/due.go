@@ -15,11 +15,6 @@ const (
 	dueEvery = time.Second
 	// dueAtOnce bounds what one transaction moves: on SQLite all others wait for it.
 	dueAtOnce = 200
-	// isDue holds for what waits for its time and is due in five seconds, as River
-	// looks ahead: whoever fetches looks at the time again. All columns of the index
-	// are in it.
-	isDue = `state IN ('retryable', 'scheduled') AND queue IN ('` + queueDeletions + `', '` + queueDryRun + `')
-		AND priority IN (1, 2, 3, 4) AND scheduled_at <= datetime('now', 'subsec', '+5 seconds')`
 )
 
 // followDue makes available on SQLite what is due, until ctx ends, in place of
@@ -52,13 +47,13 @@ func (q *Queue) followDue(ctx context.Context) {
 // are not disturbed.
 func (q *Queue) moveDue(ctx context.Context) (moved int64, err error) {
 	var some bool
-	if err := q.options.Reader.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM river_job WHERE "+isDue+")").Scan(&some); err != nil {
+	if err := q.options.Reader.QueryRowContext(ctx, q.store.sql.SomeDue).Scan(&some); err != nil {
 		return 0, fmt.Errorf("look for deletions that are due: %w", err)
 	}
 	if !some {
 		return 0, nil
 	}
-	result, err := q.options.DB.ExecContext(ctx, "UPDATE river_job SET state = 'available' WHERE id IN (SELECT id FROM river_job WHERE "+isDue+" LIMIT $1)", dueAtOnce)
+	result, err := q.options.DB.ExecContext(ctx, q.store.sql.MoveDue, dueAtOnce)
 	if err != nil {
 		return 0, fmt.Errorf("make deletions available: %w", err)
 	}

@@ -199,7 +199,7 @@ func prepare(t testing.TB, db *database.DB, apply apply, c *clock, change ...fun
 		db: db, applier: &applier{apply: apply, changed: make(chan struct{})}, logs: logs, registry: prometheus.NewRegistry(), clock: c,
 	}
 	options := queue.Options{
-		Driver: db.Driver(), DB: db.Main, Reader: db.Reader, Key: []byte("key"),
+		Driver: db.Driver(), SQL: db.SQL, DB: db.Main, Reader: db.Reader, Key: []byte("key"),
 		Applier: h.applier, Logger: zap.New(core), Now: time.Now,
 		Metrics: metrics.New(h.registry, metrics.Options{Providers: []string{"clerk"}}),
 		LogID:   queue.LogID(queue.LogPlain, []byte("key")),
@@ -224,9 +224,9 @@ func prepare(t testing.TB, db *database.DB, apply apply, c *clock, change ...fun
 // the program would have.
 func limiter(t testing.TB, db *database.DB, c *clock) *ratelimit.Limiter {
 	t.Helper()
-	o := ratelimit.Options{DB: db.Main, Reader: db.Reader, Name: "polar", Now: time.Now, ServerClock: db.Dialect == database.Postgres}
+	o := ratelimit.Options{DB: db.Main, Reader: db.Reader, Name: "polar", Now: time.Now, SQL: db.SQL}
 	if c != nil {
-		o.Now, o.ServerClock = c.now, false
+		o.Now, o.ProcessClock = c.now, true
 	}
 	l, err := ratelimit.New(t.Context(), o)
 	require.NoError(t, err)
@@ -259,14 +259,16 @@ type row struct {
 func (h *harness) row(t testing.TB, eventID string) row {
 	t.Helper()
 	var r row
-	records, err := queue.Records(t.Context(), h.db.Main, h.now(), "SELECT "+queue.Columns+" FROM polar_bridge_deletions WHERE event_id = $1", eventID)
+	ids, err := queue.IDs(t.Context(), h.db.Main, "SELECT id FROM polar_bridge_deletions WHERE event_id = $1", eventID)
+	require.NoError(t, err)
+	records, err := h.Store().Records(t.Context(), h.db.Main, ids, h.now())
 	require.NoError(t, err)
 	require.Len(t, records, 1)
 	r.Record = records[0]
 	require.NoError(t, h.db.Main.QueryRowContext(t.Context(),
 		"SELECT job_id, sent_at, counted_at, in_flight, sent_anonymized FROM polar_bridge_deletions WHERE id = $1", r.ID).
 		Scan(&r.jobID, &r.sentAt, &r.countedAt, &r.inFlight, &r.sentAnonymized))
-	r.Approved, err = queue.Approvals(t.Context(), h.db.Main, r.ID)
+	r.Approved, err = h.Store().Approvals(t.Context(), h.db.Main, r.ID)
 	require.NoError(t, err)
 	return r
 }

@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"time"
@@ -27,7 +28,7 @@ func (q *Queue) followOperators(ctx context.Context) {
 		if err := errors.Join(err, q.keepPauses(ctx)); err != nil && ctx.Err() == nil {
 			q.options.Logger.Error("poll for operator actions failed", zap.Error(err))
 		}
-		if err := sleep(ctx, operatorsEvery); err != nil {
+		if err := Sleep(ctx, operatorsEvery); err != nil {
 			return
 		}
 	}
@@ -36,22 +37,21 @@ func (q *Queue) followOperators(ctx context.Context) {
 // reportCancelled counts and logs cancelled deletions that no server has counted
 // yet. Marking one takes it, so that of several replicas one counts it.
 func (q *Queue) reportCancelled(ctx context.Context) (counted int, err error) {
-	skip := ""
-	if q.store.postgres {
-		skip = " FOR UPDATE SKIP LOCKED"
-	}
 	for {
 		var some bool
-		if err := q.options.Reader.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM polar_bridge_deletions WHERE state = 'cancelled' AND NOT reported)").Scan(&some); err != nil {
+		if err := q.options.Reader.QueryRowContext(ctx, q.store.sql.SomeUnreported).Scan(&some); err != nil {
 			return counted, fmt.Errorf("look for cancelled deletions: %w", err)
 		}
 		if !some {
 			return counted, nil
 		}
-		found, err := Records(ctx, q.options.DB, q.options.Now(), fmt.Sprintf(`UPDATE polar_bridge_deletions SET reported = TRUE WHERE id IN (SELECT id FROM polar_bridge_deletions
-			WHERE state = 'cancelled' AND NOT reported ORDER BY id LIMIT %d%s) RETURNING %s`, cancelledAtOnce, skip, Columns))
+		taken, err := IDs(ctx, q.options.DB, q.store.sql.TakeUnreported, cancelledAtOnce)
 		if err != nil {
 			return counted, fmt.Errorf("count cancelled deletions: %w", err)
+		}
+		found, err := q.store.Records(ctx, q.options.DB, taken, q.options.Now())
+		if err != nil {
+			return counted, err
 		}
 		if len(found) == 0 { // another replica is at it
 			return counted, nil
@@ -67,7 +67,7 @@ func (q *Queue) reportCancelled(ctx context.Context) (counted int, err error) {
 
 func (q *Queue) finishCancelled(ctx context.Context, r Record) error {
 	q.options.Metrics.DeletionFinished(r.Provider, deletion.OutcomeCancelled, 0)
-	actions, err := Actions(ctx, q.options.Reader, r.ID)
+	actions, err := q.store.Actions(ctx, q.options.Reader, r.ID)
 	if err != nil {
 		return err
 	}
@@ -84,20 +84,17 @@ func (q *Queue) finishCancelled(ctx context.Context, r Record) error {
 }
 
 // Actions reads what operators did about a deletion, the oldest first.
-func Actions(ctx context.Context, from Querier, id int64) (all []Action, err error) {
-	rows, err := from.QueryContext(ctx, "SELECT at, operator, action, reason FROM polar_bridge_actions WHERE deletion_id = $1 ORDER BY id", id)
+func (s *Store) Actions(ctx context.Context, from Querier, id int64) (all []Action, err error) {
+	err = each(ctx, from, func(row *sql.Rows) error {
+		var a Action
+		var at int64
+		err := row.Scan(&at, &a.By, &a.Action, &a.Reason)
+		a.At = Instant(at)
+		all = append(all, a)
+		return err
+	}, s.sql.Actions, id)
 	if err != nil {
 		return nil, fmt.Errorf("read actions: %w", err)
 	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		var a Action
-		var at int64
-		if err := rows.Scan(&at, &a.By, &a.Action, &a.Reason); err != nil {
-			return nil, fmt.Errorf("read actions: %w", err)
-		}
-		a.At = Instant(at)
-		all = append(all, a)
-	}
-	return all, rows.Err()
+	return all, nil
 }

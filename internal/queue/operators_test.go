@@ -19,10 +19,12 @@ import (
 // operator is somebody at the commands beside the queue.
 func operator(t testing.TB, h *harness) *ops.Operator {
 	t.Helper()
-	return ops.New(ops.Options{
-		Store: h.Store(), DB: h.db.Main, Reader: h.db.Reader, Logger: zap.NewNop(),
+	o, err := ops.New(ops.Options{
+		Store: h.Store(), SQL: h.db.SQL, DB: h.db.Main, Reader: h.db.Reader, Logger: zap.NewNop(),
 		LogID: queue.LogID(queue.LogPlain, []byte("key")), Now: h.now, By: "cli:alice",
 	})
+	require.NoError(t, err)
+	return o
 }
 
 func requireRefused(t testing.TB, err error, because string) {

@@ -22,18 +22,13 @@ const (
 	orphanAge = 2 * time.Minute
 )
 
-// isOrphan holds for a deletion that no live job will carry out, or verify. $1 is
-// the id after which to look, $2 the time since when nothing has happened to it.
-const isOrphan = ` id > $1 AND received_at < $2 AND decided_at < $2 AND sent_at < $2 AND NOT EXISTS (SELECT 1 FROM river_job AS j
-	WHERE j.id = job_id AND j.state IN ('available', 'pending', 'retryable', 'running', 'scheduled'))`
-
 // followOrphans gives deletions without a live job a new one, until ctx ends:
 // a row alone says what is true, and a job may get lost. It works through the
 // table in chunks, beside the handle that writes.
 func (q *Queue) followOrphans(ctx context.Context) {
 	var sweep orphanSweep
 	for {
-		if err := sleep(ctx, orphansEvery); err != nil {
+		if err := Sleep(ctx, orphansEvery); err != nil {
 			return
 		}
 		if err := sweep.step(ctx, q); err != nil && ctx.Err() == nil {
@@ -46,19 +41,18 @@ func (q *Queue) followOrphans(ctx context.Context) {
 type orphanSweep struct{ waiting, unverified int64 }
 
 func (s *orphanSweep) step(ctx context.Context, q *Queue) error {
+	sql := &q.store.sql
 	return errors.Join(
-		s.chunk(ctx, q, "state = 'waiting' AND hold_reason = ''", &s.waiting),
-		s.chunk(ctx, q, "verification = 'pending'", &s.unverified),
+		q.adoptOrphans(ctx, sql.EndOfWaitingChunk, sql.WaitingOrphans, &s.waiting),
+		q.adoptOrphans(ctx, sql.EndOfUnverifiedChunk, sql.UnverifiedOrphans, &s.unverified),
 	)
 }
 
-// chunk looks at the next deletions of a condition, and begins at the first again
-// after the last.
-func (s *orphanSweep) chunk(ctx context.Context, q *Queue, condition string, cursor *int64) error {
+// adoptOrphans looks at the next deletions after the cursor, and begins at the first
+// again after the last.
+func (q *Queue) adoptOrphans(ctx context.Context, endOfChunk, orphans string, cursor *int64) error {
 	var last sql.NullInt64
-	err := q.options.Reader.QueryRowContext(ctx, "SELECT max(id) FROM (SELECT id FROM polar_bridge_deletions WHERE "+condition+
-		" AND id > $1 ORDER BY id LIMIT $2) AS next", *cursor, orphansAtOnce).Scan(&last)
-	if err != nil {
+	if err := q.options.Reader.QueryRowContext(ctx, endOfChunk, *cursor, orphansAtOnce).Scan(&last); err != nil {
 		return fmt.Errorf("look for orphans: %w", err)
 	}
 	since := *cursor
@@ -66,48 +60,49 @@ func (s *orphanSweep) chunk(ctx context.Context, q *Queue, condition string, cur
 	if !last.Valid {
 		return nil
 	}
-	orphans, err := Records(ctx, q.options.Reader, q.options.Now(), "SELECT "+Columns+" FROM polar_bridge_deletions WHERE "+condition+" AND id <= $3 AND"+isOrphan,
-		since, Micros(q.options.Now().Add(-orphanAge)), last.Int64)
+	found, err := IDs(ctx, q.options.Reader, orphans, since, last.Int64, Micros(q.options.Now().Add(-orphanAge)))
 	if err != nil {
-		return err
+		return fmt.Errorf("look for orphans: %w", err)
 	}
-	for _, r := range orphans {
-		if err := q.adopt(ctx, r); err != nil {
+	for _, id := range found {
+		if err := q.adopt(ctx, id); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// adopt gives an orphan a new job, if it still is one under its lock.
-func (q *Queue) adopt(ctx context.Context, seen Record) error {
+// adopt gives an orphan a new job, if it still is one under its lock. The lock is a
+// statement of its own: only the next one sees what another server has done
+// meanwhile.
+func (q *Queue) adopt(ctx context.Context, id int64) error {
 	now := q.options.Now()
-	var adopted bool
+	var adopted *Record
 	err := Transact(ctx, q.options.DB, q.store, func(ctx context.Context, tx *sql.Tx) error {
-		// The lock is a statement of its own: only the next one sees what another
-		// server has done meanwhile.
-		//nolint:gosec // all parts are constants of ours
-		if _, err := tx.ExecContext(ctx, "SELECT 1 FROM polar_bridge_deletions WHERE id = $1"+q.store.ForUpdate(), seen.ID); err != nil {
-			return fmt.Errorf("lock deletion %d: %w", seen.ID, err)
-		}
-		again, err := Records(ctx, tx, now, "SELECT "+Columns+" FROM polar_bridge_deletions WHERE id = $3 AND (state = 'waiting' OR verification = 'pending') AND"+isOrphan,
-			0, Micros(now.Add(-orphanAge)), seen.ID)
-		if err != nil || len(again) == 0 {
+		locked, err := q.store.LockRecords(ctx, tx, []int64{id}, now)
+		if err != nil || len(locked) == 0 {
 			return err
 		}
-		adopted = true
-		r := again[0]
-		at, verify := r.NextTryAt, r.State != deletion.StateWaiting
-		if verify {
-			at = r.VerifyAt
+		var orphan bool
+		if err := tx.QueryRowContext(ctx, q.store.sql.IsOrphan, id, Micros(now.Add(-orphanAge))).Scan(&orphan); err != nil {
+			return fmt.Errorf("look at orphan %d: %w", id, err)
 		}
-		return q.store.SendAgain(ctx, tx, r, at, verify)
+		if !orphan {
+			return nil
+		}
+		adopted = &locked[0]
+		at, verify := adopted.NextTryAt, adopted.State != deletion.StateWaiting
+		if verify {
+			at = adopted.VerifyAt
+		}
+		return q.store.SendAgain(ctx, tx, *adopted, at, verify)
 	})
-	if err != nil || !adopted {
+	if err != nil || adopted == nil {
 		return err
 	}
 	q.options.Metrics.OrphanFound(metrics.OrphanRow)
-	q.options.Logger.Error("a deletion had no job: it got a new one", append(q.options.fields(seen.Deletion()), zap.Int64("deletion_id", seen.ID), zap.String("state", string(seen.State)))...)
+	q.options.Logger.Error("a deletion had no job: it got a new one",
+		append(q.options.fields(adopted.Deletion()), zap.Int64("deletion_id", id), zap.String("state", string(adopted.State)))...)
 	return nil
 }
 
@@ -118,8 +113,7 @@ func (s *Store) SendAgain(ctx context.Context, tx *sql.Tx, r Record, at time.Tim
 	if err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, "UPDATE polar_bridge_deletions SET generation = $2, job_id = $3, next_try_at = $4 WHERE id = $1",
-		r.ID, r.Generation+1, ids[0], Micros(at))
+	_, err = tx.ExecContext(ctx, s.sql.SendAgain, r.ID, r.Generation+1, ids[0], Micros(at))
 	if err != nil {
 		return fmt.Errorf("send deletion %d on its way again: %w", r.ID, err)
 	}

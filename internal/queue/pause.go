@@ -21,9 +21,8 @@ type Pause struct {
 func PausedQueues() []string { return []string{queueDeletions, queueDryRun} }
 
 // ReadPause looks whether an operator has paused.
-func ReadPause(ctx context.Context, db *sql.DB) (p Pause, err error) {
-	err = db.QueryRowContext(ctx, "SELECT paused_at FROM river_queue WHERE paused_at IS NOT NULL AND name IN ($1, $2) ORDER BY paused_at DESC LIMIT 1",
-		queueDeletions, queueDryRun).Scan(&p.Since)
+func (s *Store) ReadPause(ctx context.Context, db *sql.DB) (p Pause, err error) {
+	err = db.QueryRowContext(ctx, s.sql.PausedQueue).Scan(&p.Since)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return Pause{}, nil
@@ -31,7 +30,7 @@ func ReadPause(ctx context.Context, db *sql.DB) (p Pause, err error) {
 		return Pause{}, fmt.Errorf("read whether deletions are paused: %w", err)
 	}
 	p.Paused, p.Since = true, p.Since.UTC()
-	actions, err := Actions(ctx, db, 0)
+	actions, err := s.Actions(ctx, db, 0)
 	if n := len(actions); n > 0 && actions[n-1].Action == "pause" {
 		p.By = actions[n-1].By
 	}
@@ -40,41 +39,34 @@ func ReadPause(ctx context.Context, db *sql.DB) (p Pause, err error) {
 
 // Paused says whether an operator has paused.
 func (q *Queue) Paused(ctx context.Context) (bool, error) {
-	p, err := ReadPause(ctx, q.options.Reader)
+	p, err := q.store.ReadPause(ctx, q.options.Reader)
 	return p.Paused, err
 }
 
 // keepPauses keeps River from forgetting paused queues that nobody has served
 // for a day, as after a long stop or during a dry run.
 func (q *Queue) keepPauses(ctx context.Context) error {
-	stale, now := "datetime('now', '-1 hour')", "datetime('now', 'subsec')"
-	if q.store.postgres {
-		stale, now = "now() - interval '1 hour'", "now()"
-	}
-	where := " WHERE paused_at IS NOT NULL AND updated_at < " + stale
 	var some bool
-	if err := q.options.Reader.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM river_queue"+where+")").Scan(&some); err != nil {
+	if err := q.options.Reader.QueryRowContext(ctx, q.store.sql.SomeStalePause).Scan(&some); err != nil {
 		return fmt.Errorf("look for paused queues: %w", err)
 	}
 	if !some {
 		return nil
 	}
-	if _, err := q.options.DB.ExecContext(ctx, "UPDATE river_queue SET updated_at = "+now+where); err != nil {
+	if _, err := q.options.DB.ExecContext(ctx, q.store.sql.KeepPauses); err != nil {
 		return fmt.Errorf("keep the pause: %w", err)
 	}
 	return nil
 }
 
 // SetPaused pauses or resumes one of River's queues, and says whether that
-// changed anything. A server would make the queue's row at its first start; a
-// pause must not have to wait for that.
+// changed anything.
 func (s *Store) SetPaused(ctx context.Context, tx *sql.Tx, name string, wanted bool) (changed bool, err error) {
-	_, err = tx.ExecContext(ctx, "INSERT INTO river_queue (name, created_at, updated_at) VALUES ($1, CURRENT_TIMESTAMP, CURRENT_TIMESTAMP) ON CONFLICT (name) DO NOTHING", name)
-	if err != nil {
+	if _, err := tx.ExecContext(ctx, s.sql.MakeQueue, name); err != nil {
 		return false, fmt.Errorf("make the queue %s: %w", name, err)
 	}
 	var paused bool
-	if err := tx.QueryRowContext(ctx, "SELECT paused_at IS NOT NULL FROM river_queue WHERE name = $1"+s.ForUpdate(), name).Scan(&paused); err != nil {
+	if err := tx.QueryRowContext(ctx, s.sql.ReadQueue, name).Scan(&paused); err != nil {
 		return false, fmt.Errorf("read the queue %s: %w", name, err)
 	}
 	switch {

@@ -20,6 +20,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/exp/zapslog"
 
+	"github.com/polar-bridge/polar-bridge/internal/database/namedsql"
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/ratelimit"
 	"github.com/polar-bridge/polar-bridge/metrics"
@@ -58,8 +59,10 @@ type Limiter interface {
 
 // Options for New.
 type Options struct {
-	// Driver is River's driver over DB; DB writes, Reader counts.
+	// Driver is River's driver over DB; DB writes, Reader counts. SQL says which
+	// kind of database it is, and in which schema the tables are.
 	Driver     riverdriver.Driver[*sql.Tx]
+	SQL        namedsql.Target
 	DB, Reader *sql.DB
 	// InPlace returns why what was committed is not where the next start finds it.
 	// It is asked before a deletion counts as stored; nil is always.
@@ -119,7 +122,10 @@ func New(o Options) (*Queue, error) {
 	if err != nil {
 		return nil, fmt.Errorf("prepare queue: %w", err)
 	}
-	q.store = &Store{Client: client, Key: o.Key, GracePeriod: o.GracePeriod, postgres: isPostgres(o.Driver)}
+	if q.store, err = newStore(client, o.SQL, o.Key); err != nil {
+		return nil, err
+	}
+	q.store.GracePeriod = o.GracePeriod
 	q.commits = &committer{
 		db: o.DB, begin: q.store.Transaction(), size: o.BatchSize, writes: make(chan *write), ended: make(chan struct{}),
 		ingest: &q.ingest, apply: q.apply, inPlace: o.InPlace,
@@ -136,7 +142,7 @@ func (q *Queue) newClient() (*river.Client[*sql.Tx], error) {
 	river.AddWorker(workers, &worker[dryRunArgs]{queue: q, work: (*run).delete})
 	river.AddWorker(workers, &worker[verifyArgs]{queue: q, work: (*run).verify})
 	driver := o.Driver
-	if !isPostgres(driver) {
+	if !o.SQL.Postgres {
 		driver = unscheduled{driver}
 	}
 	name := queueDeletions
@@ -144,6 +150,7 @@ func (q *Queue) newClient() (*river.Client[*sql.Tx], error) {
 		name = queueDryRun
 	}
 	return river.NewClient(driver, &river.Config{
+		Schema:                      riverSchema(o.SQL),
 		Queues:                      map[string]river.QueueConfig{name: {MaxWorkers: o.Workers}},
 		Workers:                     workers,
 		Logger:                      riverLogger(o.Logger),
@@ -155,7 +162,7 @@ func (q *Queue) newClient() (*river.Client[*sql.Tx], error) {
 		CancelledJobRetentionPeriod: jobRetention,
 		DiscardedJobRetentionPeriod: jobRetention,
 		RetryPolicy:                 rescuePolicy{now: o.Now},
-		ReindexerIndexNames:         reindexed(o.Driver),
+		ReindexerIndexNames:         reindexed(o.SQL),
 	})
 }
 
@@ -205,7 +212,7 @@ func (q *Queue) Loops() []Loop {
 		{"deletions without a job", q.followOrphans},
 		{"retention", q.followRetention},
 	}
-	if !q.store.postgres {
+	if !q.options.SQL.Postgres {
 		loops = append(loops, Loop{"due deletions", q.followDue})
 	}
 	return loops
@@ -254,13 +261,10 @@ func (q *Queue) StopCommits() {
 // process that holds the SQLite file's lock may call it, before Start: then
 // nothing can be running. What it takes back may have reached Polar.
 func (q *Queue) ResetRunning(ctx context.Context) (int64, error) {
-	// Nobody waits for the answer to a request that the killed process had sent.
-	_, err := q.options.DB.ExecContext(ctx, "UPDATE polar_bridge_deletions SET in_flight = FALSE WHERE id IN (SELECT args ->> '$.deletion_id' FROM river_job WHERE state = 'running')")
-	if err != nil {
+	if _, err := q.options.DB.ExecContext(ctx, q.store.sql.ResetInFlight); err != nil {
 		return 0, fmt.Errorf("take back interrupted requests: %w", err)
 	}
-	result, err := q.options.DB.ExecContext(ctx, `UPDATE river_job SET state = 'available', attempt = max(attempt - 1, 0),
-		scheduled_at = datetime('now', 'subsec') WHERE state = 'running'`)
+	result, err := q.options.DB.ExecContext(ctx, q.store.sql.ResetRunning)
 	if err != nil {
 		return 0, fmt.Errorf("take back interrupted deletions: %w", err)
 	}
@@ -269,7 +273,7 @@ func (q *Queue) ResetRunning(ctx context.Context) (int64, error) {
 		return 0, fmt.Errorf("count interrupted deletions: %w", err)
 	}
 	// The killed process may have been River's leader; nobody else can be.
-	if _, err := q.options.DB.ExecContext(ctx, "DELETE FROM river_leader"); err != nil {
+	if _, err := q.options.DB.ExecContext(ctx, q.store.sql.DeposeLeader); err != nil {
 		return 0, fmt.Errorf("depose the killed leader: %w", err)
 	}
 	return count, nil
@@ -293,9 +297,9 @@ func riverLogger(logger *zap.Logger) *slog.Logger {
 
 // reindexed names the indexes that River rebuilds at midnight: on SQLite none,
 // because that would stop all writers.
-func reindexed(driver riverdriver.Driver[*sql.Tx]) []string {
-	if driver.DatabaseName() == riverdriver.DatabaseNameSQLite {
-		return []string{}
+func reindexed(target namedsql.Target) []string {
+	if target.Postgres {
+		return nil
 	}
-	return nil
+	return []string{}
 }

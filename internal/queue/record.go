@@ -3,7 +3,6 @@ package queue
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"time"
 
@@ -85,14 +84,8 @@ type Action struct {
 	Reason string    `json:"reason,omitempty"`
 }
 
-// Columns are what ScanRecord reads.
-const Columns = `id, state, dry_run, redacted, provider, event_id, source, user_id, external_id, instance, unusable_id,
-	occurred_at, received_at, next_try_at, finished_at, attempts, failures, failing_for, result, decided_at, outcome, confirmed_by, anonymized,
-	polar_status, polar_error, hold_reason, held_at, sent_at, in_flight, sent_anonymized, sent_saw, customer_id, customer_type, customer_created_at,
-	active_subscriptions, granted_benefits, verification, verify_at, verified_at, generation`
-
-// ScanRecord reads a row of Columns, as it stands at now, by Store.Clock.
-func ScanRecord(rows interface{ Scan(into ...any) error }, now time.Time) (Record, error) {
+// scanRecord reads a row of the statement Record, as it stands at now, by Store.Clock.
+func scanRecord(rows *sql.Rows, now time.Time) (Record, error) {
 	var r Record
 	var occurred, received, nextTry, finished, decided, held, created, verify, verified, failing int64
 	var subscriptions, benefits int
@@ -128,41 +121,47 @@ func (r *Record) Deletion() deletion.Deletion {
 	}
 }
 
-// Querier is a database or a transaction.
-type Querier interface {
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+// Records reads deletions in the order of their ids. Those that are not there any
+// more are left out.
+func (s *Store) Records(ctx context.Context, from Querier, ids []int64, now time.Time) ([]Record, error) {
+	return s.records(ctx, from, s.sql.Records, ids, now)
 }
 
-// Records reads the rows of a query whose columns are Columns.
-func Records(ctx context.Context, from Querier, now time.Time, query string, values ...any) (found []Record, err error) {
-	rows, err := from.QueryContext(ctx, query, values...)
+// LockRecords reads them as Records does and keeps others from changing them until
+// the transaction ends.
+func (s *Store) LockRecords(ctx context.Context, tx *sql.Tx, ids []int64, now time.Time) ([]Record, error) {
+	return s.records(ctx, tx, s.sql.LockRecords, ids, now)
+}
+
+func (s *Store) records(ctx context.Context, from Querier, statement string, ids []int64, now time.Time) (found []Record, err error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	all, err := batch(ids)
+	if err != nil {
+		return nil, err
+	}
+	err = each(ctx, from, func(row *sql.Rows) error {
+		r, err := scanRecord(row, now)
+		found = append(found, r)
+		return err
+	}, statement, all)
 	if err != nil {
 		return nil, fmt.Errorf("read deletions: %w", err)
 	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		r, err := ScanRecord(rows, now)
-		if err != nil {
-			return nil, err
-		}
-		found = append(found, r)
-	}
-	return found, rows.Err()
+	return found, nil
 }
 
 // Approvals reads the guards that an operator lets a deletion pass.
-func Approvals(ctx context.Context, from Querier, id int64) (all []deletion.Approval, err error) {
-	rows, err := from.QueryContext(ctx, "SELECT reason, customer_id FROM polar_bridge_approvals WHERE deletion_id = $1 ORDER BY reason", id)
+func (s *Store) Approvals(ctx context.Context, from Querier, id int64) (all []deletion.Approval, err error) {
+	err = each(ctx, from, func(row *sql.Rows) error {
+		var a deletion.Approval
+		err := row.Scan(&a.Reason, &a.CustomerID)
+		all = append(all, a)
+		return err
+	}, s.sql.Approvals, id)
 	if err != nil {
 		return nil, fmt.Errorf("read approvals: %w", err)
 	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		var a deletion.Approval
-		if err := rows.Scan(&a.Reason, &a.CustomerID); err != nil {
-			return nil, fmt.Errorf("read approvals: %w", err)
-		}
-		all = append(all, a)
-	}
-	return all, rows.Err()
+	return all, nil
 }

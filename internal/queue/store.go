@@ -3,17 +3,14 @@ package queue
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
-	"iter"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver"
 	"go.uber.org/zap"
 
+	"github.com/polar-bridge/polar-bridge/internal/database/namedsql"
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
 )
 
@@ -27,34 +24,36 @@ type Store struct {
 	// GracePeriod is how long a new deletion waits at first.
 	GracePeriod time.Duration
 
-	postgres bool
+	target namedsql.Target
+	sql    statements
 }
 
 // NewStore returns a Store over River's driver, for a process that works nothing.
-func NewStore(driver riverdriver.Driver[*sql.Tx], key []byte, logger *zap.Logger) (*Store, error) {
-	client, err := river.NewClient(driver, &river.Config{Logger: riverLogger(logger)})
+func NewStore(driver riverdriver.Driver[*sql.Tx], target namedsql.Target, key []byte, logger *zap.Logger) (*Store, error) {
+	client, err := river.NewClient(driver, &river.Config{Logger: riverLogger(logger), Schema: riverSchema(target)})
 	if err != nil {
 		return nil, fmt.Errorf("prepare queue: %w", err)
 	}
-	return &Store{Client: client, Key: key, postgres: isPostgres(driver)}, nil
+	return newStore(client, target, key)
 }
 
-func isPostgres(driver riverdriver.Driver[*sql.Tx]) bool {
-	return driver.DatabaseName() != riverdriver.DatabaseNameSQLite
+func newStore(client *river.Client[*sql.Tx], target namedsql.Target, key []byte) (*Store, error) {
+	s := &Store{Client: client, Key: key, target: target}
+	return s, target.Load(statementFiles, &s.sql)
 }
 
-// ForUpdate ends a SELECT whose rows are about to be changed.
-func (s *Store) ForUpdate() string {
-	if s.postgres {
-		return " FOR UPDATE"
+// riverSchema is where River's tables are. River's driver for SQLite knows none.
+func riverSchema(target namedsql.Target) string {
+	if target.Postgres {
+		return target.Schema
 	}
-	return "" // SQLite's transactions begin with the file's write lock
+	return ""
 }
 
 // Transaction are the options of every transaction here: each statement sees
 // what was committed before it, whatever the server's default is.
 func (s *Store) Transaction() *sql.TxOptions {
-	if s.postgres {
+	if s.target.Postgres {
 		return &sql.TxOptions{Isolation: sql.LevelReadCommitted}
 	}
 	return nil
@@ -63,11 +62,11 @@ func (s *Store) Transaction() *sql.TxOptions {
 // Clock is the time by which requests are sent: the server's on Postgres, so that
 // replicas and operators need not agree, else this process'.
 func (s *Store) Clock(ctx context.Context, tx *sql.Tx, process time.Time) (time.Time, error) {
-	if !s.postgres {
+	if !s.target.Postgres {
 		return process, nil
 	}
 	var micros int64
-	err := tx.QueryRowContext(ctx, "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint").Scan(&micros)
+	err := tx.QueryRowContext(ctx, s.sql.ServerClock).Scan(&micros)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("read the server's clock: %w", err)
 	}
@@ -143,10 +142,8 @@ type insertion struct {
 // nobody has to decide about first.
 func (s *Store) insert(ctx context.Context, tx *sql.Tx, l *Ledger, rows []insertion, now time.Time) error {
 	var jobs []Job
-	for some := range powers(rows) {
-		if err := s.insertRows(ctx, tx, l, some, now); err != nil {
-			return err
-		}
+	if err := s.insertRows(ctx, tx, l, rows, now); err != nil {
+		return err
 	}
 	for _, row := range rows {
 		if e := l.entries[row.key]; e.fresh && e.held == "" {
@@ -168,70 +165,89 @@ func (s *Store) due(d deletion.Deletion) time.Time {
 	return d.ReceivedAt.Add(s.GracePeriod)
 }
 
-const insertColumns = `idempotency_key, provider, event_id, dry_run, variant, source, instance, user_id, external_id, unusable_id,
-	occurred_at, received_at, state, hold_reason, held_at, next_try_at`
+// insertedRow is what the statement InsertDeletions reads of one.
+type insertedRow struct {
+	IdempotencyKey string              `json:"idempotency_key"`
+	Provider       string              `json:"provider"`
+	EventID        string              `json:"event_id"`
+	DryRun         bool                `json:"dry_run"`
+	Variant        string              `json:"variant"`
+	Source         deletion.Source     `json:"source"`
+	Instance       string              `json:"instance"`
+	UserID         string              `json:"user_id"`
+	ExternalID     string              `json:"external_id"`
+	UnusableID     string              `json:"unusable_id"`
+	OccurredAt     int64               `json:"occurred_at"`
+	ReceivedAt     int64               `json:"received_at"`
+	State          deletion.State      `json:"state"`
+	HoldReason     deletion.HoldReason `json:"hold_reason"`
+	HeldAt         int64               `json:"held_at"`
+	NextTryAt      int64               `json:"next_try_at"`
+}
 
-const insertedColumns = 16
-
-func (s *Store) insertRows(ctx context.Context, tx *sql.Tx, l *Ledger, rows []insertion, now time.Time) (err error) {
-	values := make([]any, 0, len(rows)*insertedColumns)
-	for _, row := range rows {
-		state, reason, heldAt, next := deletion.StateWaiting, heldFromTheStart(row.Deletion, row.variant), int64(0), Micros(s.due(row.Deletion))
-		if reason != "" {
-			state, heldAt, next = deletion.StateHeld, Micros(now), 0
-		}
-		l.entries[row.key].held = reason
-		values = append(values, row.key, row.Provider, row.EventID, l.dryRun, row.variant, row.source(), row.Instance, row.UserID, row.ExternalID, row.UnusableID,
-			Micros(row.OccurredAt), Micros(row.ReceivedAt), string(state), string(reason), heldAt, next)
+func (s *Store) insertRows(ctx context.Context, tx *sql.Tx, l *Ledger, all []insertion, now time.Time) error {
+	if len(all) == 0 {
+		return nil
 	}
-	//nolint:gosec // all parts are constants and numbers of ours
-	inserted, err := tx.QueryContext(ctx, "INSERT INTO polar_bridge_deletions ("+insertColumns+") VALUES "+Parameters(len(rows), insertedColumns)+
-		" ON CONFLICT (idempotency_key) DO NOTHING RETURNING id, idempotency_key", values...)
+	rows := make([]insertedRow, len(all))
+	for i, d := range all {
+		row := insertedRow{
+			IdempotencyKey: d.key, Provider: d.Provider, EventID: d.EventID, DryRun: l.dryRun, Variant: d.variant, Source: deletion.SourceWebhook,
+			Instance: d.Instance, UserID: d.UserID, ExternalID: d.ExternalID, UnusableID: d.UnusableID,
+			OccurredAt: Micros(d.OccurredAt), ReceivedAt: Micros(d.ReceivedAt), State: deletion.StateWaiting, NextTryAt: Micros(s.due(d.Deletion)),
+		}
+		if d.Reconciled() {
+			row.Source = deletion.SourceReconcile
+		}
+		if reason := heldFromTheStart(d.Deletion, d.variant); reason != "" {
+			row.State, row.HoldReason, row.HeldAt, row.NextTryAt = deletion.StateHeld, reason, Micros(now), 0
+		}
+		l.entries[d.key].held = row.HoldReason
+		rows[i] = row
+	}
+	values, err := batch(rows)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, inserted.Close()) }()
-	for inserted.Next() {
+	return each(ctx, tx, func(row *sql.Rows) error {
 		var id int64
 		var key string
-		if err := inserted.Scan(&id, &key); err != nil {
+		if err := row.Scan(&id, &key); err != nil {
 			return err
 		}
 		l.entries[key].id, l.entries[key].fresh = id, true
-	}
-	return inserted.Err()
+		return nil
+	}, s.sql.InsertDeletions, values)
 }
 
-func (i insertion) source() string {
-	if i.Reconciled() {
-		return string(deletion.SourceReconcile)
-	}
-	return string(deletion.SourceWebhook)
+// jobOfRow is what the statement SetJobs reads of one.
+type jobOfRow struct {
+	DeletionID int64 `json:"deletion_id"`
+	JobID      int64 `json:"job_id"`
 }
 
 // setJobs writes onto the rows which jobs carry them out.
 func (s *Store) setJobs(ctx context.Context, tx *sql.Tx, jobs []Job, ids []int64) error {
-	values := make([]any, 0, 2*len(jobs))
-	for i, j := range jobs {
-		values = append(values, j.DeletionID, ids[i])
+	if len(jobs) == 0 {
+		return nil
 	}
-	const pair = 2
-	for some := range powers(jobs) {
-		n := len(some) * pair
-		//nolint:gosec // all parts are constants and numbers of ours
-		_, err := tx.ExecContext(ctx, "UPDATE polar_bridge_deletions SET job_id = v.column2 FROM (VALUES "+typed(len(some), "bigint", "bigint")+
-			") AS v WHERE id = v.column1", values[:n]...)
-		if err != nil {
-			return fmt.Errorf("note jobs: %w", err)
-		}
-		values = values[n:]
+	rows := make([]jobOfRow, len(jobs))
+	for i, j := range jobs {
+		rows[i] = jobOfRow{j.DeletionID, ids[i]}
+	}
+	all, err := batch(rows)
+	if err == nil {
+		_, err = tx.ExecContext(ctx, s.sql.SetJobs, all)
+	}
+	if err != nil {
+		return fmt.Errorf("note jobs: %w", err)
 	}
 	return nil
 }
 
 // readFirsts reads whom the first deletions of repeated events were about.
-func (s *Store) readFirsts(ctx context.Context, tx *sql.Tx, l *Ledger, firsts []insertion) (err error) {
-	var known []any
+func (s *Store) readFirsts(ctx context.Context, tx *sql.Tx, l *Ledger, firsts []insertion) error {
+	var known []string
 	for _, row := range firsts {
 		if !l.entries[row.key].fresh {
 			known = append(known, row.key)
@@ -240,67 +256,20 @@ func (s *Store) readFirsts(ctx context.Context, tx *sql.Tx, l *Ledger, firsts []
 	if len(known) == 0 {
 		return nil
 	}
-	//nolint:gosec // all parts are constants and numbers of ours
-	rows, err := tx.QueryContext(ctx, "SELECT idempotency_key, user_id, external_id, unusable_id, redacted FROM polar_bridge_deletions WHERE idempotency_key IN "+
-		Parameters(1, len(known)), known...)
+	keys, err := batch(known)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
+	return each(ctx, tx, func(row *sql.Rows) error {
 		var key string
 		var first subject
 		var redacted bool
-		if err := rows.Scan(&key, &first.userID, &first.externalID, &first.unusableID, &redacted); err != nil {
+		if err := row.Scan(&key, &first.userID, &first.externalID, &first.unusableID, &redacted); err != nil {
 			return err
 		}
 		l.entries[key].subject, l.entries[key].anybody = first, redacted
-	}
-	return rows.Err()
-}
-
-// powers yields all in chunks whose lengths are powers of two, the largest
-// first, so that there are few different statements to prepare.
-func powers[T any](all []T) iter.Seq[[]T] {
-	const largest = 256
-	return func(yield func([]T) bool) {
-		for size := largest; size > 0; size /= 2 {
-			for len(all) >= size {
-				if !yield(all[:size]) {
-					return
-				}
-				all = all[size:]
-			}
-		}
-	}
-}
-
-// Parameters returns rows of so many numbered parameters: ($1, $2), ($3, $4).
-func Parameters(rows, columns int) string {
-	return parameters(rows, columns, func(n int) string { return "$" + strconv.Itoa(n+1) })
-}
-
-// typed returns so many rows of parameters whose types are told, as they must be
-// where a statement gives them no other place.
-func typed(rows int, types ...string) string {
-	return parameters(rows, len(types), func(n int) string { return fmt.Sprintf("CAST($%d AS %s)", n+1, types[n%len(types)]) })
-}
-
-func parameters(rows, columns int, parameter func(n int) string) string {
-	var text strings.Builder
-	for n := range rows * columns {
-		switch {
-		case n == 0:
-			text.WriteString("(")
-		case n%columns == 0:
-			text.WriteString("), (")
-		default:
-			text.WriteString(", ")
-		}
-		text.WriteString(parameter(n))
-	}
-	text.WriteString(")")
-	return text.String()
+		return nil
+	}, s.sql.FirstsOfEvents, keys)
 }
 
 // Micros is a time as it is stored: UNIX microseconds, 0 for the zero time.

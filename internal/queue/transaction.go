@@ -56,13 +56,14 @@ func Transact(ctx context.Context, db *sql.DB, s *Store, work func(ctx context.C
 	return nil
 }
 
-func sleep(ctx context.Context, d time.Duration) error {
+// Sleep waits, and returns an error when ctx ends before.
+func Sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 		return nil
 	case <-ctx.Done():
-		return ctx.Err()
+		return fmt.Errorf("interrupted: %w", ctx.Err())
 	}
 }

@@ -246,8 +246,10 @@ func TestTablesThatAreGoneAreSaidByEverybodyWhoLooks(t *testing.T) {
 		}
 		_, err := h.Depth(t.Context())
 		require.ErrorContains(t, err, "count deletions: ")
-		_, err = h.ResetRunning(t.Context())
-		require.ErrorContains(t, err, "take back interrupted ")
+		if db.Dialect == database.SQLite {
+			_, err = h.ResetRunning(t.Context())
+			require.ErrorContains(t, err, "take back interrupted ")
+		}
 		require.ErrorContains(t, (&queue.OrphanSweep{}).Step(t.Context(), h.Queue), "look for orphans: ")
 	})
 }
@@ -255,6 +257,6 @@ func TestTablesThatAreGoneAreSaidByEverybodyWhoLooks(t *testing.T) {
 func TestAQueueWithoutWorkersIsRefused(t *testing.T) {
 	t.Parallel()
 	db := databasetest.OpenMigrated(t, databasetest.SQLite(t))
-	_, err := queue.New(queue.Options{Driver: db.Driver(), DB: db.Main, Reader: db.Reader, Logger: zap.NewNop(), Now: time.Now, Retention: 72 * time.Hour})
+	_, err := queue.New(queue.Options{Driver: db.Driver(), SQL: db.SQL, DB: db.Main, Reader: db.Reader, Logger: zap.NewNop(), Now: time.Now, Retention: 72 * time.Hour})
 	require.ErrorContains(t, err, "prepare queue: ")
 }

@@ -33,8 +33,7 @@ func (r *run) verify(ctx context.Context) error {
 		r.Logger.Warn("verification retried", r.lineFields(seen,
 			zap.String("reason", string(decision.Reason)), zap.Int64("retry_in_ms", wait.Milliseconds()), zap.Error(decision.Err))...)
 	}
-	_, err := r.DB.ExecContext(ctx, `UPDATE polar_bridge_deletions SET failures = failures + 1, failing_for = failing_for + $2
-		WHERE id = $1 AND verification = 'pending'`, r.record.ID, wait.Microseconds())
+	_, err := r.DB.ExecContext(ctx, r.queue.store.sql.VerificationFailed, r.record.ID, wait.Microseconds())
 	if err != nil {
 		r.Logger.Error("a failed verification could not be counted", zap.Int64("deletion_id", r.record.ID), zap.Error(err))
 	}
@@ -60,10 +59,7 @@ func (r *run) verified(ctx context.Context, found deletion.Verification, seen de
 		state = deletion.StateReappeared
 	}
 	now := r.Now()
-	result, err := r.DB.ExecContext(ctx, `UPDATE polar_bridge_deletions SET verification = $2, verified_at = $3, state = $4, job_id = 0, failures = 0,
-		customer_id = CASE WHEN $5 = '' THEN customer_id ELSE $5 END, customer_type = CASE WHEN $5 = '' THEN customer_type ELSE $6 END,
-		customer_created_at = CASE WHEN $5 = '' THEN customer_created_at ELSE $7 END
-		WHERE id = $1 AND verification = 'pending'`,
+	result, err := r.DB.ExecContext(ctx, r.queue.store.sql.Verified,
 		r.record.ID, string(found), Micros(now), string(state), seen.Customer.ID, seen.Customer.Type, Micros(seen.Customer.CreatedAt))
 	if err == nil {
 		var changed int64

@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"time"
@@ -64,15 +65,18 @@ type run struct {
 
 // load reads the row. Its approvals stand in a table of their own.
 func (r *run) load(ctx context.Context, args jobArgs) (found bool, err error) {
-	records, err := Records(ctx, r.Reader, r.start, "SELECT "+Columns+" FROM polar_bridge_deletions WHERE id = $1", args.DeletionID)
-	if err != nil || len(records) == 0 {
+	err = each(ctx, r.Reader, func(row *sql.Rows) (err error) {
+		found = true
+		r.record, err = scanRecord(row, r.start)
+		return err
+	}, r.queue.store.sql.Record, args.DeletionID)
+	if err != nil || !found {
 		return false, err
 	}
-	r.record = records[0]
 	if r.record.HeldAt.IsZero() { // it was never held, so nobody has approved anything
 		return true, nil
 	}
-	r.record.Approved, err = Approvals(ctx, r.Reader, args.DeletionID)
+	r.record.Approved, err = r.queue.store.Approvals(ctx, r.Reader, args.DeletionID)
 	return true, err
 }
 
@@ -165,7 +169,7 @@ func (r *run) write(ctx context.Context, d *decided) error {
 			return fmt.Errorf("write a decision: %w", err)
 		}
 		r.Logger.Error("a decision could not be written: trying again", append(r.fields(r.record.Deletion()), zap.Int64("deletion_id", d.id), zap.Error(err))...)
-		if err := sleep(ctx, decisionAgain); err != nil {
+		if err := Sleep(ctx, decisionAgain); err != nil {
 			return err
 		}
 	}

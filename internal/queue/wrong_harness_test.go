@@ -143,7 +143,9 @@ func (e *environment) workAll(t testing.TB) {
 // waiting are the events whose deletions wait.
 func (e *environment) waiting(t testing.TB) (eventIDs []string) {
 	t.Helper()
-	records, err := queue.Records(t.Context(), e.db.Main, e.now(), "SELECT "+queue.Columns+" FROM polar_bridge_deletions WHERE state = 'waiting' ORDER BY id")
+	ids, err := queue.IDs(t.Context(), e.db.Main, "SELECT id FROM polar_bridge_deletions WHERE state = 'waiting' ORDER BY id")
+	require.NoError(t, err)
+	records, err := e.Store().Records(t.Context(), e.db.Main, ids, e.now())
 	require.NoError(t, err)
 	for _, r := range records {
 		eventIDs = append(eventIDs, r.EventID)

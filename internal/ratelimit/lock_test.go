@@ -159,7 +159,7 @@ func clearRow(ctx context.Context, db *database.DB) error {
 func clocked(t *testing.T, db *database.DB) *ratelimit.Limiter {
 	t.Helper()
 	l, err := ratelimit.New(t.Context(), ratelimit.Options{
-		DB: db.Main, Reader: db.Reader, ServerClock: db.Dialect == database.Postgres, Now: time.Now, Name: "polar",
+		DB: db.Main, Reader: db.Reader, SQL: db.SQL, Now: time.Now, Name: "polar",
 	})
 	require.NoError(t, err)
 	return l

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/polar-bridge/polar-bridge/internal/database/namedsql"
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
 )
 
@@ -52,9 +53,11 @@ type Options struct {
 	// DB holds the table polar_bridge_rate_limit; Reader is looked at where nothing
 	// is written, so that looking keeps no webhook waiting.
 	DB, Reader *sql.DB
-	// ServerClock takes the time from the database, so that replicas need not
-	// agree: set on Postgres. Otherwise the time is Now's.
-	ServerClock bool
+	// SQL says which kind of database it is, and in which schema the table is.
+	SQL namedsql.Target
+	// ProcessClock takes the time from Now. Otherwise Postgres tells it, so that
+	// replicas need not agree.
+	ProcessClock bool
 	// Now is the clock of this process.
 	Now func() time.Time
 	// Name is the row's name.
@@ -82,15 +85,16 @@ type Limiter struct {
 // New makes the limiter and its row.
 func New(ctx context.Context, o Options) (*Limiter, error) {
 	l := &Limiter{
-		db: o.DB, reader: o.Reader, name: o.Name, now: o.Now, serverClock: o.ServerClock,
-		sql:    newStatements(o.ServerClock),
+		db: o.DB, reader: o.Reader, name: o.Name, now: o.Now, serverClock: o.SQL.Postgres && !o.ProcessClock,
 		waiter: make(chan struct{}, 1), closed: make(chan struct{}),
 	}
 	if o.PerMinute > 0 {
 		l.interval = time.Minute / time.Duration(o.PerMinute)
 	}
-	_, err := l.db.ExecContext(ctx, "INSERT INTO polar_bridge_rate_limit (name) VALUES ($1) ON CONFLICT (name) DO NOTHING", l.name)
-	if err != nil {
+	if err := o.SQL.Load(statementFiles, &l.sql); err != nil {
+		return nil, err
+	}
+	if _, err := l.db.ExecContext(ctx, l.sql.MakeRow, l.name); err != nil {
 		return nil, fmt.Errorf("prepare the rate limit: %w", err)
 	}
 	return l, nil

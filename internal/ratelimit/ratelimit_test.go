@@ -51,7 +51,7 @@ func success() deletion.Decision { return deletion.Done{Outcome: deletion.Outcom
 
 func limiter(t *testing.T, db *database.DB, c *clock, perMinute int) *ratelimit.Limiter {
 	t.Helper()
-	l, err := ratelimit.New(t.Context(), ratelimit.Options{DB: db.Main, Reader: db.Reader, Now: c.now, Name: "polar", PerMinute: perMinute})
+	l, err := ratelimit.New(t.Context(), ratelimit.Options{DB: db.Main, Reader: db.Reader, SQL: db.SQL, ProcessClock: true, Now: c.now, Name: "polar", PerMinute: perMinute})
 	require.NoError(t, err)
 	return l
 }
@@ -352,7 +352,7 @@ func TestThePostgresClockIsTheServers(t *testing.T) {
 	t.Parallel()
 	db := databasetest.OpenMigrated(t, databasetest.Postgres(t))
 	l, err := ratelimit.New(t.Context(), ratelimit.Options{
-		DB: db.Main, Reader: db.Reader, ServerClock: true, Name: "polar", PerMinute: 600,
+		DB: db.Main, Reader: db.Reader, SQL: db.SQL, Name: "polar", PerMinute: 600,
 		Now: func() time.Time { t.Error("the process's clock was asked"); return time.Time{} },
 	})
 	require.NoError(t, err)

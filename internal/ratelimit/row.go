@@ -36,7 +36,7 @@ func (l *Limiter) take(ctx context.Context, requests int) (current state, ok boo
 			return current, err == nil, err
 		}
 	}
-	current, err = scan(l.db.QueryRowContext(ctx, l.sql.take, l.name, l.clock(),
+	current, err = scan(l.db.QueryRowContext(ctx, l.sql.Take, l.name, l.clock(),
 		MaxPause.Microseconds(), l.tolerance(1).Microseconds(), l.interval.Microseconds(), probeLease.Microseconds(),
 		l.tolerance(requests).Microseconds(), (time.Duration(requests) * l.interval).Microseconds(), l.sweepInterval.Microseconds()))
 	if errors.Is(err, sql.ErrNoRows) {
@@ -49,7 +49,7 @@ func (l *Limiter) take(ctx context.Context, requests int) (current state, ok boo
 // Charge counts one more request that goes out under a permit, so that the next
 // one is due later.
 func (l *Limiter) Charge(ctx context.Context) error {
-	_, err := l.db.ExecContext(ctx, l.sql.charge, l.name, l.clock(), l.tolerance(1).Microseconds(), l.interval.Microseconds())
+	_, err := l.db.ExecContext(ctx, l.sql.Charge, l.name, l.clock(), l.tolerance(1).Microseconds(), l.interval.Microseconds())
 	if err != nil {
 		return fmt.Errorf("count a request: %w", err)
 	}
@@ -59,12 +59,12 @@ func (l *Limiter) Charge(ctx context.Context) error {
 // Lock locks the row for tx, so that no pause begins before tx ends, and returns
 // the time since then.
 func (l *Limiter) Lock(ctx context.Context, tx *sql.Tx) (*Locked, error) {
-	if l.sql.lock != "" { // SQLite's transactions begin with the file's write lock
-		if _, err := tx.ExecContext(ctx, l.sql.lock, l.name); err != nil {
+	if l.sql.Lock != "" { // SQLite's transactions begin with the file's write lock
+		if _, err := tx.ExecContext(ctx, l.sql.Lock, l.name); err != nil {
 			return nil, fmt.Errorf("lock the rate limit: %w", err)
 		}
 	}
-	current, err := scan(tx.QueryRowContext(ctx, l.sql.look, l.name, l.clock()))
+	current, err := scan(tx.QueryRowContext(ctx, l.sql.Look, l.name, l.clock()))
 	if err != nil {
 		return nil, fmt.Errorf("look at the rate limit: %w", err)
 	}
@@ -73,7 +73,7 @@ func (l *Limiter) Lock(ctx context.Context, tx *sql.Tx) (*Locked, error) {
 
 // Clock is the limiter's time: the database's own, or this process'.
 func (l *Limiter) Clock(ctx context.Context, tx *sql.Tx) (time.Time, error) {
-	current, err := scan(tx.QueryRowContext(ctx, l.sql.look, l.name, l.clock()))
+	current, err := scan(tx.QueryRowContext(ctx, l.sql.Look, l.name, l.clock()))
 	if err != nil {
 		return time.Time{}, fmt.Errorf("look at the rate limit's clock: %w", err)
 	}
@@ -98,7 +98,7 @@ func (l *Locked) Decide(p deletion.Permit) deletion.Decision {
 }
 
 func (l *Limiter) look(ctx context.Context) (state, error) {
-	s, err := scan(l.reader.QueryRowContext(ctx, l.sql.look, l.name, l.clock()))
+	s, err := scan(l.reader.QueryRowContext(ctx, l.sql.Look, l.name, l.clock()))
 	if time.Duration(s.sweepDue-s.now)*time.Microsecond > l.sweepInterval {
 		s.sweepDue = 0 // not ours to wait for, or of a clock that stepped back
 	}
@@ -120,11 +120,11 @@ func (p Permit) Report(ctx context.Context, d deletion.Decision) error {
 	case fails && retry.Outage:
 		err = l.failed(ctx, p.at.reason)
 	case pauses && wait.Everybody:
-		_, err = l.db.ExecContext(ctx, l.sql.pause, l.name, l.clock(),
+		_, err = l.db.ExecContext(ctx, l.sql.Pause, l.name, l.clock(),
 			MaxPause.Microseconds(), min(wait.For, MaxPause).Microseconds(), string(wait.Reason))
 	case p.at.reason != "" || p.at.failures > 0 || l.failing.Load():
 		l.failing.Store(false)
-		_, err = l.db.ExecContext(ctx, l.sql.reset, l.name, string(p.at.reason))
+		_, err = l.db.ExecContext(ctx, l.sql.Reset, l.name, string(p.at.reason))
 	}
 	if err != nil {
 		return fmt.Errorf("report to the rate limit: %w", err)
@@ -137,14 +137,13 @@ func (p Permit) Report(ctx context.Context, d deletion.Decision) error {
 func (l *Limiter) failed(ctx context.Context, probed deletion.WaitReason) error {
 	l.failing.Store(true)
 	var failures int64
-	err := l.db.QueryRowContext(ctx, `UPDATE polar_bridge_rate_limit SET failures = failures + 1
-		WHERE name = $1 RETURNING failures`, l.name).Scan(&failures)
+	err := l.db.QueryRowContext(ctx, l.sql.CountFailure, l.name).Scan(&failures)
 	if err != nil {
 		return err
 	}
-	statement, wait := l.sql.fail, gap(failures)
+	statement, wait := l.sql.PauseAfterFailures, gap(failures)
 	if probed != "" {
-		statement = l.sql.failProbe
+		statement = l.sql.PauseAfterProbe
 	}
 	if probed == deletion.WaitUnauthorized || probed == deletion.WaitUnexpected {
 		wait = operatorProbeInterval

@@ -28,7 +28,7 @@ func deletionsBeside(t *testing.T, sweeps int) int64 {
 		var all sync.WaitGroup
 		defer all.Wait()
 		process := func(db *database.DB) *ratelimit.Limiter {
-			l, err := ratelimit.New(t.Context(), ratelimit.Options{DB: db.Main, Reader: db.Reader, Now: time.Now, Name: "polar", PerMinute: 600})
+			l, err := ratelimit.New(t.Context(), ratelimit.Options{DB: db.Main, Reader: db.Reader, SQL: db.SQL, ProcessClock: true, Now: time.Now, Name: "polar", PerMinute: 600})
 			require.NoError(t, err)
 			return l
 		}

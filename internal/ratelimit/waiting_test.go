@@ -18,7 +18,7 @@ import (
 func inBubble(t *testing.T, perMinute int) *ratelimit.Limiter {
 	t.Helper()
 	db := openInBubble(t)
-	l, err := ratelimit.New(t.Context(), ratelimit.Options{DB: db.Main, Reader: db.Reader, Now: time.Now, Name: "polar", PerMinute: perMinute})
+	l, err := ratelimit.New(t.Context(), ratelimit.Options{DB: db.Main, Reader: db.Reader, SQL: db.SQL, ProcessClock: true, Now: time.Now, Name: "polar", PerMinute: perMinute})
 	require.NoError(t, err)
 	return l
 }
@@ -141,7 +141,7 @@ func TestADatabaseThatIsAwayIsARetry(t *testing.T) {
 // openInBubble opens SQLite inside a synctest bubble.
 func openInBubble(t *testing.T) *database.DB {
 	t.Helper()
-	db, err := database.Open(t.Context(), "sqlite:"+t.TempDir()+"/rate_limit.db")
+	db, err := database.Open(t.Context(), "sqlite:"+t.TempDir()+"/rate_limit.db", database.DefaultSchema)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	require.NoError(t, db.Migrate(t.Context(), nil))

@@ -149,13 +149,15 @@ func (h *harness) sweeper(t *testing.T, change ...func(*reconcile.Options)) *rec
 	})
 	t.Cleanup(client.CloseIdleConnections)
 	o := reconcile.Options{
-		DB: h.db.Main, Polar: client, Limiter: &h.limiter, Now: h.clock.now, Wait: h.clock.wait,
+		DB: h.db.Main, SQL: h.db.SQL, Polar: client, Limiter: &h.limiter, Now: h.clock.now, Wait: h.clock.wait,
 		Source: directory.NewClerk(directory.ClerkOptions{API: api, SecretKey: func() string { return directorytest.ClerkKey }}).Source(),
 	}
 	for _, c := range change {
 		c(&o)
 	}
-	return reconcile.New(o)
+	s, err := reconcile.New(o)
+	require.NoError(t, err)
+	return s
 }
 
 // userID is how the tests' users and customers are called.

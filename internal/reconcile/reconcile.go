@@ -17,6 +17,7 @@ import (
 	"regexp"
 	"time"
 
+	"github.com/polar-bridge/polar-bridge/internal/database/namedsql"
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/directory"
 	"github.com/polar-bridge/polar-bridge/polar"
@@ -53,7 +54,9 @@ type Acceptor interface {
 // Options for New.
 type Options struct {
 	// DB holds the tables polar_bridge_sweeps and polar_bridge_sweep_candidates.
-	DB      *sql.DB
+	DB *sql.DB
+	// SQL says in which schema they are.
+	SQL     namedsql.Target
 	Polar   Polar
 	Limiter Limiter
 	Source  directory.Source
@@ -137,7 +140,7 @@ type Sweeper struct {
 }
 
 // New returns a Sweeper. It does nothing yet.
-func New(o Options) *Sweeper {
+func New(o Options) (*Sweeper, error) {
 	if o.Wait == nil {
 		o.Wait = wait
 	}
@@ -147,7 +150,8 @@ func New(o Options) *Sweeper {
 	if o.OnProgress == nil {
 		o.OnProgress = func(Progress) {}
 	}
-	return &Sweeper{options: o, store: newStore(o)}
+	store, err := newStore(o)
+	return &Sweeper{options: o, store: store}, err
 }
 
 func wait(ctx context.Context, d time.Duration) error {

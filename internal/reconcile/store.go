@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"database/sql"
+	"embed"
 	"errors"
 	"fmt"
 	"time"
@@ -37,9 +38,20 @@ type sweep struct {
 	Counts   Counts   `json:"counts"`
 }
 
-// store keeps one provider's sweep. $1 is always the provider. The statements
-// are the same for both dialects.
+//go:embed sql
+var statementFiles embed.FS
+
+// statements are the SQL of sweeps, as it stands in sql.
+type statements struct {
+	MakeSweep, Claim, ReleaseClaim                    string
+	Sweep, Begin, Save, Finish, Abandon, Last         string
+	AddCandidate, Record, Candidates, CountCandidates string
+	CheckAgain, RemoveCandidates                      string
+}
+
+// store keeps one provider's sweep.
 type store struct {
+	sql      statements
 	db       *sql.DB
 	provider string
 	holder   string
@@ -47,25 +59,24 @@ type store struct {
 	lease    time.Duration
 }
 
-func newStore(o Options) store {
-	return store{db: o.DB, provider: o.Source.Provider, holder: rand.Text(), now: o.Now, lease: o.Lease}
+func newStore(o Options) (store, error) {
+	s := store{db: o.DB, provider: o.Source.Provider, holder: rand.Text(), now: o.Now, lease: o.Lease}
+	return s, o.SQL.Load(statementFiles, &s.sql)
 }
 
 // claim makes this process the one that sweeps, or keeps it so.
 func (s store) claim(ctx context.Context) (bool, error) {
-	if _, err := s.db.ExecContext(ctx, "INSERT INTO polar_bridge_sweeps (provider) VALUES ($1) ON CONFLICT (provider) DO NOTHING", s.provider); err != nil {
+	if _, err := s.db.ExecContext(ctx, s.sql.MakeSweep, s.provider); err != nil {
 		return false, fmt.Errorf("claim the sweep: %w", err)
 	}
 	now := s.now()
-	return changed(s.db.ExecContext(ctx, `UPDATE polar_bridge_sweeps SET
-		attempted_at = CASE WHEN holder = $2 THEN attempted_at ELSE $3 END, holder = $2, leased_until = $4
-		WHERE provider = $1 AND (holder = $2 OR leased_until <= $3)`,
+	return changed(s.db.ExecContext(ctx, s.sql.Claim,
 		s.provider, s.holder, now.UnixMicro(), now.Add(s.lease).UnixMicro()))
 }
 
 // release lets others sweep at once.
 func (s store) release(ctx context.Context) error {
-	_, err := s.db.ExecContext(ctx, "UPDATE polar_bridge_sweeps SET holder = '', leased_until = 0 WHERE provider = $1 AND holder = $2", s.provider, s.holder)
+	_, err := s.db.ExecContext(ctx, s.sql.ReleaseClaim, s.provider, s.holder)
 	return err
 }
 
@@ -74,14 +85,14 @@ func (s store) resume(ctx context.Context, restart bool) (sweep, error) {
 	var current sweep
 	var startedAt int64
 	var progress string
-	err := s.db.QueryRowContext(ctx, "SELECT phase, started_at, progress FROM polar_bridge_sweeps WHERE provider = $1", s.provider).
+	err := s.db.QueryRowContext(ctx, s.sql.Sweep, s.provider).
 		Scan(&current.phase, &startedAt, &progress)
 	if err != nil {
 		return sweep{}, fmt.Errorf("look for an interrupted sweep: %w", err)
 	}
 	recent := s.now().Sub(time.UnixMicro(startedAt)) < resumeWithin
 	if current.phase != "" && recent && !restart && json.Unmarshal([]byte(progress), &current) == nil {
-		_, err := s.db.ExecContext(ctx, "UPDATE polar_bridge_sweep_candidates SET status = '' WHERE provider = $1 AND checked_at < $2",
+		_, err := s.db.ExecContext(ctx, s.sql.CheckAgain,
 			s.provider, s.now().Add(-recheckAfter).UnixMicro())
 		if err != nil {
 			return sweep{}, fmt.Errorf("resume the sweep: %w", err)
@@ -89,11 +100,10 @@ func (s store) resume(ctx context.Context, restart bool) (sweep, error) {
 		return current, nil
 	}
 	return sweep{phase: phaseReading}, s.inTransaction(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, "DELETE FROM polar_bridge_sweep_candidates WHERE provider = $1", s.provider); err != nil {
+		if _, err := tx.ExecContext(ctx, s.sql.RemoveCandidates, s.provider); err != nil {
 			return err
 		}
-		return requireHeld(tx.ExecContext(ctx, `UPDATE polar_bridge_sweeps SET phase = $3, started_at = $4, progress = '{}'
-			WHERE provider = $1 AND holder = $2`, s.provider, s.holder, phaseReading, s.now().UnixMicro()))
+		return requireHeld(tx.ExecContext(ctx, s.sql.Begin, s.provider, s.holder, phaseReading, s.now().UnixMicro()))
 	})
 }
 
@@ -105,14 +115,13 @@ func (s store) save(ctx context.Context, current sweep, candidates []polar.Liste
 	}
 	return s.inTransaction(ctx, func(tx *sql.Tx) error {
 		for _, c := range candidates {
-			_, err := tx.ExecContext(ctx, `INSERT INTO polar_bridge_sweep_candidates (provider, customer_id, external_id, type, created_at)
-				VALUES ($1, $2, $3, $4, $5) ON CONFLICT (provider, customer_id) DO NOTHING`,
+			_, err := tx.ExecContext(ctx, s.sql.AddCandidate,
 				s.provider, c.ID, c.ExternalID, c.Type, c.CreatedAt.UnixMicro())
 			if err != nil {
 				return err
 			}
 		}
-		return requireHeld(tx.ExecContext(ctx, "UPDATE polar_bridge_sweeps SET phase = $3, progress = $4 WHERE provider = $1 AND holder = $2",
+		return requireHeld(tx.ExecContext(ctx, s.sql.Save,
 			s.provider, s.holder, current.phase, string(progress)))
 	})
 }
@@ -123,8 +132,7 @@ func (s store) record(ctx context.Context, candidate Orphan, status string) erro
 	if candidate.ActiveSubscriptions != nil {
 		subscriptions = *candidate.ActiveSubscriptions
 	}
-	_, err := s.db.ExecContext(ctx, `UPDATE polar_bridge_sweep_candidates SET status = $3, checked_at = $4, subscriptions = $5, instance = $6
-		WHERE provider = $1 AND customer_id = $2`,
+	_, err := s.db.ExecContext(ctx, s.sql.Record,
 		s.provider, candidate.CustomerID, status, candidate.checkedAt.UnixMicro(), subscriptions, candidate.Instance)
 	if err != nil {
 		return fmt.Errorf("store the status of a candidate: %w", err)
@@ -134,19 +142,19 @@ func (s store) record(ctx context.Context, candidate Orphan, status string) erro
 
 // finish ends the sweep.
 func (s store) finish(ctx context.Context, orphans int) error {
-	return requireHeld(s.db.ExecContext(ctx, "UPDATE polar_bridge_sweeps SET phase = '', finished_at = $3, orphans = $4 WHERE provider = $1 AND holder = $2",
+	return requireHeld(s.db.ExecContext(ctx, s.sql.Finish,
 		s.provider, s.holder, s.now().UnixMicro(), orphans))
 }
 
 // abandon makes the next sweep start over.
 func (s store) abandon(ctx context.Context) error {
-	return requireHeld(s.db.ExecContext(ctx, "UPDATE polar_bridge_sweeps SET phase = '' WHERE provider = $1 AND holder = $2", s.provider, s.holder))
+	return requireHeld(s.db.ExecContext(ctx, s.sql.Abandon, s.provider, s.holder))
 }
 
 // last returns the last sweep that was completed, and when one was last begun.
 func (s store) last(ctx context.Context) (last Last, attemptedAt time.Time, err error) {
 	var finished, attempted int64
-	err = s.db.QueryRowContext(ctx, "SELECT finished_at, attempted_at, orphans FROM polar_bridge_sweeps WHERE provider = $1", s.provider).
+	err = s.db.QueryRowContext(ctx, s.sql.Last, s.provider).
 		Scan(&finished, &attempted, &last.Orphans)
 	if errors.Is(err, sql.ErrNoRows) {
 		return Last{}, time.Time{}, nil
@@ -163,8 +171,7 @@ func (s store) last(ctx context.Context) (last Last, attemptedAt time.Time, err 
 // count counts the candidates that were asked about, and those of them who were
 // deleted.
 func (s store) count(ctx context.Context) (checked, deleted int, err error) {
-	err = s.db.QueryRowContext(ctx, `SELECT count(*) FILTER (WHERE status <> ''), count(*) FILTER (WHERE status = 'deleted')
-		FROM polar_bridge_sweep_candidates WHERE provider = $1`, s.provider).Scan(&checked, &deleted)
+	err = s.db.QueryRowContext(ctx, s.sql.CountCandidates, s.provider).Scan(&checked, &deleted)
 	if err != nil {
 		return 0, 0, fmt.Errorf("count candidates: %w", err)
 	}
@@ -174,9 +181,7 @@ func (s store) count(ctx context.Context) (checked, deleted int, err error) {
 // next returns a chunk of the candidates with the status, the oldest first, after
 // the last one.
 func (s store) next(ctx context.Context, status string, last Orphan) (found []Orphan, err error) {
-	rows, err := s.db.QueryContext(ctx, `SELECT customer_id, external_id, type, created_at, checked_at, subscriptions, instance
-		FROM polar_bridge_sweep_candidates WHERE provider = $1 AND status = $2 AND (created_at, customer_id) > ($3, $4)
-		ORDER BY created_at, customer_id LIMIT $5`,
+	rows, err := s.db.QueryContext(ctx, s.sql.Candidates,
 		s.provider, status, last.CreatedAt.UnixMicro(), last.CustomerID, chunkSize)
 	if err != nil {
 		return nil, fmt.Errorf("read candidates: %w", err)

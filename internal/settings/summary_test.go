@@ -70,6 +70,7 @@ func TestSummary(t *testing.T) {
 		{Name: "GRACE_PERIOD", Value: "0s"},
 		{Name: "VERIFY_AFTER", Value: "1h0m0s"},
 		{Name: "DATABASE_URL", Value: "set"},
+		{Name: "DATABASE_SCHEMA", Value: "polar_bridge"},
 		{Name: "AUTO_MIGRATE", Value: "true"},
 		{Name: "LISTEN_ADDR", Value: ":8080"},
 		{Name: "ADMIN_ADDR", Value: "127.0.0.1:9090"},

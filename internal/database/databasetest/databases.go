@@ -77,7 +77,7 @@ func Postgres(t testing.TB) string {
 // OpenMigrated opens and migrates the database and closes it after the test.
 func OpenMigrated(t testing.TB, url string) *database.DB {
 	t.Helper()
-	db, err := database.Open(t.Context(), url)
+	db, err := database.Open(t.Context(), url, database.DefaultSchema)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	require.NoError(t, db.Migrate(t.Context(), nil))

@@ -80,8 +80,9 @@ func newServer(bin string, settings ...string) (*Server, error) {
 }
 
 func (s *Server) start() error {
+	// What a test says in SQL of its own needs no schema.
 	options := fmt.Sprintf("-p %d -h 127.0.0.1 -c unix_socket_directories='' -c ", s.port) +
-		strings.Join(append([]string{"max_connections=300"}, s.settings...), " -c ")
+		strings.Join(append([]string{"max_connections=300", "search_path=polar_bridge,public"}, s.settings...), " -c ")
 	return s.run("pg_ctl", "-D", s.data(), "-l", filepath.Join(s.dir, "log"), "-o", options, "-w", "start")
 }
 

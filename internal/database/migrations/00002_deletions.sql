@@ -80,10 +80,12 @@ CREATE TABLE polar_bridge_deletions (
 CREATE UNIQUE INDEX polar_bridge_deletions_key ON polar_bridge_deletions (idempotency_key);
 -- What is not done: serves the gauges, list --state, approve, cancel and retry of
 -- many, the orphan sweep.
-CREATE INDEX polar_bridge_deletions_pending ON polar_bridge_deletions (state, hold_reason, id) WHERE state IN ('waiting', 'held', 'reappeared');
+CREATE INDEX polar_bridge_deletions_pending ON polar_bridge_deletions (state, id, dry_run, hold_reason) WHERE state IN ('waiting', 'held', 'reappeared');
+-- A person: serves list --external-id and forget.
+CREATE INDEX polar_bridge_deletions_external_id ON polar_bridge_deletions (external_id) WHERE external_id <> '';
 -- The hour: serves begin send.
 CREATE INDEX polar_bridge_deletions_counted ON polar_bridge_deletions (counted_at) WHERE counted_at > 0;
--- What is done: serves export and the cleaning after RETENTION.
+-- What finished: serves export and the cleaning after RETENTION.
 CREATE INDEX polar_bridge_deletions_finished ON polar_bridge_deletions (finished_at) WHERE finished_at > 0;
 -- Pending verifications: serves the orphan sweep.
 CREATE INDEX polar_bridge_deletions_unverified ON polar_bridge_deletions (id) WHERE verification = 'pending';
@@ -108,4 +110,5 @@ CREATE TABLE polar_bridge_actions (
     action text NOT NULL,
     reason text NOT NULL
 );
+-- A deletion's actions: serves show, and the count of cancelled ones.
 CREATE INDEX polar_bridge_actions_deletion ON polar_bridge_actions (deletion_id, id);

@@ -35,4 +35,5 @@ CREATE TABLE polar_bridge_sweep_candidates (
     PRIMARY KEY (provider, customer_id)
 );
 
+-- Serves the sweep's walk through its candidates.
 CREATE INDEX polar_bridge_sweep_candidates_by_age ON polar_bridge_sweep_candidates (provider, status, created_at, customer_id);

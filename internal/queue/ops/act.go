@@ -6,22 +6,16 @@ import (
 	"slices"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
-)
-
-const (
-	// release takes a hold away.
-	release = "state = 'waiting', hold_reason = '', failures = 0, failing_for = 0"
-	// cancelled ends a deletion; $2 is when.
-	cancelled = "state = 'cancelled', outcome = 'cancelled', hold_reason = '', job_id = 0, next_try_at = 0, finished_at = $2, reported = FALSE"
 )
 
 // Retry lets a waiting or held deletion be tried now, with all its guards. It
 // refuses one that is done or cancelled, and one whose request is on its way.
 func (o *Operator) Retry(ctx context.Context, id int64) error {
-	_, err := o.each(ctx, []int64{id}, o.retry)
-	return err
+	return o.one(ctx, id, o.retry)
 }
 
 func (o *Operator) retry(r queue.Record) (*act, error) {
@@ -29,12 +23,12 @@ func (o *Operator) retry(r queue.Record) (*act, error) {
 	case r.Running:
 		return nil, refused(r.ID, "it is being tried right now")
 	case r.State == deletion.StateWaiting:
-		return &act{action: string(VerbRetry), set: "failing_for = 0", again: true}, nil
+		return &act{action: string(VerbRetry), change: o.sql.ResetFailing, again: true}, nil
 	case r.State == deletion.StateHeld && r.HoldReason == deletion.HoldConflict:
 		return nil, refused(r.ID, "it is held as %s: its event had named another user before, and no guard can find out which of them left; "+
 			"approve it, which makes it an event of its own, or cancel it", r.HoldReason)
 	case r.State == deletion.StateHeld:
-		return &act{action: string(VerbRetry), reason: string(r.HoldReason), set: release, again: true}, nil
+		return &act{action: string(VerbRetry), reason: string(r.HoldReason), change: o.sql.Release, again: true}, nil
 	case r.State == deletion.StateReappeared:
 		return nil, refused(r.ID, "it is done: the customer that reappeared is another case; settle it at Polar, then acknowledge this one")
 	}
@@ -44,8 +38,7 @@ func (o *Operator) retry(r queue.Record) (*act, error) {
 // Approve lets a held deletion pass the guard that held it, and only that one,
 // for the customer that was last seen.
 func (o *Operator) Approve(ctx context.Context, id int64) error {
-	_, err := o.each(ctx, []int64{id}, approve)
-	return err
+	return o.one(ctx, id, o.approve)
 }
 
 // Approvable says whether there is a guard that could be passed. Of the other
@@ -56,7 +49,7 @@ func Approvable(reason deletion.HoldReason) bool {
 	return !slices.Contains(none, reason)
 }
 
-func approve(r queue.Record) (*act, error) {
+func (o *Operator) approve(r queue.Record) (*act, error) {
 	switch {
 	case r.State == deletion.StateReappeared:
 		return nil, refused(r.ID, "it is done, and the customer reappeared: approving would delete nobody; look at the subscription in Polar, then acknowledge it")
@@ -72,14 +65,14 @@ func approve(r queue.Record) (*act, error) {
 		return nil, refused(r.ID, "it is held as %s: no request to Polar can name this customer, so there is nothing to approve; "+
 			"find and delete the customer in Polar's dashboard, then cancel this one with that as its reason", r.HoldReason)
 	}
-	return &act{action: string(VerbApprove), reason: string(r.HoldReason), set: release, again: true, approves: r.HoldReason}, nil
+	return &act{action: string(VerbApprove), reason: string(r.HoldReason), change: o.sql.Release, again: true, approves: r.HoldReason}, nil
 }
 
 // Cancel ends a waiting or held deletion for good. It refuses while a request is
 // on its way: what Polar answers is what the deletion came to. sent says that an
 // earlier request may have been done.
 func (o *Operator) Cancel(ctx context.Context, id int64, reason string) (sent bool, err error) {
-	_, err = o.each(ctx, []int64{id}, func(r queue.Record) (*act, error) {
+	err = o.one(ctx, id, func(r queue.Record) (*act, error) {
 		sent = r.AnswerLost
 		return o.cancel(r, reason)
 	})
@@ -93,19 +86,18 @@ func (o *Operator) cancel(r queue.Record, reason string) (*act, error) {
 	case r.State != deletion.StateWaiting && r.State != deletion.StateHeld:
 		return nil, refused(r.ID, "it is %s already", r.State)
 	}
-	return &act{action: string(VerbCancel), reason: reason, set: cancelled, values: []any{queue.Micros(o.options.Now())}}, nil
+	return &act{action: string(VerbCancel), reason: reason, change: o.sql.Cancel, values: []any{queue.Micros(o.options.Now())}}, nil
 }
 
 // Acknowledge says that somebody has seen that a customer reappeared: it closes
 // the case and deletes nobody.
 func (o *Operator) Acknowledge(ctx context.Context, id int64) error {
-	_, err := o.each(ctx, []int64{id}, func(r queue.Record) (*act, error) {
+	return o.one(ctx, id, func(r queue.Record) (*act, error) {
 		if r.State != deletion.StateReappeared {
 			return nil, refused(id, "it is %s; only those whose customer reappeared are acknowledged", r.State)
 		}
-		return &act{action: "acknowledge", set: "state = 'done'"}, nil
+		return &act{action: "acknowledge", change: o.sql.Acknowledge}, nil
 	})
-	return err
 }
 
 // Verb is what may be done to many deletions at once.
@@ -167,7 +159,7 @@ const (
 // others alone. It works in batches, each of which stands whatever happens
 // afterwards, and returns how many it was done to. Only cancel needs a reason.
 func (o *Operator) Many(ctx context.Context, verb Verb, all []Chosen, reason string) (count int, err error) {
-	do := map[Verb]decide{VerbApprove: approve, VerbRetry: o.retry, VerbCancel: func(r queue.Record) (*act, error) { return o.cancel(r, reason) }}[verb]
+	do := map[Verb]decide{VerbApprove: o.approve, VerbRetry: o.retry, VerbCancel: func(r queue.Record) (*act, error) { return o.cancel(r, reason) }}[verb]
 	for some := range slices.Chunk(all, atOnce) {
 		began := time.Now() //nolint:forbidigo // only paces the batches
 		asked := make(map[int64]Chosen, len(some))
@@ -177,7 +169,9 @@ func (o *Operator) Many(ctx context.Context, verb Verb, all []Chosen, reason str
 			ids = append(ids, c.ID)
 		}
 		n, err := o.each(ctx, ids, func(r queue.Record) (*act, error) {
-			if r.Running || chosen(r) != asked[r.ID] {
+			question := asked[r.ID]
+			delete(asked, r.ID)
+			if r.Running || chosen(r) != question {
 				return nil, nil //nolint:nilnil // it is another question by now
 			}
 			return do(r)
@@ -186,7 +180,10 @@ func (o *Operator) Many(ctx context.Context, verb Verb, all []Chosen, reason str
 		if err != nil {
 			return count, err
 		}
-		if err := rest(ctx, max(time.Since(began), shortestRest)); err != nil { //nolint:forbidigo // only paces the batches
+		for id := range asked {
+			o.options.Logger.Warn("a chosen deletion is not there any more: left out", zap.Int64("deletion_id", id))
+		}
+		if err := queue.Sleep(ctx, max(time.Since(began), shortestRest)); err != nil { //nolint:forbidigo // only paces the batches
 			return count, err
 		}
 	}

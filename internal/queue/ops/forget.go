@@ -21,8 +21,11 @@ func (o *Operator) Forget(ctx context.Context, externalID string) (int, error) {
 	var forgotten []queue.Record
 	now := o.options.Now()
 	err := queue.Transact(ctx, o.options.DB, o.options.Store, func(ctx context.Context, tx *sql.Tx) (err error) {
-		forgotten, err = queue.Records(ctx, tx, now, "SELECT "+queue.Columns+" FROM polar_bridge_deletions WHERE external_id = $1 ORDER BY id"+o.options.Store.ForUpdate(), externalID)
+		ids, err := queue.IDs(ctx, tx, o.sql.OfExternalID, externalID)
 		if err != nil {
+			return fmt.Errorf("look for deletions of a person: %w", err)
+		}
+		if forgotten, err = o.options.Store.LockRecords(ctx, tx, ids, now); err != nil {
 			return err
 		}
 		for _, r := range forgotten {
@@ -53,12 +56,7 @@ func (o *Operator) Forget(ctx context.Context, externalID string) (int, error) {
 
 // redact rewrites one record. Operators may have named the person in a reason.
 func (o *Operator) redact(ctx context.Context, tx *sql.Tx, id int64) error {
-	for _, statement := range []string{
-		`UPDATE polar_bridge_deletions SET event_id = '', variant = '', instance = '', user_id = '', external_id = '', unusable_id = '',
-			customer_id = '', customer_type = '', customer_created_at = 0, polar_error = '', active_subscriptions = -1, granted_benefits = -1, redacted = TRUE WHERE id = $1`,
-		"UPDATE polar_bridge_approvals SET customer_id = '' WHERE deletion_id = $1",
-		"UPDATE polar_bridge_actions SET reason = '' WHERE deletion_id = $1",
-	} {
+	for _, statement := range []string{o.sql.RedactDeletion, o.sql.RedactApprovals, o.sql.RedactActions} {
 		if _, err := tx.ExecContext(ctx, statement, id); err != nil {
 			return fmt.Errorf("forget deletion %d: %w", id, err)
 		}

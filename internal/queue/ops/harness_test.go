@@ -32,12 +32,14 @@ type session struct {
 func operator(t testing.TB, db *database.DB) *session {
 	t.Helper()
 	core, logs := observer.New(zapcore.DebugLevel)
-	store, err := queue.NewStore(db.Driver(), []byte("key"), zap.NewNop())
+	store, err := queue.NewStore(db.Driver(), db.SQL, []byte("key"), zap.NewNop())
 	require.NoError(t, err)
-	return &session{ops.New(ops.Options{
-		Store: store, DB: db.Main, Reader: db.Reader, Logger: zap.New(core),
+	o, err := ops.New(ops.Options{
+		Store: store, SQL: db.SQL, DB: db.Main, Reader: db.Reader, Logger: zap.New(core),
 		LogID: queue.LogID(queue.LogPlain, []byte("key")), Now: time.Now, By: "cli:alice",
-	}), db, logs}
+	})
+	require.NoError(t, err)
+	return &session{o, db, logs}
 }
 
 // list returns the chosen deletions.

@@ -7,7 +7,6 @@ import (
 	"iter"
 	"math"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
@@ -33,43 +32,9 @@ type Filter struct {
 	Limit int
 }
 
-// conditions collect what a WHERE demands.
-type conditions struct {
-	parts  []string
-	values []any
-}
-
-func (c *conditions) add(condition string, value any) {
-	c.values = append(c.values, value)
-	c.parts = append(c.parts, fmt.Sprintf(condition, len(c.values)))
-}
-
-// where is the text of all of them. States are named in it, because a partial
-// index serves only a query that names them.
-func (f Filter) where() conditions {
-	c := conditions{parts: []string{"id > 0"}}
-	state := f.State
-	if f.Reason != "" {
-		state = deletion.StateHeld
-		c.add("hold_reason = $%d", string(f.Reason))
-	}
-	if state != "" {
-		c.parts = append(c.parts, "state = '"+string(state)+"'")
-	}
-	if !f.Since.IsZero() {
-		c.add("received_at >= $%d", queue.Micros(f.Since))
-	}
-	for column, value := range map[string]string{"external_id": f.ExternalID, "user_id": f.UserID, "customer_id": f.CustomerID, "provider": f.Provider} {
-		if value != "" {
-			c.add(column+" = $%d", value)
-		}
-	}
-	return c
-}
-
 // Find returns one deletion, or a RefusedError when there is none.
 func (o *Operator) Find(ctx context.Context, id int64) (queue.Record, error) {
-	found, err := queue.Records(ctx, o.options.Reader, o.options.Now(), "SELECT "+queue.Columns+" FROM polar_bridge_deletions WHERE id = $1", id)
+	found, err := o.options.Store.Records(ctx, o.options.Reader, []int64{id}, o.options.Now())
 	if err != nil {
 		return queue.Record{}, err
 	}
@@ -78,14 +43,27 @@ func (o *Operator) Find(ctx context.Context, id int64) (queue.Record, error) {
 	}
 	r := found[0]
 	var approvals, actions error
-	r.Approved, approvals = queue.Approvals(ctx, o.options.Reader, id)
-	r.Actions, actions = queue.Actions(ctx, o.options.Reader, id)
+	r.Approved, approvals = o.options.Store.Approvals(ctx, o.options.Reader, id)
+	r.Actions, actions = o.options.Store.Actions(ctx, o.options.Reader, id)
 	return r, errors.Join(approvals, actions)
 }
 
 // List yields the chosen deletions, the newest first, until an error.
 func (o *Operator) List(ctx context.Context, f Filter) iter.Seq2[queue.Record, error] {
-	chosen := o.rows(ctx, f.where(), true)
+	statement := o.sql.List
+	if f.Reason != "" {
+		f.State = deletion.StateHeld
+	}
+	switch {
+	case f.ExternalID != "":
+		statement = o.sql.ListExternalID
+	case f.State == deletion.StateWaiting, f.State == deletion.StateHeld, f.State == deletion.StateReappeared:
+		statement = o.sql.ListPending
+	}
+	chosen := o.pages(ctx, math.MaxInt64, func(last int64) ([]int64, error) {
+		return queue.IDs(ctx, o.options.Reader, statement, last, string(f.State), string(f.Reason), f.ExternalID, f.UserID, f.CustomerID, f.Provider,
+			queue.Micros(f.Since), rowsAtOnce)
+	})
 	return func(yield func(queue.Record, error) bool) {
 		count := 0
 		for r, err := range chosen {
@@ -104,12 +82,9 @@ func (o *Operator) List(ctx context.Context, f Filter) iter.Seq2[queue.Record, e
 //
 // What finished a moment ago may be stored a moment later: see Settled.
 func (o *Operator) Finished(ctx context.Context, since, until time.Time) iter.Seq2[queue.Record, error] {
-	c := conditions{parts: []string{"finished_at > 0"}}
-	c.add("finished_at >= $%d", queue.Micros(since))
-	if !until.IsZero() {
-		c.add("finished_at < $%d", queue.Micros(until))
-	}
-	return o.rows(ctx, c, false)
+	return o.pages(ctx, 0, func(last int64) ([]int64, error) {
+		return queue.IDs(ctx, o.options.Reader, o.sql.Finished, queue.Micros(since), queue.Micros(until), last, rowsAtOnce)
+	})
 }
 
 // Settled is how long after a deletion finished it is surely stored as finished:
@@ -117,41 +92,33 @@ func (o *Operator) Finished(ctx context.Context, since, until time.Time) iter.Se
 // again while the database is busy.
 const Settled = 10 * time.Minute
 
-// rows yields the rows by their ids, in chunks, each from where the last ended.
-func (o *Operator) rows(ctx context.Context, c conditions, newestFirst bool) iter.Seq2[queue.Record, error] {
-	comparison, order, last := ">", "", int64(0)
-	if newestFirst {
-		comparison, order, last = "<", " DESC", int64(math.MaxInt64)
-	}
-	query := fmt.Sprintf("SELECT %s FROM polar_bridge_deletions WHERE %s AND id %s $%d ORDER BY id%s LIMIT %d",
-		queue.Columns, strings.Join(c.parts, " AND "), comparison, len(c.values)+1, order, rowsAtOnce)
+// pages yields the rows whose ids next returns, page by page: those after the last
+// one, or at first after start.
+func (o *Operator) pages(ctx context.Context, start int64, next func(last int64) ([]int64, error)) iter.Seq2[queue.Record, error] {
 	return func(yield func(queue.Record, error) bool) {
-		for {
-			found, err := queue.Records(ctx, o.options.Reader, o.options.Now(), query, append(slices.Clip(c.values), last)...)
+		for last := start; ; {
+			ids, err := next(last)
+			if err != nil {
+				yield(queue.Record{}, fmt.Errorf("list deletions: %w", err))
+				return
+			}
+			found, err := o.options.Store.Records(ctx, o.options.Reader, ids, o.options.Now())
 			if err != nil {
 				yield(queue.Record{}, err)
 				return
+			}
+			if len(ids) > 1 && ids[0] > ids[1] {
+				slices.Reverse(found)
 			}
 			for _, r := range found {
 				if !yield(r, nil) {
 					return
 				}
 			}
-			if len(found) < rowsAtOnce {
+			if len(ids) < rowsAtOnce {
 				return
 			}
-			last = found[len(found)-1].ID
+			last = ids[len(ids)-1]
 		}
-	}
-}
-
-func rest(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return errors.Join(errors.New("interrupted"), ctx.Err())
 	}
 }

@@ -8,11 +8,13 @@ package ops
 import (
 	"context"
 	"database/sql"
+	"embed"
 	"fmt"
 	"time"
 
 	"go.uber.org/zap"
 
+	"github.com/polar-bridge/polar-bridge/internal/database/namedsql"
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
 )
@@ -20,6 +22,8 @@ import (
 // Options for New.
 type Options struct {
 	Store *queue.Store
+	// SQL says which kind of database it is, and in which schema the tables are.
+	SQL namedsql.Target
 	// DB writes, Reader looks.
 	DB, Reader *sql.DB
 	// Logger gets a line about each action. LogID turns an external id into
@@ -35,10 +39,27 @@ type Options struct {
 //
 // Each action is a transaction that decides by the state it finds in it, so
 // that an operator races neither workers nor other operators.
-type Operator struct{ options Options }
+type Operator struct {
+	options Options
+	sql     statements
+}
 
 // New makes an Operator on a migrated database.
-func New(o Options) *Operator { return &Operator{options: o} }
+func New(o Options) (*Operator, error) {
+	operator := &Operator{options: o}
+	return operator, o.SQL.Load(statementFiles, &operator.sql)
+}
+
+//go:embed sql
+var statementFiles embed.FS
+
+// statements are the SQL of operators' commands, as it stands in sql.
+type statements struct {
+	List, ListPending, ListExternalID, Finished, OfExternalID string
+	CountAll, EarliestWaiting                                 string
+	ResetFailing, Release, Cancel, Acknowledge, Approve, Note string
+	RedactDeletion, RedactApprovals, RedactActions            string
+}
 
 // RefusedError is why an action is not possible, as a sentence for people.
 type RefusedError struct {
@@ -63,8 +84,9 @@ func unknown(id int64) error {
 // act is what an operator does to one deletion.
 type act struct {
 	action, reason string
-	// set are assignments, "" for none; their parameters begin at $2.
-	set    string
+	// change is the statement that changes the row, $1 its id, and values its other
+	// parameters.
+	change string
 	values []any
 	// again sends the deletion on its way now.
 	again bool
@@ -77,8 +99,8 @@ type act struct {
 type decide func(r queue.Record) (*act, error)
 
 // each decides on each of the deletions and carries all of it out, or nothing,
-// in one transaction. Afterwards it logs what was done and returns how many. An
-// id that does not exist is refused.
+// in one transaction. Afterwards it logs what was done and returns how many. It
+// leaves out ids that do not exist.
 func (o *Operator) each(ctx context.Context, ids []int64, decide decide) (int, error) {
 	var lines [][]zap.Field
 	now := o.options.Now()
@@ -90,7 +112,7 @@ func (o *Operator) each(ctx context.Context, ids []int64, decide decide) (int, e
 		for _, id := range ids {
 			r, known := found[id]
 			if !known {
-				return unknown(id)
+				continue
 			}
 			done, err := decide(r)
 			if err != nil {
@@ -115,14 +137,22 @@ func (o *Operator) each(ctx context.Context, ids []int64, decide decide) (int, e
 	return len(lines), nil
 }
 
+// one decides on one deletion, and refuses an id that does not exist.
+func (o *Operator) one(ctx context.Context, id int64, decide decide) error {
+	count, err := o.each(ctx, []int64{id}, decide)
+	if err == nil && count == 0 {
+		return unknown(id)
+	}
+	return err
+}
+
 // lock reads the deletions and keeps them until the transaction ends.
 func (o *Operator) lock(ctx context.Context, tx *sql.Tx, ids []int64) (map[int64]queue.Record, error) {
 	now, err := o.options.Store.Clock(ctx, tx, o.options.Now())
 	if err != nil {
 		return nil, err
 	}
-	records, err := queue.Records(ctx, tx, now, "SELECT "+queue.Columns+" FROM polar_bridge_deletions WHERE id IN "+
-		queue.Parameters(1, len(ids))+" ORDER BY id"+o.options.Store.ForUpdate(), values(ids)...)
+	records, err := o.options.Store.LockRecords(ctx, tx, ids, now)
 	if err != nil {
 		return nil, err
 	}
@@ -134,15 +164,11 @@ func (o *Operator) lock(ctx context.Context, tx *sql.Tx, ids []int64) (map[int64
 }
 
 func (o *Operator) carryOut(ctx context.Context, tx *sql.Tx, r queue.Record, done *act, now time.Time) error {
-	if done.set != "" {
-		//nolint:gosec // all parts are constants of ours
-		if _, err := tx.ExecContext(ctx, "UPDATE polar_bridge_deletions SET "+done.set+" WHERE id = $1", append([]any{r.ID}, done.values...)...); err != nil {
-			return fmt.Errorf("%s deletion %d: %w", done.action, r.ID, err)
-		}
+	if _, err := tx.ExecContext(ctx, done.change, append([]any{r.ID}, done.values...)...); err != nil {
+		return fmt.Errorf("%s deletion %d: %w", done.action, r.ID, err)
 	}
 	if done.approves != "" {
-		_, err := tx.ExecContext(ctx, `INSERT INTO polar_bridge_approvals (deletion_id, reason, customer_id) VALUES ($1, $2, $3)
-			ON CONFLICT (deletion_id, reason) DO UPDATE SET customer_id = excluded.customer_id`, r.ID, string(done.approves), r.CustomerID)
+		_, err := tx.ExecContext(ctx, o.sql.Approve, r.ID, string(done.approves), r.CustomerID)
 		if err != nil {
 			return fmt.Errorf("approve deletion %d: %w", r.ID, err)
 		}
@@ -157,8 +183,7 @@ func (o *Operator) carryOut(ctx context.Context, tx *sql.Tx, r queue.Record, don
 
 // note writes down who did what.
 func (o *Operator) note(ctx context.Context, tx *sql.Tx, id int64, done queue.Action) error {
-	_, err := tx.ExecContext(ctx, "INSERT INTO polar_bridge_actions (deletion_id, at, operator, action, reason) VALUES ($1, $2, $3, $4, $5)",
-		id, queue.Micros(done.At), o.options.By, done.Action, done.Reason)
+	_, err := tx.ExecContext(ctx, o.sql.Note, id, queue.Micros(done.At), o.options.By, done.Action, done.Reason)
 	if err != nil {
 		return fmt.Errorf("note who did it: %w", err)
 	}
@@ -176,12 +201,4 @@ func (o *Operator) line(r queue.Record, done *act) []zap.Field {
 		zap.Int64("deletion_id", r.ID), zap.String("provider", r.Provider), zap.String("event_id", r.EventID),
 		zap.String("external_id", o.options.LogID(id)),
 	}
-}
-
-func values(ids []int64) []any {
-	all := make([]any, len(ids))
-	for i, id := range ids {
-		all[i] = id
-	}
-	return all
 }

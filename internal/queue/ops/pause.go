@@ -22,7 +22,7 @@ func (o *Operator) Resume(ctx context.Context) (changed bool, err error) {
 
 // Paused looks whether an operator has paused.
 func (o *Operator) Paused(ctx context.Context) (queue.Pause, error) {
-	return queue.ReadPause(ctx, o.options.Reader)
+	return o.options.Store.ReadPause(ctx, o.options.Reader)
 }
 
 func (o *Operator) setPaused(ctx context.Context, action string, wanted bool) (changed bool, err error) {

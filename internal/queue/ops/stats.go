@@ -40,8 +40,7 @@ func (o *Operator) Stats(ctx context.Context) (Stats, error) {
 		return Stats{}, err
 	}
 	var oldest, next sql.NullInt64
-	err := o.options.Reader.QueryRowContext(ctx, `SELECT min(received_at), min(CASE WHEN next_try_at > 0 THEN next_try_at END)
-		FROM polar_bridge_deletions WHERE state = 'waiting'`).Scan(&oldest, &next)
+	err := o.options.Reader.QueryRowContext(ctx, o.sql.EarliestWaiting).Scan(&oldest, &next)
 	if err != nil {
 		return Stats{}, fmt.Errorf("look for the earliest deletion: %w", err)
 	}
@@ -51,8 +50,7 @@ func (o *Operator) Stats(ctx context.Context) (Stats, error) {
 }
 
 func (o *Operator) count(ctx context.Context, s *Stats) (err error) {
-	rows, err := o.options.Reader.QueryContext(ctx,
-		"SELECT provider, state, hold_reason, outcome, count(*) FROM polar_bridge_deletions GROUP BY provider, state, hold_reason, outcome ORDER BY provider")
+	rows, err := o.options.Reader.QueryContext(ctx, o.sql.CountAll)
 	if err != nil {
 		return fmt.Errorf("count deletions: %w", err)
 	}

@@ -1,0 +1,72 @@
+-- Statements of operators' commands that are the same for SQLite and Postgres.
+-- Lists read ids only, newest first: $1 is the id before which to look, and '' or 0
+-- stands for a filter that is not set. Each says by which index it finds them.
+
+-- by id
+-- name: List
+SELECT id FROM {schema}.polar_bridge_deletions
+WHERE id < $1 AND ($2 = '' OR state = $2) AND ($3 = '' OR hold_reason = $3) AND ($4 = '' OR external_id = $4) AND ($5 = '' OR user_id = $5)
+    AND ($6 = '' OR customer_id = $6) AND ($7 = '' OR provider = $7) AND received_at >= $8
+ORDER BY id DESC LIMIT $9
+
+-- by polar_bridge_deletions_pending
+-- name: ListPending
+SELECT id FROM {schema}.polar_bridge_deletions
+WHERE id < $1 AND state IN ('waiting', 'held', 'reappeared') AND state = $2 AND ($3 = '' OR hold_reason = $3)
+    AND ($4 = '' OR external_id = $4) AND ($5 = '' OR user_id = $5)
+    AND ($6 = '' OR customer_id = $6) AND ($7 = '' OR provider = $7) AND received_at >= $8
+ORDER BY id DESC LIMIT $9
+
+-- by polar_bridge_deletions_external_id
+-- name: ListExternalID
+SELECT id FROM {schema}.polar_bridge_deletions
+WHERE id < $1 AND ($2 = '' OR state = $2) AND ($3 = '' OR hold_reason = $3) AND external_id <> '' AND external_id = $4 AND ($5 = '' OR user_id = $5)
+    AND ($6 = '' OR customer_id = $6) AND ($7 = '' OR provider = $7) AND received_at >= $8
+ORDER BY id DESC LIMIT $9
+
+-- by polar_bridge_deletions_finished
+-- name: Finished
+SELECT id FROM {schema}.polar_bridge_deletions
+WHERE finished_at > 0 AND finished_at >= $1 AND (CAST($2 AS bigint) = 0 OR finished_at < $2) AND id > $3
+ORDER BY id LIMIT $4
+
+-- name: OfExternalID
+SELECT id FROM {schema}.polar_bridge_deletions WHERE external_id <> '' AND external_id = $1 ORDER BY id
+
+-- name: CountAll
+SELECT provider, state, hold_reason, outcome, count(*) FROM {schema}.polar_bridge_deletions
+GROUP BY provider, state, hold_reason, outcome ORDER BY provider
+
+-- name: EarliestWaiting
+SELECT min(received_at), min(CASE WHEN next_try_at > 0 THEN next_try_at END) FROM {schema}.polar_bridge_deletions WHERE state = 'waiting'
+
+-- name: ResetFailing
+UPDATE {schema}.polar_bridge_deletions SET failing_for = 0 WHERE id = $1
+
+-- name: Release
+UPDATE {schema}.polar_bridge_deletions SET state = 'waiting', hold_reason = '', failures = 0, failing_for = 0 WHERE id = $1
+
+-- name: Cancel
+UPDATE {schema}.polar_bridge_deletions SET state = 'cancelled', outcome = 'cancelled', hold_reason = '', job_id = 0, next_try_at = 0,
+    finished_at = $2, reported = FALSE WHERE id = $1
+
+-- name: Acknowledge
+UPDATE {schema}.polar_bridge_deletions SET state = 'done' WHERE id = $1
+
+-- name: Approve
+INSERT INTO {schema}.polar_bridge_approvals (deletion_id, reason, customer_id) VALUES ($1, $2, $3)
+ON CONFLICT (deletion_id, reason) DO UPDATE SET customer_id = excluded.customer_id
+
+-- name: Note
+INSERT INTO {schema}.polar_bridge_actions (deletion_id, at, operator, action, reason) VALUES ($1, $2, $3, $4, $5)
+
+-- name: RedactDeletion
+UPDATE {schema}.polar_bridge_deletions SET event_id = '', variant = '', instance = '', user_id = '', external_id = '', unusable_id = '',
+    customer_id = '', customer_type = '', customer_created_at = 0, polar_error = '', active_subscriptions = -1, granted_benefits = -1, redacted = TRUE
+WHERE id = $1
+
+-- name: RedactApprovals
+UPDATE {schema}.polar_bridge_approvals SET customer_id = '' WHERE deletion_id = $1
+
+-- name: RedactActions
+UPDATE {schema}.polar_bridge_actions SET reason = '' WHERE deletion_id = $1

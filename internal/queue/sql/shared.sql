@@ -1,0 +1,91 @@
+-- Statements of the queue that are the same for SQLite and Postgres.
+
+-- name: WasDecided
+SELECT EXISTS (SELECT 1 FROM {schema}.polar_bridge_deletions WHERE id = $1 AND generation = $2 AND decided_at = $3 AND result = $4)
+
+-- A time in the future comes from a clock that stepped back. It counts from now
+-- on, so that it can neither vanish early nor stay for ever.
+-- name: CountFromNow
+UPDATE {schema}.polar_bridge_deletions SET counted_at = $1 WHERE counted_at > $1 AND counted_at > 0
+
+-- name: CountHour
+SELECT count(*) FROM {schema}.polar_bridge_deletions WHERE counted_at > $1 AND counted_at > 0
+
+-- name: Record
+SELECT id, state, dry_run, redacted, provider, event_id, source, user_id, external_id, instance, unusable_id,
+    occurred_at, received_at, next_try_at, finished_at, attempts, failures, failing_for, result, decided_at, outcome, confirmed_by, anonymized,
+    polar_status, polar_error, hold_reason, held_at, sent_at, in_flight, sent_anonymized, sent_saw, customer_id, customer_type, customer_created_at,
+    active_subscriptions, granted_benefits, verification, verify_at, verified_at, generation
+FROM {schema}.polar_bridge_deletions WHERE id = $1
+
+-- name: Approvals
+SELECT reason, customer_id FROM {schema}.polar_bridge_approvals WHERE deletion_id = $1 ORDER BY reason
+
+-- name: Actions
+SELECT at, operator, action, reason FROM {schema}.polar_bridge_actions WHERE deletion_id = $1 ORDER BY id
+
+-- name: SendAgain
+UPDATE {schema}.polar_bridge_deletions SET generation = $2, job_id = $3, next_try_at = $4 WHERE id = $1
+
+-- name: CountPending
+SELECT state, '' AS hold_reason, count(*) FROM {schema}.polar_bridge_deletions WHERE state = 'waiting' GROUP BY state
+UNION ALL
+SELECT state, hold_reason, count(*) FROM {schema}.polar_bridge_deletions WHERE state IN ('held', 'reappeared') GROUP BY state, hold_reason
+
+-- name: OldestWaiting
+SELECT received_at FROM {schema}.polar_bridge_deletions WHERE state = 'waiting' AND dry_run = $1 ORDER BY id LIMIT 1
+
+-- name: SomeUnreported
+SELECT EXISTS (SELECT 1 FROM {schema}.polar_bridge_deletions WHERE state = 'cancelled' AND NOT reported)
+
+-- $1 is after which id to look, $2 how many are looked at.
+-- name: EndOfWaitingChunk
+SELECT max(id) FROM (SELECT id FROM {schema}.polar_bridge_deletions WHERE state = 'waiting' AND id > $1 ORDER BY id LIMIT $2) AS chunk
+
+-- name: EndOfUnverifiedChunk
+SELECT max(id) FROM (SELECT id FROM {schema}.polar_bridge_deletions WHERE verification = 'pending' AND id > $1 ORDER BY id LIMIT $2) AS chunk
+
+-- An orphan is a deletion that no live job will carry out, or verify, and to which
+-- nothing has happened since $3; from $1, exclusive, to $2.
+-- name: WaitingOrphans
+SELECT id FROM {schema}.polar_bridge_deletions
+WHERE state = 'waiting' AND id > $1 AND id <= $2 AND received_at < $3 AND decided_at < $3 AND sent_at < $3
+    AND NOT EXISTS (SELECT 1 FROM {schema}.river_job AS j
+        WHERE j.id = job_id AND j.state IN ('available', 'pending', 'retryable', 'running', 'scheduled'))
+ORDER BY id
+
+-- name: UnverifiedOrphans
+SELECT id FROM {schema}.polar_bridge_deletions
+WHERE verification = 'pending' AND id > $1 AND id <= $2 AND received_at < $3 AND decided_at < $3 AND sent_at < $3
+    AND NOT EXISTS (SELECT 1 FROM {schema}.river_job AS j
+        WHERE j.id = job_id AND j.state IN ('available', 'pending', 'retryable', 'running', 'scheduled'))
+ORDER BY id
+
+-- name: IsOrphan
+SELECT EXISTS (SELECT 1 FROM {schema}.polar_bridge_deletions
+    WHERE id = $1 AND (state = 'waiting' OR verification = 'pending') AND received_at < $2 AND decided_at < $2 AND sent_at < $2
+        AND NOT EXISTS (SELECT 1 FROM {schema}.river_job AS j
+            WHERE j.id = job_id AND j.state IN ('available', 'pending', 'retryable', 'running', 'scheduled')))
+
+-- name: OldDeletions
+SELECT id FROM {schema}.polar_bridge_deletions
+WHERE finished_at > 0 AND finished_at < $1 AND state IN ('done', 'cancelled') ORDER BY finished_at LIMIT $2
+
+-- name: VerificationFailed
+UPDATE {schema}.polar_bridge_deletions SET failures = failures + 1, failing_for = failing_for + $2
+WHERE id = $1 AND verification = 'pending'
+
+-- name: Verified
+UPDATE {schema}.polar_bridge_deletions SET verification = $2, verified_at = $3, state = $4, job_id = 0, failures = 0,
+    customer_id = CASE WHEN $5 = '' THEN customer_id ELSE $5 END,
+    customer_type = CASE WHEN $5 = '' THEN customer_type ELSE $6 END,
+    customer_created_at = CASE WHEN $5 = '' THEN customer_created_at ELSE $7 END
+WHERE id = $1 AND verification = 'pending'
+
+-- name: PausedQueue
+SELECT paused_at FROM {schema}.river_queue WHERE paused_at IS NOT NULL AND name IN ('deletions', 'dry_run') ORDER BY paused_at DESC LIMIT 1
+
+-- A server would make the queue's row at its first start; a pause must not have to
+-- wait for that.
+-- name: MakeQueue
+INSERT INTO {schema}.river_queue (name, created_at, updated_at) VALUES ($1, CURRENT_TIMESTAMP, CURRENT_TIMESTAMP) ON CONFLICT (name) DO NOTHING
