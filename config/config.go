@@ -1,8 +1,10 @@
 package config
 
 import (
+	"cmp"
 	"iter"
 	"net/netip"
+	"net/url"
 	"reflect"
 	"regexp"
 	"strings"
@@ -100,22 +102,18 @@ type Log struct {
 	ExternalID string `name:"log-external-id" env:"LOG_EXTERNAL_ID" type:"setting" default:"plain" placeholder:"FORM" help:"How ids stand in the log: plain, digest or none."`
 }
 
-// Where Polar's API is.
-const (
-	productionURL = "https://api.polar.sh"
-	sandboxURL    = "https://sandbox-api.polar.sh"
-)
-
 // Endpoint returns the address of Polar's API without a slash at its end: BaseURL,
-// or Server's.
-func (p *Polar) Endpoint() string {
-	switch {
-	case p.BaseURL != "":
-		return strings.TrimRight(p.BaseURL, "/")
-	case p.Server == serverSandbox:
-		return sandboxURL
+// or Server's. Call it after Load has found nothing wrong with either.
+func (p *Polar) Endpoint() *url.URL {
+	address := "https://api.polar.sh"
+	if p.Server == serverSandbox {
+		address = "https://sandbox-api.polar.sh"
 	}
-	return productionURL
+	endpoint, err := url.Parse(strings.TrimRight(cmp.Or(p.BaseURL, address), "/"))
+	if err != nil {
+		return &url.URL{} // which Load refuses
+	}
+	return endpoint
 }
 
 // Secrets returns all secrets that can change while the program runs, set or not:

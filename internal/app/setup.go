@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/url"
 
 	"go.uber.org/zap"
 
@@ -34,9 +33,10 @@ func (a *App) setup(ctx context.Context) error {
 	if err := a.openDatabase(ctx); err != nil {
 		return err
 	}
-	if err := a.openPolar(); err != nil {
-		return err
-	}
+	a.polar = polar.New(polar.Options{
+		BaseURL: c.Polar.Endpoint(), Token: c.Polar.AccessToken.Value, Timeout: c.Polar.Timeout,
+		UserAgent: "polar-bridge/" + a.options.Build.Version, Now: a.options.Now, OnRequest: a.metrics.PolarRequest,
+	})
 	limiter, err := ratelimit.New(ctx, ratelimit.Options{
 		DB: a.db.Main, Reader: a.db.Reader, SQL: a.db.SQL, Now: a.options.Now,
 		Name: "polar", PerMinute: c.Polar.RateLimit,
@@ -137,18 +137,6 @@ func (a *App) openDatabase(ctx context.Context) error {
 		return err
 	}
 	return db.CheckExclusive(ctx)
-}
-
-func (a *App) openPolar() error {
-	base, err := url.Parse(a.options.Config.Polar.Endpoint())
-	if err != nil {
-		return fmt.Errorf("parse Polar's address: %w", err)
-	}
-	a.polar = polar.New(polar.Options{
-		BaseURL: base, Token: a.options.Config.Polar.AccessToken.Value, Timeout: a.options.Config.Polar.Timeout,
-		UserAgent: "polar-bridge/" + a.options.Build.Version, Now: a.options.Now, OnRequest: a.metrics.PolarRequest,
-	})
-	return nil
 }
 
 func (a *App) openQueue(ctx context.Context) error {

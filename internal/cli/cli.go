@@ -89,7 +89,7 @@ func Run(ctx context.Context, env Env) int {
 	loader := config.NewLoader(config.Env{Getenv: env.Getenv, Names: env.names, ReadFile: env.ReadFile})
 	providers := provider.All(provider.Options{Now: time.Now})
 	exited := -1
-	parser, err := kong.New(newCommands(providers), append(loader.Options(),
+	parser, err := kong.New(newCommands(providers), append(append(loader.Options(), closedSets()...),
 		kong.Name("polar-bridge"),
 		kong.Description("When a user is deleted at the identity provider, the customer at Polar goes too: once, surely, provably."),
 		kong.Writers(env.Stdout, env.Stderr),

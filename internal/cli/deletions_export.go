@@ -2,24 +2,25 @@ package cli
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
+	"iter"
+	"reflect"
 	"strings"
 	"time"
 
-	"github.com/polar-bridge/polar-bridge/config"
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
 	"github.com/polar-bridge/polar-bridge/internal/queue/ops"
 )
 
 type exportCommand struct {
-	Since  string `name:"since" placeholder:"WHEN" help:"Only those finished since then: 72h, 30d, 2026-11-01 or 2026-11-01T12:00:00Z."`
-	Until  string `name:"until" placeholder:"WHEN" help:"Only those finished before then, which lies at least ten minutes back. With the --since of the next export no row is missed and none comes twice."`
+	Since  moment `name:"since" placeholder:"WHEN" help:"Only those finished since then: 72h, 30d, 2026-11-01 or 2026-11-01T12:00:00Z."`
+	Until  moment `name:"until" placeholder:"WHEN" help:"Only those finished before then, which lies at least ten minutes back. With the --since of the next export no row is missed and none comes twice."`
 	Format string `name:"format" enum:"csv,jsonl" default:"csv" placeholder:"FORMAT" help:"csv (by default) or jsonl, one JSON object a line."`
 	Digest bool   `name:"digest" help:"Write a digest in place of external ids, the same as in the log."`
 }
@@ -31,7 +32,8 @@ func (*exportCommand) Help() string {
 In CSV, cells that a spreadsheet would take for a formula begin with an apostrophe; jsonl has the text as it is.`
 }
 
-// proof is one row. The names are relied upon by whoever reads it.
+// proof is one row: of JSON, or of CSV with the same names. Whoever reads it relies
+// on them.
 type proof struct {
 	ID          int64                 `json:"deletion_id"`
 	Provider    string                `json:"provider"`
@@ -49,51 +51,41 @@ type proof struct {
 	Forgotten   bool                  `json:"forgotten"`
 }
 
+// Validate refuses a window whose end is not settled.
+func (c *exportCommand) Validate() error {
+	if !c.Until.IsZero() && time.Since(c.Until.Time) < ops.Settled {
+		return fmt.Errorf("--until must lie at least %s back: what finished since may not be stored yet", ops.Settled)
+	}
+	return nil
+}
+
 // Run writes the rows as they are read.
-func (c *exportCommand) Run(ctx context.Context, env *Env, loader *config.Loader, group *deletionsCommand) error {
+func (c *exportCommand) Run(ctx context.Context, env *Env, s *session) error {
 	now := time.Now()
-	from, err := since(c.Since, now)
-	if err != nil {
+	show := func(id string) string { return id }
+	if c.Digest {
+		show = s.digest
+	}
+	out := bufio.NewWriter(env.Stdout)
+	rows, err := c.write(out, s.Finished(ctx, c.Since.Time, c.Until.Time), show)
+	if err := errors.Join(err, out.Flush()); err != nil {
 		return err
 	}
-	until, err := c.until(now)
-	if err != nil {
-		return err
+	fmt.Fprintf(env.Stderr, "%s written.\n", plural(rows, "finished deletion"))
+	if c.Until.IsZero() {
+		fmt.Fprintf(env.Stderr, "What finished just now may be missing. To miss no row, begin the next export with --since %s; some rows come twice.\n", instant(now.Add(-ops.Settled)))
 	}
-	return group.use(ctx, env, loader, func(s *session) error {
-		show := func(id string) string { return id }
-		if c.Digest {
-			show = s.digest
-		}
-		out := bufio.NewWriter(env.Stdout)
-		rows, err := c.write(out, s.Finished(ctx, from, until), show)
-		if err := errors.Join(err, out.Flush()); err != nil {
-			return err
-		}
-		fmt.Fprintf(env.Stderr, "%s written.\n", plural(rows, "finished deletion"))
-		if until.IsZero() {
-			fmt.Fprintf(env.Stderr, "What finished just now may be missing. To miss no row, begin the next export with --since %s; some rows come twice.\n", instant(now.Add(-ops.Settled)))
-		}
-		return nil
-	})
+	return nil
 }
 
-// until is when the window ends, zero when it is open.
-func (c *exportCommand) until(now time.Time) (time.Time, error) {
-	if c.Until == "" {
-		return time.Time{}, nil
-	}
-	end, err := when("--until", c.Until, now)
-	if err == nil && now.Sub(end) < ops.Settled {
-		err = usage("--until must lie at least %s back: what finished since may not be stored yet", ops.Settled)
-	}
-	return end, err
-}
-
-func (c *exportCommand) write(w io.Writer, records func(yield func(queue.Record, error) bool), show func(id string) string) (rows int, err error) {
+func (c *exportCommand) write(w io.Writer, records iter.Seq2[queue.Record, error], show func(id string) string) (rows int, err error) {
 	table := csv.NewWriter(w)
 	if c.Format == "csv" {
-		if err := table.Write(proofColumns()); err != nil {
+		var columns []string
+		for field := range reflect.TypeFor[proof]().Fields() {
+			columns = append(columns, field.Tag.Get("json"))
+		}
+		if err := table.Write(columns); err != nil {
 			return 0, err
 		}
 	}
@@ -103,7 +95,11 @@ func (c *exportCommand) write(w io.Writer, records func(yield func(queue.Record,
 		}
 		p := prove(r, show)
 		if c.Format == "csv" {
-			err = table.Write(p.cells())
+			var cells []string
+			for _, value := range reflect.ValueOf(p).Fields() {
+				cells = append(cells, harmless(fmt.Sprint(value)))
+			}
+			err = table.Write(cells)
 		} else {
 			err = printJSON(w, p)
 		}
@@ -118,32 +114,14 @@ func (c *exportCommand) write(w io.Writer, records func(yield func(queue.Record,
 
 func prove(r queue.Record, show func(id string) string) proof {
 	p := proof{
-		ID: r.ID, Provider: r.Provider, EventID: r.EventID, ExternalID: show(r.ExternalID), CustomerID: r.CustomerID,
+		ID: r.ID, Provider: r.Provider, EventID: r.EventID, ExternalID: show(cmp.Or(r.UnusableID, r.ExternalID)), CustomerID: r.CustomerID,
 		ReceivedAt: instant(r.ReceivedAt), VerifiedAt: instant(r.VerifiedAt), FinishedAt: instant(r.FinishedAt),
 		Attempts: r.Attempts, Outcome: r.Outcome, ConfirmedBy: r.ConfirmedBy, Anonymized: r.Anonymized, Forgotten: r.Forgotten,
-	}
-	if r.UnusableID != "" {
-		p.ExternalID = show(r.UnusableID)
 	}
 	if r.Outcome == deletion.OutcomeDeleted {
 		p.DeletedAt = p.FinishedAt
 	}
 	return p
-}
-
-func proofColumns() []string {
-	return []string{
-		"deletion_id", "provider", "event_id", "external_id", "customer_id", "received_at", "deleted_at", "verified_at",
-		"finished_at", "attempts", "outcome", "confirmed_by", "anonymized", "forgotten",
-	}
-}
-
-func (p proof) cells() []string {
-	return []string{
-		strconv.FormatInt(p.ID, 10), harmless(p.Provider), harmless(p.EventID), harmless(p.ExternalID), harmless(p.CustomerID),
-		p.ReceivedAt, p.DeletedAt, p.VerifiedAt, p.FinishedAt, strconv.FormatInt(p.Attempts, 10),
-		harmless(string(p.Outcome)), harmless(string(p.ConfirmedBy)), strconv.FormatBool(p.Anonymized), strconv.FormatBool(p.Forgotten),
-	}
 }
 
 // harmless keeps a spreadsheet from taking a stranger's text for a formula.

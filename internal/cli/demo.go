@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
@@ -9,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/go-json-experiment/json"
 
 	"github.com/polar-bridge/polar-bridge/config"
 	"github.com/polar-bridge/polar-bridge/internal/app"
@@ -30,98 +33,122 @@ const (
 
 // demo is a local Polar and a real server in front of it.
 type demo struct {
-	polar         *polartest.Server
-	service       *app.App
-	providers     provider.Registry
-	log           *logLines
-	webhooks      string // address of the public listener
-	operator      string // address of the admin listener
-	clerk, auth0  string // secrets of the providers
-	stop          func() error
-	folder, token string
+	polar     *polartest.Server
+	providers provider.Registry
+	secrets   map[string]string // of the providers
+	log       logLines
+	webhooks  string // address of the public listener
+	operator  string // address of the admin listener
 }
 
-// Run shows five deletions and what became of each. It fails when one of them
-// did not end as it should.
+// Run starts everything on loopback, with what is durable in a temporary folder, and
+// shows five deletions and what became of each. It fails when one of them did not
+// end as it should.
 func (c *demoCommand) Run(ctx context.Context, env *Env) (err error) {
-	d, err := startDemo(ctx, env)
+	folder, err := os.MkdirTemp("", "polar-bridge-demo-")
 	if err != nil {
-		return err
+		return fmt.Errorf("make a temporary folder: %w", err)
 	}
-	defer func() { err = errors.Join(err, d.stop()) }()
-
-	shown, err := d.play(ctx)
-	if err != nil {
-		return err
-	}
-	if err := d.print(env.Stdout, shown); err != nil {
-		return err
-	}
-	if c.Stay {
-		if err := d.invite(env.Stdout); err != nil {
-			return err
-		}
-		d.log.follow(env.Stderr)
-		<-ctx.Done()
-	}
-	return checkScenes(shown)
-}
-
-// startDemo starts everything on loopback, with what is durable in a temporary folder.
-func startDemo(ctx context.Context, env *Env) (*demo, error) {
-	d := &demo{
-		log:   &logLines{},
-		token: "polar_oat_" + rand.Text(),
-		clerk: "whsec_" + base64.StdEncoding.EncodeToString([]byte(rand.Text())),
-		auth0: rand.Text(),
-	}
-	var err error
-	if d.folder, err = os.MkdirTemp("", "polar-bridge-demo-"); err != nil {
-		return nil, fmt.Errorf("make a temporary folder: %w", err)
-	}
-	d.polar = polartest.New(polartest.Options{Token: d.token})
+	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
+	token := "polar_oat_" + rand.Text()
+	d := &demo{polar: polartest.New(polartest.Options{Token: token}), secrets: map[string]string{"clerk": newClerkSecret(), "auth0": rand.Text()}, log: make(logLines, maxUnread)}
 	for _, id := range []string{demoAda, demoBen, demoCleo} {
 		d.polar.AddCustomer(polartest.Customer{ExternalID: id, CreatedAt: time.Now().AddDate(-1, 0, 0)})
 	}
 	base, err := d.polar.Start("127.0.0.1:0") //nolint:contextcheck // it serves until it is closed
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("start the local Polar: %w", err), os.RemoveAll(d.folder))
+		return fmt.Errorf("start the local Polar: %w", err)
 	}
-	stopService, err := d.startService(ctx, env, base)
-	d.stop = func() error { return errors.Join(stopService(), d.polar.Close(), os.RemoveAll(d.folder)) }
+	defer func() { err = errors.Join(err, d.polar.Close()) }()
+	stop, err := d.serve(ctx, env, map[string]string{ // as serve would, with nobody's settings but these
+		"POLAR_ACCESS_TOKEN": token, "POLAR_BASE_URL": base, "POLAR_ANONYMIZE": "false",
+		"CLERK_WEBHOOK_SIGNING_SECRET": d.secrets["clerk"], "AUTH0_WEBHOOK_TOKEN": d.secrets["auth0"],
+		"DATABASE_URL": "sqlite:" + filepath.Join(folder, "demo.db"),
+		"LISTEN_ADDR":  "127.0.0.1:0", "ADMIN_ADDR": "127.0.0.1:0",
+	})
 	if err != nil {
-		return nil, errors.Join(err, d.stop())
+		return err
 	}
-	return d, nil
+	defer func() { err = errors.Join(err, stop()) }()
+
+	shown, err := d.play(ctx)
+	if err != nil {
+		return err
+	}
+	wrong, err := d.print(env.Stdout, shown)
+	if err == nil && c.Stay {
+		err = d.stay(ctx, env)
+	}
+	if err == nil && wrong > 0 {
+		err = fmt.Errorf("%d of %d did not end as they should", wrong, len(shown))
+	}
+	return err
 }
 
-// startService starts the server as serve would, with nobody's settings but its
-// own.
-func (d *demo) startService(ctx context.Context, env *Env, polarURL string) (stop func() error, err error) {
-	nothing := func() error { return nil }
-	environment := map[string]string{
-		"POLAR_ACCESS_TOKEN": d.token, "POLAR_BASE_URL": polarURL, "POLAR_ANONYMIZE": "false",
-		"CLERK_WEBHOOK_SIGNING_SECRET": d.clerk, "AUTH0_WEBHOOK_TOKEN": d.auth0,
-		"DATABASE_URL": "sqlite:" + filepath.Join(d.folder, "demo.db"),
-		"LISTEN_ADDR":  "127.0.0.1:0", "ADMIN_ADDR": "127.0.0.1:0",
-	}
+// serve starts the server. Stop waits until it has ended.
+func (d *demo) serve(ctx context.Context, env *Env, environment map[string]string) (stop func() error, err error) {
 	all, err := settings.Read(config.Env{Getenv: func(name string) string { return environment[name] }}, provider.Options{Now: time.Now})
 	if err != nil {
-		return nothing, err
+		return nil, err
 	}
 	d.providers = all.Providers
 	logger, err := app.NewLogger(all.Log, d.log)
 	if err != nil {
-		return nothing, err
+		return nil, err
 	}
-	d.service, err = app.New(ctx, app.Options{Config: all.Config, Providers: all.Providers, Logger: logger, Now: time.Now, Build: env.build()})
+	service, err := app.New(ctx, app.Options{Config: all.Config, Providers: all.Providers, Logger: logger, Now: time.Now, Build: env.build()})
 	if err != nil {
-		return nothing, err
+		return nil, err
 	}
-	d.webhooks, d.operator = "http://"+d.service.PublicAddr().String(), "http://"+d.service.AdminAddr().String()
-
+	d.webhooks, d.operator = "http://"+service.PublicAddr().String(), "http://"+service.AdminAddr().String()
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan error, 1)
-	go func() { done <- d.service.Run(running) }()
+	go func() { done <- service.Run(running) }()
 	return func() error { cancel(); return <-done }, nil
+}
+
+func newClerkSecret() string {
+	return "whsec_" + base64.StdEncoding.EncodeToString([]byte(rand.Text()))
+}
+
+// maxUnread is how many log lines may wait until the demo reads them.
+const maxUnread = 1000
+
+// logLines is the server's log, so that the demo can show what it says.
+type logLines chan []byte
+
+// Write implements io.Writer: one call is one line. It never waits.
+func (l logLines) Write(line []byte) (int, error) {
+	select {
+	case l <- bytes.Clone(line):
+	default:
+	}
+	return len(line), nil
+}
+
+// await returns the next line in which all fields have these values.
+func (l logLines) await(ctx context.Context, fields map[string]string) (string, error) {
+	for {
+		select {
+		case line := <-l:
+			if matches(line, fields) {
+				return string(bytes.TrimSpace(line)), nil
+			}
+		case <-ctx.Done():
+			return "", ctx.Err()
+		}
+	}
+}
+
+func matches(line []byte, fields map[string]string) bool {
+	var got map[string]any
+	if json.Unmarshal(line, &got) != nil {
+		return false
+	}
+	for name, want := range fields {
+		if got[name] != want {
+			return false
+		}
+	}
+	return true
 }

@@ -2,11 +2,8 @@ package cli
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -86,7 +83,6 @@ func (d *demo) play(ctx context.Context) ([]shown, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	var all []shown
-	from := 0
 	for _, s := range d.scenes() {
 		seen := shown{scene: s}
 		start, before := time.Now(), d.polar.Calls()
@@ -97,7 +93,7 @@ func (d *demo) play(ctx context.Context) ([]shown, error) {
 		if seen.gotStatus, seen.gotBody, err = d.deliver(ctx, s); err != nil {
 			return nil, err
 		}
-		if seen.gotLine, from, err = d.log.await(ctx, from, s.line); err != nil {
+		if seen.gotLine, err = d.log.await(ctx, s.line); err != nil {
 			return nil, fmt.Errorf("%s: the log never said so: %w", s.title, err)
 		}
 		seen.took = time.Since(start)
@@ -120,9 +116,9 @@ func (d *demo) deliver(ctx context.Context, s scene) (status int, body string, e
 	if !ok {
 		return 0, "", fmt.Errorf("there is no provider %q", s.provider)
 	}
-	secret := map[string]string{"clerk": d.clerk, "auth0": d.auth0}[s.provider]
+	secret := d.secrets[s.provider]
 	if s.forged {
-		secret = "whsec_" + base64.StdEncoding.EncodeToString([]byte(rand.Text()))
+		secret = newClerkSecret()
 	}
 	header, payload, err := entry.Sample(secret, provider.Sample{ExternalID: s.externalID, EventID: s.eventID, Time: time.Now()})
 	if err != nil {
@@ -137,16 +133,11 @@ func (d *demo) metric(ctx context.Context, series string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("make the scrape: %w", err)
 	}
-	response, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(request)
+	_, text, err := roundTrip(request, nil)
 	if err != nil {
 		return "", fmt.Errorf("scrape metrics: %w", err)
 	}
-	defer response.Body.Close() //nolint:errcheck // only read
-	text, err := io.ReadAll(response.Body)
-	if err != nil {
-		return "", fmt.Errorf("scrape metrics: %w", err)
-	}
-	for line := range strings.SplitSeq(string(text), "\n") {
+	for line := range strings.SplitSeq(text, "\n") {
 		if strings.HasPrefix(line, series) {
 			return line, nil
 		}

@@ -1,11 +1,11 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 )
 
@@ -14,29 +14,26 @@ func (s *shown) asItShould() bool {
 	return s.gotStatus == s.status && slices.Equal(s.gotCalls, s.calls) && !strings.HasSuffix(s.gotMetric, " 0")
 }
 
-// print shows what happened to each delivery, then where an operator sees it.
-func (d *demo) print(w io.Writer, all []shown) error {
-	var text strings.Builder
-	text.WriteString("A local Polar with 3 customers, the real server in front of it, SQLite in a temporary folder.\n\n")
-	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "\tWHAT HAPPENED\tWEBHOOK\tPOLAR\tOUTCOME\tTOOK\t")
+// print shows what happened to each delivery, then where an operator sees it, and
+// counts those that did not end as they should.
+func (d *demo) print(w io.Writer, all []shown) (wrong int, err error) {
+	fmt.Fprint(w, "A local Polar with 3 customers, the real server in front of it, SQLite in a temporary folder.\n\n")
+	table := newTable(w)
+	table.line("", "WHAT HAPPENED", "WEBHOOK", "POLAR", "OUTCOME", "TOOK", "")
 	for i, s := range all {
 		mark := "ok"
 		if !s.asItShould() {
 			mark = "WRONG"
+			wrong++
 		}
-		fmt.Fprintf(table, "%d\t%s\t%d\t%s\t%s\t%s\t%s\n",
-			i+1, s.title, s.gotStatus, calls(s.gotCalls), s.outcome, s.took.Round(time.Millisecond), mark)
+		table.line(i+1, s.title, s.gotStatus, calls(s.gotCalls), s.outcome, s.took.Round(time.Millisecond), mark)
 	}
-	if err := table.Flush(); err != nil {
-		return fmt.Errorf("print the table: %w", err)
-	}
-	text.WriteString("\nWhere an operator sees it:\n")
+	table.line("\nWhere an operator sees it:")
 	for i, s := range all {
-		fmt.Fprintf(&text, "\n%d  answer  %s\n   log     %s\n   metric  %s\n", i+1, s.gotBody, s.gotLine, s.gotMetric)
+		table.line(fmt.Sprintf("\n%d  answer  %s\n   log     %s\n   metric  %s", i+1, s.gotBody, s.gotLine, s.gotMetric))
 	}
-	_, err := io.WriteString(w, text.String()+"\n")
-	return err
+	table.line()
+	return wrong, table.flush()
 }
 
 // calls shows what Polar answered to the DELETEs it saw.
@@ -51,23 +48,9 @@ func calls(statuses []int) string {
 	return "DELETE: " + strings.Join(texts, ", then ")
 }
 
-// checkScenes fails unless all scenes ended as they must.
-func checkScenes(all []shown) error {
-	wrong := 0
-	for _, s := range all {
-		if !s.asItShould() {
-			wrong++
-		}
-	}
-	if wrong > 0 {
-		return fmt.Errorf("%d of %d did not end as they should", wrong, len(all))
-	}
-	return nil
-}
-
-// invite says what else to try while the demo stays.
-func (d *demo) invite(w io.Writer) error {
-	_, err := fmt.Fprintf(w, `Still running; Ctrl-C ends it. One customer is left. Try, from another terminal:
+// stay says what else to try and shows the log until ctx ends.
+func (d *demo) stay(ctx context.Context, env *Env) error {
+	_, err := fmt.Fprintf(env.Stdout, `Still running; Ctrl-C ends it. One customer is left. Try, from another terminal:
 
   CLERK_WEBHOOK_SIGNING_SECRET=%s \
     polar-bridge send clerk --url %s --external-id %s --yes
@@ -78,6 +61,14 @@ func (d *demo) invite(w io.Writer) error {
   Polar     %s
 
 The log follows.
-`, d.clerk, d.webhooks, demoCleo, d.webhooks, d.webhooks, d.operator, d.operator, d.polar.URL())
+`, d.secrets["clerk"], d.webhooks, demoCleo, d.webhooks, d.webhooks, d.operator, d.operator, d.polar.URL())
+	for err == nil {
+		select {
+		case line := <-d.log:
+			_, err = env.Stderr.Write(line)
+		case <-ctx.Done():
+			return nil
+		}
+	}
 	return err
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,37 +32,8 @@ func (*doctorCommand) Help() string {
 Give it the settings that serve gets. It exits 1 when there is a fault.`
 }
 
-// doctorPatience bounds what is asked of Polar and of the database.
-const doctorPatience = 10 * time.Second
-
-// doctorStatus is how a check ended.
-type doctorStatus string
-
-// How a check ends.
-const (
-	doctorOK      doctorStatus = "ok"
-	doctorWarning doctorStatus = "warning"
-	doctorFault   doctorStatus = "fault"
-)
-
-// doctorCheck is one thing that was looked at.
-type doctorCheck struct {
-	Name   string       `json:"name"`
-	Status doctorStatus `json:"status"`
-	Detail string       `json:"detail"`
-	// Do says what to do about it; "" when there is nothing to do.
-	Do string `json:"what_to_do,omitempty"`
-}
-
-// doctorReport is what is printed.
-type doctorReport struct {
-	OK        bool             `json:"ok"`
-	Faults    int              `json:"faults"`
-	Warnings  int              `json:"warnings"`
-	Settings  []doctorSetting  `json:"settings"`
-	Providers []doctorProvider `json:"providers"`
-	Checks    []doctorCheck    `json:"checks"`
-}
+// doctorTimeout bounds what is asked of Polar and of the database.
+const doctorTimeout = 10 * time.Second
 
 // doctor looks at everything that serve needs.
 type doctor struct {
@@ -77,92 +49,140 @@ type doctor struct {
 	report    doctorReport
 }
 
+// doctorReport is what is printed.
+type doctorReport struct {
+	OK        bool             `json:"ok"`
+	Faults    int              `json:"faults"`
+	Warnings  int              `json:"warnings"`
+	Settings  []doctorSetting  `json:"settings"`
+	Providers []doctorProvider `json:"providers"`
+	Checks    []doctorCheck    `json:"checks"`
+}
+
+// doctorCheck is one thing that was looked at.
+type doctorCheck struct {
+	Name   string `json:"name"`
+	Status string `json:"status"` // ok, warning or fault
+	Detail string `json:"detail"`
+	// Do says what to do about it; "" when there is nothing to do.
+	Do string `json:"what_to_do,omitempty"`
+}
+
+func (d *doctor) ok(name, detail string) {
+	d.report.Checks = append(d.report.Checks, doctorCheck{name, "ok", detail, ""})
+}
+
+func (d *doctor) warn(name, detail, do string) {
+	d.report.Warnings++
+	d.report.Checks = append(d.report.Checks, doctorCheck{name, "warning", detail, do})
+}
+
+func (d *doctor) fault(name, detail, do string) {
+	d.report.Faults++
+	d.report.OK = false
+	d.report.Checks = append(d.report.Checks, doctorCheck{name, "fault", detail, do})
+}
+
+// Validate refuses an address that could not be registered anywhere.
+func (c *doctorCommand) Validate() error {
+	address, err := url.Parse(c.PublicURL)
+	if c.PublicURL != "" && (err != nil || address.Host == "" || address.Scheme != "http" && address.Scheme != "https" ||
+		address.User != nil || address.RawQuery != "" || address.Fragment != "") {
+		return errors.New("--public-url must be an address such as https://bridge.example.com")
+	}
+	return nil
+}
+
 // Run looks at all there is, whatever is wrong with some of it, and fails when
 // there is a fault.
 func (c *doctorCommand) Run(ctx context.Context, env *Env, loader *config.Loader, providers provider.Registry, parsed *kong.Context) error {
-	publicURL, err := c.checkPublicURL()
-	if err != nil {
-		return err
-	}
 	d := &doctor{
-		env: env, config: &c.Config, providers: providers, flags: givenFlags(parsed),
-		invalid: map[string]bool{}, publicURL: publicURL, accept: c.AcceptInstance, report: doctorReport{OK: true},
+		env: env, config: &c.Config, providers: providers, flags: map[string]string{}, invalid: map[string]bool{},
+		publicURL: cmp.Or(strings.TrimRight(c.PublicURL, "/"), "https://<your host>"), accept: c.AcceptInstance, report: doctorReport{OK: true},
+	}
+	for _, part := range parsed.Path {
+		if part.Flag != nil && !part.Resolved {
+			d.flags[part.Flag.Tag.Get("env")] = "--" + part.Flag.Name
+		}
 	}
 	all := settings.All{Config: &c.Config, Providers: providers}
-	problems := loader.Load(all.ForServe())
-	d.checkSettings(problems)
+	d.checkSettings(loader.Load(all.ForServe()))
 	for _, advice := range all.Advise(loader) {
-		d.add(visible(advice.Setting), doctorWarning, visible(advice.Setting)+" "+advice.Problem+".", advice.Do)
+		d.warn(visible(advice.Setting), visible(advice.Setting)+" "+advice.Problem+".", advice.Do)
 	}
 	d.checkProviders()
 	d.checkChoices()
-	d.checkGuards()
-	d.checkNotify()
 	d.checkDatabase(ctx)
 	d.checkPolar(ctx)
 	d.checkDirectories(ctx)
 	if err := d.print(c.JSON); err != nil {
 		return err
 	}
-	return d.summary()
-}
-
-// checkPublicURL returns the address without a slash at its end.
-func (c *doctorCommand) checkPublicURL() (string, error) {
-	if c.PublicURL == "" {
-		return "https://<your host>", nil
-	}
-	address, err := url.Parse(c.PublicURL)
-	if err != nil || address.Host == "" || address.Scheme != "http" && address.Scheme != "https" ||
-		address.User != nil || address.RawQuery != "" || address.Fragment != "" {
-		return "", usage("--public-url must be an address such as https://bridge.example.com")
-	}
-	return strings.TrimRight(address.String(), "/"), nil
-}
-
-// add notes a check.
-func (d *doctor) add(name string, status doctorStatus, detail, do string) {
-	switch status {
-	case doctorOK:
-	case doctorWarning:
-		d.report.Warnings++
-	case doctorFault:
-		d.report.Faults++
-		d.report.OK = false
-	}
-	d.report.Checks = append(d.report.Checks, doctorCheck{Name: name, Status: status, Detail: detail, Do: do})
-}
-
-// summary fails when there was a fault.
-func (d *doctor) summary() error {
 	found := plural(d.report.Faults, "fault") + ", " + plural(d.report.Warnings, "warning")
 	if !d.report.OK {
 		return errors.New(found)
 	}
-	_, err := fmt.Fprintf(d.env.Stderr, "%s.\n", found)
+	_, err := fmt.Fprintf(env.Stderr, "%s.\n", found)
 	return err
 }
 
-// checkChoices says what was decided about what cannot be undone.
+// checkChoices says what was decided about what cannot be undone, which guards see
+// nothing, and whether anybody is told when deletions wait for a human.
 func (d *doctor) checkChoices() {
-	const sentence = "customers are deleted but keep name and e-mail at Polar, and that can never be made up for"
+	const keep = "customers are deleted but keep name and e-mail at Polar, and that can never be made up for"
 	switch c := d.config.Polar; {
 	case d.invalid["POLAR_ANONYMIZE"]: // listed already
 	case !c.AnonymizeSet:
-		d.add("anonymize", doctorWarning, "POLAR_ANONYMIZE is not set: "+sentence+".", "Decide: set POLAR_ANONYMIZE to true or false.")
+		d.warn("anonymize", "POLAR_ANONYMIZE is not set: "+keep+".", "Decide: set POLAR_ANONYMIZE to true or false.")
 	case c.Anonymize:
-		d.add("anonymize", doctorOK, "POLAR_ANONYMIZE is true: a deletion also erases name and e-mail at Polar.", "")
+		d.ok("anonymize", "POLAR_ANONYMIZE is true: a deletion also erases name and e-mail at Polar.")
 	default:
-		d.add("anonymize", doctorOK, "POLAR_ANONYMIZE is false: "+sentence+".", "")
+		d.ok("anonymize", "POLAR_ANONYMIZE is false: "+keep+".")
 	}
 	if d.config.Work.DryRun && !d.invalid["DRY_RUN"] {
-		d.add("dry run", doctorWarning, "DRY_RUN is on: no customer is deleted at Polar.", "Set DRY_RUN to false when customers shall be deleted.")
+		d.warn("dry run", "DRY_RUN is on: no customer is deleted at Polar.", "Set DRY_RUN to false when customers shall be deleted.")
+	}
+	if blind := d.config.Guards.Blind(); len(blind) > 0 && !d.invalid["LOOK_BEFORE_DELETE"] {
+		d.warn("guards", "LOOK_BEFORE_DELETE is off, so these do nothing: "+strings.Join(blind, ", ")+".", "Set LOOK_BEFORE_DELETE to true, or turn them off too.")
+	}
+	switch {
+	case d.invalid["NOTIFY_URL"]: // listed already
+	case d.config.Notify.URL.IsSet():
+		d.ok("notifications", "NOTIFY_URL is set: held deletions, a refused token and long waits are told there.")
+	default:
+		d.ok("notifications", "NOTIFY_URL is not set: nobody is told of held deletions, unless Prometheus does.")
 	}
 }
 
-func plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
+// print writes the report as tables, or as JSON.
+func (d *doctor) print(asJSON bool) error {
+	if asJSON {
+		return printJSON(d.env.Stdout, d.report)
 	}
-	return fmt.Sprintf("%d %ss", n, what)
+	table := newTable(d.env.Stdout)
+	table.line("SETTING", "SOURCE", "VALUE")
+	for _, s := range d.report.Settings {
+		table.line(s.Name, s.Source, s.Value)
+	}
+	table.line()
+	table.line("PROVIDER", "ON", "EVENT ID SIGNED", "OLD REQUESTS REFUSED", "USER IDS REUSABLE", "REGISTER THIS URL")
+	for _, p := range d.report.Providers {
+		address := p.URL
+		if !p.Enabled {
+			address = p.Secret + " is not set"
+		}
+		if !p.Enabled && d.invalid[p.Secret] {
+			address = "see " + p.Secret
+		}
+		table.line(p.Name, yesNo(p.Enabled), yesNo(p.SignedID), yesNo(p.Timestamped), yesNo(p.IDsReusable), address)
+	}
+	table.line()
+	table.line("STATUS", "CHECK", "DETAIL")
+	for _, c := range d.report.Checks {
+		table.line(c.Status, c.Name, c.Detail)
+		if c.Do != "" {
+			table.line("", "", "-> "+c.Do)
+		}
+	}
+	return table.flush()
 }

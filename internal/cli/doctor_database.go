@@ -24,10 +24,10 @@ const forOthers fs.FileMode = 0o077
 // checkDatabase looks at the database and changes nothing.
 func (d *doctor) checkDatabase(ctx context.Context) {
 	if d.invalid[databaseURL] {
-		d.add("database", doctorWarning, "Not looked at, because DATABASE_URL is not valid.", "Correct it, then run doctor again.")
+		d.warn("database", "Not looked at, because DATABASE_URL is not valid.", "Correct it, then run doctor again.")
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, doctorPatience)
+	ctx, cancel := context.WithTimeout(ctx, doctorTimeout)
 	defer cancel()
 	seen, err := database.Inspect(ctx, d.config.Database.URL.Reveal(), d.config.Database.Schema)
 	d.instances = seen.Instances
@@ -35,7 +35,9 @@ func (d *doctor) checkDatabase(ctx context.Context) {
 	if err == nil {
 		d.judgeTables(seen)
 		d.judgeDurability(seen)
-		d.judgePause(seen)
+		if seen.Paused {
+			d.warn("pause", "An operator has paused: webhooks are taken, and nothing is deleted at Polar.", "When that is no longer wanted, run: polar-bridge deletions resume")
+		}
 	}
 	if seen.File != nil {
 		d.judgeFile(*seen.File)
@@ -50,24 +52,24 @@ func (d *doctor) judgeReach(seen database.Inspection, err error) {
 		if seen.Dialect == database.Postgres {
 			do = "Check host, port, user, password and sslmode in DATABASE_URL, and that the server lets this machine in."
 		}
-		d.add(name, doctorFault, fmt.Sprintf("It does not answer: %q.", err.Error()), do)
+		d.fault(name, fmt.Sprintf("It does not answer: %q.", err.Error()), do)
 		return
 	}
 	switch file := seen.File; {
 	case file == nil && seen.ReadOnly:
-		d.add(name, doctorFault, fmt.Sprintf("PostgreSQL %q answers but takes no writes: it is a standby, or read-only by default.", seen.Version),
+		d.fault(name, fmt.Sprintf("PostgreSQL %q answers but takes no writes: it is a standby, or read-only by default.", seen.Version),
 			"Name the primary server in DATABASE_URL.")
 	case file == nil && seen.Pooled:
-		d.add(name, doctorOK, fmt.Sprintf("PostgreSQL %q answers through a transaction pooler; serve prepares no statements and asks for work once a second.", seen.Version), "")
+		d.ok(name, fmt.Sprintf("PostgreSQL %q answers through a transaction pooler; serve prepares no statements and asks for work once a second.", seen.Version))
 	case file == nil:
-		d.add(name, doctorOK, fmt.Sprintf("PostgreSQL %q answers.", seen.Version), "")
+		d.ok(name, fmt.Sprintf("PostgreSQL %q answers.", seen.Version))
 	case file.Unwritable != nil:
-		d.add(name, doctorFault, fmt.Sprintf("The SQLite file %q cannot be written by this user: %q.", file.Path, file.Unwritable.Error()),
+		d.fault(name, fmt.Sprintf("The SQLite file %q cannot be written by this user: %q.", file.Path, file.Unwritable.Error()),
 			"Run doctor as the user who runs serve; if this is that user, give it the file and its folder.")
 	case !file.Exists:
-		d.add(name, doctorOK, fmt.Sprintf("The SQLite file %q does not exist yet; serve will create it.", file.Path), "")
+		d.ok(name, fmt.Sprintf("The SQLite file %q does not exist yet; serve will create it.", file.Path))
 	default:
-		d.add(name, doctorOK, fmt.Sprintf("The SQLite file %q answers (SQLite %s).", file.Path, seen.Version), "")
+		d.ok(name, fmt.Sprintf("The SQLite file %q answers (SQLite %s).", file.Path, seen.Version))
 	}
 }
 
@@ -77,21 +79,21 @@ func (d *doctor) judgeTables(seen database.Inspection) {
 	missing := seen.File != nil && !seen.File.Exists
 	switch automatic := d.config.Database.AutoMigrate; {
 	case seen.Refused != nil && (automatic || seen.Schema == nil):
-		d.add(name, doctorFault, "serve would be refused: "+visible(seen.Refused.Error())+".", "Let the database's owner run that (docs/deploy.md), then run doctor again.")
+		d.fault(name, "serve would be refused: "+visible(seen.Refused.Error())+".", "Let the database's owner run that (docs/deploy.md), then run doctor again.")
 	case seen.Shared != nil:
-		d.add(name, doctorFault, "serve would refuse: "+visible(seen.Shared.Error())+".", "Do that (docs/deploy.md), then run doctor again.")
+		d.fault(name, "serve would refuse: "+visible(seen.Shared.Error())+".", "Do that (docs/deploy.md), then run doctor again.")
 	case errors.Is(seen.Schema, database.ErrNewerSchema):
-		d.add(name, doctorFault, "They were made by a newer polar-bridge.", "Start that version, or restore the backup made before the upgrade.")
+		d.fault(name, "They were made by a newer polar-bridge.", "Start that version, or restore the backup made before the upgrade.")
 	case errors.Is(seen.Schema, database.ErrUnreleasedSchema):
-		d.add(name, doctorFault, "They were made by a polar-bridge from before 0.1.0.", "Let that version finish its deletions, then set a new DATABASE_URL.")
+		d.fault(name, "They were made by a polar-bridge from before 0.1.0.", "Let that version finish its deletions, then set a new DATABASE_URL.")
 	case seen.Schema == nil && !missing:
-		d.add(name, doctorOK, "They are up to date.", "")
+		d.ok(name, "They are up to date.")
 	case automatic && missing:
-		d.add(name, doctorOK, "There are none yet; serve makes them at start (AUTO_MIGRATE).", "")
+		d.ok(name, "There are none yet; serve makes them at start (AUTO_MIGRATE).")
 	case automatic:
-		d.add(name, doctorOK, "They are not up to date; serve brings them up to date at start (AUTO_MIGRATE).", "")
+		d.ok(name, "They are not up to date; serve brings them up to date at start (AUTO_MIGRATE).")
 	default:
-		d.add(name, doctorFault, "They are not up to date, and AUTO_MIGRATE is false.", "Run: polar-bridge migrate")
+		d.fault(name, "They are not up to date, and AUTO_MIGRATE is false.", "Run: polar-bridge migrate")
 	}
 }
 
@@ -108,27 +110,19 @@ func (d *doctor) judgeDurability(seen database.Inspection) {
 	found := strings.Join(values, ", ")
 	switch {
 	case seen.File != nil && !seen.File.Exists:
-		d.add(name, doctorOK, "serve will use journal_mode=wal and synchronous=full, and refuses a file system that does not.", "")
+		d.ok(name, "serve will use journal_mode=wal and synchronous=full, and refuses a file system that does not.")
 	case seen.File != nil && len(unsafe) > 0:
-		d.add(name, doctorOK, found+"; serve changes it to wal at start and syncs every commit (synchronous=full).", "")
+		d.ok(name, found+"; serve changes it to wal at start and syncs every commit (synchronous=full).")
 	case seen.File != nil:
-		d.add(name, doctorOK, found+"; serve syncs every commit (synchronous=full).", "")
+		d.ok(name, found+"; serve syncs every commit (synchronous=full).")
 	case len(unsafe) == 0:
-		d.add(name, doctorOK, found+".", "")
+		d.ok(name, found+".")
 	case strings.Contains(strings.Join(unsafe, " "), "synchronous_commit"):
-		d.add(name, doctorFault, found+": a crash of the server loses webhooks that were answered 202.",
+		d.fault(name, found+": a crash of the server loses webhooks that were answered 202.",
 			"Set synchronous_commit to on for this user or database.")
 	default:
-		d.add(name, doctorWarning, found+": a crash of the server may lose webhooks that were answered 202.",
+		d.warn(name, found+": a crash of the server may lose webhooks that were answered 202.",
 			"Set fsync to on, unless your provider stores the log elsewhere and says that this is safe.")
-	}
-}
-
-// judgePause says that nothing is deleted because somebody wants it so.
-func (d *doctor) judgePause(seen database.Inspection) {
-	if seen.Paused {
-		d.add("pause", doctorWarning, "An operator has paused: webhooks are taken, and nothing is deleted at Polar.",
-			"When that is no longer wanted, run: polar-bridge deletions resume")
 	}
 }
 
@@ -138,30 +132,30 @@ func (d *doctor) judgeFile(file database.File) {
 	free := fmt.Sprintf("%d MiB are free", file.Free/mebibyte)
 	switch {
 	case !file.FreeKnown:
-		d.add(room, doctorWarning, "How much is free could not be found out.", "Look yourself.")
+		d.warn(room, "How much is free could not be found out.", "Look yourself.")
 	case file.Free < spaceForHours:
-		d.add(room, doctorFault, free+": webhooks will soon be refused.", "Make room on the file system, or enlarge it.")
+		d.fault(room, free+": webhooks will soon be refused.", "Make room on the file system, or enlarge it.")
 	case file.Free < spaceForComfort:
-		d.add(room, doctorWarning, free+".", "Make room on the file system, or enlarge it.")
+		d.warn(room, free+".", "Make room on the file system, or enlarge it.")
 	default:
-		d.add(room, doctorOK, free+".", "")
+		d.ok(room, free+".")
 	}
 	const temporary = "database temporary files"
 	switch {
 	case file.Unwritable != nil: // said already
 	case file.Temporary != nil:
-		d.add(temporary, doctorFault, fmt.Sprintf("%q.", file.Temporary.Error()), "Make the folder of the SQLite file writable for the user who runs serve, and make room there.")
+		d.fault(temporary, fmt.Sprintf("%q.", file.Temporary.Error()), "Make the folder of the SQLite file writable for the user who runs serve, and make room there.")
 	default:
-		d.add(temporary, doctorOK, "SQLite can write them beside the file.", "")
+		d.ok(temporary, "SQLite can write them beside the file.")
 	}
 	const mode = "database file mode"
 	switch {
 	case !file.Exists && file.Mode == 0:
-		d.add(mode, doctorOK, "serve will create the file with mode 0600.", "")
+		d.ok(mode, "serve will create the file with mode 0600.")
 	case file.Mode&forOthers != 0:
-		d.add(mode, doctorWarning, fmt.Sprintf("%04o: others than the owner can get at users' ids.", file.Mode),
+		d.warn(mode, fmt.Sprintf("%04o: others than the owner can get at users' ids.", file.Mode),
 			"Run: chmod 600 on the file and on those beside it that end in -wal and -shm.")
 	default:
-		d.add(mode, doctorOK, fmt.Sprintf("%04o: only the owner can read it.", file.Mode), "")
+		d.ok(mode, fmt.Sprintf("%04o: only the owner can read it.", file.Mode))
 	}
 }

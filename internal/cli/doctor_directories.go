@@ -17,76 +17,62 @@ import (
 // checkDirectories asks the identity providers' APIs whether the credentials
 // work, where there are any.
 func (d *doctor) checkDirectories(ctx context.Context) {
-	clerk, auth0 := d.providers.Clerk(), d.providers.Auth0()
 	for _, name := range []string{"CLERK_API_URL", "AUTH0_DOMAIN", "CLERK_SECRET_KEY", "AUTH0_CLIENT_ID", "AUTH0_CLIENT_SECRET"} {
 		if d.invalid[name] { // credentials must not go just anywhere
 			return
 		}
 	}
-	if clerk.HasAPI() {
-		d.checkClerk(ctx)
+	// The clients ask any instance: which one is checked here.
+	directories, err := app.NewDirectories(app.DirectoriesOptions{Providers: d.providers, Build: d.env.build(), Now: time.Now})
+	if err != nil {
+		d.fault("directories", visible(err.Error())+".", "Correct the address, then run doctor again.")
+		return
 	}
-	if auth0.HasAPI() {
-		d.checkAuth0(ctx)
+	if directories.Clerk != nil {
+		d.checkClerk(ctx, directories.Clerk)
+	}
+	if directories.Auth0 != nil {
+		d.checkAuth0(ctx, directories.Auth0)
 	}
 	if d.accept != "" && !d.accepted {
-		d.add("accept instance", doctorFault, fmt.Sprintf("No credentials that work belong to %s: nothing was accepted.", visible(d.accept)), "Give doctor the credentials of that instance or tenant, and its id as doctor prints it.")
+		d.fault("accept instance", fmt.Sprintf("No credentials that work belong to %s: nothing was accepted.", visible(d.accept)), "Give doctor the credentials of that instance or tenant, and its id as doctor prints it.")
 	}
-	asks := clerk.HasAPI() || auth0.HasAPI()
-	if asks && !d.config.Directory.Confirm() {
-		d.add("confirm", doctorWarning, "CONFIRM is false: deletions are not confirmed at the identity provider, although it could be asked.", "Set CONFIRM to true, or leave it out.")
+	if (directories.Clerk != nil || directories.Auth0 != nil) && !d.config.Directory.Confirm() {
+		d.warn("confirm", "CONFIRM is false: deletions are not confirmed at the identity provider, although it could be asked.", "Set CONFIRM to true, or leave it out.")
 	}
 }
 
-func (d *doctor) checkClerk(ctx context.Context) {
-	const name = "clerk api"
-	directories, err := d.directories()
-	var asked string
-	if err == nil {
-		asked, err = directories.Clerk.Instance(ctx)
-	}
+func (d *doctor) checkClerk(ctx context.Context, api *directory.Clerk) {
+	asked, err := api.Instance(ctx)
 	if err != nil {
-		d.addDirectory(name, err, "Check CLERK_SECRET_KEY, CLERK_API_URL and CLERK_INSTANCE_ID: the key of the instance that sends the webhooks.")
+		d.addDirectory("clerk api", err, "Check CLERK_SECRET_KEY, CLERK_API_URL and CLERK_INSTANCE_ID: the key of the instance that sends the webhooks.")
 		return
 	}
-	d.checkInstance(ctx, "clerk", asked, d.providers.Clerk().Instances(), "CLERK_SECRET_KEY works and belongs to the instance "+visible(asked)+".")
-	if named := d.providers.Clerk().Instances(); len(named) > 1 {
-		d.add("clerk instances", doctorWarning, fmt.Sprintf("CLERK_INSTANCE_ID names %d instances, and only %s can be asked: deletions of the others are held as %s.", len(named), visible(asked), deletion.HoldOtherInstance),
+	named := d.providers.Clerk().Instances()
+	d.checkInstance(ctx, directory.ProviderClerk, asked, named, "CLERK_SECRET_KEY works and belongs to the instance "+visible(asked)+".")
+	if len(named) > 1 {
+		d.warn("clerk instances", fmt.Sprintf("CLERK_INSTANCE_ID names %d instances, and only %s can be asked: deletions of the others are held as %s.", len(named), visible(asked), deletion.HoldOtherInstance),
 			"Run a polar-bridge of its own for each instance, with its own database and key; approve what is held.")
 	}
 }
 
-func (d *doctor) checkAuth0(ctx context.Context) {
-	const name = "auth0 api"
-	const check = "Check AUTH0_DOMAIN (the tenant's own, not a custom one), AUTH0_CLIENT_ID, AUTH0_CLIENT_SECRET and the application's grant for the Management API with the scope " + directory.Auth0ScopeUsers + "."
-	directories, err := d.directories()
+func (d *doctor) checkAuth0(ctx context.Context, api *directory.Auth0) {
 	var scopes []string
+	err := api.Check(ctx)
 	if err == nil {
-		err = directories.Auth0.Check(ctx)
-	}
-	if err == nil {
-		scopes, err = directories.Auth0.Scopes(ctx)
+		scopes, err = api.Scopes(ctx)
 	}
 	if err != nil {
-		d.addDirectory(name, err, check)
+		d.addDirectory("auth0 api", err, "Check AUTH0_DOMAIN (the tenant's own, not a custom one), AUTH0_CLIENT_ID, AUTH0_CLIENT_SECRET and the application's grant for the Management API with the scope "+directory.Auth0ScopeUsers+".")
 		return
 	}
-	var missing []string
-	for _, scope := range []string{directory.Auth0ScopeStreams, directory.Auth0ScopeDeliveries, directory.Auth0ScopeRedeliver} {
-		if !slices.Contains(scopes, scope) {
-			missing = append(missing, scope)
-		}
-	}
+	missing := slices.DeleteFunc([]string{directory.Auth0ScopeStreams, directory.Auth0ScopeDeliveries, directory.Auth0ScopeRedeliver},
+		func(scope string) bool { return slices.Contains(scopes, scope) })
 	detail := "The credentials work, with the scope " + directory.Auth0ScopeUsers + "."
 	if len(missing) > 0 {
 		detail += " reconcile --deliveries would need " + strings.Join(missing, ", ") + " as well."
 	}
-	d.checkInstance(ctx, directory.ProviderAuth0, directories.Auth0.Tenant(), nil, detail)
-}
-
-// directories makes clients that ask any instance: which one is checked here.
-func (d *doctor) directories() (app.Directories, error) {
-	return app.NewDirectories(app.DirectoriesOptions{Providers: d.providers, Build: d.env.build(), Now: time.Now})
+	d.checkInstance(ctx, directory.ProviderAuth0, api.Tenant(), nil, detail)
 }
 
 // checkInstance says whether serve would believe the instance, after the
@@ -95,7 +81,7 @@ func (d *doctor) checkInstance(ctx context.Context, provider, asked string, name
 	name := provider + " api"
 	if d.accept == asked {
 		if err := d.acceptInstance(ctx, provider); err != nil {
-			d.add(name, doctorFault, fmt.Sprintf("Storing that %s may be asked failed: %q.", visible(asked), err.Error()), "Repair the database, then run this again.")
+			d.fault(name, fmt.Sprintf("Storing that %s may be asked failed: %q.", visible(asked), err.Error()), "Repair the database, then run this again.")
 			return
 		}
 		d.instances[provider], d.accepted = asked, true
@@ -103,7 +89,7 @@ func (d *doctor) checkInstance(ctx context.Context, provider, asked string, name
 	err := directory.CheckInstance(asked, d.instances[provider], named)
 	switch {
 	case err == nil:
-		d.add(name, doctorOK, fine, "")
+		d.ok(name, fine)
 	case len(named) > 0:
 		d.addDirectory(name, err, "Set CLERK_SECRET_KEY to the key of the instance that sends the webhooks, or add its id to CLERK_INSTANCE_ID.")
 	default:
@@ -133,10 +119,10 @@ func (d *doctor) addDirectory(name string, err error, do string) {
 	switch {
 	case errors.Is(err, context.Canceled):
 	case known && unanswered.RetryAfter > 0:
-		d.add(name, doctorWarning, detail, "Run doctor again later.")
+		d.warn(name, detail, "Run doctor again later.")
 	case known && unanswered.Reason == deletion.RetryDirectoryUnavailable:
-		d.add(name, doctorWarning, detail, "Check the network on the way. "+do)
+		d.warn(name, detail, "Check the network on the way. "+do)
 	default:
-		d.add(name, doctorFault, detail, do)
+		d.fault(name, detail, do)
 	}
 }

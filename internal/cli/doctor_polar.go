@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/polar-bridge/polar-bridge/polar"
@@ -15,7 +14,7 @@ import (
 
 // doctorProbe is what Polar answered to the deletion of nobody.
 type doctorProbe struct {
-	endpoint      string
+	endpoint      *url.URL
 	answer        polar.Answer
 	err           error
 	before, after time.Time
@@ -25,18 +24,13 @@ type doctorProbe struct {
 func (d *doctor) checkPolar(ctx context.Context) {
 	for _, name := range []string{"POLAR_SERVER", "POLAR_BASE_URL"} {
 		if d.invalid[name] { // the token must not go just anywhere
-			d.add("polar", doctorWarning, "Not asked, because "+name+" is not valid.", "Correct it, then run doctor again.")
+			d.warn("polar", "Not asked, because "+name+" is not valid.", "Correct it, then run doctor again.")
 			return
 		}
 	}
 	p := doctorProbe{endpoint: d.config.Polar.Endpoint()}
-	base, err := url.Parse(p.endpoint)
-	if err != nil {
-		d.add("polar", doctorFault, "Its address cannot be parsed.", "Correct POLAR_BASE_URL.")
-		return
-	}
 	client := polar.New(polar.Options{
-		BaseURL: base, Token: d.config.Polar.AccessToken.Value, Timeout: doctorPatience, UserAgent: "polar-bridge/" + d.env.Version,
+		BaseURL: p.endpoint, Token: d.config.Polar.AccessToken.Value, Timeout: doctorTimeout, UserAgent: "polar-bridge/" + d.env.Version,
 	})
 	defer client.CloseIdleConnections()
 	p.before = time.Now()
@@ -51,27 +45,27 @@ func (d *doctor) checkPolar(ctx context.Context) {
 func (d *doctor) judgePolar(p doctorProbe) {
 	const name = "polar"
 	const wait = "Deletions wait meanwhile and are tried again by themselves. "
-	answers := fmt.Sprintf("%s answers %d", visible(p.endpoint), p.answer.StatusCode)
+	answers := fmt.Sprintf("%s answers %d", visible(p.endpoint.String()), p.answer.StatusCode)
 	took := p.after.Sub(p.before).Round(time.Millisecond)
 	switch p.answer.Result {
 	case polar.ResultNotFound, polar.ResultUnauthorized:
 		if took > d.config.Polar.Timeout && !d.invalid["POLAR_TIMEOUT"] {
-			d.add(name, doctorWarning, fmt.Sprintf("%s after %s, which is longer than POLAR_TIMEOUT.", answers, took), "Find out what is slow on the way, or raise POLAR_TIMEOUT.")
+			d.warn(name, fmt.Sprintf("%s after %s, which is longer than POLAR_TIMEOUT.", answers, took), "Find out what is slow on the way, or raise POLAR_TIMEOUT.")
 			return
 		}
-		d.add(name, doctorOK, fmt.Sprintf("%s after %s%s.", answers, took, apiVersion(p.answer)), "")
+		d.ok(name, fmt.Sprintf("%s after %s%s.", answers, took, apiVersion(p.answer)))
 	case polar.ResultRateLimited:
-		d.add(name, doctorWarning, fmt.Sprintf("%s: the organization's limit is used up. It asks to wait %s.", answers, p.answer.RetryAfter),
+		d.warn(name, fmt.Sprintf("%s: the organization's limit is used up. It asks to wait %s.", answers, p.answer.RetryAfter),
 			wait+"Run doctor again after that time; if it happens often, lower POLAR_RATE_LIMIT.")
 	case polar.ResultServerError:
-		d.add(name, doctorFault, answers+".", wait+"Look at Polar's status page and run doctor again.")
+		d.fault(name, answers+".", wait+"Look at Polar's status page and run doctor again.")
 	case polar.ResultForbidden:
-		d.add(name, doctorFault, answers+code(p.answer)+".",
+		d.fault(name, answers+code(p.answer)+".",
 			wait+"This 403 says nothing about the token: Cloudflare or another proxy in front of Polar refuses this machine's address or its requests. Ask Polar's support with that address.")
 	case polar.ResultNetworkError:
-		d.add(name, doctorFault, fmt.Sprintf("%s does not answer: %q.", visible(p.endpoint), p.err), d.networkHint(p.err))
+		d.fault(name, fmt.Sprintf("%s does not answer: %q.", visible(p.endpoint.String()), p.err), d.networkHint(p.err))
 	case polar.ResultDeleted, polar.ResultRejected, polar.ResultUnexpected, polar.ResultFound:
-		d.add(name, doctorFault, answers+code(p.answer)+apiVersion(p.answer)+", which Polar never does when all is well.",
+		d.fault(name, answers+code(p.answer)+apiVersion(p.answer)+", which Polar never does when all is well.",
 			"Check POLAR_BASE_URL: leave it unset for Polar itself, and let it end before /v1. "+
 				"A proxy on the way must pass the path on as it is and must not add a Polar-Version header.")
 	}
@@ -79,8 +73,10 @@ func (d *doctor) judgePolar(p doctorProbe) {
 
 // networkHint says what to do when there was no answer.
 func (d *doctor) networkHint(err error) string {
-	if proxy := d.proxySetting(); proxy != "" {
-		return proxy + " is set: check that the proxy is there and lets requests to Polar through."
+	for _, proxy := range []string{"HTTPS_PROXY", "https_proxy"} {
+		if d.config.Polar.Endpoint().Scheme == "https" && d.env.Getenv(proxy) != "" { // plain http is loopback, to which no proxy leads
+			return proxy + " is set: check that the proxy is there and lets requests to Polar through."
+		}
 	}
 	if _, ok := errors.AsType[*net.DNSError](err); ok {
 		return "Check the name in POLAR_BASE_URL and this machine's DNS; if it reaches the internet by a proxy only, set HTTPS_PROXY."
@@ -91,32 +87,19 @@ func (d *doctor) networkHint(err error) string {
 	return "Check that this machine may connect there (firewall, POLAR_BASE_URL); if it reaches the internet by a proxy only, set HTTPS_PROXY."
 }
 
-// proxySetting names the variable that sends requests to Polar by a proxy.
-func (d *doctor) proxySetting() string {
-	if strings.HasPrefix(d.config.Polar.Endpoint(), "http:") {
-		return "" // that is loopback, to which no proxy leads
-	}
-	for _, name := range []string{"HTTPS_PROXY", "https_proxy"} {
-		if d.env.Getenv(name) != "" {
-			return name
-		}
-	}
-	return ""
-}
-
 // judgeToken says whether the token may delete customers.
 func (d *doctor) judgeToken(answer polar.Answer) {
 	const name = "polar token"
 	switch {
 	case !d.config.Polar.AccessToken.IsSet():
-		d.add(name, doctorWarning, "Not proved, because there is no valid POLAR_ACCESS_TOKEN.", "Set it, then run doctor again.")
+		d.warn(name, "Not proved, because there is no valid POLAR_ACCESS_TOKEN.", "Set it, then run doctor again.")
 	case answer.Result == polar.ResultNotFound:
-		d.add(name, doctorOK, "It works and has the scope customers:write; nothing was deleted to find out.", "")
+		d.ok(name, "It works and has the scope customers:write; nothing was deleted to find out.")
 	case answer.Result == polar.ResultUnauthorized:
 		detail, do := d.refusal(answer)
-		d.add(name, doctorFault, detail+code(answer)+".", do)
+		d.fault(name, detail+code(answer)+".", do)
 	default:
-		d.add(name, doctorWarning, "Not proved, because Polar did not answer as it should.", "Put that right, then run doctor again.")
+		d.warn(name, "Not proved, because Polar did not answer as it should.", "Put that right, then run doctor again.")
 	}
 }
 
@@ -154,4 +137,43 @@ func apiVersion(answer polar.Answer) string {
 		return ""
 	}
 	return fmt.Sprintf(", API version %q", answer.Version)
+}
+
+// judgeClock compares this machine's clock with that of Polar's answer.
+func (d *doctor) judgeClock(p doctorProbe) {
+	const (
+		name            = "clock"
+		notable, severe = 2 * time.Second, time.Minute // webhooks are refused when they seem to be 5 minutes old
+		do              = "Let this machine keep its clock by NTP: webhooks that seem to be older than 5 minutes are refused."
+	)
+	if p.answer.Date.IsZero() {
+		d.warn(name, "Not compared, because Polar gave no time.", "Run doctor again when Polar answers.")
+		return
+	}
+	skew := clockSkew(p.answer.Date, p.before, p.after)
+	size, direction := skew.Abs().Round(time.Second), "ahead of"
+	if skew < 0 {
+		direction = "behind"
+	}
+	detail := fmt.Sprintf("It is at least %s %s Polar's.", size, direction)
+	switch {
+	case skew.Abs() > severe:
+		d.fault(name, detail, do)
+	case skew.Abs() > notable:
+		d.warn(name, detail, do)
+	default:
+		d.ok(name, "It agrees with Polar's to within 2 seconds.")
+	}
+}
+
+// clockSkew returns how far this machine's clock is ahead, at least: date was
+// cut to whole seconds and was taken some time between before and after.
+func clockSkew(date, before, after time.Time) time.Duration {
+	if ahead := before.Sub(date.Add(time.Second)); ahead > 0 {
+		return ahead
+	}
+	if behind := date.Sub(after); behind > 0 {
+		return -behind
+	}
+	return 0
 }

@@ -3,13 +3,10 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"slices"
-	"strconv"
 	"strings"
 
-	"github.com/alecthomas/kong"
-
 	"github.com/polar-bridge/polar-bridge/config"
+	"github.com/polar-bridge/polar-bridge/internal/provider"
 )
 
 // doctorSetting is one setting and where its value comes from.
@@ -20,53 +17,41 @@ type doctorSetting struct {
 	Value string `json:"value"`
 }
 
-// Where a setting comes from, besides its flag and the like.
-const (
-	fromDefault     = "default"
-	fromEnvironment = "environment"
-)
+// fromDefault is where a setting comes from that nobody set.
+const fromDefault = "default"
 
 // databaseURL is the one secret that cannot change while the program runs.
 const databaseURL = "DATABASE_URL"
 
-// givenFlags returns the flags that stand on the command line, by the name of
-// their setting.
-func givenFlags(parsed *kong.Context) map[string]string {
-	given := map[string]string{}
-	for _, part := range parsed.Path {
-		if part.Flag != nil && !part.Resolved {
-			given[part.Flag.Tag.Get("env")] = "--" + part.Flag.Name
-		}
-	}
-	return given
-}
-
 // checkSettings lists what is wrong with the settings, as faults, and then all
 // of them.
 func (d *doctor) checkSettings(problems error) {
-	secrets := d.secrets()
+	secrets := map[string]*config.SecretSource{databaseURL: nil}
+	for _, secret := range d.config.Secrets() {
+		secrets[secret.Name()] = secret
+	}
 	if invalid, ok := errors.AsType[*config.InvalidError](problems); ok {
 		for _, problem := range invalid.Problems {
 			name, _, _ := strings.Cut(problem, " ")
 			if strings.ToUpper(name) != name { // "No identity provider is enabled; set one of ..."
-				d.add("providers", doctorFault, problem, "Set the secret of the identity provider that you use.")
+				d.fault("providers", problem, "Set the secret of the identity provider that you use.")
 				continue
 			}
 			d.invalid[name] = true
 			_, secret := secrets[name]
-			d.add(name, doctorFault, problem, d.correct(name, secret))
+			d.fault(name, problem, d.correct(name, secret))
 		}
 	}
 	set := 0
 	for _, entry := range d.config.Summary() {
-		count, secret := secrets[entry.Name]
+		source, secret := secrets[entry.Name]
 		setting := doctorSetting{Name: entry.Name, Source: d.source(entry.Name, secret), Value: visible(entry.Value)}
 		switch {
 		case d.invalid[entry.Name] && (setting.Source != fromDefault || !secret):
 			setting.Value = "not valid" // and not shown: it may be a secret that went astray
-		case secret && count > 1:
-			setting.Value = fmt.Sprintf("set, %d values", count)
-		case secret && d.commaIn(entry.Name):
+		case source.IsSet() && len(source.Values()) > 1:
+			setting.Value = fmt.Sprintf("set, %d values", len(source.Values()))
+		case source.IsSet() && strings.Contains(source.Value(), ","):
 			setting.Value = "set, 1 value with a comma in it" // several stand one a line
 		}
 		if setting.Source != fromDefault {
@@ -75,25 +60,8 @@ func (d *doctor) checkSettings(problems error) {
 		d.report.Settings = append(d.report.Settings, setting)
 	}
 	if problems == nil {
-		d.add("settings", doctorOK, fmt.Sprintf("All %d are valid; %d of them are not left at their default.", len(d.report.Settings), set), "")
+		d.ok("settings", fmt.Sprintf("All %d are valid; %d of them are not left at their default.", len(d.report.Settings), set))
 	}
-}
-
-// secrets returns how many values each secret has.
-func (d *doctor) secrets() map[string]int {
-	counts := map[string]int{databaseURL: 1}
-	for _, secret := range d.config.Secrets() {
-		counts[secret.Name()] = len(secret.Values())
-	}
-	return counts
-}
-
-// commaIn says whether a comma belongs to a secret, which whoever meant several
-// values did not expect.
-func (d *doctor) commaIn(name string) bool {
-	return slices.ContainsFunc(d.config.Secrets(), func(s *config.SecretSource) bool {
-		return s.Name() == name && strings.Contains(s.Value(), ",")
-	})
 }
 
 // source says where a setting's value comes from. It names no file, because
@@ -113,7 +81,7 @@ func (d *doctor) source(name string, secret bool) string {
 	case file != "":
 		return "file (" + name + "_FILE)"
 	case text != "":
-		return fromEnvironment
+		return "environment"
 	case name == "LISTEN_ADDR" && strings.TrimSpace(d.env.Getenv("PORT")) != "":
 		return "environment (PORT)"
 	}
@@ -137,10 +105,55 @@ func (d *doctor) correct(name string, secret bool) string {
 	return "Correct the environment variable " + name + "."
 }
 
-// visible returns text as it is when it can be seen as it is, else quoted.
-func visible(text string) string {
-	if quoted := strconv.Quote(text); quoted != `"`+text+`"` {
-		return quoted
+// doctorProvider is an identity provider and what to know about it.
+type doctorProvider struct {
+	Name    string `json:"name"`
+	Title   string `json:"title"`
+	Enabled bool   `json:"enabled"`
+	// Secret is the setting that enables it.
+	Secret string `json:"secret"`
+	// URL is what to register at the provider.
+	URL string `json:"url"`
+	// Docs is where the provider says how.
+	Docs string `json:"docs"`
+	// SignedID, Timestamped and IDsReusable are as in provider.Spec.
+	SignedID    bool `json:"event_id_signed"`
+	Timestamped bool `json:"old_requests_refused"`
+	IDsReusable bool `json:"user_ids_reusable"`
+}
+
+// checkProviders lists the providers and looks at those that are enabled.
+func (d *doctor) checkProviders() {
+	var on []string
+	for _, p := range d.providers {
+		enabled := p.Enabled() && !d.invalid[p.EnabledBy] && !d.invalid[p.KeysURLEnv]
+		d.report.Providers = append(d.report.Providers, doctorProvider{
+			Name: p.Name, Title: p.Title, Enabled: enabled, Secret: p.EnabledBy,
+			URL: d.publicURL + "/webhooks/" + p.Name, Docs: p.Docs,
+			SignedID: p.SignedID, Timestamped: p.Timestamped, IDsReusable: p.IDsReusable,
+		})
+		if enabled {
+			on = append(on, p.Name)
+			d.checkKeys(p)
+		}
 	}
-	return text
+	if len(on) > 0 {
+		d.ok("providers", "Webhooks are taken from "+strings.Join(on, ", ")+".")
+	}
+}
+
+// checkKeys fetches the keys of a provider that publishes them: until they can be
+// fetched, its webhooks are answered 503.
+func (d *doctor) checkKeys(p *provider.Spec) {
+	if p.KeysURL == nil || p.KeysURL() == "" {
+		return
+	}
+	name := p.Name + " keys"
+	if err := p.CheckKeys(); err != nil {
+		reason := p.KeysURLEnv + ": " + strings.ReplaceAll(err.Error(), "\n", "; ")
+		d.fault(name, p.Title+"'s public keys cannot be fetched, "+visible(reason)+". Its webhooks are answered 503 until they can.",
+			"Check the address in that setting and the network on the way.")
+		return
+	}
+	d.ok(name, p.Title+"'s public keys can be fetched.")
 }

@@ -13,13 +13,13 @@ func JudgeFile(file database.File) map[string]string {
 	d.judgeFile(file)
 	said := map[string]string{}
 	for _, check := range d.report.Checks {
-		said[check.Name] = string(check.Status) + ": " + check.Detail
+		said[check.Name] = check.Status + ": " + check.Detail
 	}
 	return said
 }
 
 // Since reads a point in time as --since does.
-func Since(text string, now time.Time) (time.Time, error) { return since(text, now) }
+func Since(text string, now time.Time) (time.Time, error) { return parseMoment(text, now) }
 
 // Harmless returns a cell as export writes it.
 func Harmless(cell string) string { return harmless(cell) }

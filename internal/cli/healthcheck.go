@@ -3,10 +3,8 @@ package cli
 import (
 	"context"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/polar-bridge/polar-bridge/config"
@@ -16,9 +14,6 @@ type healthcheckCommand struct {
 	HTTP config.HTTP `embed:""`
 	URL  string      `name:"url" placeholder:"URL" help:"Another address to ask than the admin listener's /readyz."`
 }
-
-// maxHealthAnswer bounds what is read of an answer.
-const maxHealthAnswer = 4 << 10
 
 // Run asks a running server whether it is ready: for container health checks,
 // where there is no curl.
@@ -30,29 +25,21 @@ func (c *healthcheckCommand) Run(ctx context.Context, env *Env, loader *config.L
 	if url == "" {
 		url = "http://" + reachable(c.HTTP.AdminAddr) + "/readyz?verbose"
 	}
-	const patience = 5 * time.Second
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	const timeout = 5 * time.Second
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
 		return usage("%q is not an address: %w", url, err)
 	}
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	response, err := client.Do(request)
+	status, text, err := roundTrip(request, nil)
 	if err != nil {
 		return fmt.Errorf("not reachable: %w", err)
 	}
-	defer response.Body.Close() //nolint:errcheck // only read
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxHealthAnswer))
-	if err != nil {
-		return fmt.Errorf("read answer: %w", err)
+	if status != http.StatusOK {
+		return fmt.Errorf("%s answered %d: %s", url, status, text)
 	}
-	text := strings.TrimSpace(string(body))
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s answered %d: %s", url, response.StatusCode, text)
-	}
-	_, err = fmt.Fprintln(env.Stdout, text)
-	return err
+	return env.print(false, nil, text)
 }
 
 // reachable turns an address to listen on into one to ask.

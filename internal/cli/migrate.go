@@ -24,22 +24,17 @@ func (c *migrateCommand) Run(ctx context.Context, env *Env, loader *config.Loade
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	waiting := func() {
-		_, _ = fmt.Fprintln(env.Stderr, "Waiting for another process that migrates the database.") // whoever does not read it has gone
+	err = db.CheckMigrated(ctx)
+	if errors.Is(err, database.ErrNotMigrated) {
+		if err = db.Lock(ctx); err == nil {
+			err = db.Migrate(ctx, func() {
+				_, _ = fmt.Fprintln(env.Stderr, "Waiting for another process that migrates the database.") // whoever does not read it has gone
+			})
+		}
 	}
-	if err := migrate(ctx, db, waiting); err != nil {
+	if err != nil {
 		return err
 	}
 	_, err = fmt.Fprintln(env.Stderr, "The database is up to date.")
 	return err
-}
-
-func migrate(ctx context.Context, db *database.DB, waiting func()) error {
-	if err := db.CheckMigrated(ctx); !errors.Is(err, database.ErrNotMigrated) {
-		return err
-	}
-	if err := db.Lock(ctx); err != nil {
-		return err
-	}
-	return db.Migrate(ctx, waiting)
 }

@@ -1,23 +1,23 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
 	"os"
 	"strconv"
 	"strings"
-	"text/tabwriter"
+	"sync"
 	"time"
 
 	"github.com/mattn/go-isatty"
 
 	"github.com/polar-bridge/polar-bridge/config"
 	"github.com/polar-bridge/polar-bridge/internal/app"
-	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
+	"github.com/polar-bridge/polar-bridge/internal/directory"
 	"github.com/polar-bridge/polar-bridge/internal/provider"
 	"github.com/polar-bridge/polar-bridge/internal/ratelimit"
 	"github.com/polar-bridge/polar-bridge/internal/reconcile"
@@ -31,13 +31,14 @@ type reconcileCommand struct {
 	Apply        bool   `name:"apply" help:"Have the customers deleted that are found: they are put into the servers' queue."`
 	SoleInstance bool   `name:"sole-instance" help:"Say that no other instance or tenant has users who are customers in this Polar organization; needed by --apply where there is no terminal."`
 	Max          int    `name:"max" placeholder:"N" help:"Refuse when more customers than this are found; 0 is no limit."`
-	MaxShare     string `name:"max-share" default:"5%" placeholder:"PERCENT" help:"Refuse when a larger share of the customers than this is found."`
+	MaxShare     share  `name:"max-share" default:"5%" placeholder:"PERCENT" help:"Refuse when a larger share of the customers than this is found."`
 	Restart      bool   `name:"restart" help:"An interrupted run can be resumed for 24 hours; this starts over."`
 	ExitCode     bool   `name:"exit-code" help:"Exit 3 when something was found."`
 	JSON         bool   `name:"json" help:"Print one JSON object a line, the last one with the counts."`
 
 	Config config.Config `embed:""`
 
+	env       *Env
 	providers provider.Registry
 }
 
@@ -57,81 +58,51 @@ func (e exitError) Error() string { return "exit code " + strconv.Itoa(int(e)) }
 // errFound is the exit code with --exit-code when something was found.
 const errFound = exitError(3)
 
-// Run compares Polar's customers with the provider's users.
-func (c *reconcileCommand) Run(ctx context.Context, env *Env, loader *config.Loader, providers provider.Registry) error {
-	limits, err := c.limits()
-	if err != nil {
-		return err
+// Validate refuses what cannot be asked for.
+func (c *reconcileCommand) Validate() error {
+	switch {
+	case c.Max < 0:
+		return errors.New("--max must be 0 (no limit) or more")
+	case c.Deliveries && c.Provider != directory.ProviderAuth0:
+		return errors.New("--deliveries needs --provider auth0: Clerk cannot be asked about deliveries")
 	}
-	c.providers = providers
+	return nil
+}
+
+// Run compares Polar's customers with the provider's users.
+func (c *reconcileCommand) Run(ctx context.Context, env *Env, loader *config.Loader, providers provider.Registry) (err error) {
+	c.env, c.providers = env, providers
 	if err := loader.Load(settings.All{Config: &c.Config, Providers: providers}); err != nil {
 		return err
 	}
 	if c.Deliveries {
-		return c.deliveries(ctx, env)
+		return c.deliveries(ctx)
 	}
 	if err := c.check(); err != nil {
 		return err
 	}
-	if err := c.checkSoleInstance(env); err != nil {
+	s, err := openSession(ctx, env, c.Config.Database, c.Config.Log)
+	if err != nil {
 		return err
 	}
-	group := &deletionsCommand{Log: c.Config.Log}
-	found := 0
-	err = group.use(ctx, env, loader, func(s *session) (err error) {
-		sweeper, closeAll, err := c.open(ctx, env, s.db)
-		if err != nil {
-			return err
-		}
-		defer closeAll()
-		stopWatching, err := c.watchSecrets(ctx, env)
-		if err != nil {
-			return err
-		}
-		defer stopWatching()
-		counts, err := sweeper.Sweep(ctx, limits, func(ctx context.Context, found *reconcile.Found) error {
-			return c.finish(ctx, env, s, found)
-		})
-		found = counts.Orphans
+	defer func() { err = errors.Join(err, s.db.Close()) }()
+	logger, err := app.NewLogger(c.Config.Log, env.Stderr)
+	if err != nil {
 		return err
-	})
-	if err == nil && c.ExitCode && found > 0 {
+	}
+	watching, stop := context.WithCancel(ctx)
+	var watcher sync.WaitGroup // a sweep may take hours, in which secrets are rotated
+	watcher.Go(func() { app.WatchSecrets(watching, c.Config.Secrets(), nil, logger) })
+	defer watcher.Wait()
+	defer stop()
+	counts, err := c.sweep(ctx, s)
+	if err == nil && c.ExitCode && counts.Orphans > 0 {
 		return errFound
 	}
 	return err
 }
 
-// watchSecrets uses rotated secrets as serve does: a sweep may take hours.
-func (c *reconcileCommand) watchSecrets(ctx context.Context, env *Env) (stop func(), err error) {
-	logger, err := app.NewLogger(c.Config.Log, env.Stderr)
-	if err != nil {
-		return nil, err
-	}
-	watching, cancel := context.WithCancel(ctx)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		app.WatchSecrets(watching, c.Config.Secrets(), nil, logger)
-	}()
-	return func() { cancel(); <-done }, nil
-}
-
-func (c *reconcileCommand) limits() (reconcile.Limits, error) {
-	const whole = 100
-	percent, err := strconv.ParseFloat(strings.TrimSuffix(c.MaxShare, "%"), 64)
-	if err != nil || !strings.HasSuffix(c.MaxShare, "%") || !(percent >= 0 && percent <= whole) {
-		return reconcile.Limits{}, usage("--max-share must be a percentage such as 5%% or 0.5%%")
-	}
-	if c.Max < 0 {
-		return reconcile.Limits{}, usage("--max must be 0 (no limit) or more")
-	}
-	if c.Deliveries && c.Provider != "auth0" {
-		return reconcile.Limits{}, usage("--deliveries needs --provider auth0: Clerk cannot be asked about deliveries")
-	}
-	return reconcile.Limits{Share: percent / whole, Max: c.Max, Restart: c.Restart}, nil
-}
-
-// check refuses what would not find or not confirm anything.
+// check refuses what would not find or not confirm anything, before anything is read.
 func (c *reconcileCommand) check() error {
 	if err := c.providers.CheckReconcile(c.Provider); err != nil {
 		return err
@@ -141,33 +112,37 @@ func (c *reconcileCommand) check() error {
 		return errors.New("Polar cannot be asked: set POLAR_ACCESS_TOKEN") //nolint:staticcheck // a name begins it
 	case c.Apply && !c.Config.Directory.Confirm():
 		return errors.New("--apply needs the confirmation before each deletion: set CONFIRM to true, here and at the servers")
+	case c.Apply:
+		return c.checkSoleInstance()
 	}
 	return nil
 }
 
-// open prepares a sweep that shares the servers' limiter.
-func (c *reconcileCommand) open(ctx context.Context, env *Env, db *database.DB) (sweeper *reconcile.Sweeper, closeAll func(), err error) {
-	directories, err := app.NewDirectories(app.DirectoriesOptions{Providers: c.providers, Build: env.build(), Now: time.Now, DB: db})
+// sweep shares the servers' limiter.
+func (c *reconcileCommand) sweep(ctx context.Context, s *session) (reconcile.Counts, error) {
+	directories, err := app.NewDirectories(app.DirectoriesOptions{Providers: c.providers, Build: c.env.build(), Now: time.Now, DB: s.db})
 	if err != nil {
-		return nil, nil, err
-	}
-	base, err := url.Parse(c.Config.Polar.Endpoint())
-	if err != nil {
-		return nil, nil, errors.New("POLAR_BASE_URL is not an address")
+		return reconcile.Counts{}, err
 	}
 	limiter, err := ratelimit.New(ctx, ratelimit.Options{
-		DB: db.Main, Reader: db.Reader, SQL: db.SQL, Now: time.Now, Name: "polar", PerMinute: c.Config.Polar.RateLimit,
+		DB: s.db.Main, Reader: s.db.Reader, SQL: s.db.SQL, Now: time.Now, Name: "polar", PerMinute: c.Config.Polar.RateLimit,
 	})
 	if err != nil {
-		return nil, nil, err
+		return reconcile.Counts{}, err
 	}
 	client := polar.New(polar.Options{
-		BaseURL: base, Token: c.Config.Polar.AccessToken.Value, Timeout: c.Config.Polar.Timeout, UserAgent: "polar-bridge/" + env.Version, Now: time.Now,
+		BaseURL: c.Config.Polar.Endpoint(), Token: c.Config.Polar.AccessToken.Value, Timeout: c.Config.Polar.Timeout, UserAgent: "polar-bridge/" + c.env.Version, Now: time.Now,
 	})
-	sweeper, err = app.NewSweeper(app.SweeperOptions{
-		Config: &c.Config, DB: db, Polar: client, Limiter: limiter, Source: directories.Sources()[c.Provider], Now: time.Now, OnProgress: progress(env.Stderr),
+	defer client.CloseIdleConnections()
+	sweeper, err := reconcile.New(reconcile.Options{
+		DB: s.db.Main, SQL: s.db.SQL, Polar: client, Limiter: limiter.ForSweeps(), Source: directories.Sources()[c.Provider], Now: time.Now,
+		Pattern: c.Config.Work.ExternalIDPattern, OnProgress: progress(c.env.Stderr),
 	})
-	return sweeper, client.CloseIdleConnections, err
+	if err != nil {
+		return reconcile.Counts{}, err
+	}
+	limits := reconcile.Limits{Share: float64(c.MaxShare), Max: c.Max, Restart: c.Restart}
+	return sweeper.Sweep(ctx, limits, func(ctx context.Context, found *reconcile.Found) error { return c.finish(ctx, s, found) })
 }
 
 // progress shows on a terminal how far a sweep is, and nothing elsewhere.
@@ -190,84 +165,60 @@ func progress(w io.Writer) func(reconcile.Progress) {
 	}
 }
 
-// summary is the last line for scripts.
-type summary struct {
-	Provider string           `json:"provider"`
-	Counts   reconcile.Counts `json:"counts"`
-	// Named is how many of the orphans a webhook has named that is still known.
-	Named int `json:"named_in_webhooks"`
-	// Queued and Known are what --apply came to: put into the queue now, or
-	// there already.
-	Queued int `json:"queued"`
-	Known  int `json:"already_queued"`
-}
-
 // finish prints what was found and, with --apply, hands it to the queue.
-func (c *reconcileCommand) finish(ctx context.Context, env *Env, s *session, found *reconcile.Found) error {
-	if err := c.print(ctx, env.Stdout, found); err != nil {
+func (c *reconcileCommand) finish(ctx context.Context, s *session, found *reconcile.Found) error {
+	if err := c.print(ctx, found); err != nil {
 		return err
 	}
 	known, err := c.webhookEvidence(ctx, s, found)
 	if err != nil {
 		return err
 	}
-	if !c.JSON {
-		c.printSummary(env.Stderr, found.Counts, known)
+	n, messages := found.Counts, c.env.Stderr
+	if c.JSON {
+		messages = io.Discard
+	}
+	fmt.Fprintf(messages, "%s read: %d without an external id, %d with another id than %s's, %d younger than an hour, %d asked about.\n",
+		plural(n.Read, "customer"), n.WithoutID, n.Foreign, c.Provider, n.Young, n.Asked)
+	if n.Orphans > 0 {
+		fmt.Fprintf(messages, "Webhooks that are still known have named %d of the %d without a user. The webhooks about the others got lost, or they are users of another instance.\n", known.named, n.Orphans)
 	}
 	var receipt deletion.Receipt
 	if c.Apply {
-		if err := c.confirmSoleInstance(env, found.Orphans, known); err != nil {
+		if err := c.confirmSoleInstance(n.Orphans, known); err != nil {
 			return err
 		}
 		if receipt, err = found.Apply(ctx, s.Acceptor(c.Config.Work.DryRun)); err != nil {
 			return err
 		}
 	}
-	if c.JSON {
-		return printJSON(env.Stdout, summary{c.Provider, found.Counts, known.named, receipt.Accepted, receipt.Duplicates})
-	}
-	switch n := found.Orphans; {
-	case n == 0:
-		fmt.Fprintln(env.Stderr, "Each has a user.")
+	switch {
+	case c.JSON:
+		return printJSON(c.env.Stdout, struct {
+			Provider string           `json:"provider"`
+			Counts   reconcile.Counts `json:"counts"`
+			Named    int              `json:"named_in_webhooks"`
+			Queued   int              `json:"queued"`
+			Known    int              `json:"already_queued"`
+		}{c.Provider, n, known.named, receipt.Accepted, receipt.Duplicates})
+	case n.Orphans == 0:
+		fmt.Fprintln(messages, "Each has a user.")
 	case !c.Apply:
-		fmt.Fprintf(env.Stderr, "%s without a user. Nothing was changed; --apply has them deleted.\n", plural(n, "customer"))
+		fmt.Fprintf(messages, "%s without a user. Nothing was changed; --apply has them deleted.\n", plural(n.Orphans, "customer"))
 	default:
-		fmt.Fprintf(env.Stderr, "%s without a user: %d put into the queue, %d there already. See polar-bridge deletions list.\n",
-			plural(n, "customer"), receipt.Accepted, receipt.Duplicates)
+		fmt.Fprintf(messages, "%s without a user: %d put into the queue, %d there already. See polar-bridge deletions list.\n",
+			plural(n.Orphans, "customer"), receipt.Accepted, receipt.Duplicates)
 	}
 	return nil
 }
 
-// printSummary tells people what was found.
-func (c *reconcileCommand) printSummary(w io.Writer, n reconcile.Counts, known webhookEvidence) {
-	fmt.Fprintf(w, "%s read: %d without an external id, %d with another id than %s's, %d younger than an hour, %d asked about.\n",
-		plural(n.Read, "customer"), n.WithoutID, n.Foreign, c.Provider, n.Young, n.Asked)
-	if n.Orphans > 0 {
-		fmt.Fprintf(w, "Webhooks that are still known have named %d of the %d without a user. The webhooks about the others got lost, or they are users of another instance.\n", known.named, n.Orphans)
-	}
-}
-
-func (c *reconcileCommand) print(ctx context.Context, w io.Writer, found *reconcile.Found) error {
+func (c *reconcileCommand) print(ctx context.Context, found *reconcile.Found) error {
 	if c.JSON {
-		return found.Each(ctx, func(o reconcile.Orphan) error { return printJSON(w, o) })
+		return found.Each(ctx, func(o reconcile.Orphan) error { return printJSON(c.env.Stdout, o) })
 	}
-	checked := &checkedWriter{to: w}
-	table := tabwriter.NewWriter(checked, 0, 0, 2, ' ', 0)
-	rows := 0
+	table := newTable(c.env.Stdout, "EXTERNAL ID", "POLAR CUSTOMER", "TYPE", "CREATED", "ACTIVE SUBSCRIPTIONS")
 	err := found.Each(ctx, func(o reconcile.Orphan) error {
-		if rows%flushEvery == 0 {
-			if err := errors.Join(table.Flush(), checked.err); err != nil {
-				return err
-			}
-			fmt.Fprintln(table, "EXTERNAL ID\tPOLAR CUSTOMER\tTYPE\tCREATED\tACTIVE SUBSCRIPTIONS")
-		}
-		rows++
-		subscriptions := "unknown"
-		if o.ActiveSubscriptions != nil {
-			subscriptions = strconv.Itoa(*o.ActiveSubscriptions)
-		}
-		_, err := fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", strconv.Quote(o.ExternalID), visible(o.CustomerID), visible(o.Type), at(o.CreatedAt), subscriptions)
-		return err
+		return table.row(strconv.Quote(o.ExternalID), visible(o.CustomerID), visible(o.Type), at(o.CreatedAt), cmp.Or(number(o.ActiveSubscriptions), "unknown"))
 	})
-	return errors.Join(err, table.Flush(), checked.err)
+	return errors.Join(err, table.flush())
 }

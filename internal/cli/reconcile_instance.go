@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
+	"github.com/polar-bridge/polar-bridge/internal/directory"
 	"github.com/polar-bridge/polar-bridge/internal/queue/ops"
 	"github.com/polar-bridge/polar-bridge/internal/reconcile"
 )
@@ -19,13 +20,12 @@ import (
 
 // checkSoleInstance refuses --apply before anything is read, where the operator's
 // word for it cannot be asked for later.
-func (c *reconcileCommand) checkSoleInstance(env *Env) error {
-	switch named := c.providers.Clerk().Instances(); {
-	case !c.Apply:
-		return nil
-	case c.Provider == "clerk" && len(named) > 1:
+func (c *reconcileCommand) checkSoleInstance() error {
+	named := c.providers.Clerk().Instances()
+	if c.Provider == directory.ProviderClerk && len(named) > 1 {
 		return fmt.Errorf("--apply needs to ask every instance whose users are customers, and CLERK_INSTANCE_ID names %d, of which CLERK_SECRET_KEY can ask one: existing users of the others would look deleted", len(named))
-	case !c.SoleInstance && env.Stdin == nil:
+	}
+	if !c.SoleInstance && c.env.Stdin == nil {
 		return usage("--apply needs your word that no other instance or tenant of %s has users who are customers in this Polar organization, "+
 			"because its existing users look like deleted ones. There is no terminal to ask on: add --sole-instance", c.Provider)
 	}
@@ -34,19 +34,22 @@ func (c *reconcileCommand) checkSoleInstance(env *Env) error {
 
 // confirmSoleInstance asks for the operator's word once it is known what it is
 // about.
-func (c *reconcileCommand) confirmSoleInstance(env *Env, orphans int, known webhookEvidence) error {
+func (c *reconcileCommand) confirmSoleInstance(orphans int, known webhookEvidence) error {
 	if orphans == 0 {
 		return nil
 	}
 	if known.mixed {
 		return errors.New("nothing was done: the credentials changed to another instance's during the run; start over with --restart")
 	}
-	only := map[string][]string{"clerk": c.providers.Clerk().Instances(), "auth0": c.providers.Auth0().Streams()}[c.Provider]
+	only := c.providers.Clerk().Instances()
+	if c.Provider == directory.ProviderAuth0 {
+		only = c.providers.Auth0().Streams()
+	}
 	if others := strings.Join(slices.Sorted(maps.Keys(known.others)), ", "); others != "" && len(only) == 0 {
 		return fmt.Errorf("nothing was done: webhooks of another instance than the one that was asked have arrived here (%s), and its existing users would look deleted. "+
 			"If none of them is a customer any more, set CLERK_INSTANCE_ID (or AUTH0_STREAM_ID) to what is yours", visible(others))
 	}
-	return env.confirm(c.SoleInstance, fmt.Sprintf("Put %s into the queue? An existing user of another instance or tenant of %s looks like a deleted one. "+
+	return c.env.confirm(c.SoleInstance, fmt.Sprintf("Put %s into the queue? An existing user of another instance or tenant of %s looks like a deleted one. "+
 		"Is the one that was asked the only one whose users are customers in this Polar organization", plural(orphans, "deletion"), c.Provider))
 }
 

@@ -5,15 +5,12 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -37,8 +34,8 @@ type sendCommand struct {
 // testPrefix begins the ids that need no --yes: no customer has such an id.
 const testPrefix = "polar-bridge-test-"
 
-// maxAnswer bounds what is read of the server's answer.
-const maxAnswer = 64 << 10
+// maxAnswer bounds what is read of a server's answer.
+const maxAnswer = 1 << 20
 
 // sent is what is printed.
 type sent struct {
@@ -71,8 +68,8 @@ func (c *sendCommand) Run(ctx context.Context, env *Env, loader *config.Loader, 
 	if c.EventID == "" {
 		c.EventID = "evt_" + rand.Text()
 	}
-	if c.ExternalID == "" {
-		c.ExternalID = testUser(c.EventID)
+	if c.ExternalID == "" { // the same one when the event is sent again, else it would be no repeat
+		c.ExternalID = fmt.Sprintf("%s%.12x", testPrefix, sha256.Sum256([]byte(c.EventID)))
 	}
 	key, stop, err := signingKey(ctx, p)
 	if err != nil {
@@ -88,36 +85,30 @@ func (c *sendCommand) Run(ctx context.Context, env *Env, loader *config.Loader, 
 	if err != nil {
 		return err
 	}
-	return c.print(env, s)
+	err = env.print(c.JSON, s, fmt.Sprintf("%s event %s for %q: %d %s", s.Provider, s.EventID, s.ExternalID, s.Status, s.Body))
+	if err == nil && s.Status/100 != http.StatusOK/100 {
+		err = fmt.Errorf("the server did not take it: %d", s.Status)
+	}
+	return err
 }
 
-// testUser is whom an event is about by default: the same one when the event is
-// sent again, else it would be no repeat.
-func testUser(eventID string) string {
-	const enough = 12
-	digest := sha256.Sum256([]byte(eventID))
-	return testPrefix + hex.EncodeToString(digest[:enough])
-}
-
-// listed is what is printed of a provider.
-type listed struct {
-	Provider string `json:"provider"`
-	Title    string `json:"title"`
-	Setting  string `json:"setting"` // the name of the one with the secret
-}
-
-// list prints the providers.
+// list prints the providers, each with the setting that has its secret.
 func (c *sendCommand) list(env *Env, providers provider.Registry) error {
+	type listed struct {
+		Provider string `json:"provider"`
+		Title    string `json:"title"`
+		Setting  string `json:"setting"`
+	}
 	var all []listed
-	table := tabwriter.NewWriter(env.Stdout, 0, 0, 2, ' ', 0)
+	table := newTable(env.Stdout)
 	for _, e := range providers {
 		all = append(all, listed{e.Name, e.Title, e.EnabledBy})
-		fmt.Fprintf(table, "%s\t%s\t%s\n", e.Name, e.EnabledBy, e.Title)
+		table.line(e.Name, e.EnabledBy, e.Title)
 	}
 	if c.JSON {
-		return json.NewEncoder(env.Stdout).Encode(all)
+		return printJSON(env.Stdout, all)
 	}
-	return table.Flush()
+	return table.flush()
 }
 
 // consent refuses what may delete a real customer unless --yes is there.
@@ -137,40 +128,33 @@ func (c *sendCommand) consent() error {
 	return nil
 }
 
-func (c *sendCommand) print(env *Env, s sent) error {
-	var err error
-	if c.JSON {
-		err = json.NewEncoder(env.Stdout).Encode(s)
-	} else {
-		_, err = fmt.Fprintf(env.Stdout, "%s event %s for %q: %d %s\n", s.Provider, s.EventID, s.ExternalID, s.Status, s.Body)
-	}
-	if err != nil {
-		return err
-	}
-	if s.Status/100 != http.StatusOK/100 {
-		return fmt.Errorf("the server did not take it: %d", s.Status)
-	}
-	return nil
-}
-
 // post sends one delivery and returns the answer.
 func post(ctx context.Context, address string, header http.Header, body []byte) (status int, answer string, err error) {
-	const patience = 15 * time.Second
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	const timeout = 15 * time.Second
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
 	if err != nil {
 		return 0, "", fmt.Errorf("make the request: %w", err)
 	}
 	request.Header = header
+	status, answer, err = roundTrip(request, http.ProxyFromEnvironment)
+	if err != nil {
+		return 0, "", fmt.Errorf("post the event: %w", err)
+	}
+	return status, answer, nil
+}
+
+// roundTrip sends a request to where it is addressed and nowhere else: a signed
+// deletion follows no redirect.
+func roundTrip(request *http.Request, proxy func(*http.Request) (*url.URL, error)) (status int, answer string, err error) {
 	client := &http.Client{
-		Transport: &http.Transport{DisableKeepAlives: true, Proxy: http.ProxyFromEnvironment},
-		// A signed deletion goes where it was sent to and nowhere else.
+		Transport:     &http.Transport{DisableKeepAlives: true, Proxy: proxy},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	response, err := client.Do(request)
 	if err != nil {
-		return 0, "", fmt.Errorf("post the event: %w", err)
+		return 0, "", err
 	}
 	defer response.Body.Close() //nolint:errcheck // only read
 	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))

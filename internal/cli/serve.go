@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"strings"
@@ -35,18 +36,14 @@ func (c *serveCommand) Help() string {
 	return text.String()
 }
 
-// reread is Reread, or nothing.
-func (e *Env) reread() (signals <-chan os.Signal, stop func()) {
-	if e.Reread == nil {
-		return nil, func() {}
-	}
-	return e.Reread()
-}
-
 // Run serves until it is told to stop.
 func (c *serveCommand) Run(ctx context.Context, env *Env, loader *config.Loader, providers provider.Registry) error {
-	reread, stop := env.reread() // first: the signal must not end a server that is starting
-	defer stop()
+	var reread <-chan os.Signal
+	if env.Reread != nil { // first: the signal must not end a server that is starting
+		signals, stop := env.Reread()
+		defer stop()
+		reread = signals
+	}
 	// Whether anybody reads what a server says must not matter to it.
 	signal.Ignore(syscall.SIGPIPE)
 	env.Stderr = timedWriter{env.Stderr}
@@ -72,4 +69,28 @@ func (c *serveCommand) Run(ctx context.Context, env *Env, loader *config.Loader,
 		return err
 	}
 	return service.Run(ctx)
+}
+
+// writeTimeout is how long a server waits for somebody to read what it says
+// when it cannot start, or ends.
+const writeTimeout = time.Second
+
+// timedWriter gives up a write that nobody reads, so that a full pipe does not
+// keep a server from ending.
+type timedWriter struct{ out io.Writer }
+
+// Write implements io.Writer. It does not fail: there is nobody to tell.
+func (w timedWriter) Write(p []byte) (int, error) {
+	text, done := append([]byte(nil), p...), make(chan struct{})
+	go func() {
+		defer close(done)
+		_, _ = w.out.Write(text)
+	}()
+	enough := time.NewTimer(writeTimeout)
+	defer enough.Stop()
+	select {
+	case <-done:
+	case <-enough.C:
+	}
+	return len(p), nil
 }

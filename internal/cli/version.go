@@ -1,9 +1,6 @@
 package cli
 
-import (
-	"encoding/json"
-	"fmt"
-)
+import "fmt"
 
 type versionCommand struct {
 	JSON bool `name:"json" help:"Print JSON."`
@@ -12,11 +9,6 @@ type versionCommand struct {
 // Run prints the version.
 func (c *versionCommand) Run(env *Env) error {
 	b := env.build()
-	if c.JSON {
-		return json.NewEncoder(env.Stdout).Encode(map[string]string{
-			"version": b.Version, "revision": b.Revision, "go_version": b.GoVersion,
-		})
-	}
-	_, err := fmt.Fprintf(env.Stdout, "polar-bridge %s (%s, %s)\n", b.Version, b.Revision, b.GoVersion)
-	return err
+	return env.print(c.JSON, map[string]string{"version": b.Version, "revision": b.Revision, "go_version": b.GoVersion},
+		fmt.Sprintf("polar-bridge %s (%s, %s)", b.Version, b.Revision, b.GoVersion))
 }

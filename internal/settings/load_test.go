@@ -19,7 +19,7 @@ func TestDefaults(t *testing.T) {
 	t.Parallel()
 	c := load(t, with())
 
-	require.Equal(t, "https://api.polar.sh", c.Polar.Endpoint())
+	require.Equal(t, "https://api.polar.sh", c.Polar.Endpoint().String())
 	require.False(t, c.Polar.Anonymize)
 	require.False(t, c.Polar.AnonymizeSet)
 	require.Equal(t, 60, c.Polar.RateLimit)
@@ -116,8 +116,8 @@ func TestPatternIsNotAnchored(t *testing.T) {
 
 func TestEndpoint(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, "https://sandbox-api.polar.sh", func() string { return load(t, with("POLAR_SERVER", "sandbox")).Polar.Endpoint() }())
-	require.Equal(t, "http://127.0.0.1:4000/polar", load(t, with("POLAR_SERVER", "sandbox", "POLAR_BASE_URL", "http://127.0.0.1:4000/polar/")).Polar.Endpoint())
+	require.Equal(t, "https://sandbox-api.polar.sh", func() string { return load(t, with("POLAR_SERVER", "sandbox")).Polar.Endpoint().String() }())
+	require.Equal(t, "http://127.0.0.1:4000/polar", load(t, with("POLAR_SERVER", "sandbox", "POLAR_BASE_URL", "http://127.0.0.1:4000/polar/")).Polar.Endpoint().String())
 }
 
 func TestCommandsLoadOnlyTheirPart(t *testing.T) {

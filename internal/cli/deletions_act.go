@@ -1,0 +1,249 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
+	"github.com/polar-bridge/polar-bridge/internal/queue/ops"
+)
+
+type approveCommand struct{ choice }
+
+// Help is shown below the flags' list.
+func (*approveCommand) Help() string {
+	return `Look first: deletions show ID. An approved deletion passes the guard that held it, and only that one; the others are asked again. What is deleted at Polar cannot be brought back.
+
+An approval is given for the customer that was last looked up: another one with the same external id is held again.
+
+Deletions held as unusable_id or unaddressable cannot be approved, because no request to Polar can name their customer; nor can those held as forbidden or unexpected, because of how Polar, or a proxy in front of it, answers: retry them.`
+}
+
+// Validate refuses what no approval changes.
+func (c *approveCommand) Validate() error {
+	if err := c.choice.Validate(); err != nil {
+		return err
+	}
+	switch {
+	case c.Reason == deletion.HoldForbidden:
+		return fmt.Errorf("what is held as %s cannot be approved: allow the request at Polar or at the proxy in front of it, then retry the deletion", c.Reason)
+	case c.Reason == deletion.HoldUnexpected:
+		return fmt.Errorf("what is held as %s cannot be approved: no approval changes how Polar answers; retry the deletion", c.Reason)
+	case c.Reason != "" && !ops.Approvable(c.Reason):
+		return fmt.Errorf("what is held as %s cannot be approved: find and delete the customer in Polar's dashboard, then cancel the deletion", c.Reason)
+	}
+	return nil
+}
+
+// Run approves deletions.
+func (c *approveCommand) Run(ctx context.Context, env *Env, s *session) error {
+	return c.act(ctx, env, s, act{
+		verb: ops.VerbApprove, question: "Approve %s; their customers will be deleted at Polar for good", done: "approved",
+		one: func(id int64) (string, error) { return "approved, will be tried now", s.Approve(ctx, id) },
+	})
+}
+
+type retryCommand struct{ choice }
+
+// Help is shown below the flags' list.
+func (*retryCommand) Help() string {
+	return `A waiting deletion is tried now instead of later. A held one goes back to waiting and may be held again: retry lets nothing pass. What is done, cancelled or being tried is refused.`
+}
+
+// Run retries deletions.
+func (c *retryCommand) Run(ctx context.Context, env *Env, s *session) error {
+	return c.act(ctx, env, s, act{
+		verb: ops.VerbRetry, question: "Retry %s; they will be tried now, with all guards", done: "retried",
+		one: func(id int64) (string, error) { return "will be tried now", s.Retry(ctx, id) },
+	})
+}
+
+type cancelCommand struct {
+	choice
+
+	Because operatorReason `name:"because" required:"" placeholder:"TEXT" help:"Why, for those who ask later; at most 500 bytes."`
+}
+
+// Help is shown below the flags' list.
+func (*cancelCommand) Help() string {
+	return `A cancelled deletion is never tried again, and the same event sent again is a duplicate. While a request to Polar is on its way it is refused: what Polar answers is what becomes of the deletion.`
+}
+
+// Run cancels deletions.
+func (c *cancelCommand) Run(ctx context.Context, env *Env, s *session) error {
+	return c.act(ctx, env, s, act{
+		verb: ops.VerbCancel, question: "Cancel %s; they will never be tried, and nobody is deleted", done: "cancelled", because: string(c.Because),
+		one: func(id int64) (string, error) {
+			sent, err := s.Cancel(ctx, id, string(c.Because))
+			if sent {
+				return "cancelled; an earlier request whose answer was lost may have deleted the customer", err
+			}
+			return "cancelled", err
+		},
+	})
+}
+
+type acknowledgeCommand struct {
+	IDs  []int64 `arg:"" name:"id" help:"The deletions' ids."`
+	JSON bool    `name:"json" help:"Print one JSON object a line."`
+}
+
+// Help is shown below the flags' list.
+func (*acknowledgeCommand) Help() string {
+	return `A customer who was deleted and was found again later is listed as reappeared: a checkout that was open has made them again. Look at the subscription in Polar first. Acknowledging says that you have seen it; it deletes nobody. If the customer is to go, delete them in Polar's dashboard.`
+}
+
+// Run acknowledges reappeared customers.
+func (c *acknowledgeCommand) Run(ctx context.Context, env *Env, s *session) error {
+	return onEach(env, c.IDs, c.JSON, func(id int64) (string, error) {
+		return "acknowledged: nobody is deleted, and the case is closed", s.Acknowledge(ctx, id)
+	})
+}
+
+// choice says which deletions a command is about: ids, a reason, or all.
+type choice struct {
+	IDs    []int64             `arg:"" optional:"" name:"id" help:"The deletions' ids."`
+	Reason deletion.HoldReason `name:"reason" placeholder:"REASON" help:"Everything that is held for this reason."`
+	All    bool                `name:"all" help:"Everything that this can be done to."`
+	Yes    bool                `name:"yes" help:"Do not ask; needed by --reason and --all where there is no terminal."`
+	JSON   bool                `name:"json" help:"Print JSON, one object a line."`
+}
+
+// Validate wants exactly one way of choosing.
+func (c *choice) Validate() error {
+	ways := 0
+	for _, used := range []bool{len(c.IDs) > 0, c.Reason != "", c.All} {
+		if used {
+			ways++
+		}
+	}
+	if ways != 1 {
+		return errors.New("say which deletions: either ids, or --reason, or --all")
+	}
+	return nil
+}
+
+// act is what is done to the chosen deletions.
+type act struct {
+	verb     ops.Verb
+	question string // with the number of deletions in it
+	done     string // the verb's past tense
+	because  string
+	// one does it to one deletion and says what became of it.
+	one func(id int64) (result string, err error)
+}
+
+// act does it to the ids or, with --reason and --all, to exactly what was there when
+// the question was asked: what comes while somebody reads it was not part of it.
+func (c *choice) act(ctx context.Context, env *Env, s *session, a act) error {
+	if len(c.IDs) > 0 {
+		return onEach(env, c.IDs, c.JSON, a.one)
+	}
+	chosen, err := s.Choose(ctx, a.verb, c.Reason)
+	if err != nil {
+		return err
+	}
+	if len(chosen) == 0 {
+		fmt.Fprintf(env.Stderr, "There is nothing to %s.\n", a.verb)
+	} else if err := env.confirm(c.Yes, fmt.Sprintf(a.question, plural(len(chosen), "deletion"))); err != nil {
+		return err
+	}
+	count, err := s.Many(ctx, a.verb, chosen, a.because)
+	if err != nil {
+		return fmt.Errorf("%s %s, then: %w", a.done, plural(count, "deletion"), err)
+	}
+	return env.print(c.JSON, map[string]int{a.done: count}, plural(count, "deletion")+" "+a.done)
+}
+
+// onEach does something to each of the deletions, says what became of it, and
+// fails when one was refused. A trouble of another kind ends it.
+func onEach(env *Env, ids []int64, asJSON bool, do func(id int64) (result string, err error)) error {
+	refusals := 0
+	for _, id := range ids {
+		line := struct {
+			ID     int64  `json:"deletion_id"`
+			Result string `json:"result"`
+			Why    string `json:"why,omitempty"`
+		}{ID: id}
+		var err error
+		line.Result, err = do(id)
+		refusal, refused := errors.AsType[*ops.RefusedError](err)
+		if err != nil && !refused {
+			return err
+		}
+		if refused {
+			refusals++
+			fmt.Fprintf(env.Stderr, "polar-bridge: %s\n", refusal)
+			if !asJSON {
+				continue
+			}
+			line.Result, line.Why = "refused", refusal.Sentence
+		}
+		if err := env.print(asJSON, line, fmt.Sprintf("deletion %d: %s", id, line.Result)); err != nil {
+			return err
+		}
+	}
+	if refusals > 0 {
+		return fmt.Errorf("%s refused", plural(refusals, "deletion"))
+	}
+	return nil
+}
+
+type pauseCommand struct {
+	JSON bool `name:"json" help:"Print JSON."`
+}
+
+// Help is shown below the flags' list.
+func (*pauseCommand) Help() string {
+	return `Nothing new is tried at Polar until resume, on any server, restarted ones too. Attempts under way are finished. Webhooks are taken and stored as always.`
+}
+
+// Run pauses.
+func (c *pauseCommand) Run(ctx context.Context, env *Env, s *session) error {
+	changed, err := s.Pause(ctx)
+	if err != nil {
+		return err
+	}
+	text := "was paused already"
+	if changed {
+		text = "paused"
+	}
+	return env.print(c.JSON, map[string]bool{"paused": true, "changed": changed}, text)
+}
+
+type resumeCommand struct {
+	JSON bool `name:"json" help:"Print JSON."`
+}
+
+// Run resumes.
+func (c *resumeCommand) Run(ctx context.Context, env *Env, s *session) error {
+	changed, err := s.Resume(ctx)
+	if err != nil {
+		return err
+	}
+	text := "was not paused"
+	if changed {
+		text = "resumed"
+	}
+	return env.print(c.JSON, map[string]bool{"paused": false, "changed": changed}, text)
+}
+
+type forgetCommand struct {
+	ExternalID externalID `name:"external-id" required:"" placeholder:"ID" help:"Whose records."`
+	JSON       bool       `name:"json" help:"Print JSON."`
+}
+
+// Help is shown below the flags' list.
+func (*forgetCommand) Help() string {
+	return `Ids, errors and operators' reasons are removed from the records; what happened when, and what is needed to recognise the same event again, stays. It is refused while a deletion of that person is not finished. Logs, exports and backups are not touched, and it cannot be undone.`
+}
+
+// Run forgets one person.
+func (c *forgetCommand) Run(ctx context.Context, env *Env, s *session) error {
+	records, err := s.Forget(ctx, string(c.ExternalID))
+	if err != nil {
+		return err
+	}
+	return env.print(c.JSON, map[string]int{"forgotten": records}, plural(records, "record")+" forgotten")
+}

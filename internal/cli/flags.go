@@ -1,0 +1,116 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
+)
+
+// closedSets teaches kong the words of the domain's closed sets.
+func closedSets() []kong.Option {
+	return []kong.Option{
+		kong.TypeMapper(reflect.TypeFor[deletion.State](), oneOf(deletion.States())),
+		kong.TypeMapper(reflect.TypeFor[deletion.HoldReason](), oneOf(deletion.HoldReasons())),
+	}
+}
+
+// oneOf reads a word of a closed set: one that is none of it would find nothing,
+// which looks like good news.
+func oneOf[T ~string](all []T) kong.MapperFunc {
+	return func(ctx *kong.DecodeContext, target reflect.Value) error {
+		var word string
+		if err := ctx.Scan.PopValueInto("word", &word); err != nil {
+			return err
+		}
+		if !slices.Contains(all, T(word)) {
+			return fmt.Errorf("there is no %q; choose one of %s", word, strings.ReplaceAll(strings.Trim(fmt.Sprint(all), "[]"), " ", ", "))
+		}
+		target.SetString(word)
+		return nil
+	}
+}
+
+// moment is a point in time: a duration before now (90m, 72h, 30d), a date or an
+// RFC 3339 time.
+type moment struct{ time.Time }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (m *moment) UnmarshalText(text []byte) (err error) {
+	m.Time, err = parseMoment(string(text), time.Now())
+	return err
+}
+
+func parseMoment(text string, now time.Time) (time.Time, error) {
+	if days, ok := strings.CutSuffix(text, "d"); ok {
+		if n, err := strconv.ParseUint(days, 10, 16); err == nil {
+			return now.AddDate(0, 0, -int(n)), nil
+		}
+	}
+	if d, err := time.ParseDuration(text); err == nil && d >= 0 {
+		return now.Add(-d), nil
+	}
+	for _, layout := range []string{time.RFC3339, time.DateOnly} {
+		if at, err := time.Parse(layout, text); err == nil {
+			return at, nil
+		}
+	}
+	return time.Time{}, errors.New("must be a duration such as 72h or 30d, a date such as 2026-11-01, or a time such as 2026-11-01T12:00:00Z")
+}
+
+// externalID is the id of a customer that a deletion can have.
+type externalID string
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (e *externalID) UnmarshalText(text []byte) error {
+	if err := deletion.CheckExternalID(string(text)); err != nil {
+		return fmt.Errorf("no deletion can have it: %w", err)
+	}
+	*e = externalID(text)
+	return nil
+}
+
+// maxReason bounds an operator's reason, in bytes.
+const maxReason = 500
+
+// operatorReason is why an operator does something: one readable line.
+type operatorReason string
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (r *operatorReason) UnmarshalText(text []byte) error {
+	reason := string(text)
+	switch {
+	case strings.TrimSpace(reason) == "":
+		return errors.New("must say why")
+	case len(reason) > maxReason:
+		return fmt.Errorf("must have at most %d bytes", maxReason)
+	case !utf8.ValidString(reason) || strings.ContainsFunc(reason, func(r rune) bool { return !unicode.IsPrint(r) }):
+		return errors.New("must be one line of printable text")
+	}
+	*r = operatorReason(reason)
+	return nil
+}
+
+// share is a part of a whole, from 0 to 1, written as a percentage.
+type share float64
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (s *share) UnmarshalText(text []byte) error {
+	const whole = 100
+	number, found := strings.CutSuffix(string(text), "%")
+	percent, err := strconv.ParseFloat(number, 64)
+	if err != nil || !found || !(percent >= 0 && percent <= whole) {
+		return errors.New("must be a percentage such as 5% or 0.5%")
+	}
+	*s = share(percent / whole)
+	return nil
+}
