@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
@@ -14,17 +15,21 @@ const scrapeTimeout = 10 * time.Second
 // Gatherer has metrics to show; a registry is one.
 type Gatherer = prometheus.Gatherer
 
-// ErrorLog is told what went wrong when metrics were gathered. The standard
-// library's logger is one.
-type ErrorLog interface {
-	// Println logs its arguments as one line.
-	Println(v ...any)
-}
-
 // Handler shows the metrics to Prometheus. OpenMetrics stays off: it drops
 // _total from a counter's name, and then the counter polar_bridge_deletions_total
 // and the gauge polar_bridge_deletions would be one. Native histograms do not
 // need it.
-func Handler(g Gatherer, log ErrorLog) http.Handler {
+func Handler(g Gatherer, log promhttp.Logger) http.Handler {
 	return promhttp.HandlerFor(g, promhttp.HandlerOpts{ErrorLog: log, Timeout: scrapeTimeout})
+}
+
+// NewRegistry returns a registry of its own with what Go and the process say
+// about themselves. The global one is not used: any module can write to it.
+func NewRegistry() *prometheus.Registry {
+	reg := prometheus.NewRegistry()
+	reg.MustRegister(
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
+	return reg
 }

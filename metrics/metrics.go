@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/polar"
@@ -35,46 +36,24 @@ type Options struct {
 
 // Metrics are the program's metrics. Its methods are safe for concurrent use.
 type Metrics struct {
-	providers, enabled []string
+	providers, enabled, reconciled []string
 
-	webhooks        *prometheus.CounterVec
-	events          *prometheus.CounterVec
-	webhookDuration *prometheus.HistogramVec
+	webhooks, events, finished, held, attempts, verified, orphans, databaseMaintenanceFailures *prometheus.CounterVec
 
-	finished *prometheus.CounterVec
-	held     *prometheus.CounterVec
-	attempts *prometheus.CounterVec
-	delay    *prometheus.HistogramVec
-	verified *prometheus.CounterVec
+	webhookDuration, delay, polarRequests, rateLimitWait *prometheus.HistogramVec
 
-	polarRequests *prometheus.HistogramVec
-	rateLimitWait prometheus.Histogram
+	pending, oldestWaiting, paused, guardsBlind, databaseSize, databaseIntegrityOK *prometheus.GaugeVec
 
-	pending             *prometheus.GaugeVec
-	orphans             *prometheus.CounterVec
-	oldestWaiting       prometheus.Gauge
-	paused              *prometheus.GaugeVec
-	guardsBlind         *prometheus.GaugeVec
-	databaseSize        prometheus.Gauge
-	databaseIntegrityOK prometheus.Gauge
-
-	databaseMaintenanceFailures *prometheus.CounterVec
-
-	reconciled        []string
-	reconcileOrphans  *prometheus.GaugeVec
-	reconcileSuccess  *prometheus.GaugeVec
-	reconcileInterval prometheus.Gauge
+	reconcileOrphans, reconcileSuccess, reconcileInterval *prometheus.GaugeVec
 }
 
 // New registers all metrics at reg, every known series at 0. Like everything
 // in client_golang it panics when reg has them already, which is a bug.
 func New(reg prometheus.Registerer, o Options) *Metrics {
 	m := &Metrics{providers: slices.Clone(o.Providers), enabled: slices.Clone(o.Enabled), reconciled: slices.Clone(o.Reconciled)}
-	m.registerEdge(reg)
-	m.registerDeletions(reg)
-	m.registerPolar(reg)
-	m.registerState(reg, o)
-	m.registerReconcile(reg)
+	f := factory{promauto.With(reg)}
+	m.registerWork(f)
+	m.registerState(f, o)
 	m.zero()
 	return m
 }
@@ -151,7 +130,9 @@ func (m *Metrics) PolarRequest(operation, code string, d time.Duration) {
 }
 
 // RateLimitWait observes how long a worker waited for a permit.
-func (m *Metrics) RateLimitWait(d time.Duration) { m.rateLimitWait.Observe(seconds(d)) }
+func (m *Metrics) RateLimitWait(d time.Duration) {
+	m.rateLimitWait.WithLabelValues().Observe(seconds(d))
+}
 
 // SetPending states how many deletions are in a state that is not final.
 func (m *Metrics) SetPending(state deletion.State, n int) {
@@ -163,54 +144,39 @@ func (m *Metrics) SetPending(state deletion.State, n int) {
 // SetOldestWaiting states when the oldest waiting deletion was accepted; the
 // zero time says that none is waiting.
 func (m *Metrics) SetOldestWaiting(t time.Time) {
-	if t.IsZero() {
-		m.oldestWaiting.Set(0)
-		return
-	}
-	m.oldestWaiting.Set(float64(t.UnixMilli()) / 1000)
+	m.oldestWaiting.WithLabelValues().Set(timestamp(t))
 }
 
 // SetPolarPaused states why all calls to Polar are paused; "" says that they
 // are not. That an operator has paused is said by SetOperatorPaused.
 func (m *Metrics) SetPolarPaused(reason deletion.WaitReason) {
 	for _, r := range deletion.PauseReasons() {
-		m.setPaused(string(r), r == reason)
+		m.paused.WithLabelValues(string(r)).Set(oneIf(r == reason))
 	}
 }
 
 // SetOperatorPaused states whether an operator has paused all deletions.
-func (m *Metrics) SetOperatorPaused(paused bool) { m.setPaused(PauseOperator, paused) }
-
-func (m *Metrics) setPaused(reason string, paused bool) {
-	value := 0.0
-	if paused {
-		value = 1
-	}
-	m.paused.WithLabelValues(reason).Set(value)
+func (m *Metrics) SetOperatorPaused(paused bool) {
+	m.paused.WithLabelValues(PauseOperator).Set(oneIf(paused))
 }
 
 // SetGuardsBlind states which guards see nothing, because Polar does not let
 // customers be looked up.
 func (m *Metrics) SetGuardsBlind(blind []deletion.HoldReason) {
 	for _, guard := range Guards() {
-		value := 0.0
-		if slices.Contains(blind, guard) {
-			value = 1
-		}
-		m.guardsBlind.WithLabelValues(string(guard)).Set(value)
+		m.guardsBlind.WithLabelValues(string(guard)).Set(oneIf(slices.Contains(blind, guard)))
 	}
 }
 
 // SetDatabaseSize states the size of the SQLite database.
-func (m *Metrics) SetDatabaseSize(bytes int64) { m.databaseSize.Set(float64(bytes)) }
+func (m *Metrics) SetDatabaseSize(bytes int64) {
+	m.databaseSize.WithLabelValues().Set(float64(bytes))
+}
 
 // SetDatabaseIntegrityOK states whether the last check of the SQLite database has read
 // all of it and found no damage.
 func (m *Metrics) SetDatabaseIntegrityOK(ok bool) {
-	m.databaseIntegrityOK.Set(0)
-	if ok {
-		m.databaseIntegrityOK.Set(1)
-	}
+	m.databaseIntegrityOK.WithLabelValues().Set(oneIf(ok))
 }
 
 // DatabaseMaintenanceFailed counts maintenance of the SQLite database that failed.
@@ -218,7 +184,37 @@ func (m *Metrics) DatabaseMaintenanceFailed(what string) {
 	m.databaseMaintenanceFailures.WithLabelValues(oneOf(Maintenances(), what, MaintenanceCheckpoint)).Inc()
 }
 
+// SetReconciled states what the last completed reconciliation with the provider's
+// users found, and when it ended; the zero time says that there was none yet.
+func (m *Metrics) SetReconciled(provider string, orphans int, finishedAt time.Time) {
+	if !slices.Contains(m.reconciled, provider) {
+		return
+	}
+	m.reconcileOrphans.WithLabelValues(provider).Set(float64(orphans))
+	m.reconcileSuccess.WithLabelValues(provider).Set(timestamp(finishedAt))
+}
+
+// SetReconcileInterval states how often that happens.
+func (m *Metrics) SetReconcileInterval(interval time.Duration) {
+	m.reconcileInterval.WithLabelValues().Set(interval.Seconds())
+}
+
 func (m *Metrics) provider(name string) string { return oneOf(m.providers, name, ProviderNone) }
 
 // seconds never is negative: a clock that was set back must not break a sum.
 func seconds(d time.Duration) float64 { return max(d, 0).Seconds() }
+
+// timestamp is a time in seconds since 1970, 0 for the zero time.
+func timestamp(t time.Time) float64 {
+	if t.IsZero() {
+		return 0
+	}
+	return float64(t.UnixMilli()) / 1000
+}
+
+func oneIf(holds bool) float64 {
+	if holds {
+		return 1
+	}
+	return 0
+}
