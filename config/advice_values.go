@@ -9,15 +9,15 @@ import (
 // but an env file of Docker's or a manifest has not.
 func (l *Loader) adviseQuotes(c *Config) []Advice {
 	const problem = "stands in quotation marks, which belong to the value here"
-	var all []Advice
-	secrets := map[string][]string{"DATABASE_URL": {c.Database.URL.Reveal()}}
+	secrets := map[string]*SecretSource{}
 	for _, secret := range c.Secrets() {
-		secrets[secret.Name()] = secret.Values()
+		secrets[secret.Name()] = secret
 	}
+	var all []Advice
 	for _, entry := range c.Summary() {
-		values, secret := secrets[entry.Name]
-		if !secret {
-			values = []string{strings.TrimSpace(l.env.Getenv(entry.Name))}
+		values := []string{strings.TrimSpace(l.env.Getenv(entry.Name))}
+		if secret := secrets[entry.Name]; secret != nil {
+			values = append(values, secret.Values()...)
 		}
 		if slices.ContainsFunc(values, quoted) {
 			all = append(all, Advice{entry.Name, problem, "Leave the quotation marks out."})

@@ -66,15 +66,33 @@ type Work struct {
 // Database says where everything durable lives.
 type Database struct {
 	// URL is sqlite:PATH or postgres://….
-	URL Secret `kong:"-" secret:"DATABASE_URL" help:"Where everything durable lives: sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME."`
+	URL *SecretSource `kong:"-" secret:"DATABASE_URL" default:"sqlite:polar-bridge.db" help:"Where everything durable lives: sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME."`
 	// Schema holds all tables on Postgres.
 	Schema string `name:"database-schema" env:"DATABASE_SCHEMA" type:"setting" default:"polar_bridge" placeholder:"NAME" help:"PostgreSQL: the schema of all tables, which must be polar-bridge's alone."`
 	// AutoMigrate brings the tables up to date at start.
 	AutoMigrate bool `name:"auto-migrate" env:"AUTO_MIGRATE" type:"setting" default:"true" negatable:"" help:"Bring the tables up to date at start."`
-
-	// set says whether the operator gave URL.
-	set bool
 }
+
+// Address returns URL, or a file in the working directory when it is not set.
+func (d *Database) Address() string { return cmp.Or(d.URL.Value(), "sqlite:polar-bridge.db") }
+
+// Notify says who is told when somebody must look.
+type Notify struct {
+	// URL takes Slack-compatible messages. It is a secret: who knows it can post.
+	URL *SecretSource `kong:"-" secret:"NOTIFY_URL" help:"Where messages for people go: the address of a Slack-compatible webhook. https, or http on loopback."`
+}
+
+// Directory says what the identity providers are asked. How each of them is asked
+// is said by its own settings.
+type Directory struct {
+	// ConfirmChoice is nil for the default; see Confirm.
+	ConfirmChoice *bool `name:"confirm" env:"CONFIRM" type:"setting" help:"Ask the identity provider whether the user is gone before a customer is deleted; on as soon as its credentials are set."`
+	// ReconcileInterval is how often serve looks for missed deletions, 0 for never.
+	ReconcileInterval time.Duration `name:"reconcile-interval" env:"RECONCILE_INTERVAL" type:"setting" default:"0s" placeholder:"DURATION" help:"How often customers whose user is gone are looked for and reported, 1h to 720h, by one server at a time. 0s is never."`
+}
+
+// Confirm says whether deletions are confirmed where credentials are set.
+func (d *Directory) Confirm() bool { return d.ConfirmChoice == nil || *d.ConfirmChoice }
 
 // HTTP says where the program listens.
 type HTTP struct {
@@ -116,8 +134,7 @@ func (p *Polar) Endpoint() *url.URL {
 	return endpoint
 }
 
-// Secrets returns all secrets that can change while the program runs, set or not:
-// everything but the database's URL. Call it after Load.
+// Secrets returns all secrets, set or not. Call it after Load.
 func (c *Config) Secrets() []*SecretSource {
 	var all []*SecretSource
 	for _, value := range settings(reflect.ValueOf(c)) {

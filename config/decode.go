@@ -11,94 +11,79 @@ import (
 	"time"
 )
 
-// decode sets target, or returns what is wrong with text.
+var (
+	errBoolean  = errors.New("neither true nor false")
+	errNetworks = errors.New("an address with a zone")
+)
+
+// decode sets target, or returns what the text must be.
 func decode(text string, target reflect.Value) (predicate string) {
 	var value any
+	var err error
 	switch target.Interface().(type) {
 	case time.Duration:
-		value, predicate = duration(text)
+		predicate = "must be a duration with its unit, such as 500ms, 5s or 72h"
+		value, err = time.ParseDuration(text)
 	case int:
-		value, predicate = integer(text)
+		predicate = "must be a whole number"
+		value, err = strconv.Atoi(text)
 	case bool:
-		value, predicate = boolean(text)
+		predicate = "must be true or false"
+		value, err = boolean(text)
 	case *bool:
+		predicate = "must be true or false"
 		var b bool
-		b, predicate = boolean(text)
+		b, err = boolean(text)
 		value = &b
 	case *regexp.Regexp:
-		value, predicate = pattern(text)
+		predicate = "must be a regular expression in RE2's syntax"
+		if text == "" {
+			return ""
+		}
+		value, err = regexp.Compile(text)
+		if mistake, ok := errors.AsType[*syntax.Error](err); ok {
+			predicate += " (" + mistake.Code.String() + ")" // without the expression
+		}
 	case []netip.Prefix:
+		predicate = "must be networks such as 10.0.0.0/8 or addresses, separated by commas"
 		var more []netip.Prefix
-		more, predicate = prefixes(text)
+		more, err = networks(text)
 		value = reflect.AppendSlice(target, reflect.ValueOf(more)).Interface()
 	default:
 		value = text
 	}
+	if err != nil {
+		return predicate
+	}
 	target.Set(reflect.ValueOf(value))
-	return predicate
-}
-
-func duration(text string) (time.Duration, string) {
-	d, err := time.ParseDuration(text)
-	if err != nil {
-		return 0, "must be a duration with its unit, such as 500ms, 5s or 72h"
-	}
-	return d, ""
-}
-
-func integer(text string) (int, string) {
-	n, err := strconv.Atoi(text)
-	if err != nil {
-		return 0, "must be a whole number"
-	}
-	return n, ""
-}
-
-func boolean(text string) (value bool, predicate string) {
-	switch strings.ToLower(text) {
-	case "true", "1", "yes", "on":
-		return true, ""
-	case "false", "0", "no", "off":
-		return false, ""
-	}
-	return false, "must be true or false"
-}
-
-func pattern(text string) (*regexp.Regexp, string) {
-	if text == "" {
-		return nil, ""
-	}
-	compiled, err := regexp.Compile(text)
-	if err != nil {
-		return nil, "must be a regular expression in RE2's syntax" + reason(err)
-	}
-	return compiled, ""
-}
-
-// reason names the mistake without the expression.
-func reason(err error) string {
-	if e, ok := errors.AsType[*syntax.Error](err); ok {
-		return " (" + e.Code.String() + ")"
-	}
 	return ""
 }
 
-func prefixes(text string) ([]netip.Prefix, string) {
+func boolean(text string) (bool, error) {
+	switch strings.ToLower(text) {
+	case "true", "1", "yes", "on":
+		return true, nil
+	case "false", "0", "no", "off":
+		return false, nil
+	}
+	return false, errBoolean
+}
+
+func networks(text string) ([]netip.Prefix, error) {
 	var all []netip.Prefix
-	for field := range strings.SplitSeq(text, ",") {
-		field = strings.TrimSpace(field)
-		if field == "" {
+	for _, part := range List(text) {
+		if part == "" {
 			continue
 		}
-		prefix, err := netip.ParsePrefix(field)
+		prefix, err := netip.ParsePrefix(part)
 		if err != nil {
-			ip, err := netip.ParseAddr(field)
-			if err != nil || ip.Zone() != "" {
-				return nil, "must be networks such as 10.0.0.0/8 or addresses, separated by commas"
+			address, err := netip.ParseAddr(part)
+			if err != nil || address.Zone() != "" {
+				return nil, errNetworks
 			}
-			prefix = netip.PrefixFrom(ip, ip.BitLen())
+			prefix = netip.PrefixFrom(address, address.BitLen())
 		}
 		all = append(all, prefix.Masked())
 	}
-	return all, ""
+	return all, nil
 }

@@ -39,7 +39,11 @@ func (l *Loader) Parse(c *Config, args ...string) error {
 func hideVariables(k *kong.Kong) error {
 	return kong.Visit(k.Model, func(node kong.Visitable, next kong.Next) error {
 		if flag, ok := node.(*kong.Flag); ok && variable(flag) != "" {
-			flag.Help = strings.TrimSuffix(flag.Help, ".") + " (" + origin(flag) + ")."
+			origin := "$" + variable(flag)
+			if flag.HasDefault {
+				origin += ", by default " + flag.Default
+			}
+			flag.Help = strings.TrimSuffix(flag.Help, ".") + " (" + origin + ")."
 			flag.Tag.Envs = nil
 		}
 		return next(nil)
@@ -52,14 +56,6 @@ func variable(flag *kong.Flag) string {
 		return ""
 	}
 	return flag.Tag.Get("env")
-}
-
-// origin says in the help where else a flag's value comes from.
-func origin(flag *kong.Flag) string {
-	if !flag.HasDefault {
-		return "$" + variable(flag)
-	}
-	return "$" + variable(flag) + ", by default " + flag.Default
 }
 
 // resolve returns the value that the environment has for a flag, or nil.

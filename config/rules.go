@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -35,26 +36,21 @@ func schemaName(text string) bool {
 		!strings.HasPrefix(text, "pg_") && text != "public" && text != "information_schema"
 }
 
-func databaseURL(text string) bool {
+// checkDatabaseURL is the rule for DATABASE_URL.
+func checkDatabaseURL(text string) error {
 	scheme, rest, found := strings.Cut(text, ":")
-	switch {
-	case !found:
-		return false
-	case scheme == "sqlite":
-		return rest != ""
-	case scheme == "postgres" || scheme == "postgresql":
-		_, err := url.Parse(text)
-		return err == nil && strings.HasPrefix(rest, "//")
+	switch _, err := url.Parse(text); {
+	case found && scheme == "sqlite" && rest != "":
+		return nil
+	case (scheme == "postgres" || scheme == "postgresql") && strings.HasPrefix(rest, "//") && err == nil:
+		return nil
 	}
-	return false
+	return errDatabaseURL
 }
 
 func address(text string) bool {
 	_, port, err := net.SplitHostPort(text)
-	if err != nil {
-		return false
-	}
-	return portNumber(port)
+	return err == nil && portNumber(port)
 }
 
 func portNumber(text string) bool {
@@ -75,4 +71,39 @@ func collide(a, b string) bool {
 func wildcard(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	return host == "" || err == nil && ip.IsUnspecified()
+}
+
+// checkNotifyURL is the rule for the address, which nobody on the way may read.
+func checkNotifyURL(text string) error {
+	u, err := url.Parse(text)
+	if err != nil || u.Hostname() == "" || u.User != nil || u.Fragment != "" {
+		return errNotifyURL
+	}
+	if u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())) {
+		return errNotifyScheme
+	}
+	return nil
+}
+
+// List returns the parts of a setting between its commas, none of an empty one.
+func List(text string) []string {
+	if text == "" {
+		return nil
+	}
+	parts := strings.Split(text, ",")
+	for i := range parts {
+		parts[i] = strings.TrimSpace(parts[i])
+	}
+	return parts
+}
+
+// RequireEach notes a problem with a list of which a part has another form. An
+// id that no event can carry has every event ignored.
+func (l *Loader) RequireEach(name, text string, form *regexp.Regexp, predicate string) {
+	for _, part := range List(text) {
+		if !form.MatchString(part) {
+			l.Problem(name, predicate)
+			return
+		}
+	}
 }

@@ -23,6 +23,9 @@ var (
 	errPolarPerson = errors.New("must be an organization access token, polar_oat_…: a person's token (polar_pat_…, polar_at_u_…) reaches every organization of that person, " +
 		"and a deletion would reach their customers; create an organization access token with the scope customers:write at Polar")
 	errPasswordText = errors.New("must be valid UTF-8 without control characters")
+	errDatabaseURL  = errors.New("must be sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME")
+	errNotifyURL    = errors.New("must be an absolute URL such as https://hooks.example.com/services/token")
+	errNotifyScheme = errors.New("must begin with https://; http:// is allowed on loopback only")
 	errPassword     = errors.New("must be at least 12 characters long")
 )
 

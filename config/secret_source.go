@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"strings"
 	"sync/atomic"
@@ -19,6 +20,9 @@ type SecretSource struct {
 
 	taken atomic.Pointer[taken]
 }
+
+// redacted stands wherever a secret would be printed.
+const redacted = "[redacted]"
 
 // taken is the text that was used last, and its values.
 type taken struct {
@@ -53,8 +57,23 @@ func (s *SecretSource) Values() []string {
 // CanChange reports whether the values come from a file.
 func (s *SecretSource) CanChange() bool { return s.read != nil }
 
-// Read returns what the file holds now. The error follows the setting's name.
-func (s *SecretSource) Read() (text string, err error) { return readText(s.read) }
+// Read returns what the file holds now, without the line breaks at its end. The error
+// follows the setting's name, and names no path: an operator may have put the secret
+// itself where its file's name belongs.
+func (s *SecretSource) Read() (text string, err error) {
+	content, err := s.read()
+	if failed, ok := errors.AsType[*fs.PathError](err); ok {
+		return "", fmt.Errorf("comes from a file that cannot be read (%w)", failed.Err)
+	}
+	if err != nil {
+		return "", errors.New("comes from a file that cannot be read (unknown error)")
+	}
+	text = strings.TrimRight(string(content), "\r\n")
+	if strings.TrimSpace(text) == "" {
+		return "", errors.New("comes from a file that is empty")
+	}
+	return text, nil
+}
 
 // Took reports whether the values that are valid are those of the text.
 func (s *SecretSource) Took(text string) bool {
@@ -80,35 +99,9 @@ func (*SecretSource) String() string { return redacted }
 func (*SecretSource) GoString() string { return redacted }
 
 // Format implements fmt.Formatter, so that no verb prints the values.
-func (*SecretSource) Format(state fmt.State, _ rune) { writeRedacted(state) }
+func (*SecretSource) Format(state fmt.State, _ rune) {
+	_, _ = io.WriteString(state, redacted) // a fmt.State only buffers: it cannot fail
+}
 
 // MarshalText implements encoding.TextMarshaler.
 func (*SecretSource) MarshalText() ([]byte, error) { return []byte(redacted), nil }
-
-// What can be wrong with a secret's file. The texts follow the setting's name.
-var (
-	errFileEmpty   = errors.New("comes from a file that is empty")
-	errFileUnknown = errors.New("unknown error")
-)
-
-// readText returns a file's text without the line breaks at its end.
-func readText(read func() ([]byte, error)) (string, error) {
-	content, err := read()
-	if err != nil {
-		return "", fmt.Errorf("comes from a file that cannot be read (%w)", withoutPath(err))
-	}
-	text := strings.TrimRight(string(content), "\r\n")
-	if strings.TrimSpace(text) == "" {
-		return "", errFileEmpty
-	}
-	return text, nil
-}
-
-// withoutPath drops the path from a file system's error: an operator may have
-// put the secret itself where its file's name belongs.
-func withoutPath(err error) error {
-	if e, ok := errors.AsType[*fs.PathError](err); ok {
-		return e.Err
-	}
-	return errFileUnknown
-}

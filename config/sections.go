@@ -22,10 +22,10 @@ const (
 	// repeat must be recognised.
 	minRetention     = 72 * time.Hour
 	maxShutdownDelay = time.Minute
-)
 
-// defaultDatabaseURL is a file in the working directory.
-const defaultDatabaseURL = "sqlite:polar-bridge.db"
+	minReconcileInterval = time.Hour
+	maxReconcileInterval = 720 * time.Hour
+)
 
 // defaultDatabaseSchema is where the tables are on Postgres.
 const defaultDatabaseSchema = "polar_bridge"
@@ -63,22 +63,8 @@ func (d *Database) Load(l *Loader) {
 	}
 	l.Require(schemaName(d.Schema), "DATABASE_SCHEMA",
 		"must be up to 40 lower-case letters, digits and underscores, beginning with a letter, and none of PostgreSQL's own or public")
-	text, read := l.lookup("DATABASE_URL")
-	d.set = text != "" || read != nil
-	if !d.set {
-		d.URL = defaultDatabaseURL
-		return
-	}
-	if read != nil {
-		var err error
-		if text, err = readText(read); err != nil {
-			l.Problem("DATABASE_URL", err.Error())
-			return
-		}
-		l.Require(!strings.ContainsAny(text, "\r\n"), "DATABASE_URL", errSeveral.Error())
-	}
-	d.URL = Secret(strings.TrimSpace(text))
-	l.Require(databaseURL(d.URL.Reveal()), "DATABASE_URL", "must be sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME")
+	d.URL = l.Secret("DATABASE_URL", func(text string) ([]string, error) { return One(checkDatabaseURL)(strings.TrimSpace(text)) })
+	d.URL.read = nil // what is open stays open
 }
 
 // Load implements Section.
@@ -97,3 +83,13 @@ func (g *Log) Load(l *Loader) {
 	l.RequireOneOf("LOG_FORMAT", g.Format, "json", "console")
 	l.RequireOneOf("LOG_EXTERNAL_ID", g.ExternalID, "plain", "digest", "none")
 }
+
+// Load implements Section.
+func (d *Directory) Load(l *Loader) {
+	interval := d.ReconcileInterval
+	l.Require(interval == 0 || interval >= minReconcileInterval && interval <= maxReconcileInterval,
+		"RECONCILE_INTERVAL", "must be 0s (never), or lie between 1h and 720h")
+}
+
+// Load implements Section.
+func (n *Notify) Load(l *Loader) { n.URL = l.Secret("NOTIFY_URL", One(checkNotifyURL)) }

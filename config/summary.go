@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/netip"
 	"reflect"
-	"regexp"
 	"strings"
 )
 
@@ -13,18 +12,12 @@ type Entry struct {
 	Name, Value string
 }
 
-// How a secret stands in a summary.
-const (
-	summarySet   = "set"
-	summaryUnset = "not set"
-)
-
 // Summary returns every setting with its value, in the order of Config; of a
 // secret it says only whether it is set.
 func (c *Config) Summary() []Entry {
 	var entries []Entry
 	for field, value := range settings(reflect.ValueOf(c)) {
-		entries = append(entries, Entry{Name(field), c.show(value.Interface())})
+		entries = append(entries, Entry{Name(field), show(value)})
 	}
 	return entries
 }
@@ -41,44 +34,26 @@ func (c *Config) SecretHelp() []Entry {
 	return entries
 }
 
-func (c *Config) show(value any) string {
-	set := false
-	switch v := value.(type) {
+func show(value reflect.Value) string {
+	const unset = "not set"
+	switch v := value.Interface().(type) {
 	case *SecretSource:
-		set = v.IsSet()
-	case Secret:
-		set = c.Database.set
-	default:
-		return show(value)
-	}
-	if set {
-		return summarySet
-	}
-	return summaryUnset
-}
-
-func show(value any) string {
-	switch v := value.(type) {
-	case *bool:
-		if v == nil {
-			return summaryUnset
+		if v.IsSet() {
+			return "set"
 		}
-		return fmt.Sprint(*v)
-	case *regexp.Regexp:
-		if v == nil {
-			return summaryUnset
-		}
-		return v.String()
+		return unset
 	case []netip.Prefix:
 		if len(v) == 0 {
-			return summaryUnset
+			return unset
 		}
 		return strings.Trim(strings.ReplaceAll(fmt.Sprint(v), " ", ","), "[]")
-	case string:
-		if v == "" {
-			return summaryUnset
+	case *bool:
+		if v != nil {
+			return fmt.Sprint(*v)
 		}
-		return v
 	}
-	return fmt.Sprint(value)
+	if kind := value.Kind(); (kind == reflect.Pointer || kind == reflect.String) && value.IsZero() {
+		return unset
+	}
+	return fmt.Sprint(value.Interface())
 }

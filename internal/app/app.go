@@ -22,7 +22,6 @@ import (
 
 	"github.com/polar-bridge/polar-bridge/config"
 	"github.com/polar-bridge/polar-bridge/internal/database"
-	"github.com/polar-bridge/polar-bridge/internal/directory"
 	"github.com/polar-bridge/polar-bridge/internal/notify"
 	"github.com/polar-bridge/polar-bridge/internal/provider"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
@@ -59,13 +58,11 @@ type App struct {
 	registry *prometheus.Registry
 	metrics  *metrics.Metrics
 
-	db          *database.DB
-	polar       *polar.Client
-	limiter     *ratelimit.Limiter
-	confirmer   *directory.Confirmer
-	directories Directories
-	queue       *queue.Queue
-	sweepers    []sweeper
+	db       *database.DB
+	polar    *polar.Client
+	limiter  *ratelimit.Limiter
+	queue    *queue.Queue
+	sweepers []sweeper
 
 	public, admin endpoint
 
@@ -124,7 +121,7 @@ func (a *App) Run(ctx context.Context) error {
 	a.draining.Store(true)
 	a.log.Info("stopping")
 	if ctx.Err() != nil {
-		a.waitForLoadBalancers()
+		<-time.After(a.options.Config.HTTP.ShutdownDelay) // load balancers notice meanwhile that readiness is red
 	}
 	err := a.close(ctx)
 	a.log.Info("stopped")

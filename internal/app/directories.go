@@ -73,28 +73,11 @@ func (o DirectoriesOptions) pinned(provider string, named []string) *directory.P
 func (d Directories) Sources() map[string]directory.Source {
 	sources := map[string]directory.Source{}
 	if d.Clerk != nil {
-		sources["clerk"] = d.Clerk.Source()
+		sources[directory.ProviderClerk] = d.Clerk.Source()
 	}
 	if d.Auth0 != nil {
 		source := d.Auth0.Source()
-		sources["auth0"], sources["auth0-logs"] = source, source
+		sources[directory.ProviderAuth0], sources["auth0-logs"] = source, source
 	}
 	return sources
-}
-
-// openDirectories prepares to ask the identity providers.
-func (a *App) openDirectories() (err error) {
-	o := a.options
-	a.directories, err = NewDirectories(DirectoriesOptions{Providers: o.Providers, Build: o.Build, Now: o.Now, DB: a.db})
-	return err
-}
-
-// openConfirmer prepares to ask them before each deletion. Without any it
-// still keeps back what only a reconciliation found.
-func (a *App) openConfirmer() {
-	var sources map[string]directory.Source
-	if a.options.Config.Directory.Confirm() {
-		sources = a.directories.Sources()
-	}
-	a.confirmer = directory.NewConfirmer(sources, a.options.Now)
 }

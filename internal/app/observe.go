@@ -7,6 +7,8 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
+	"github.com/polar-bridge/polar-bridge/internal/notify"
+	"github.com/polar-bridge/polar-bridge/internal/queue"
 )
 
 // observeEvery is how old the gauges may be. They are refreshed beside the
@@ -52,7 +54,7 @@ func (a *App) refresh(running context.Context) {
 	paused, err := a.limiter.Paused(ctx)
 	if err == nil {
 		a.metrics.SetPolarPaused(paused)
-		if counted {
+		if counted && a.notifier != nil {
 			a.notify(depth, paused)
 		}
 	}
@@ -68,6 +70,18 @@ func (a *App) refresh(running context.Context) {
 		a.metrics.SetDatabaseIntegrityOK(a.db.IntegrityOK())
 	}
 	a.logRefresh(running, err)
+}
+
+// notify passes on what was read for the gauges.
+func (a *App) notify(depth queue.Depth, paused deletion.WaitReason) {
+	state := notify.State{Held: map[string]int{}, Unauthorized: paused == deletion.WaitUnauthorized, OldestWaiting: depth.OldestWaiting}
+	for reason, count := range depth.Held {
+		state.Held[string(reason)] = count
+	}
+	if n := depth.Pending[deletion.StateReappeared]; n > 0 {
+		state.Held[string(deletion.StateReappeared)] = n
+	}
+	a.notifier.Observe(state)
 }
 
 func (a *App) logRefresh(ctx context.Context, err error) {

@@ -6,48 +6,24 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/polar-bridge/polar-bridge/config"
-	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/internal/directory"
-	"github.com/polar-bridge/polar-bridge/internal/ratelimit"
 	"github.com/polar-bridge/polar-bridge/internal/reconcile"
-	"github.com/polar-bridge/polar-bridge/polar"
 )
 
-// ReconcileShare is the largest part of the customers that may be orphans
-// unless an operator says otherwise.
-const ReconcileShare = 0.05
-
-// reconcileLook is how often serve looks whether a sweep is due.
-const reconcileLook = time.Minute
-
-// SweeperOptions for NewSweeper.
-type SweeperOptions struct {
-	Config  *config.Config
-	DB      *database.DB
-	Polar   *polar.Client
-	Limiter *ratelimit.Limiter
-	Source  directory.Source
-	Now     func() time.Time
-	// OnProgress hears how far a sweep is. May be nil.
-	OnProgress func(reconcile.Progress)
-}
-
-// NewSweeper puts a sweep together, for serve and for the command.
-func NewSweeper(o SweeperOptions) (*reconcile.Sweeper, error) {
-	return reconcile.New(reconcile.Options{
-		DB: o.DB.Main, SQL: o.DB.SQL, Polar: o.Polar, Limiter: o.Limiter.ForSweeps(), Source: o.Source, Now: o.Now,
-		Pattern: o.Config.Work.ExternalIDPattern, OnProgress: o.OnProgress,
-	})
-}
+const (
+	// reconcileShare is the largest part of the customers that may be orphans.
+	reconcileShare = 0.05
+	// reconcileEvery is how often serve looks whether a sweep is due.
+	reconcileEvery = time.Minute
+)
 
 // openSweepers prepares the sweeps that RECONCILE_INTERVAL asks for.
-func (a *App) openSweepers() error {
-	c, sources := a.options.Config, a.directories.Sources()
+func (a *App) openSweepers(providers []string, sources map[string]directory.Source) error {
+	c := a.options.Config
 	a.metrics.SetReconcileInterval(c.Directory.ReconcileInterval)
-	for _, provider := range a.settings().Reconciled() {
-		s, err := NewSweeper(SweeperOptions{
-			Config: c, DB: a.db, Polar: a.polar, Limiter: a.limiter, Source: sources[provider], Now: a.options.Now,
+	for _, provider := range providers {
+		s, err := reconcile.New(reconcile.Options{
+			DB: a.db.Main, SQL: a.db.SQL, Polar: a.polar, Limiter: a.limiter.ForSweeps(), Source: sources[provider], Now: a.options.Now, Pattern: c.Work.ExternalIDPattern,
 		})
 		if err != nil {
 			return err
@@ -65,7 +41,7 @@ type sweeper struct {
 
 // reconcile sweeps whenever that is due, until ctx ends. It only reports.
 func (a *App) reconcile(ctx context.Context) {
-	ticker := time.NewTicker(reconcileLook)
+	ticker := time.NewTicker(reconcileEvery)
 	defer ticker.Stop()
 	for {
 		for _, s := range a.sweepers {
@@ -81,7 +57,7 @@ func (a *App) reconcile(ctx context.Context) {
 
 func (a *App) sweep(ctx context.Context, s sweeper) {
 	provider := zap.String("provider", s.provider)
-	swept, counts, err := s.SweepWhenDue(ctx, a.options.Config.Directory.ReconcileInterval, reconcile.Limits{Share: ReconcileShare})
+	swept, counts, err := s.SweepWhenDue(ctx, a.options.Config.Directory.ReconcileInterval, reconcile.Limits{Share: reconcileShare})
 	switch {
 	case ctx.Err() != nil:
 		return

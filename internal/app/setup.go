@@ -8,9 +8,12 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/polar-bridge/polar-bridge/config"
 	"github.com/polar-bridge/polar-bridge/handlers"
 	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
+	"github.com/polar-bridge/polar-bridge/internal/directory"
+	"github.com/polar-bridge/polar-bridge/internal/notify"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
 	"github.com/polar-bridge/polar-bridge/internal/ratelimit"
 	"github.com/polar-bridge/polar-bridge/internal/settings"
@@ -21,62 +24,69 @@ import (
 // setup is one straight line of steps on purpose: each needs those before it, and
 // close undoes those that were made.
 func (a *App) setup(ctx context.Context) error {
-	c := a.options.Config
+	o, c := a.options, a.options.Config
+	reconciled := settings.All{Config: c, Providers: o.Providers}.Reconciled()
 	a.logSettings()
 
 	a.registry = metrics.NewRegistry()
 	a.metrics = metrics.New(a.registry, metrics.Options{
-		Providers: a.options.Providers.Names(), Enabled: a.options.Providers.Enabled().Names(), Reconciled: a.settings().Reconciled(),
-		Version: a.options.Build.Version, Revision: a.options.Build.Revision, GoVersion: a.options.Build.GoVersion,
-		LogLinesDropped: a.options.LogLinesDropped,
+		Providers: o.Providers.Names(), Enabled: o.Providers.Enabled().Names(), Reconciled: reconciled,
+		Version: o.Build.Version, Revision: o.Build.Revision, GoVersion: o.Build.GoVersion,
+		LogLinesDropped: o.LogLinesDropped,
 	})
 	if err := a.openDatabase(ctx); err != nil {
 		return err
 	}
 	a.polar = polar.New(polar.Options{
 		BaseURL: c.Polar.Endpoint(), Token: c.Polar.AccessToken.Value, Timeout: c.Polar.Timeout,
-		UserAgent: "polar-bridge/" + a.options.Build.Version, Now: a.options.Now, OnRequest: a.metrics.PolarRequest,
+		UserAgent: "polar-bridge/" + o.Build.Version, Now: o.Now, OnRequest: a.metrics.PolarRequest,
 	})
-	limiter, err := ratelimit.New(ctx, ratelimit.Options{
-		DB: a.db.Main, Reader: a.db.Reader, SQL: a.db.SQL, Now: a.options.Now,
+	var err error
+	a.limiter, err = ratelimit.New(ctx, ratelimit.Options{
+		DB: a.db.Main, Reader: a.db.Reader, SQL: a.db.SQL, Now: o.Now,
 		Name: "polar", PerMinute: c.Polar.RateLimit,
 	})
 	if err != nil {
 		return err
 	}
-	a.limiter = limiter
-	if err := a.openDirectories(); err != nil {
+	directories, err := NewDirectories(DirectoriesOptions{Providers: o.Providers, Build: o.Build, Now: o.Now, DB: a.db})
+	if err != nil {
 		return err
 	}
-	a.openConfirmer()
-	if err := a.openSweepers(); err != nil {
+	if err := a.openSweepers(reconciled, directories.Sources()); err != nil {
 		return err
 	}
-	if err := a.openQueue(ctx); err != nil {
+	if err := a.openQueue(ctx, directories.Sources()); err != nil {
 		return err
 	}
-	a.openNotifier()
+	if address := c.Notify.URL; address.IsSet() {
+		transport := &http.Transport{Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true} // it is rare
+		a.notifier = notify.New(notify.Options{URL: address.Value, Client: &http.Client{Transport: transport}, Now: o.Now, Logger: a.log})
+	}
+	return a.listen(ctx)
+}
+
+// listen opens the two listeners. Nobody is answered before Run.
+func (a *App) listen(ctx context.Context) error {
+	o, c := a.options, a.options.Config.HTTP
 	newServer := handlers.NewServer
-	if c.HTTP.H2C {
+	if c.H2C {
 		newServer = handlers.NewH2CServer
 	}
 	a.public.Server = newServer(handlers.New(handlers.Options{ //nolint:contextcheck // handlers have their requests' contexts
-		Providers: a.routes(), Acceptor: a.queue, Metrics: a.metrics, Logger: a.log,
-		Now: a.options.Now, TrustedProxies: c.HTTP.TrustedProxies,
+		Providers: a.routes(), Acceptor: a.queue, Metrics: a.metrics, Logger: a.log, Now: o.Now, TrustedProxies: c.TrustedProxies,
 	}), a.log)
 	a.admin.Server = handlers.NewServer(handlers.NewAdmin(handlers.AdminOptions{ //nolint:contextcheck // handlers have their requests' contexts
 		Gatherer: a.registry, Ready: a.ready, Logger: a.log,
 	}), a.log)
-	if a.public.listener, err = listen(ctx, "webhook", c.HTTP.ListenAddr); err != nil {
-		return err
+	var err error
+	if a.public.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", c.ListenAddr); err != nil {
+		return fmt.Errorf("listen for webhook requests: %w", err)
 	}
-	a.admin.listener, err = listen(ctx, "admin", c.HTTP.AdminAddr)
-	return err
-}
-
-// settings are those that the program was started with.
-func (a *App) settings() settings.All {
-	return settings.All{Config: a.options.Config, Providers: a.options.Providers}
+	if a.admin.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", c.AdminAddr); err != nil {
+		return fmt.Errorf("listen for admin requests: %w", err)
+	}
+	return nil
 }
 
 // routes are the providers that are enabled.
@@ -111,11 +121,13 @@ func (a *App) logSettings() {
 	if a.options.Config.HTTP.AdminPassword.IsSet() {
 		a.log.Warn("ADMIN_PASSWORD is set, but this version has no console: use polar-bridge deletions")
 	}
-	a.logBlindGuards()
+	if blind := a.options.Config.Guards.Blind(); len(blind) > 0 {
+		a.log.Warn("LOOK_BEFORE_DELETE is off: guards that need it do nothing", zap.Strings("guards", blind))
+	}
 }
 
 func (a *App) openDatabase(ctx context.Context) error {
-	db, err := database.Open(ctx, a.options.Config.Database.URL.Reveal(), a.options.Config.Database.Schema)
+	db, err := database.Open(ctx, a.options.Config.Database.Address(), a.options.Config.Database.Schema)
 	if err != nil {
 		return err
 	}
@@ -139,36 +151,38 @@ func (a *App) openDatabase(ctx context.Context) error {
 	return db.CheckExclusive(ctx)
 }
 
-func (a *App) openQueue(ctx context.Context) error {
+// openQueue puts the use case together, with all guards that are on, and the queue
+// that carries it out.
+func (a *App) openQueue(ctx context.Context, sources map[string]directory.Source) error {
 	key, err := a.db.DigestKey(ctx)
 	if err != nil {
 		return err
 	}
-	c := a.options.Config
-	deleter := a.deleter()
+	c, now := a.options.Config, a.options.Now
+	if !c.Directory.Confirm() {
+		sources = nil // without any the confirmer still keeps back what only a reconciliation found
+	}
+	deleter := deletion.New(deletion.Options{
+		Polar: a.polar, Limiter: a.limiter, Confirmer: directory.NewConfirmer(sources, now), Metrics: a.metrics, Logger: a.log, Now: now,
+		Anonymize: c.Polar.Anonymize, GracePeriod: c.Guards.GracePeriod, LookBeforeDelete: c.Guards.LookBeforeDelete,
+		HoldTeam: c.Guards.HoldTeam, HoldRecreated: c.Guards.HoldRecreated, HoldBlind: c.Guards.WhenBlind == config.GuardsHold,
+	})
+	maxPerHour := c.Guards.MaxDeletionsPerHour
+	if !c.Guards.LookBeforeDelete {
+		maxPerHour = 0 // it counts the customers that a look has found
+	}
 	a.queue, err = queue.New(queue.Options{
 		Driver: a.db.Driver(), SQL: a.db.SQL, DB: a.db.Main, Reader: a.db.Reader, InPlace: a.db.InPlace,
-		Key: key, Applier: deleter, Verifier: deleter, Limiter: a.limiter, MaxDeletionsPerHour: a.maxDeletionsPerHour(), GracePeriod: c.Guards.GracePeriod, VerifyAfter: c.Guards.VerifyAfter,
-		Metrics: a.metrics, Logger: a.log, LogID: queue.LogID(c.Log.ExternalID, key), Now: a.options.Now,
+		Key: key, Applier: deleter, Verifier: deleter, Limiter: a.limiter, MaxDeletionsPerHour: maxPerHour, GracePeriod: c.Guards.GracePeriod, VerifyAfter: c.Guards.VerifyAfter,
+		Metrics: a.metrics, Logger: a.log, LogID: queue.LogID(c.Log.ExternalID, key), Now: now,
 		Workers: c.Polar.Concurrency, BatchSize: a.options.BatchSize, Retention: c.Work.Retention, DryRun: c.Work.DryRun,
 	})
-	if err != nil {
+	if err != nil || a.db.Dialect != database.SQLite {
 		return err
-	}
-	if a.db.Dialect != database.SQLite {
-		return nil
 	}
 	interrupted, err := a.queue.ResetRunning(ctx)
 	if err == nil && interrupted > 0 {
 		a.log.Warn("deletions taken back from a process that was killed", zap.Int64("deletions", interrupted))
 	}
 	return err
-}
-
-func listen(ctx context.Context, what, address string) (net.Listener, error) {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
-	if err != nil {
-		return nil, fmt.Errorf("listen for %s requests: %w", what, err)
-	}
-	return listener, nil
 }

@@ -21,32 +21,33 @@ const (
 func (a *App) close(ctx context.Context) error {
 	ctx = context.WithoutCancel(ctx)
 	// Listeners: nothing new comes in, and requests in flight are answered.
-	listeners := a.closeListeners(ctx)
+	draining, cancel := context.WithTimeout(ctx, httpDrain)
+	defer cancel()
+	public := wrap("close webhook listener", a.closeEndpoint(draining, a.public))
+	admin := wrap("close admin listener", a.closeEndpoint(draining, a.admin))
 	// River: attempts in flight end, or are interrupted.
-	river := wrap("stop queue", a.stopWork(ctx))
+	var river error
+	if a.started {
+		a.limiter.Close() // workers that wait for a permit need not be waited for
+		stopping, cancel := context.WithTimeout(ctx, queueStop)
+		defer cancel()
+		river = wrap("stop queue", a.queue.StopWork(stopping))
+	}
 	// Loops and servers: they were told to stop before.
 	running := a.running.Wait()
 	// Committer: what became of the attempts is stored.
-	a.stopCommits()
+	if a.started {
+		a.queue.StopCommits()
+	}
 	// Connections: nobody uses Polar or the database any more, whose file is unlocked.
-	connections := wrap("close database", a.closeConnections())
-	return errors.Join(listeners, river, running, connections)
-}
-
-// waitForLoadBalancers keeps serving while readiness is red already.
-func (a *App) waitForLoadBalancers() {
-	delay := time.NewTimer(a.options.Config.HTTP.ShutdownDelay)
-	defer delay.Stop()
-	<-delay.C
-}
-
-func (a *App) closeListeners(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, httpDrain)
-	defer cancel()
-	return errors.Join(
-		wrap("close webhook listener", a.closeEndpoint(ctx, a.public)),
-		wrap("close admin listener", a.closeEndpoint(ctx, a.admin)),
-	)
+	var connections error
+	if a.polar != nil {
+		a.polar.CloseIdleConnections()
+	}
+	if a.db != nil {
+		connections = wrap("close database", a.db.Close())
+	}
+	return errors.Join(public, admin, river, running, connections)
 }
 
 // closeEndpoint lets requests in flight finish. Whoever is slower than that is cut
@@ -62,32 +63,6 @@ func (a *App) closeEndpoint(ctx context.Context, e endpoint) error {
 		return e.Close()
 	}
 	return err
-}
-
-func (a *App) stopWork(ctx context.Context) error {
-	if !a.started {
-		return nil
-	}
-	a.limiter.Close() // workers that wait for a permit need not be waited for
-	ctx, cancel := context.WithTimeout(ctx, queueStop)
-	defer cancel()
-	return a.queue.StopWork(ctx)
-}
-
-func (a *App) stopCommits() {
-	if a.started {
-		a.queue.StopCommits()
-	}
-}
-
-func (a *App) closeConnections() error {
-	if a.polar != nil {
-		a.polar.CloseIdleConnections()
-	}
-	if a.db == nil {
-		return nil
-	}
-	return a.db.Close()
 }
 
 func wrap(what string, err error) error {

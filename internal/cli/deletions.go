@@ -69,7 +69,7 @@ type session struct {
 
 // openSession opens the server's database. It never makes one.
 func openSession(ctx context.Context, env *Env, settings config.Database, log config.Log) (s *session, err error) {
-	seen, err := database.Inspect(ctx, settings.URL.Reveal(), settings.Schema)
+	seen, err := database.Inspect(ctx, settings.Address(), settings.Schema)
 	switch {
 	case err != nil:
 		return nil, err
@@ -78,7 +78,7 @@ func openSession(ctx context.Context, env *Env, settings config.Database, log co
 	case seen.Schema != nil:
 		return nil, seen.Schema
 	}
-	db, err := database.Open(ctx, settings.URL.Reveal(), settings.Schema)
+	db, err := database.Open(ctx, settings.Address(), settings.Schema)
 	if err != nil {
 		return nil, err
 	}

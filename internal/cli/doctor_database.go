@@ -23,13 +23,13 @@ const forOthers fs.FileMode = 0o077
 
 // checkDatabase looks at the database and changes nothing.
 func (d *doctor) checkDatabase(ctx context.Context) {
-	if d.invalid[databaseURL] {
+	if d.invalid["DATABASE_URL"] {
 		d.warn("database", "Not looked at, because DATABASE_URL is not valid.", "Correct it, then run doctor again.")
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, doctorTimeout)
 	defer cancel()
-	seen, err := database.Inspect(ctx, d.config.Database.URL.Reveal(), d.config.Database.Schema)
+	seen, err := database.Inspect(ctx, d.config.Database.Address(), d.config.Database.Schema)
 	d.instances = seen.Instances
 	d.judgeReach(seen, err)
 	if err == nil {

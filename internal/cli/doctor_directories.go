@@ -102,7 +102,7 @@ func (d *doctor) acceptInstance(ctx context.Context, provider string) (err error
 	if d.instances == nil {
 		return errors.New("the server's database is not there or not up to date")
 	}
-	db, err := database.Open(ctx, d.config.Database.URL.Reveal(), d.config.Database.Schema)
+	db, err := database.Open(ctx, d.config.Database.Address(), d.config.Database.Schema)
 	if err != nil {
 		return err
 	}

@@ -20,13 +20,10 @@ type doctorSetting struct {
 // fromDefault is where a setting comes from that nobody set.
 const fromDefault = "default"
 
-// databaseURL is the one secret that cannot change while the program runs.
-const databaseURL = "DATABASE_URL"
-
 // checkSettings lists what is wrong with the settings, as faults, and then all
 // of them.
 func (d *doctor) checkSettings(problems error) {
-	secrets := map[string]*config.SecretSource{databaseURL: nil}
+	secrets := map[string]*config.SecretSource{}
 	for _, secret := range d.config.Secrets() {
 		secrets[secret.Name()] = secret
 	}

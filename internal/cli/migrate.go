@@ -19,7 +19,7 @@ func (c *migrateCommand) Run(ctx context.Context, env *Env, loader *config.Loade
 	if err := loader.Load(&c.Database); err != nil {
 		return err
 	}
-	db, err := database.Open(ctx, c.Database.URL.Reveal(), c.Database.Schema)
+	db, err := database.Open(ctx, c.Database.Address(), c.Database.Schema)
 	if err != nil {
 		return err
 	}

@@ -31,7 +31,7 @@ func TestDefaults(t *testing.T) {
 	require.Nil(t, c.Work.ExternalIDPattern)
 	require.Equal(t, 720*time.Hour, c.Work.Retention)
 	require.False(t, c.Work.DryRun)
-	require.Equal(t, "sqlite:polar-bridge.db", c.Database.URL.Reveal())
+	require.Equal(t, "sqlite:polar-bridge.db", c.Database.Address())
 	require.True(t, c.Database.AutoMigrate)
 	require.Equal(t, ":8080", c.HTTP.ListenAddr)
 	require.Equal(t, "127.0.0.1:9090", c.HTTP.AdminAddr)
@@ -133,7 +133,7 @@ func TestCommandsLoadOnlyTheirPart(t *testing.T) {
 	_, err = parser.Parse([]string{"--log-level=debug"})
 	require.NoError(t, err)
 	require.NoError(t, loader.Load(&command.Database, &command.Log))
-	require.Equal(t, "postgres://u:p@h/d", command.Database.URL.Reveal())
+	require.Equal(t, "postgres://u:p@h/d", command.Database.Address())
 	require.Equal(t, "debug", command.Log.Level)
 }
 
