@@ -20,8 +20,7 @@ import (
 
 // Provider is one identity provider's route.
 type Provider struct {
-	// Name is the route's last segment and the metric label.
-	Name string
+	Name string // the route's last segment and the metric label
 	// MaxBody is the largest body that is read, in bytes. It is over 64 KiB only
 	// when CheckHeader authenticates the sender.
 	MaxBody int64
@@ -50,14 +49,10 @@ type Acceptor interface {
 
 // Options configure the public listener's handler.
 type Options struct {
-	// Providers are those with a route; their names differ.
-	Providers []Provider
-	// Acceptor stores what they receive.
-	Acceptor Acceptor
-	// Metrics count every request.
-	Metrics *metrics.Metrics
-	// Logger gets one line for every request.
-	Logger *zap.Logger
+	Providers []Provider       // those with a route; their names differ
+	Acceptor  Acceptor         // stores what they receive
+	Metrics   *metrics.Metrics // counts every request
+	Logger    *zap.Logger      // gets one line for every request
 	// Now is the clock.
 	Now func() time.Time
 	// TrustedProxies are believed in what X-Forwarded-For says; nobody is
@@ -70,14 +65,12 @@ type Options struct {
 
 // AdminOptions configure the admin listener's handler.
 type AdminOptions struct {
-	// Gatherer has what /metrics shows.
-	Gatherer metrics.Gatherer
+	Gatherer metrics.Gatherer // has what /metrics shows
 	// Ready says why webhooks should not be sent here; nil when they may be.
 	// It gives up when ctx ends.
 	Ready func(ctx context.Context) error
 	// Console is what is under /ui, nil for nothing. It authenticates and
 	// protects itself.
 	Console http.Handler
-	// Logger gets what goes wrong here.
-	Logger *zap.Logger
+	Logger  *zap.Logger // gets what goes wrong here
 }

@@ -43,10 +43,8 @@ func Results() []Result {
 
 // Answer is what is known after one request.
 type Answer struct {
-	// Result is what the request came to.
-	Result Result
-	// StatusCode is the HTTP status, 0 when none was seen.
-	StatusCode int
+	Result     Result // what the request came to
+	StatusCode int    // the HTTP status, 0 when none was seen
 	// RetryAfter is how long Polar asks everybody to wait: between 1 s and
 	// 10 min for ResultRateLimited, else 0.
 	RetryAfter time.Duration
@@ -57,8 +55,7 @@ type Answer struct {
 	// ErrorCode is the "error" member of Polar's JSON answer, for example
 	// "insufficient_scope"; "" when there is none that is short and printable.
 	ErrorCode string
-	// Version is the API version that answered (Polar-Version), or "".
-	Version string
+	Version   string // the API version that answered (Polar-Version), or ""
 	// Date is the time at which the answer was made by the clock on the other
 	// side (Date), in whole seconds; zero when it is missing or not a date.
 	Date time.Time

@@ -45,11 +45,9 @@ type Options struct {
 	BaseURL *url.URL
 	// Token returns the organization access token. It is asked at every
 	// request because the token may be rotated meanwhile. Required.
-	Token func() string
-	// Timeout bounds one request from the dial to the end of the answer; 0 is 5 s.
-	Timeout time.Duration
-	// UserAgent is sent to Polar; "" leaves net/http's.
-	UserAgent string
+	Token     func() string
+	Timeout   time.Duration // bounds one request from the dial to the end of the answer; 0 is 5 s
+	UserAgent string        // sent to Polar; "" leaves net/http's
 	// Transport carries the requests; nil is one of the Client's own, which
 	// honours HTTPS_PROXY. It should report to net/http/httptrace: without
 	// that every request without an answer counts as possibly carried out.

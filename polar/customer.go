@@ -12,12 +12,9 @@ import (
 
 // Customer is what a lookup keeps of a customer: nothing that says who it is.
 type Customer struct {
-	// ID is Polar's own id.
-	ID string
-	// Type is "individual" or "team"; "" when Polar did not say.
-	Type string
-	// CreatedAt is when Polar made the customer, by Polar's clock.
-	CreatedAt time.Time
+	ID        string    // Polar's own id
+	Type      string    // "individual" or "team"; "" when Polar did not say
+	CreatedAt time.Time // when Polar made the customer, by Polar's clock
 }
 
 // State is what a deletion would end.

@@ -22,15 +22,13 @@ const maxListBody = 8 << 20
 type ListedCustomer struct {
 	Customer
 
-	// ExternalID is the shop's id; "" when the customer has none.
-	ExternalID string
+	ExternalID string // the shop's id; "" when the customer has none
 }
 
 // Page is a page of the organization's customers, the oldest first.
 type Page struct {
 	Customers []ListedCustomer
-	// Total is how many customers there are on all pages.
-	Total int
+	Total     int // how many customers there are on all pages
 }
 
 // ListCustomers reads a page, from 1, of so many customers, MaxPage at the

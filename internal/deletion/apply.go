@@ -23,8 +23,7 @@ const (
 	// lookupTimeout bounds the lookup, so that a slow Polar leaves the deletion
 	// behind it as much time.
 	lookupTimeout = CallsTimeout / 2
-	// reportTimeout bounds what the limiter is told after them.
-	reportTimeout = 2 * time.Second
+	reportTimeout = 2 * time.Second // bounds what the limiter is told after them
 	// operatorPause is how long all calls rest when only an operator, or Polar,
 	// can remove the cause.
 	operatorPause = time.Minute
@@ -54,14 +53,11 @@ type Journal interface {
 
 // Sending is a DELETE that is about to be sent.
 type Sending struct {
-	Permit Permit
-	// Saw says what the lookup of this attempt came to, and Customer whom it saw.
-	Saw      Saw
-	Customer Customer
-	// Counts says that the deletion takes a place in the hour.
-	Counts bool
-	// Anonymize says that the request asks to erase name and e-mail as well.
-	Anonymize bool
+	Permit    Permit
+	Saw       Saw // what the lookup of this attempt came to, and Customer whom it saw
+	Customer  Customer
+	Counts    bool // the deletion takes a place in the hour
+	Anonymize bool // the request asks to erase name and e-mail as well
 }
 
 // Metrics counts what Polar answered.
@@ -79,24 +75,19 @@ type Options struct {
 	Polar   *polar.Client
 	Limiter Limiter
 	Metrics Metrics
-	// Logger hears when guards cannot look customers up; nil is nobody.
-	Logger *zap.Logger
-	Now    func() time.Time
+	Logger  *zap.Logger // hears when guards cannot look customers up; nil is nobody
+	Now     func() time.Time
 	// Anonymize asks Polar to erase name and e-mail too. Polar takes that with
 	// the first call or never.
 	Anonymize bool
 
-	// GracePeriod is how long after its arrival a deletion is not tried.
-	GracePeriod time.Duration
-	// Confirmer asks the identity provider; nil asks nobody.
-	Confirmer Confirmer
+	GracePeriod time.Duration // how long after its arrival a deletion is not tried
+	Confirmer   Confirmer     // asks the identity provider; nil asks nobody
 	// LookBeforeDelete looks the customer up first. Without it HoldTeam,
 	// HoldRecreated and the hourly limit do nothing.
 	LookBeforeDelete bool
-	// HoldTeam holds deletions of teams.
-	HoldTeam bool
-	// HoldRecreated holds deletions of customers younger than the event.
-	HoldRecreated bool
+	HoldTeam         bool // holds deletions of teams
+	HoldRecreated    bool // holds deletions of customers younger than the event
 	// HoldBlind holds deletions while Polar does not let customers be looked up;
 	// otherwise they go on without HoldTeam and HoldRecreated.
 	HoldBlind bool
@@ -124,8 +115,7 @@ type Observed struct {
 	// none, and PolarError the error code in it.
 	PolarStatus int
 	PolarError  string
-	// Customer is whom the lookup found; of a finished deletion, who was deleted.
-	Customer Customer
+	Customer    Customer // whom the lookup found; of a finished deletion, who was deleted
 	// Sent says that the DELETE may have been done: it was sent, and no answer
 	// proves that nothing was done.
 	Sent bool

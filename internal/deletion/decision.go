@@ -28,10 +28,9 @@ type Hold struct {
 // Wait tries the deletion again after For. Nothing was tried, or Polar said that
 // nothing was done: it costs no attempt.
 type Wait struct {
-	Reason WaitReason
-	For    time.Duration
-	// Everybody says that no request may go out meanwhile, from any replica.
-	Everybody bool
+	Reason    WaitReason
+	For       time.Duration
+	Everybody bool // no request may go out meanwhile, from any replica
 	Err       error
 }
 

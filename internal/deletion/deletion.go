@@ -12,8 +12,7 @@ import (
 // Deletion says that one user was deleted at an identity provider and that the
 // customer with ExternalID has to go at Polar.
 type Deletion struct {
-	// Provider is the route's name, for example "clerk".
-	Provider string
+	Provider string // the route's name, for example "clerk"
 	// EventID identifies the event at its provider. Provider and EventID
 	// together are the idempotency key: a repeat carries the same pair.
 	EventID string
@@ -32,8 +31,7 @@ type Deletion struct {
 	// OccurredAt is when the provider says it happened, see Occurred; ReceivedAt
 	// when it says nothing about it, and zero when nobody can tell what it says.
 	OccurredAt time.Time
-	// ReceivedAt is when the webhook arrived here.
-	ReceivedAt time.Time
+	ReceivedAt time.Time // when the webhook arrived here
 }
 
 // reconcilePrefix begins the ids of events that no provider sent.
@@ -73,14 +71,10 @@ func Occurred(claimed, received time.Time) (at time.Time, ok bool) {
 
 // Delivery is what one authentic webhook request said.
 type Delivery struct {
-	// EventID is the delivery's id, for the log; empty when it has none of its own.
-	EventID string
-	// Deletions are the deletions in it, in the order they were sent.
-	Deletions []Deletion
-	// Ignored counts the events in it that are of no interest.
-	Ignored int
-	// IgnoreReason says why, when all or the last of them were ignored.
-	IgnoreReason IgnoreReason
+	EventID      string       // the delivery's id, for the log; empty when it has none of its own
+	Deletions    []Deletion   // the deletions in it, in the order they were sent
+	Ignored      int          // counts the events in it that are of no interest
+	IgnoreReason IgnoreReason // why, when all or the last of them were ignored
 }
 
 // Matching returns the delivery without the deletions of usable ids that the pattern
@@ -118,12 +112,9 @@ const (
 
 // Receipt counts what became of a Delivery's deletions when they were stored.
 type Receipt struct {
-	// Accepted counts the new ones, the held ones among them.
-	Accepted int
-	// Held counts those of the accepted ones that went straight to a human.
-	Held int
-	// Duplicates counts those that were known already.
-	Duplicates int
+	Accepted   int // counts the new ones, the held ones among them
+	Held       int // counts those of the accepted ones that went straight to a human
+	Duplicates int // counts those that were known already
 }
 
 // Plus counts both together.
@@ -156,20 +147,16 @@ const (
 type Attempt struct {
 	Deletion
 
-	// ID identifies the deletion where it is kept.
-	ID int64
+	ID int64 // identifies the deletion where it is kept
 	// AnswerLost says that an earlier attempt may have reached Polar although
 	// its answer was never seen (crash, timeout, reset).
 	AnswerLost bool
-	// LostSaw says what the lookup before that attempt came to.
-	LostSaw Saw
+	LostSaw    Saw // what the lookup before that attempt came to
 	// LostAnonymized says that such an attempt is known to have asked Polar to
 	// erase name and e-mail as well.
 	LostAnonymized bool
-	// DryRun says that everything but the DELETE is to be done.
-	DryRun bool
-	// Approved are the guards that an operator lets this deletion pass.
-	Approved []Approval
+	DryRun         bool       // everything but the DELETE is to be done
+	Approved       []Approval // the guards that an operator lets this deletion pass
 	// Seen is whom an earlier attempt found at Polar, or, for a verification,
 	// whom the deletion found.
 	Seen Customer
@@ -240,13 +227,11 @@ type Confirmation string
 
 // What proves an outcome.
 const (
-	// ConfirmedByAnswer is Polar's own answer to the request that did it.
-	ConfirmedByAnswer Confirmation = "answer"
+	ConfirmedByAnswer Confirmation = "answer" // Polar's own answer to the request that did it
 	// ConfirmedByRetry is a ResourceNotFound to a repeat after an attempt
 	// whose answer was lost, and before which the customer was seen.
-	ConfirmedByRetry Confirmation = "retry"
-	// ConfirmedByRetryUnseen is the same where nobody had looked.
-	ConfirmedByRetryUnseen Confirmation = "retry_unseen"
+	ConfirmedByRetry       Confirmation = "retry"
+	ConfirmedByRetryUnseen Confirmation = "retry_unseen" // the same where nobody had looked
 )
 
 // HoldReason says why a deletion waits for a human. The set is closed.

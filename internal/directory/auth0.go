@@ -34,18 +34,15 @@ const (
 
 // Auth0Options for NewAuth0.
 type Auth0Options struct {
-	API *Client
-	// Audience is the Management API's identifier, "https://TENANT/api/v2/".
-	Audience string
-	// ClientID and ClientSecret are a machine-to-machine application's.
-	ClientID     string
+	API          *Client
+	Audience     string // the Management API's identifier, "https://TENANT/api/v2/"
+	ClientID     string // a machine-to-machine application's, as is the secret
 	ClientSecret func() string
 	Now          func() time.Time
 	// Tenant is the host of the tenant's own domain in lower case,
 	// "example.eu.auth0.com".
 	Tenant string
-	// Pinned says whether that tenant may be asked; nil allows any.
-	Pinned *PinnedInstance
+	Pinned *PinnedInstance // whether that tenant may be asked; nil allows any
 }
 
 // Auth0 asks the Management API of one tenant which users exist, and which

@@ -19,8 +19,7 @@ const (
 )
 
 const (
-	// userDeleted is the type of the events that are asked about.
-	userDeleted = "user.deleted"
+	userDeleted = "user.deleted" // the type of the events that are asked about
 	// deliveriesPage is Auth0's default for a page of deliveries; that more are
 	// allowed is not documented.
 	deliveriesPage = 50
@@ -77,13 +76,11 @@ func (a *Auth0) Streams(ctx context.Context) ([]Auth0Stream, error) {
 
 // Auth0Delivery is an event that did not arrive.
 type Auth0Delivery struct {
-	// EventID is the event's id, by which it can be delivered again.
-	EventID  string    `json:"event_id"`
+	EventID  string    `json:"event_id"` // the event's id, by which it can be delivered again
 	StreamID string    `json:"stream_id"`
 	Attempts int       `json:"attempts"`
 	LastAt   time.Time `json:"last_attempt_at"`
-	// Error is what Auth0 says of the last attempt: a stranger's text.
-	Error string `json:"error"`
+	Error    string    `json:"error"` // what Auth0 says of the last attempt: a stranger's text
 }
 
 // FailedDeliveries returns the deletions that the stream failed to deliver.

@@ -16,9 +16,8 @@ const (
 	// renewBefore is how long before its end a token is renewed. Auth0's last a
 	// day by default, and how many are issued is limited and billed.
 	// https://auth0.com/docs/secure/tokens/access-tokens/management-api-access-tokens
-	renewBefore = time.Minute
-	// maxTokenLifetime is the longest that a tenant can set.
-	maxTokenLifetime = 30 * 24 * time.Hour
+	renewBefore      = time.Minute
+	maxTokenLifetime = 30 * 24 * time.Hour // the longest that a tenant can set
 )
 
 // auth0Token is an access token of the Management API, got by client credentials.

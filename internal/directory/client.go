@@ -34,11 +34,9 @@ const (
 // ClientOptions for NewClient.
 type ClientOptions struct {
 	// Base is where the API is: https, or http on loopback. Required.
-	Base *url.URL
-	// Timeout bounds one request from the dial to the end of the response; 0 is 5 s.
-	Timeout time.Duration
-	// UserAgent is sent along; "" leaves net/http's.
-	UserAgent string
+	Base      *url.URL
+	Timeout   time.Duration // bounds one request from the dial to the end of the response; 0 is 5 s
+	UserAgent string        // sent along; "" leaves net/http's
 	Now       func() time.Time
 }
 
@@ -83,21 +81,16 @@ func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
 // Request is one request to the API.
 type Request struct {
 	Method string
-	// Path is the path's segments, unescaped: each stays one segment.
-	Path []string
-	// Query may be nil.
-	Query url.Values
-	// Token is sent as a bearer token; "" sends none.
-	Token string
-	// Body is JSON, or nil.
-	Body []byte
+	Path   []string   // the path's segments, unescaped: each stays one segment
+	Query  url.Values // may be nil
+	Token  string     // sent as a bearer token; "" sends none
+	Body   []byte     // JSON, or nil
 }
 
 // Response is a response of the API's own.
 type Response struct {
 	Status int
-	// Body is valid JSON, or empty where the status allows that.
-	Body jsontext.Value
+	Body   jsontext.Value // valid JSON, or empty where the status allows that
 }
 
 // decode reports whether the response has that status and a body of that form.

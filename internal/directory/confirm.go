@@ -12,11 +12,9 @@ import (
 const (
 	// existsFor is how long after its arrival a deletion may find that the user
 	// still exists before it is held: what providers answer may lag.
-	existsFor = 10 * time.Minute
-	// recheckAfter is the time between two lookups meanwhile.
-	recheckAfter = 30 * time.Second
-	// lookupTimeout bounds one lookup, so that time is left for Polar.
-	lookupTimeout = 5 * time.Second
+	existsFor     = 10 * time.Minute
+	recheckAfter  = 30 * time.Second // the time between two lookups meanwhile
+	lookupTimeout = 5 * time.Second  // bounds one lookup, so that time is left for Polar
 )
 
 // Confirmer is the guard that asks the identity provider, right before a customer

@@ -31,8 +31,7 @@ type Directory interface {
 
 // Answer is what a provider says about one user.
 type Answer struct {
-	// Deleted says that the provider knows no such user.
-	Deleted bool
+	Deleted bool // the provider knows no such user
 	// Instance is the provider's instance (at Auth0: tenant) that says so, as
 	// events name it: users of one instance are unknown to all others. It is ""
 	// when the provider does not tell, and when the user is not deleted.
@@ -43,26 +42,20 @@ type Answer struct {
 type Source struct {
 	Directory
 
-	// Provider is the route's name of the provider, for example "clerk".
-	Provider string
-	// MaxIDs is how many users one call of Existing may name.
-	MaxIDs int
+	Provider string // the route's name of the provider, for example "clerk"
+	MaxIDs   int    // how many users one call of Existing may name
 	// OwnsID says whether a text looks like an id of this provider. What does
 	// not is never asked about and never deleted.
-	OwnsID func(id string) bool
-	// ReadLag is how long after a change IsDeleted may still answer as before it.
-	ReadLag time.Duration
+	OwnsID  func(id string) bool
+	ReadLag time.Duration // how long after a change IsDeleted may still answer as before it
 }
 
 // Error says why a provider gave no clear answer. Its text is for people, and has no
 // address, id, token or word of the response.
 type Error struct {
-	// Reason is why to try again later; "" when the API asks to wait.
-	Reason deletion.RetryReason
-	// RetryAfter is how long the API asks to wait, else 0.
-	RetryAfter time.Duration
-	// Err is what happened.
-	Err error
+	Reason     deletion.RetryReason // why to try again later; "" when the API asks to wait
+	RetryAfter time.Duration        // how long the API asks to wait, else 0
+	Err        error                // what happened
 }
 
 // Error implements error.

@@ -24,9 +24,8 @@ type InstanceStore interface {
 // somebody has said that the change is meant. It may be used by many goroutines;
 // nil allows any instance.
 type PinnedInstance struct {
-	Store InstanceStore
-	// Provider is the route's name of the provider.
-	Provider string
+	Store    InstanceStore
+	Provider string // the route's name of the provider
 	// Named are those that the operator's settings name; when there are none,
 	// the first one that was asked is the one.
 	Named []string

@@ -15,34 +15,24 @@ type Kind string
 
 // The kinds. The HTTP edge switches over all of them.
 const (
-	// Malformed is an authentic request whose body cannot be decoded.
-	Malformed Kind = "malformed"
-	// Unauthenticated is a missing, wrong or too old signature or token.
-	Unauthenticated Kind = "unauthenticated"
-	// NotFound is a route that does not exist.
-	NotFound Kind = "not_found"
-	// MethodNotAllowed is a route that exists for another method.
-	MethodNotAllowed Kind = "method_not_allowed"
-	// TooLarge is a body over its limit.
-	TooLarge Kind = "too_large"
-	// Unsupported is a body in an encoding that is not taken.
-	Unsupported Kind = "unsupported"
-	// Unavailable may work when tried again: the database is away.
-	Unavailable Kind = "unavailable"
-	// Internal is everything unclassified.
-	Internal Kind = "error"
+	Malformed        Kind = "malformed"          // an authentic request whose body cannot be decoded
+	Unauthenticated  Kind = "unauthenticated"    // a missing, wrong or too old signature or token
+	NotFound         Kind = "not_found"          // a route that does not exist
+	MethodNotAllowed Kind = "method_not_allowed" // a route that exists for another method
+	TooLarge         Kind = "too_large"          // a body over its limit
+	Unsupported      Kind = "unsupported"        // a body in an encoding that is not taken
+	Unavailable      Kind = "unavailable"        // may work when tried again: the database is away
+	Internal         Kind = "error"              // everything unclassified
 )
 
 // Error is an error of a known kind.
 type Error struct {
-	Kind Kind
-	// Reason narrows the kind down for logs.
-	Reason Reason
+	Kind   Kind
+	Reason Reason // narrows the kind down for logs
 	// Headers are the names of the headers that it is about, as this program
 	// writes them. They are for the log; a value never is.
 	Headers []string
-	// Err is what happened, for the operator; never shown to clients.
-	Err error
+	Err     error // what happened, for the operator; never shown to clients
 }
 
 // Reason narrows a Kind down. Its text is what the log says.

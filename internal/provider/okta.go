@@ -38,13 +38,8 @@ func okta() *Spec {
 		MaxBody:          MaxBatch,
 		Read:             readOkta,
 		AcknowledgeEmpty: true, // Okta asks for 200 or 204 without a body
-		Challenge: func(h http.Header) ([]byte, error) {
-			if err := token.CheckHeader(h); err != nil {
-				return nil, err
-			}
-			return answerOkta(h)
-		},
-		Event: oktaEvent,
+		Challenge:        answerOkta(token),
+		Event:            oktaEvent,
 	}
 }
 
@@ -56,19 +51,21 @@ const (
 )
 
 // answerOkta answers the request by which Okta verifies a hook, once. Okta sends
-// the Authorization value with it, and one that is missing or wrong is refused before:
+// the Authorization value with it, and one that is missing or wrong is refused first:
 // a hook that were verified without it would lose every event to a 401, because
 // Okta never repeats those.
 // https://support.okta.com/help/s/article/Unable-to-verify-event-hook-Hook-hook-name-execution-failed
-func answerOkta(h http.Header) ([]byte, error) {
-	values := h.Values(oktaChallenge)
-	if len(values) != 1 || values[0] == "" || len(values[0]) > maxOktaChallenge {
-		return nil, fault.New(fault.Malformed, fault.ReasonBadHeader, "header %s is not one value of up to %d bytes", oktaChallenge, maxOktaChallenge)
+func answerOkta(token *signature.Token) func(h http.Header) ([]byte, error) {
+	return func(h http.Header) ([]byte, error) {
+		if err := token.CheckHeader(h); err != nil {
+			return nil, err
+		}
+		values := h.Values(oktaChallenge)
+		if len(values) != 1 || values[0] == "" || len(values[0]) > maxOktaChallenge || !printable(values[0]) {
+			return nil, fault.New(fault.Malformed, fault.ReasonBadHeader, "header %s is not one value of up to %d bytes of printable ASCII", oktaChallenge, maxOktaChallenge)
+		}
+		return json.Marshal(map[string]string{"verification": values[0]}, jsontext.EscapeForHTML(true))
 	}
-	if !printable(values[0]) {
-		return nil, fault.New(fault.Malformed, fault.ReasonBadHeader, "header %s is not printable ASCII", oktaChallenge)
-	}
-	return json.Marshal(map[string]string{"verification": values[0]}, jsontext.EscapeForHTML(true))
 }
 
 // readOkta judges every event alone: Okta never repeats what was answered 4xx, so one

@@ -34,16 +34,13 @@ const (
 // its deliveries authenticate and what they say.
 type Spec struct {
 	// Name is the route's name, for example "clerk". The file is called after it.
-	Name string
-	// Title is the name for people.
-	Title string
-	// Docs is the address of the provider's own documentation.
-	Docs string
+	Name  string
+	Title string // the name for people
+	Docs  string // the address of the provider's own documentation
 	// EnabledBy is the setting that enables the provider: its secret, or the address
 	// of the keys that it publishes.
 	EnabledBy string
-	// SignedID says that the event's id is covered by a signature.
-	SignedID bool
+	SignedID  bool // the event's id is covered by a signature
 	// Timestamped says that old requests are refused, so that a captured one
 	// cannot be repeated for ever.
 	Timestamped bool
@@ -61,9 +58,8 @@ type Spec struct {
 	// cannot contain a comma, else config.Lines.
 	SplitSecret func(text string) []string
 	// Check notes what is wrong with the other settings; nil for nothing.
-	Check func(l *config.Loader)
-	// Misplaced are keys that operators put in the secret's place by mistake.
-	Misplaced []config.MisplacedKey
+	Check     func(l *config.Loader)
+	Misplaced []config.MisplacedKey // keys that operators put in the secret's place by mistake
 	// KeysURLEnv is the setting with the address at which the provider publishes the
 	// keys that it signs with, "" when it has none; KeysURL returns its value.
 	KeysURLEnv string
@@ -72,15 +68,12 @@ type Spec struct {
 	// provider's users, as a sentence for people; nil when they never can.
 	CheckReconcile func() error
 
-	// Scheme authenticates deliveries.
-	Scheme Scheme
-	// MaxBody bounds the body, in bytes; All makes MaxEvent of 0.
-	MaxBody int64
+	Scheme  Scheme // authenticates deliveries
+	MaxBody int64  // bounds the body, in bytes; All makes MaxEvent of 0
 	// Read decodes what a message says, strictly. Its errors are of kind
 	// fault.Malformed or, when it is genuine but no event, fault.Unauthenticated.
-	Read func(m Message) (deletion.Delivery, error)
-	// AcknowledgeEmpty says that the provider wants 200 and no body for an answer.
-	AcknowledgeEmpty bool
+	Read             func(m Message) (deletion.Delivery, error)
+	AcknowledgeEmpty bool // the provider wants 200 and no body for an answer
 	// Challenge answers the GET by which the provider asks whether the route is its
 	// receiver's; nil for none.
 	Challenge func(h http.Header) (body []byte, err error)
@@ -112,12 +105,9 @@ type Scheme interface {
 // Sample is what a realistic delivery is made from, for the send and demo commands
 // and for tests. The rest is as the settings say.
 type Sample struct {
-	// ExternalID is the id whose customer is to be deleted.
-	ExternalID string
-	// EventID identifies the event.
-	EventID string
-	// Time is when it happened and, where there is one, the time signed.
-	Time time.Time
+	ExternalID string    // the id whose customer is to be deleted
+	EventID    string    // identifies the event
+	Time       time.Time // when it happened and, where there is one, the time signed
 	// Anonymous leaves out the instance or tenant that no setting names: a made-up
 	// one has the deletion held where the provider can be asked.
 	Anonymous bool

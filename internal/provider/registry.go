@@ -13,9 +13,8 @@ import (
 // Options are what providers need of the program.
 type Options struct {
 	// Now is the clock.
-	Now func() time.Time
-	// Transport fetches the keys that providers publish; nil for an own one.
-	Transport http.RoundTripper
+	Now       func() time.Time
+	Transport http.RoundTripper // fetches the keys that providers publish; nil for an own one
 }
 
 // Registry is every provider, each with settings of its own that have to be loaded.

@@ -79,22 +79,17 @@ func (s *zitadelSettings) read(m Message) (deletion.Delivery, error) {
 	if err != nil {
 		return deletion.Delivery{}, err
 	}
-	eventID := payload.EventID(zitadelEventID(e.InstanceID, id, e.Sequence), m.Payload)
+	// Named as in ZITADEL's event store; without one part it would name others too.
+	eventID, instance := "", payload.Text(e.InstanceID)
+	if aggregate := id.Usable(); instance != "" && aggregate != "" && e.Sequence.Kind() == jsontext.KindNumber {
+		eventID = instance + "/" + aggregate + "/" + string(e.Sequence)
+	}
+	eventID = payload.EventID(eventID, m.Payload)
 	// Organizations and projects are aggregates as well.
 	if e.AggregateType != "user" || !slices.Contains(s.types(), e.EventType) {
 		return ignored(eventID, deletion.IgnoreOtherType), nil
 	}
 	return only(m.deletion(eventID, id, e.CreatedAt)), nil
-}
-
-// zitadelEventID names the event as ZITADEL's event store does. It is empty when a
-// part is missing, because then it would name others too.
-func zitadelEventID(instanceID jsontext.Value, id payload.ID, sequence jsontext.Value) string {
-	instance, aggregate := payload.Text(instanceID), id.Usable()
-	if instance == "" || aggregate == "" || sequence.Kind() != jsontext.KindNumber {
-		return ""
-	}
-	return instance + "/" + aggregate + "/" + string(sequence)
 }
 
 // event has no id of its own, so the sample's stands for the instance.

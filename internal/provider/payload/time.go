@@ -10,12 +10,6 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
 )
 
-// layouts are the texts that say a time without doubt. One without a time zone
-// may be off by half a day.
-func layouts() []string {
-	return []string{time.RFC3339, "2006-01-02T15:04:05Z0700"}
-}
-
 // Occurred returns when an event happened by the provider's times in it: the
 // earliest that can be read. Without any time it is received. When times stand
 // there and none can be read, nobody knows when it happened, which is not now:
@@ -49,7 +43,8 @@ func readTime(raw jsontext.Value) (time.Time, bool) {
 	switch raw.Kind() {
 	case jsontext.KindString:
 		text = Text(raw)
-		for _, layout := range layouts() {
+		// These say a time without doubt: one without a zone may be off by half a day.
+		for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05Z0700"} {
 			if at, err := time.Parse(layout, text); err == nil {
 				return at, true
 			}

@@ -98,11 +98,8 @@ func hexMAC(text string) ([]byte, bool) {
 	return mac, err == nil
 }
 
-// What keys of several schemes are refused for. The texts follow a setting's name.
-var (
-	errSeveralLines = errors.New("must be one value on one line")
-	errKeyLength    = fmt.Errorf("must hold a key of at least %d bytes", minKey)
-)
+// errKeyLength follows a setting's name.
+var errKeyLength = fmt.Errorf("must hold a key of at least %d bytes", minKey)
 
 // TextKey returns the key of a secret that is used as it stands, in UTF-8. What
 // a paste may have added without anybody seeing it is refused. Errors follow a
@@ -167,15 +164,12 @@ const (
 
 // TimedForm says how a provider writes "t=<time>,v1=<hex>" in a header.
 type TimedForm struct {
-	// Header is the name of the header.
-	Header string
+	Header string // the name of the header
 	// Separator stands between the entries that we sign. Readers take a comma
 	// with or without blanks behind it.
 	Separator string
-	// Unit is what the time counts: time.Second or time.Millisecond.
-	Unit time.Duration
-	// Tolerance is how far the time may lie from now, both ways.
-	Tolerance time.Duration
+	Unit      time.Duration // what the time counts: time.Second or time.Millisecond
+	Tolerance time.Duration // how far the time may lie from now, both ways
 }
 
 func (f TimedForm) stamp() stamp { return stamp{f.Header, f.Unit, maxTimedDigits, f.Tolerance} }

@@ -17,8 +17,7 @@ import (
 
 // How long an issuer's keys are used, and how often it is asked for them.
 const (
-	// keysFresh is how long keys are used without a question.
-	keysFresh = 10 * time.Minute
+	keysFresh = 10 * time.Minute // how long keys are used without a question
 	// keysUsable is how long the keys that are known go on being used while the
 	// issuer cannot be asked. It bounds how long a withdrawn key lives.
 	keysUsable = time.Hour
@@ -40,15 +39,12 @@ const (
 type JWKS struct {
 	// Paths are appended to the issuer's address; the first that answers with
 	// keys counts.
-	Paths []string
-	// Algorithms are those that are taken, each only by keys of its type.
-	Algorithms []string
-	// MaxToken is how long a token may be, in bytes.
-	MaxToken int
+	Paths      []string
+	Algorithms []string // those that are taken, each only by keys of its type
+	MaxToken   int      // how long a token may be, in bytes
 	// Now is the clock.
-	Now func() time.Time
-	// Transport does the requests; nil for an own one.
-	Transport http.RoundTripper
+	Now       func() time.Time
+	Transport http.RoundTripper // does the requests; nil for an own one
 }
 
 // NewIssuerJWT returns a verifier of tokens that are signed with the keys which

@@ -20,8 +20,7 @@ const (
 	// MaxHeaderToken is for a token in a header: a digest, signed with RSA of
 	// 4096 bits, takes about 900.
 	MaxHeaderToken = 8 << 10
-	// MaxBodyToken is for a token that is the body: one event.
-	MaxBodyToken = 64 << 10
+	MaxBodyToken   = 64 << 10 // for a token that is the body: one event
 )
 
 // JWT verifies JSON Web Tokens in the compact form (RFC 7515 section 7.1), over

@@ -18,12 +18,9 @@ import (
 
 // Message is what an authentic request says.
 type Message struct {
-	// ID is the delivery's id where the scheme signs one, else "".
-	ID string
-	// Type is the header's typ of a JSON Web Token (RFC 7515 section 4.1.9), else "".
-	Type string
-	// Payload is the text that was signed, with the event in it.
-	Payload []byte
+	ID      string // the delivery's id where the scheme signs one, else ""
+	Type    string // the header's typ of a JSON Web Token (RFC 7515 section 4.1.9), else ""
+	Payload []byte // the text that was signed, with the event in it
 }
 
 // Keys are the keys of a secret, as many as it has values. Each of them counts, so
@@ -100,13 +97,10 @@ func jsonHeader(name, value string) http.Header {
 
 // stamp is a signed time in a header.
 type stamp struct {
-	// header is the header's name.
-	header string
-	// unit is what the number counts, digits how many it may have.
-	unit   time.Duration
-	digits int
-	// tolerance is how far the time may lie from now, both ways.
-	tolerance time.Duration
+	header    string        // the header's name
+	unit      time.Duration // what the number counts, digits how many it may have
+	digits    int
+	tolerance time.Duration // how far the time may lie from now, both ways
 }
 
 // count returns a time in units.

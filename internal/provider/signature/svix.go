@@ -45,12 +45,9 @@ type Svix struct {
 
 // HeaderSet names the three headers of one brand of the scheme.
 type HeaderSet struct {
-	// ID is the header with the delivery's id, constant over retries.
-	ID string
-	// Timestamp is the header with the attempt's time in UNIX seconds.
-	Timestamp string
-	// Signature is the header with the signatures, separated by spaces.
-	Signature string
+	ID        string // the header with the delivery's id, constant over retries
+	Timestamp string // the header with the attempt's time in UNIX seconds
+	Signature string // the header with the signatures, separated by spaces
 }
 
 // SvixHeaders returns the names that Svix and its customers send by default.
@@ -92,7 +89,7 @@ func SvixKey(secret string) ([]byte, error) {
 	encoded := strings.TrimPrefix(secret, svixPrefix)
 	// The decoder skips line breaks; a secret that holds one was pasted wrongly.
 	if strings.ContainsAny(encoded, "\r\n") {
-		return nil, errSeveralLines
+		return nil, errors.New("must be one value on one line")
 	}
 	key, err := decodeKey(encoded)
 	if err != nil {

@@ -17,10 +17,8 @@ const minToken = 16
 
 // TokenForm says where a static token stands in a request.
 type TokenForm struct {
-	// Header is the name of the header.
-	Header string
-	// Prefix stands before the token, with its space; empty for verbatim values.
-	Prefix string
+	Header string // the name of the header
+	Prefix string // stands before the token, with its space; empty for verbatim values
 }
 
 // Bearer returns the form "Authorization: Bearer <token>".
