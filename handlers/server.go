@@ -1,6 +1,8 @@
 package handlers
 
 import (
+	"context"
+	"net"
 	"net/http"
 	"time"
 
@@ -55,4 +57,47 @@ func newServer(h http.Handler, log *zap.Logger) (*http.Server, *connections) {
 		server.ErrorLog = std
 	}
 	return server, conns
+}
+
+// Bounds of one HTTP/2 connection. What strangers hold is bounded for all
+// connections together, see bodies.
+const (
+	maxStreams       = 32
+	streamWindow     = maxUnknownBody // of bytes that no handler has read yet
+	connectionWindow = 4 * streamWindow
+)
+
+// connectionKey is where a request's context has its connection.
+type connectionKey struct{}
+
+// NewH2CServer is NewServer that also speaks HTTP/2 without TLS, to those who
+// begin with it ("prior knowledge", RFC 9113 section 3.3): proxies and meshes
+// that end TLS themselves and send many requests over one connection.
+func NewH2CServer(h http.Handler, log *zap.Logger) *http.Server {
+	server, conns := newServer(nil, log)
+	server.Protocols = new(http.Protocols)
+	server.Protocols.SetHTTP1(true)
+	server.Protocols.SetUnencryptedHTTP2(true)
+	server.HTTP2 = &http.HTTP2Config{
+		MaxConcurrentStreams:          maxStreams,
+		MaxReceiveBufferPerStream:     streamWindow,
+		MaxReceiveBufferPerConnection: connectionWindow,
+		WriteByteTimeout:              writeTimeout,
+	}
+	server.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
+		// net/http waits for the first bytes to tell the protocols apart, and
+		// sets its own deadlines only then. A connection that is closed already
+		// will notice.
+		_ = conn.SetReadDeadline(time.Now().Add(readHeaderTimeout)) //nolint:forbidigo // the kernel knows no other clock
+		return context.WithValue(ctx, connectionKey{}, conn)
+	}
+	server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ProtoMajor > 1 {
+			if conn, ok := r.Context().Value(connectionKey{}).(net.Conn); ok {
+				conns.used(conn)
+			}
+		}
+		h.ServeHTTP(w, r)
+	})
+	return server
 }
