@@ -18,55 +18,45 @@ type Directories struct {
 	Auth0 *directory.Auth0 // nil without credentials
 }
 
-// DirectoriesOptions for NewDirectories.
-type DirectoriesOptions struct {
-	Providers provider.Registry
-	Build     Build
-	Now       func() time.Time
-	// DB remembers which instances were asked so far; without it any is.
-	DB *database.DB
-}
-
 // questionTimeout bounds one question to a provider: an attempt's time is.
 const questionTimeout = 4 * time.Second
 
-// NewDirectories prepares to ask those for which there are credentials.
-func NewDirectories(o DirectoriesOptions) (Directories, error) {
+// NewDirectories prepares to ask those for which there are credentials. The database
+// remembers which instances were asked so far; without it (nil) any is.
+func NewDirectories(providers provider.Registry, build Build, now func() time.Time, db *database.DB) (Directories, error) {
+	pinned := func(provider string, named []string) *directory.PinnedInstance {
+		if db == nil {
+			return nil
+		}
+		return &directory.PinnedInstance{Store: db, Provider: provider, Named: named}
+	}
+	open := func(address string) (*url.URL, *directory.Client, error) {
+		base, err := url.Parse(address)
+		if err != nil {
+			return nil, nil, fmt.Errorf("parse the address of an identity provider's API: %w", err)
+		}
+		api, err := directory.NewClient(directory.ClientOptions{Base: base, Timeout: questionTimeout, UserAgent: "polar-bridge/" + build.Version, Now: now})
+		return base, api, err
+	}
 	var all Directories
-	if settings := o.Providers.Clerk(); settings.HasAPI() {
-		_, api, err := o.open(settings.APIURL)
+	if settings := providers.Clerk(); settings.HasAPI() {
+		_, api, err := open(settings.APIURL)
 		if err != nil {
 			return Directories{}, err
 		}
-		all.Clerk = directory.NewClerk(directory.ClerkOptions{API: api, SecretKey: settings.SecretKey.Value, Pinned: o.pinned(directory.ProviderClerk, settings.Instances())})
+		all.Clerk = directory.NewClerk(directory.ClerkOptions{API: api, SecretKey: settings.SecretKey.Value, Pinned: pinned(directory.ProviderClerk, settings.Instances())})
 	}
-	if settings := o.Providers.Auth0(); settings.HasAPI() {
-		base, api, err := o.open(settings.APIURL())
+	if settings := providers.Auth0(); settings.HasAPI() {
+		base, api, err := open(settings.APIURL())
 		if err != nil {
 			return Directories{}, err
 		}
 		all.Auth0 = directory.NewAuth0(directory.Auth0Options{
 			API: api, Audience: settings.APIURL() + "/api/v2/", ClientID: settings.ClientID, ClientSecret: settings.ClientSecret.Value,
-			Now: o.Now, Tenant: strings.ToLower(base.Host), Pinned: o.pinned(directory.ProviderAuth0, nil),
+			Now: now, Tenant: strings.ToLower(base.Host), Pinned: pinned(directory.ProviderAuth0, nil),
 		})
 	}
 	return all, nil
-}
-
-func (o DirectoriesOptions) open(address string) (*url.URL, *directory.Client, error) {
-	base, err := url.Parse(address)
-	if err != nil {
-		return nil, nil, fmt.Errorf("parse the address of an identity provider's API: %w", err)
-	}
-	api, err := directory.NewClient(directory.ClientOptions{Base: base, Timeout: questionTimeout, UserAgent: "polar-bridge/" + o.Build.Version, Now: o.Now})
-	return base, api, err
-}
-
-func (o DirectoriesOptions) pinned(provider string, named []string) *directory.PinnedInstance {
-	if o.DB == nil {
-		return nil
-	}
-	return &directory.PinnedInstance{Store: o.DB, Provider: provider, Named: named}
 }
 
 // Sources returns them by the names of the routes that their events come by.

@@ -63,7 +63,14 @@ func (q *LogQueue) Logger(c config.Log) (*zap.Logger, error) {
 		return nil, err
 	}
 	q.mutex.Lock()
-	q.notice = func(lines uint64) []byte { return encodeNotice(encoder.Clone(), lines) }
+	q.notice = func(lines uint64) []byte { // says how many are missing before it
+		entry := zapcore.Entry{Level: zapcore.WarnLevel, Time: time.Now(), Message: "log lines dropped"}
+		line, err := encoder.Clone().EncodeEntry(entry, []zapcore.Field{zap.Uint64("lines", lines)})
+		if err != nil {
+			return nil // one number always encodes
+		}
+		return line.Bytes()
+	}
 	q.mutex.Unlock()
 	return zap.New(zapcore.NewTee(
 		zapcore.NewCore(encoder.Clone(), lane{q, mostInfo}, zap.LevelEnablerFunc(func(l zapcore.Level) bool { return l >= level && l < zapcore.WarnLevel })),
@@ -132,7 +139,9 @@ func (q *LogQueue) run() {
 		var unsaid uint64
 		writing, unsaid, finished = q.swap(writing)
 		if unsaid > 0 && !q.write(batch{text: q.notice(unsaid)}) {
-			q.notSaid(unsaid)
+			q.mutex.Lock()
+			q.unsaid += unsaid
+			q.mutex.Unlock()
 		}
 		q.write(writing)
 	}
@@ -162,20 +171,4 @@ func (q *LogQueue) write(b batch) bool {
 	defer q.mutex.Unlock()
 	q.drop(max(b.lines-bytes.Count(b.text[:max(n, 0)], []byte("\n")), 0))
 	return false
-}
-
-func (q *LogQueue) notSaid(lines uint64) {
-	q.mutex.Lock()
-	defer q.mutex.Unlock()
-	q.unsaid += lines
-}
-
-// encodeNotice is the line that says how many are missing before it.
-func encodeNotice(encoder zapcore.Encoder, lines uint64) []byte {
-	entry := zapcore.Entry{Level: zapcore.WarnLevel, Time: time.Now(), Message: "log lines dropped"}
-	line, err := encoder.EncodeEntry(entry, []zapcore.Field{zap.Uint64("lines", lines)})
-	if err != nil {
-		return nil // one number always encodes
-	}
-	return line.Bytes()
 }

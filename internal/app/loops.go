@@ -23,7 +23,7 @@ type loop struct {
 func (a *App) loops() []loop {
 	all := []loop{
 		{"gauges", "internal/app", a.observe},
-		{"secret files", "config", a.watchSecrets},
+		{"secret files", "config", func(ctx context.Context) { WatchSecrets(ctx, a.options.Config.Secrets(), a.options.Reread, a.log) }},
 	}
 	for _, l := range a.queue.Loops() {
 		all = append(all, loop{l.Name, "internal/queue", l.Run})

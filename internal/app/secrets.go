@@ -15,10 +15,6 @@ import (
 // taken when two looks found the same.
 const secretLook = time.Second
 
-func (a *App) watchSecrets(ctx context.Context) {
-	WatchSecrets(ctx, a.options.Config.Secrets(), a.options.Reread, a.log)
-}
-
 // WatchSecrets takes rotated secrets over until ctx ends, and says so: at info
 // when new values are valid, at error when they cannot be used. A signal on
 // reread makes it look at once; nil is none.

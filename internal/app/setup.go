@@ -49,7 +49,7 @@ func (a *App) setup(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	directories, err := NewDirectories(DirectoriesOptions{Providers: o.Providers, Build: o.Build, Now: o.Now, DB: a.db})
+	directories, err := NewDirectories(o.Providers, o.Build, o.Now, a.db)
 	if err != nil {
 		return err
 	}

@@ -1,5 +1,5 @@
 // Package cli is the command line: one file per subcommand. Data goes to
-// stdout, talk to stderr; the exit code is 0 for ok, 1 for failure, 2 for
+// stdout, diagnostics to stderr; the exit code is 0 for ok, 1 for failure, 2 for
 // wrong usage, and 3 where that was asked for and something was found.
 //
 // It must not know how anything is done; it starts those who do.

@@ -157,7 +157,7 @@ func (c *choice) act(ctx context.Context, env *Env, s *session, a act) error {
 }
 
 // onEach does something to each of the deletions, says what became of it, and
-// fails when one was refused. A trouble of another kind ends it.
+// fails when one was refused. Any other error ends it.
 func onEach(env *Env, ids []int64, asJSON bool, do func(id int64) (result string, err error)) error {
 	refusals := 0
 	for _, id := range ids {

@@ -63,7 +63,8 @@ func (c *listCommand) Run(ctx context.Context, env *Env, s *session) error {
 		}
 	}
 	if count == 0 && !c.JSON {
-		return env.print(false, nil, "No deletions.")
+		_, err := fmt.Fprintln(env.Stdout, "No deletions.")
+		return err
 	}
 	return table.flush()
 }

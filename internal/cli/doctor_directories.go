@@ -23,7 +23,7 @@ func (d *doctor) checkDirectories(ctx context.Context) {
 		}
 	}
 	// The clients ask any instance: which one is checked here.
-	directories, err := app.NewDirectories(app.DirectoriesOptions{Providers: d.providers, Build: d.env.build(), Now: time.Now})
+	directories, err := app.NewDirectories(d.providers, d.env.build(), time.Now, nil)
 	if err != nil {
 		d.fault("directories", visible(err.Error())+".", "Correct the address, then run doctor again.")
 		return

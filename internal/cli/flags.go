@@ -33,7 +33,11 @@ func oneOf[T ~string](all []T) kong.MapperFunc {
 			return err
 		}
 		if !slices.Contains(all, T(word)) {
-			return fmt.Errorf("there is no %q; choose one of %s", word, strings.ReplaceAll(strings.Trim(fmt.Sprint(all), "[]"), " ", ", "))
+			words := make([]string, len(all))
+			for i, w := range all {
+				words[i] = string(w)
+			}
+			return fmt.Errorf("there is no %q; choose one of %s", word, strings.Join(words, ", "))
 		}
 		target.SetString(word)
 		return nil

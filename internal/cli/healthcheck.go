@@ -39,7 +39,8 @@ func (c *healthcheckCommand) Run(ctx context.Context, env *Env, loader *config.L
 	if status != http.StatusOK {
 		return fmt.Errorf("%s answered %d: %s", url, status, text)
 	}
-	return env.print(false, nil, text)
+	_, err = fmt.Fprintln(env.Stdout, text)
+	return err
 }
 
 // reachable turns an address to listen on into one to ask.

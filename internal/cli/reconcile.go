@@ -120,7 +120,7 @@ func (c *reconcileCommand) check() error {
 
 // sweep shares the servers' limiter.
 func (c *reconcileCommand) sweep(ctx context.Context, s *session) (reconcile.Counts, error) {
-	directories, err := app.NewDirectories(app.DirectoriesOptions{Providers: c.providers, Build: c.env.build(), Now: time.Now, DB: s.db})
+	directories, err := app.NewDirectories(c.providers, c.env.build(), time.Now, s.db)
 	if err != nil {
 		return reconcile.Counts{}, err
 	}

@@ -1,11 +1,13 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
 	"net/http"
 	"net/url"
+	"sync"
 	"time"
 
 	"github.com/polar-bridge/polar-bridge/internal/provider"
@@ -32,19 +34,9 @@ func signingKey(ctx context.Context, p *provider.Spec) (key string, stop func(),
 	if err != nil {
 		return "", nil, fmt.Errorf("make a key: %w", err)
 	}
-	stop, err = publish(ctx, address, keySet)
-	return private, stop, err
-}
-
-// publish answers with the key set at the address until stop is called.
-func publish(ctx context.Context, address *url.URL, keySet []byte) (stop func(), err error) {
-	port := address.Port()
-	if port == "" {
-		port = "80"
-	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", net.JoinHostPort(address.Hostname(), port))
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", net.JoinHostPort(address.Hostname(), cmp.Or(address.Port(), "80")))
 	if err != nil {
-		return nil, fmt.Errorf("publish a key where the server looks for it: %w", err)
+		return "", nil, fmt.Errorf("publish a key where the server looks for it: %w", err)
 	}
 	server := &http.Server{
 		ReadHeaderTimeout: time.Second,
@@ -53,13 +45,10 @@ func publish(ctx context.Context, address *url.URL, keySet []byte) (stop func(),
 			_, _ = w.Write(keySet) // whoever asked has gone
 		}),
 	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_ = server.Serve(listener) // until it is closed
-	}()
-	return func() {
+	var serving sync.WaitGroup
+	serving.Go(func() { _ = server.Serve(listener) }) // until it is closed
+	return private, func() {
 		_ = server.Close() // nothing is lost with it
-		<-done
+		serving.Wait()
 	}, nil
 }

@@ -16,12 +16,14 @@ type All struct {
 
 	// Providers have the settings to which Config.Providers points.
 	Providers provider.Registry
+
+	serving bool // see ForServe
 }
 
 // New returns settings that have to be loaded.
 func New(o provider.Options) All {
 	providers := provider.All(o)
-	return All{&config.Config{Providers: providers.Settings()}, providers}
+	return All{Config: &config.Config{Providers: providers.Settings()}, Providers: providers}
 }
 
 // Read loads the settings of serve from an environment alone, without flags: for the
@@ -34,35 +36,28 @@ func Read(env config.Env, o provider.Options) (All, error) {
 	return all, loader.Load(all.ForServe())
 }
 
-// Load implements config.Section.
+// ForServe is a with what serve cannot do without: Polar's token and at least one
+// provider.
+func (a All) ForServe() config.Section {
+	a.serving = true
+	return a
+}
+
+// Load implements config.Section. It also notes what settings say against each other.
 func (a All) Load(l *config.Loader) {
 	a.Config.Load(l)
 	a.Providers.Load(l)
-	a.checkTogether(l)
-}
-
-// ForServe is a with what serve cannot do without: Polar's token and at least one
-// provider.
-func (a All) ForServe() config.Section { return forServe{a} }
-
-type forServe struct{ All }
-
-// Load implements config.Section.
-func (s forServe) Load(l *config.Loader) {
-	s.All.Load(l)
-	l.Require(s.Polar.AccessToken.IsSet(), "POLAR_ACCESS_TOKEN",
-		"is required; create an organization access token with the scope customers:write at Polar")
-	s.Providers.RequireOne(l)
-}
-
-// checkTogether notes what settings say against each other.
-func (a All) checkTogether(l *config.Loader) {
 	clerk, auth0, confirm := a.Providers.Clerk(), a.Providers.Auth0(), a.Directory.ConfirmChoice
 	a.Providers.Auth0Logs().RequireConfirmation(l, a.Directory.Confirm() && auth0.HasAPI())
 	l.Require(confirm == nil || !*confirm || auth0.HasAPI() || clerk.HasAPI(), "CONFIRM",
 		"needs credentials: set CLERK_SECRET_KEY, or AUTH0_DOMAIN, AUTH0_CLIENT_ID and AUTH0_CLIENT_SECRET")
 	l.Require(a.Directory.ReconcileInterval == 0 || len(a.Reconciled()) > 0, "RECONCILE_INTERVAL",
 		"needs credentials and the provider's own ids: CLERK_SECRET_KEY and CLERK_ID_FIELD=id, or Auth0's and AUTH0_ID_FIELD=/data/object/user_id")
+	if a.serving {
+		l.Require(a.Polar.AccessToken.IsSet(), "POLAR_ACCESS_TOKEN",
+			"is required; create an organization access token with the scope customers:write at Polar")
+		a.Providers.RequireOne(l)
+	}
 }
 
 // Reconciled returns the providers whose users serve compares with Polar's
