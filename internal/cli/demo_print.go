@@ -9,11 +9,6 @@ import (
 	"time"
 )
 
-// asItShould says whether a scene ended as it must.
-func (s *shown) asItShould() bool {
-	return s.gotStatus == s.status && slices.Equal(s.gotCalls, s.calls) && !strings.HasSuffix(s.gotMetric, " 0")
-}
-
 // print shows what happened to each delivery, then where an operator sees it, and
 // counts those that did not end as they should.
 func (d *demo) print(w io.Writer, all []shown) (wrong int, err error) {
@@ -22,7 +17,7 @@ func (d *demo) print(w io.Writer, all []shown) (wrong int, err error) {
 	table.line("", "WHAT HAPPENED", "WEBHOOK", "POLAR", "OUTCOME", "TOOK", "")
 	for i, s := range all {
 		mark := "ok"
-		if !s.asItShould() {
+		if s.gotStatus != s.status || !slices.Equal(s.gotCalls, s.calls) || strings.HasSuffix(s.gotMetric, " 0") {
 			mark = "WRONG"
 			wrong++
 		}

@@ -23,9 +23,11 @@ const forOthers fs.FileMode = 0o077
 
 // checkDatabase looks at the database and changes nothing.
 func (d *doctor) checkDatabase(ctx context.Context) {
-	if d.invalid["DATABASE_URL"] {
-		d.warn("database", "Not looked at, because DATABASE_URL is not valid.", "Correct it, then run doctor again.")
-		return
+	for _, name := range []string{"DATABASE_URL", "DATABASE_SCHEMA"} {
+		if d.invalid[name] {
+			d.warn("database", "Not looked at, because "+name+" is not valid.", "Correct it, then run doctor again.")
+			return
+		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, doctorTimeout)
 	defer cancel()
