@@ -52,17 +52,9 @@ func SignJWT(key string, payload []byte) (string, error) {
 		}
 		return signJWT(jwt.SigningMethodHS256, []byte(key), `{"alg":"HS256","typ":"JWT"}`, payload)
 	}
-	block, _ := pem.Decode([]byte(key))
-	if block == nil {
-		return "", errors.New("signing key is not PEM")
-	}
-	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	private, err := jwt.ParseRSAPrivateKeyFromPEM([]byte(key))
 	if err != nil {
-		return "", errors.New("signing key is not a private key in PKCS #8")
-	}
-	private, ok := parsed.(*rsa.PrivateKey)
-	if !ok {
-		return "", errors.New("signing key is not an RSA key")
+		return "", errors.New("signing key is not an RSA key in PEM")
 	}
 	return signJWT(jwt.SigningMethodRS256, private, `{"alg":"RS256","kid":"`+keyID(&private.PublicKey)+`","typ":"JWT"}`, payload)
 }
