@@ -101,9 +101,16 @@ func (db *DB) useSchema(ctx context.Context, schema string) error {
 	return nil
 }
 
-// openPool returns a handle that keeps up to so many connections.
+// openPool returns a handle that keeps up to so many connections. Plans of prepared
+// statements are kept for as long as a connection, and the first are made while the
+// tables are empty: to read the whole table is cheapest then, and would be done for
+// thousands of rows until the next ANALYZE. So that is left to where there is no
+// other way, and such plans, which look expensive, are not compiled.
 func openPool(config *pgx.ConnConfig, connections int) *sql.DB {
-	pool := stdlib.OpenDB(*config.Copy())
+	pool := stdlib.OpenDB(*config.Copy(), stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
+		_, err := conn.Exec(ctx, "SET enable_seqscan = off; SET jit = off", pgx.QueryExecModeSimpleProtocol)
+		return err
+	}))
 	pool.SetMaxOpenConns(connections)
 	pool.SetMaxIdleConns(connections)
 	pool.SetConnMaxLifetime(connectionLifetime)
