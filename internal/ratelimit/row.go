@@ -59,14 +59,9 @@ func (l *Limiter) Charge(ctx context.Context) error {
 // Lock locks the row for tx, so that no pause begins before tx ends, and returns
 // the time since then.
 func (l *Limiter) Lock(ctx context.Context, tx *sql.Tx) (*Locked, error) {
-	if l.sql.Lock != "" { // SQLite's transactions begin with the file's write lock
-		if _, err := tx.ExecContext(ctx, l.sql.Lock, l.name); err != nil {
-			return nil, fmt.Errorf("lock the rate limit: %w", err)
-		}
-	}
-	current, err := scan(tx.QueryRowContext(ctx, l.sql.Look, l.name, l.clock()))
+	current, err := scan(tx.QueryRowContext(ctx, l.sql.Lock, l.name, l.clock()))
 	if err != nil {
-		return nil, fmt.Errorf("look at the rate limit: %w", err)
+		return nil, fmt.Errorf("lock the rate limit: %w", err)
 	}
 	return &Locked{state: current}, nil
 }

@@ -7,7 +7,5 @@ var statementFiles embed.FS
 
 // statements are the limiter's SQL, as it stands in sql.
 type statements struct {
-	MakeRow, Look, Take, Charge, Pause, CountFailure, PauseAfterFailures, PauseAfterProbe, Reset string
-
-	Lock string `only:"postgres"`
+	MakeRow, Lock, Look, Take, Charge, Pause, CountFailure, PauseAfterFailures, PauseAfterProbe, Reset string
 }

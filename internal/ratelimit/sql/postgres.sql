@@ -3,8 +3,10 @@
 -- back, and count as past. A pause whose reason is unauthorized, unexpected or outage
 -- needs a probe to end: one request goes alone.
 
+-- The row as it is once nobody else has it locked, and the time since then.
 -- name: Lock
-SELECT 1 FROM {schema}.polar_bridge_rate_limit WHERE name = $1 FOR UPDATE
+WITH locked AS MATERIALIZED (SELECT tat, blocked_until, reason, failures, sweep_due FROM {schema}.polar_bridge_rate_limit WHERE name = $1 FOR UPDATE)
+SELECT coalesce($2, CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)), tat, blocked_until, reason, failures, sweep_due FROM locked
 
 -- name: Look
 SELECT clock.now, tat, blocked_until, reason, failures, sweep_due FROM {schema}.polar_bridge_rate_limit, (SELECT coalesce($2, CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)) AS now) AS clock WHERE name = $1

@@ -3,6 +3,10 @@
 -- back, and count as past. A pause whose reason is unauthorized, unexpected or outage
 -- needs a probe to end: one request goes alone.
 
+-- A transaction begins with the file's write lock.
+-- name: Lock
+SELECT clock.now, tat, blocked_until, reason, failures, sweep_due FROM {schema}.polar_bridge_rate_limit, (SELECT CAST($2 AS bigint) AS now) AS clock WHERE name = $1
+
 -- name: Look
 SELECT clock.now, tat, blocked_until, reason, failures, sweep_due FROM {schema}.polar_bridge_rate_limit, (SELECT CAST($2 AS bigint) AS now) AS clock WHERE name = $1
 
