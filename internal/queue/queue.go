@@ -102,6 +102,7 @@ type Queue struct {
 	options Options
 	store   *Store
 	commits *committer
+	loads   chan load
 	ingest  ingestPriority
 
 	stopWork, stopCommits context.CancelFunc
@@ -130,7 +131,14 @@ func New(o Options) (*Queue, error) {
 		db: o.DB, begin: q.store.Transaction(), size: o.BatchSize, writes: make(chan *write), ended: make(chan struct{}),
 		ingest: &q.ingest, apply: q.apply, inPlace: o.InPlace,
 	}
+	q.loads = make(chan load)
 	return q, nil
+}
+
+// startCommits starts what reads and writes for workers and requests, until ctx ends.
+func (q *Queue) startCommits(ctx context.Context) {
+	q.committing.Go(func() { q.commits.run(ctx) })
+	q.committing.Go(func() { q.runLoads(ctx) })
 }
 
 // newClient makes River's client. All kinds are registered whatever the settings,
@@ -225,7 +233,7 @@ func (q *Queue) Start(ctx context.Context) error {
 	committing, stopCommits := context.WithCancel(ctx)
 	working, stopWork := context.WithCancel(ctx)
 	q.stopCommits, q.stopWork = stopCommits, stopWork
-	q.committing.Go(func() { q.commits.run(committing) })
+	q.startCommits(committing)
 	err := q.keepPauses(ctx) // before River cleans up
 	if err == nil {
 		err = q.store.Client.Start(working)

@@ -84,7 +84,7 @@ type Action struct {
 	Reason string    `json:"reason,omitempty"`
 }
 
-// scanRecord reads a row of the statement Record, as it stands at now, by Store.Clock.
+// scanRecord reads a row of the statement Records, as it stands at now, by Store.Clock.
 func scanRecord(rows *sql.Rows, now time.Time) (Record, error) {
 	var r Record
 	var occurred, received, nextTry, finished, decided, held, created, verify, verified, failing int64

@@ -20,7 +20,7 @@ type statements struct {
 	InsertDeletions, SetJobs, FirstsOfEvents          string
 	Sends, BeginSends, CountFromNow, CountHour        string
 	WriteDecisions, WasDecided                        string
-	Record, Records, LockRecords, Approvals, Actions  string
+	Records, LockRecords, Approvals, Actions          string
 	SendAgain, VerificationFailed, Verified           string
 	CountPending, OldestWaiting                       string
 	SomeUnreported, TakeUnreported                    string

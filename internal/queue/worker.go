@@ -2,7 +2,6 @@ package queue
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"time"
@@ -65,14 +64,11 @@ type run struct {
 
 // load reads the row. Its approvals stand in a table of their own.
 func (r *run) load(ctx context.Context, args jobArgs) (found bool, err error) {
-	err = each(ctx, r.Reader, func(row *sql.Rows) (err error) {
-		found = true
-		r.record, err = scanRecord(row, r.start)
-		return err
-	}, r.queue.store.sql.Record, args.DeletionID)
-	if err != nil || !found {
+	record, err := r.queue.load(ctx, args.DeletionID)
+	if err != nil || record == nil {
 		return false, err
 	}
+	r.record = *record
 	if r.record.HeldAt.IsZero() { // it was never held, so nobody has approved anything
 		return true, nil
 	}
