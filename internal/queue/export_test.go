@@ -2,9 +2,13 @@ package queue
 
 import (
 	"context"
+	"testing"
 
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
+	"github.com/stretchr/testify/require"
+
+	"github.com/polar-bridge/polar-bridge/internal/database"
 )
 
 // What the tests of the ingest priority need.
@@ -44,7 +48,7 @@ func (q *Queue) BeginBurst(webhooks int) (end func()) { return q.ingest.beginBur
 // StartCommitter starts what writes, and nothing else: no River, no loops.
 func (q *Queue) StartCommitter(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
-	q.committing.Go(func() { q.commits.run(ctx) })
+	q.startCommits(ctx)
 	return func() {
 		cancel()
 		q.committing.Wait()
@@ -84,3 +88,11 @@ func (q *Queue) ReportCancelled(ctx context.Context) (int, error) { return q.rep
 
 // Store is what the queue writes with.
 func (q *Queue) Store() *Store { return q.store }
+
+// Statements are the queue's for a database.
+func Statements(t testing.TB, db *database.DB) any {
+	t.Helper()
+	var s statements
+	require.NoError(t, db.SQL.Load(statementFiles, &s))
+	return s
+}

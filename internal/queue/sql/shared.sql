@@ -1,4 +1,5 @@
--- Statements of the queue that are the same for SQLite and Postgres.
+-- Statements of the queue that are the same for SQLite and Postgres. SQLite takes the
+-- index of what is not done only where its whole condition is repeated.
 
 -- name: WasDecided
 SELECT EXISTS (SELECT 1 FROM {schema}.polar_bridge_deletions WHERE id = $1 AND generation = $2 AND decided_at = $3 AND result = $4)
@@ -11,13 +12,6 @@ UPDATE {schema}.polar_bridge_deletions SET counted_at = $1 WHERE counted_at > $1
 -- name: CountHour
 SELECT count(*) FROM {schema}.polar_bridge_deletions WHERE counted_at > $1 AND counted_at > 0
 
--- name: Record
-SELECT id, state, dry_run, redacted, provider, event_id, source, user_id, external_id, instance, unusable_id,
-    occurred_at, received_at, next_try_at, finished_at, attempts, failures, failing_for, result, decided_at, outcome, confirmed_by, anonymized,
-    polar_status, polar_error, hold_reason, held_at, sent_at, in_flight, sent_anonymized, sent_saw, customer_id, customer_type, customer_created_at,
-    active_subscriptions, granted_benefits, verification, verify_at, verified_at, generation
-FROM {schema}.polar_bridge_deletions WHERE id = $1
-
 -- name: Approvals
 SELECT reason, customer_id FROM {schema}.polar_bridge_approvals WHERE deletion_id = $1 ORDER BY reason
 
@@ -28,19 +22,19 @@ SELECT at, operator, action, reason FROM {schema}.polar_bridge_actions WHERE del
 UPDATE {schema}.polar_bridge_deletions SET generation = $2, job_id = $3, next_try_at = $4 WHERE id = $1
 
 -- name: CountPending
-SELECT state, '' AS hold_reason, count(*) FROM {schema}.polar_bridge_deletions WHERE state = 'waiting' GROUP BY state
+SELECT state, '' AS hold_reason, count(*) FROM {schema}.polar_bridge_deletions WHERE state IN ('waiting', 'held', 'reappeared') AND state = 'waiting' GROUP BY state
 UNION ALL
-SELECT state, hold_reason, count(*) FROM {schema}.polar_bridge_deletions WHERE state IN ('held', 'reappeared') GROUP BY state, hold_reason
+SELECT state, hold_reason, count(*) FROM {schema}.polar_bridge_deletions WHERE state IN ('waiting', 'held', 'reappeared') AND state IN ('held', 'reappeared') GROUP BY state, hold_reason
 
 -- name: OldestWaiting
-SELECT received_at FROM {schema}.polar_bridge_deletions WHERE state = 'waiting' AND dry_run = $1 ORDER BY id LIMIT 1
+SELECT received_at FROM {schema}.polar_bridge_deletions WHERE state IN ('waiting', 'held', 'reappeared') AND state = 'waiting' AND dry_run = $1 ORDER BY id LIMIT 1
 
 -- name: SomeUnreported
 SELECT EXISTS (SELECT 1 FROM {schema}.polar_bridge_deletions WHERE state = 'cancelled' AND NOT reported)
 
 -- $1 is after which id to look, $2 how many are looked at.
 -- name: EndOfWaitingChunk
-SELECT max(id) FROM (SELECT id FROM {schema}.polar_bridge_deletions WHERE state = 'waiting' AND id > $1 ORDER BY id LIMIT $2) AS chunk
+SELECT max(id) FROM (SELECT id FROM {schema}.polar_bridge_deletions WHERE state IN ('waiting', 'held', 'reappeared') AND state = 'waiting' AND id > $1 ORDER BY id LIMIT $2) AS chunk
 
 -- name: EndOfUnverifiedChunk
 SELECT max(id) FROM (SELECT id FROM {schema}.polar_bridge_deletions WHERE verification = 'pending' AND id > $1 ORDER BY id LIMIT $2) AS chunk
@@ -49,7 +43,7 @@ SELECT max(id) FROM (SELECT id FROM {schema}.polar_bridge_deletions WHERE verifi
 -- nothing has happened since $3; from $1, exclusive, to $2.
 -- name: WaitingOrphans
 SELECT id FROM {schema}.polar_bridge_deletions
-WHERE state = 'waiting' AND id > $1 AND id <= $2 AND received_at < $3 AND decided_at < $3 AND sent_at < $3
+WHERE state IN ('waiting', 'held', 'reappeared') AND state = 'waiting' AND id > $1 AND id <= $2 AND received_at < $3 AND decided_at < $3 AND sent_at < $3
     AND NOT EXISTS (SELECT 1 FROM {schema}.river_job AS j
         WHERE j.id = job_id AND j.state IN ('available', 'pending', 'retryable', 'running', 'scheduled'))
 ORDER BY id

@@ -1,6 +1,8 @@
--- Statements of the queue for SQLite. A batch is one parameter, a JSON array.
+-- Statements of the queue for SQLite. A batch is one parameter, a JSON array, of which
+-- each element is written out once: json_each does it again for every use of value.
 
 -- name: InsertDeletions
+WITH batch AS MATERIALIZED (SELECT value FROM json_each($1))
 INSERT INTO {schema}.polar_bridge_deletions (
     idempotency_key, provider, event_id, dry_run, variant, source, instance, user_id, external_id, unusable_id, occurred_at,
     received_at, state, hold_reason, held_at, next_try_at)
@@ -9,13 +11,13 @@ SELECT
     value ->> 'source', value ->> 'instance', value ->> 'user_id', value ->> 'external_id', value ->> 'unusable_id',
     value ->> 'occurred_at', value ->> 'received_at', value ->> 'state', value ->> 'hold_reason', value ->> 'held_at',
     value ->> 'next_try_at'
-FROM json_each($1) WHERE true
+FROM batch WHERE true
 ON CONFLICT (idempotency_key) DO NOTHING RETURNING id, idempotency_key
 
 -- name: SetJobs
-WITH v AS MATERIALIZED (SELECT
+WITH batch AS MATERIALIZED (SELECT value FROM json_each($1)), v AS MATERIALIZED (SELECT
     value ->> 'deletion_id' AS deletion_id, value ->> 'job_id' AS job_id
-FROM json_each($1))
+FROM batch)
 UPDATE {schema}.polar_bridge_deletions AS d SET job_id = v.job_id FROM v WHERE d.id = v.deletion_id
 
 -- name: FirstsOfEvents
@@ -28,12 +30,12 @@ WHERE state = 'waiting' AND id IN (SELECT value FROM json_each($1))
 ORDER BY id
 
 -- name: BeginSends
-WITH v AS MATERIALIZED (SELECT
+WITH batch AS MATERIALIZED (SELECT value FROM json_each($1)), v AS MATERIALIZED (SELECT
     value ->> 'deletion_id' AS deletion_id, value ->> 'attempts' AS attempts, value ->> 'sent_at' AS sent_at,
     value ->> 'in_flight' AS in_flight, value ->> 'sent_saw' AS sent_saw, value ->> 'sent_anonymized' AS sent_anonymized,
     value ->> 'counted_at' AS counted_at, value ->> 'customer_id' AS customer_id, value ->> 'customer_type' AS customer_type,
     value ->> 'customer_created_at' AS customer_created_at
-FROM json_each($1))
+FROM batch)
 UPDATE {schema}.polar_bridge_deletions AS d SET attempts = v.attempts, sent_at = v.sent_at, in_flight = v.in_flight, sent_saw = v.sent_saw,
     sent_anonymized = v.sent_anonymized, counted_at = v.counted_at,
     customer_id = CASE WHEN v.customer_id = '' THEN d.customer_id ELSE v.customer_id END,
@@ -44,7 +46,7 @@ FROM v WHERE d.id = v.deletion_id
 -- What stands on the row about another run's request is left alone: sent_by is when
 -- the attempt itself has begun one.
 -- name: WriteDecisions
-WITH v AS MATERIALIZED (SELECT
+WITH batch AS MATERIALIZED (SELECT value FROM json_each($1)), v AS MATERIALIZED (SELECT
     value ->> 'deletion_id' AS deletion_id, value ->> 'generation' AS generation, value ->> 'state' AS state,
     value ->> 'result' AS result, value ->> 'polar_status' AS polar_status, value ->> 'polar_error' AS polar_error,
     value ->> 'decided_at' AS decided_at, value ->> 'sent_by' AS sent_by, value ->> 'sent_at' AS sent_at,
@@ -56,7 +58,7 @@ WITH v AS MATERIALIZED (SELECT
     value ->> 'confirmed_by' AS confirmed_by, value ->> 'anonymized' AS anonymized,
     value ->> 'active_subscriptions' AS active_subscriptions, value ->> 'granted_benefits' AS granted_benefits,
     value ->> 'verify_job' AS verify_job, value ->> 'verify_at' AS verify_at, value ->> 'verification' AS verification
-FROM json_each($1))
+FROM batch)
 UPDATE {schema}.polar_bridge_deletions AS d SET state = v.state, result = v.result, polar_status = v.polar_status, polar_error = v.polar_error, decided_at = v.decided_at,
     in_flight = CASE WHEN d.sent_at = v.sent_by THEN FALSE ELSE d.in_flight END,
     sent_at = CASE WHEN v.sent_by > 0 AND d.sent_at = v.sent_by THEN v.sent_at ELSE d.sent_at END,

@@ -38,7 +38,8 @@ SELECT provider, state, hold_reason, outcome, count(*) FROM {schema}.polar_bridg
 GROUP BY provider, state, hold_reason, outcome ORDER BY provider
 
 -- name: EarliestWaiting
-SELECT min(received_at), min(CASE WHEN next_try_at > 0 THEN next_try_at END) FROM {schema}.polar_bridge_deletions WHERE state = 'waiting'
+SELECT min(received_at), min(CASE WHEN next_try_at > 0 THEN next_try_at END) FROM {schema}.polar_bridge_deletions
+WHERE state IN ('waiting', 'held', 'reappeared') AND state = 'waiting'
 
 -- name: ResetFailing
 UPDATE {schema}.polar_bridge_deletions SET failing_for = 0 WHERE id = $1

@@ -1,0 +1,17 @@
+package queue_test
+
+import (
+	"testing"
+
+	"github.com/polar-bridge/polar-bridge/internal/database"
+	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
+	"github.com/polar-bridge/polar-bridge/internal/queue"
+)
+
+// A million deletions may wait, and be kept.
+func TestNoStatementReadsTheWholeTable(t *testing.T) {
+	t.Parallel()
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		databasetest.RequireIndexes(t, db, "polar_bridge_deletions", queue.Statements(t, db))
+	})
+}
