@@ -318,3 +318,19 @@ func TestNothingToStoreIsStoredAtOnce(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, receipt)
 }
+
+func TestIDsAreStoredAsTheyCame(t *testing.T) {
+	t.Parallel()
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		h := byHand(t, db, deletes())
+		for i, id := range []string{"00123", "9007199254740993", "1e3", "true", "null", `{"a":1}`, `back\slash"quote`, "grüße 🙂", "\u2028", "' OR '1'='1"} {
+			eventID := fmt.Sprint("e", i)
+			h.accept(t, newDeletion(eventID, id))
+			got := h.row(t, eventID)
+			require.Equal(t, id, got.ExternalID)
+			require.Equal(t, id, got.UserID)
+		}
+		_, err := h.Accept(t.Context(), []deletion.Deletion{newDeletion("e\xff", "u1")})
+		require.Error(t, err, "it cannot be stored as it is")
+	})
+}

@@ -324,3 +324,19 @@ func TestIDsThatMayBeAddressesAreDigestedInLogs(t *testing.T) {
 	require.Empty(t, none("user_1"))
 	require.Empty(t, plain(""))
 }
+
+func TestTheOldestWaitingIsOneThatTheServerWorks(t *testing.T) {
+	t.Parallel()
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		h := byHand(t, db, deletes())
+		h.accept(t, newDeletion("e1", "u1"))
+		h.set(t, "dry_run", true)
+		depth, err := h.Depth(t.Context())
+		require.NoError(t, err)
+		require.Zero(t, depth.OldestWaiting, "a dry run waits for a server that makes dry runs")
+		h.accept(t, newDeletion("e2", "u2"))
+		depth, err = h.Depth(t.Context())
+		require.NoError(t, err)
+		require.WithinDuration(t, h.row(t, "e2").ReceivedAt, depth.OldestWaiting, 0)
+	})
+}

@@ -242,3 +242,20 @@ func TestManyAtOnce(t *testing.T) {
 		})
 	})
 }
+
+func TestManyLeavesOutWhatIsNotThereAnyMore(t *testing.T) {
+	t.Parallel()
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		s := operator(t, db)
+		fill(t, db, 3, deletion.HoldTeam)
+		chosen, err := s.Choose(t.Context(), ops.VerbCancel, deletion.HoldTeam)
+		require.NoError(t, err)
+		require.Len(t, chosen, 3)
+		_, err = db.Main.ExecContext(t.Context(), "DELETE FROM polar_bridge_deletions WHERE id = $1", chosen[1].ID)
+		require.NoError(t, err)
+		n, err := s.Many(t.Context(), ops.VerbCancel, chosen, "a test run")
+		require.NoError(t, err)
+		require.Equal(t, 2, n)
+		require.Len(t, s.logs.FilterMessage("a chosen deletion is not there any more: left out").All(), 1)
+	})
+}
