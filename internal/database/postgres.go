@@ -41,20 +41,21 @@ func openPostgres(ctx context.Context, url, schema string) (*DB, error) {
 	if config.ConnConfig.RuntimeParams["application_name"] == "" {
 		config.ConnConfig.RuntimeParams["application_name"] = "polar-bridge"
 	}
-	main := openPool(config.ConnConfig, mainConnections)
-	pooled, err := transactionPooler(ctx, main, config.ConnConfig)
-	if err != nil {
-		return nil, errors.Join(err, main.Close())
+	looking := openPool(config.ConnConfig, 1)
+	pooled, err := transactionPooler(ctx, looking, config.ConnConfig)
+	if err := errors.Join(err, looking.Close()); err != nil {
+		return nil, err
 	}
-	if pooled && !setsExecMode(url) {
+	var options []stdlib.OptionOpenDB
+	switch {
+	case !pooled:
+		options = append(options, stdlib.OptionAfterConnect(preferIndexes))
+	case !setsExecMode(url):
 		// Statements that a session has prepared are not there in the next transaction.
 		config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
-		if err := main.Close(); err != nil {
-			return nil, fmt.Errorf("close connections to Postgres: %w", err)
-		}
-		main = openPool(config.ConnConfig, mainConnections)
 	}
-	reader := openPool(config.ConnConfig, readerConnections)
+	main := openPool(config.ConnConfig, mainConnections, options...)
+	reader := openPool(config.ConnConfig, readerConnections, options...)
 	db := &DB{Dialect: Postgres, Main: main, Reader: reader}
 	if err := db.useSchema(ctx, schema); err != nil {
 		return nil, errors.Join(err, db.Close())
@@ -101,16 +102,20 @@ func (db *DB) useSchema(ctx context.Context, schema string) error {
 	return nil
 }
 
-// openPool returns a handle that keeps up to so many connections. Plans of prepared
-// statements are kept for as long as a connection, and the first are made while the
-// tables are empty: to read the whole table is cheapest then, and would be done for
-// thousands of rows until the next ANALYZE. So that is left to where there is no
-// other way, and such plans, which look expensive, are not compiled.
-func openPool(config *pgx.ConnConfig, connections int) *sql.DB {
-	pool := stdlib.OpenDB(*config.Copy(), stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
-		_, err := conn.Exec(ctx, "SET enable_seqscan = off; SET jit = off", pgx.QueryExecModeSimpleProtocol)
-		return err
-	}))
+// preferIndexes prepares a connection. Plans of prepared statements are kept for as
+// long as it lives, and the first are made while the tables are empty: to read the
+// whole table is cheapest then, and would be done for thousands of rows until the next
+// ANALYZE. So that is left to where there is no other way, and such plans, which look
+// expensive, are not compiled. A transaction pooler would hand this on to others, and
+// its statements are planned each time.
+func preferIndexes(ctx context.Context, conn *pgx.Conn) error {
+	_, err := conn.Exec(ctx, "SET enable_seqscan = off; SET jit = off", pgx.QueryExecModeSimpleProtocol)
+	return err
+}
+
+// openPool returns a handle that keeps up to so many connections.
+func openPool(config *pgx.ConnConfig, connections int, options ...stdlib.OptionOpenDB) *sql.DB {
+	pool := stdlib.OpenDB(*config.Copy(), options...)
 	pool.SetMaxOpenConns(connections)
 	pool.SetMaxIdleConns(connections)
 	pool.SetConnMaxLifetime(connectionLifetime)
