@@ -109,7 +109,7 @@ func (s *scenario) fault(t *testing.T) {
 	if s.begin == nil {
 		return
 	}
-	s.callsBefore, s.faultedAt = s.env.polar.Calls(), time.Now()
+	s.callsBefore, s.faultedAt = s.env.calls(), time.Now()
 	s.begin(t, s.env)
 }
 
@@ -118,7 +118,7 @@ func (s *scenario) recover(t *testing.T) {
 	if s.begin == nil {
 		return
 	}
-	s.callsDuring, s.lasted = s.env.polar.Calls()-s.callsBefore, time.Since(s.faultedAt)
+	s.callsDuring, s.lasted = s.env.calls()-s.callsBefore, time.Since(s.faultedAt)
 	s.end(t, s.env)
 }
 
@@ -253,7 +253,7 @@ func table(all []*scenario) string {
 	for _, s := range all {
 		fmt.Fprintf(columns, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%s\t\n", s.name, s.kills, s.sent, s.repeated,
 			len(s.living), len(s.ids), len(s.acknowledged), s.deleted, s.waiting, s.held, s.lost, s.twice, s.unauthorized,
-			s.env.polar.Calls(), s.callsDuring, s.lasted.Round(time.Second))
+			s.env.calls(), s.callsDuring, s.lasted.Round(time.Second))
 	}
 	_ = columns.Flush() // into memory
 	return text.String()

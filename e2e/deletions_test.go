@@ -158,7 +158,7 @@ func TestAPauseOutlivesAKillAndEndsWithResume(t *testing.T) {
 		p.deliver(t, sign(t, "clerk", "msg_1", ids[1]), http.StatusAccepted)
 		p.waitMetric(t, `polar_bridge_deletions_pending{state="waiting"}`, 2, 20*time.Second)
 		p.waitMetric(t, `polar_bridge_polar_paused{reason="operator"}`, 1, 20*time.Second)
-		require.Zero(t, env.polar.Calls())
+		require.Zero(t, env.calls())
 
 		env.bridge(t, 0, "deletions", "resume")
 		env.waitDeleted(t, ids, 30*time.Second)
@@ -200,7 +200,7 @@ func TestTheProofOfErasureAgreesWithPolarsJournal(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, rows, len(ids)+1)
 		deletes, commits := map[string]int{}, map[string]polartest.Entry{}
-		for _, e := range env.polar.Journal() {
+		for _, e := range env.journal() {
 			if e.Operation != polartest.OperationDelete {
 				continue
 			}

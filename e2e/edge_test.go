@@ -96,7 +96,7 @@ func TestWhatIsRefusedLeavesNoJobAndNoDELETE(t *testing.T) {
 	p.deliver(t, sign(t, "auth0", "evt_after", "user_0000"), 202)
 	env.waitDeleted(t, []string{"user_0000"}, 10*time.Second)
 	require.Equal(t, 1, env.deletes())
-	require.Equal(t, 2, env.polar.Calls(), "and one look before it")
+	require.Equal(t, 2, env.calls(), "and one look before it")
 	require.Zero(t, p.metric(t, `polar_bridge_deletions_pending{state="held"}`))
 	require.NotContains(t, p.output(), "panic")
 	p.noSecrets(t)
@@ -121,7 +121,7 @@ func TestUnusableIDsOfAuthenticEventsAreHeld(t *testing.T) {
 	p.waitMetric(t, `polar_bridge_deletions_pending{state="held"}`, float64(len(ids)+1), 20*time.Second)
 	require.InDelta(t, len(ids), p.metric(t, `polar_bridge_deletions_held_total{provider="clerk",reason="unusable_id"}`), 0)
 	require.InDelta(t, 1, p.metric(t, `polar_bridge_deletions_held_total{provider="auth0",reason="unaddressable"}`), 0)
-	require.Zero(t, env.polar.Calls())
+	require.Zero(t, env.calls())
 }
 
 func TestABatchOfLogsIsJudgedItemByItem(t *testing.T) {

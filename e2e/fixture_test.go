@@ -3,7 +3,6 @@ package e2e_test
 import (
 	"bytes"
 	"compress/gzip"
-	"context"
 	"database/sql"
 	"io"
 	"net/http"
@@ -189,9 +188,7 @@ func (s store) write(t *testing.T, target string) {
 	p.waitMetric(t, `polar_bridge_deletions_total{outcome="deleted",provider="clerk"}`, 1, 20*time.Second)
 	env.polar.SetFault(polartest.Gateway(http.StatusServiceUnavailable))
 	p.deliver(t, fixtureEvent(t, eventRetried), http.StatusAccepted)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
-	require.NoError(t, env.polar.WaitForCalls(ctx, 5))
+	env.waitForCalls(t, 5)
 	// With Polar stopped in the middle of a call nobody touches what comes next.
 	env.polar.SetFault(polartest.Hang())
 	for _, eventID := range []string{eventWaiting, eventCancelled} {

@@ -27,7 +27,7 @@ func (env *environment) approve(t *testing.T, externalID string) {
 // committed is how many customers Polar has deleted.
 func (env *environment) committed() int {
 	n := 0
-	for _, call := range env.polar.Journal() {
+	for _, call := range env.journal() {
 		if call.Committed {
 			n++
 		}
@@ -175,10 +175,10 @@ func TestWhatWasApprovedIsDeletedAtTheRateLimit(t *testing.T) {
 		p.waitMetric(t, `polar_bridge_deletions_pending{state="held"}`, customers-limit, time.Minute) // on disk, too
 		require.Equal(t, limit, env.committed())
 
-		before := env.polar.Calls()
+		before := env.calls()
 		env.bridge(t, 0, "deletions", "approve", "--all", "--yes")
 		env.waitDeleted(t, ids, time.Minute)
-		calls := env.polar.Journal()[before:]
+		calls := env.journal()[before:]
 		require.Len(t, calls, 2*(customers-limit), "each is looked at again")
 		interval := time.Minute / perMinute
 		for i := range calls {
@@ -247,7 +247,7 @@ func TestAGracePeriodIsWaitedForAndLeavesTimeToCancel(t *testing.T) {
 	unwanted := strconv.FormatInt(env.deletion(t, ids[1], "waiting").ID, 10)
 	env.bridge(t, 0, "deletions", "cancel", unwanted, "--because", "the user has changed their mind")
 	env.waitDeleted(t, ids[:1], 30*time.Second)
-	calls := env.polar.Journal()
+	calls := env.journal()
 	require.GreaterOrEqual(t, calls[0].Time.Sub(began), 6*time.Second-50*time.Millisecond)
 	p.waitMetric(t, `polar_bridge_deletions_pending{state="waiting"}`, 0, 20*time.Second)
 	require.True(t, env.polar.Exists(ids[1]))

@@ -45,7 +45,7 @@ func TestWhatProvesNothingRefusesNothing(t *testing.T) {
 			}
 			require.Empty(t, lost)
 			env.waitDeleted(t, leave, 30*time.Second)
-			require.Equal(t, len(leave), env.deletes(), "%+v", env.polar.Journal())
+			require.Equal(t, len(leave), env.deletes(), "%+v", env.journal())
 			require.True(t, env.polar.Exists(living))
 		})
 	}

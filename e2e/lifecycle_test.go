@@ -37,7 +37,7 @@ func TestATerminatedServerFinishesWhatItBeganAndExitsCleanly(t *testing.T) {
 		for i, id := range ids {
 			p.deliver(t, sign(t, "clerk", fmt.Sprint("msg_", i), id), 202)
 		}
-		require.NoError(t, env.polar.WaitForCalls(t.Context(), 1))
+		env.waitForCalls(t, 1)
 		require.Zero(t, p.terminate(t), p.output())
 		p.says(t, `"msg":"stopped"`)
 		finished := strings.Count(p.output(), `"msg":"deletion finished"`)
@@ -71,7 +71,7 @@ func TestReadinessDoesNotAskPolar(t *testing.T) {
 	env.addCustomers(1)
 	p := env.start(t)
 	p.deliver(t, sign(t, "clerk", "msg_0", "user_0000"), 202)
-	require.NoError(t, env.polar.WaitForCalls(t.Context(), 1))
+	env.waitForCalls(t, 1)
 	require.Equal(t, 200, p.get(t, "/readyz"))
 }
 
@@ -95,12 +95,12 @@ func TestARevokedTokenPausesEverythingAndIsNotHeldAgainstAnybody(t *testing.T) {
 		p.deliver(t, sign(t, "clerk", fmt.Sprint("msg_", i), id), 202)
 	}
 	p.waitMetric(t, `polar_bridge_polar_paused{reason="unauthorized"}`, 1, 20*time.Second)
-	require.LessOrEqual(t, env.polar.Calls(), 4)
+	require.LessOrEqual(t, env.calls(), 4)
 	env.polar.AllowToken(polarToken, polartest.TokenFull)
 	env.waitDeleted(t, ids, 100*time.Second)
 	require.Zero(t, p.metric(t, `polar_bridge_deletions_pending{state="held"}`))
 	require.LessOrEqual(t, env.deletes(), len(ids)+5)
-	require.LessOrEqual(t, env.polar.Calls(), 2*len(ids)+5)
+	require.LessOrEqual(t, env.calls(), 2*len(ids)+5)
 	p.waitMetric(t, `polar_bridge_polar_paused{reason="unauthorized"}`, 0, 20*time.Second)
 }
 

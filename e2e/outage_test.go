@@ -69,7 +69,7 @@ func all(t *testing.T, aways []away, n int) {
 // and those that are under way.
 func (a *away) attempts(t *testing.T) int {
 	t.Helper()
-	return max(a.environment.polar.Calls(), int(a.sum(t, "polar_bridge_polar_request_duration_seconds_count{")))
+	return max(a.environment.calls(), int(a.sum(t, "polar_bridge_polar_request_duration_seconds_count{")))
 }
 
 // sum adds up what all replicas have counted.
@@ -163,7 +163,7 @@ func TestATokenRevokedForAMinuteLosesNothing(t *testing.T) {
 	<-time.After(lasts - time.Since(began))
 	calls := make([]int, len(aways))
 	for i, a := range aways {
-		calls[i] = a.environment.polar.Calls()
+		calls[i] = a.environment.calls()
 		require.LessOrEqual(t, calls[i], mostCalls, a.name)
 		require.Zero(t, a.sum(t, "polar_bridge_deletions_total{"), a.name)
 		for _, server := range a.servers {
@@ -174,7 +174,7 @@ func TestATokenRevokedForAMinuteLosesNothing(t *testing.T) {
 	for i, a := range aways {
 		a.tidy(t, 100*time.Second)
 		require.LessOrEqual(t, a.environment.deletes(), events+2*mostCalls, a.name)
-		require.LessOrEqual(t, a.environment.polar.Calls(), 2*(events+mostCalls), a.name)
+		require.LessOrEqual(t, a.environment.calls(), 2*(events+mostCalls), a.name)
 		t.Logf("%s: %d calls in the minute, all deleted %s after the revocation", a.name, calls[i], time.Since(began).Round(time.Second))
 	}
 	require.Contains(t, aways[0].servers[0].output(), `"msg":"secret not usable","setting":"POLAR_ACCESS_TOKEN"`)

@@ -365,7 +365,7 @@ func (s *sequence) verify(t *testing.T, all []job) {
 		require.True(t, s.env.polar.Exists(id), "%q was deleted, though nobody authentic asked for it", id)
 	}
 	deleted := 0
-	for _, call := range s.env.polar.Journal() {
+	for _, call := range s.env.journal() {
 		require.Contains(t, []polartest.Operation{polartest.OperationGet, polartest.OperationDelete}, call.Operation, call.RawPath)
 		require.True(t, asked[call.ExternalID], "Polar was asked about %q", call.ExternalID)
 		if call.Committed {

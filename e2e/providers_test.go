@@ -63,8 +63,8 @@ func playProvider(t *testing.T, e *provider.Spec) {
 	answered(p, genuine, deletion.Receipt{Duplicates: 1}, 0)
 	p.waitMetric(t, fmt.Sprintf(`polar_bridge_deletions_total{outcome="deleted",provider=%q}`, e.Name), 1, 10*time.Second)
 	p.waitMetric(t, fmt.Sprintf(`polar_bridge_deletions_held_total{provider=%q,reason="unusable_id"}`, e.Name), 1, 10*time.Second)
-	require.Equal(t, 1, env.deletes(), "%+v", env.polar.Journal())
-	require.Equal(t, 2, env.polar.Calls(), "and one look before it")
+	require.Equal(t, 1, env.deletes(), "%+v", env.journal())
+	require.Equal(t, 2, env.calls(), "and one look before it")
 	require.True(t, env.polar.Exists(living))
 	p.noSecrets(t)
 }

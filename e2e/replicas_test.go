@@ -104,7 +104,7 @@ func TestTheJobsOfAKilledReplicaArePickedUpWithinAMinute(t *testing.T) {
 	for i, id := range ids {
 		left.deliver(t, sign(t, "clerk", fmt.Sprint("msg_", i), id), http.StatusAccepted)
 	}
-	require.NoError(t, env.polar.WaitForCalls(t.Context(), 8), "four by each")
+	env.waitForCalls(t, 8, "four by each")
 	killed.kill()
 	began := time.Now()
 	env.polar.ClearFaults()
@@ -249,7 +249,7 @@ func testRateLimit(t *testing.T, replicas int) {
 	}
 	began := time.Now() // the burst is over
 	<-time.After(window + time.Second)
-	calls := env.polar.Journal()
+	calls := env.journal()
 	used, most, pause := 0, 0, time.Duration(0)
 	for i, first := 0, 0; i < len(calls); i++ {
 		if since := calls[i].Time.Sub(began); since >= 0 && since < window {
@@ -271,12 +271,12 @@ func testRateLimit(t *testing.T, replicas int) {
 	require.Greater(t, len(calls), limit+burst, "enough for this to prove anything")
 
 	env.polar.FailNext(1, polartest.RateLimited(wait))
-	require.NoError(t, env.polar.WaitForCalls(t.Context(), len(calls)+1))
+	env.waitForCalls(t, len(calls)+1)
 	limited := time.Now()
 	<-time.After(wait - 500*time.Millisecond)
-	for _, call := range env.polar.Journal() {
+	for _, call := range env.journal() {
 		since := call.Time.Sub(limited)
 		require.False(t, since > 500*time.Millisecond && since < wait-time.Second, "a call %s after the 429", since)
 	}
-	require.NoError(t, env.polar.WaitForCalls(t.Context(), env.polar.Calls()+10), "and they go on")
+	env.waitForCalls(t, env.calls()+10, "and they go on")
 }

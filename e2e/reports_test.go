@@ -92,7 +92,7 @@ func playReports(t *testing.T, e *provider.Spec, reports []reported) {
 		p.waitMetric(t, fmt.Sprintf(`polar_bridge_webhooks_total{outcome=%q,provider=%q}`, outcome, e.Name), float64(n), 10*time.Second)
 	}
 	p.waitMetric(t, fmt.Sprintf(`polar_bridge_deletions_held_total{provider=%q,reason="unusable_id"}`, e.Name), float64(outcomes[isHeld]), 10*time.Second)
-	require.Equal(t, len(leave), env.deletes(), "%+v", env.polar.Journal())
+	require.Equal(t, len(leave), env.deletes(), "%+v", env.journal())
 	for _, id := range []string{"LIVES", "ALIAS"} {
 		require.True(t, env.polar.Exists(id), id)
 	}

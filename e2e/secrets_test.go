@@ -304,8 +304,8 @@ func dump(t *testing.T, database string) string {
 	db, err := sql.Open("pgx", database)
 	require.NoError(t, err)
 	defer db.Close() //nolint:errcheck // only read
-	rows, err := db.QueryContext(t.Context(), `SELECT query_to_xml('SELECT * FROM ' || quote_ident(table_name), true, false, '')::text
-		FROM information_schema.tables WHERE table_schema = 'public'`)
+	rows, err := db.QueryContext(t.Context(), `SELECT query_to_xml('SELECT * FROM ' || quote_ident(table_schema) || '.' || quote_ident(table_name), true, false, '')::text
+		FROM information_schema.tables WHERE table_schema NOT IN ('pg_catalog', 'information_schema')`)
 	require.NoError(t, err)
 	defer rows.Close() //nolint:errcheck // only read
 	for rows.Next() {

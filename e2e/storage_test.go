@@ -111,7 +111,7 @@ func TestADamagedFileIsRefusedWithTheWayOut(t *testing.T) {
 	require.Zero(t, p.terminate(t))
 	whole, err := os.ReadFile(sqliteFile(env.database))
 	require.NoError(t, err)
-	calls := env.polar.Calls()
+	calls := env.calls()
 
 	const page = 4096
 	middle := len(whole) / 2 / page * page
@@ -136,7 +136,7 @@ func TestADamagedFileIsRefusedWithTheWayOut(t *testing.T) {
 			require.NotContains(t, said, "goroutine")
 		})
 	}
-	require.Equal(t, calls, env.polar.Calls())
+	require.Equal(t, calls, env.calls())
 }
 
 // refused requires that the command does not start and fails, and returns what

@@ -54,7 +54,7 @@ func TestAStepOfTheClockStopsNoDeletion(t *testing.T) {
 				p.deliver(t, sign(t, "clerk", fmt.Sprint("msg_", i), id), http.StatusAccepted)
 			}
 			// Some failed, some wait for the open circuit.
-			require.NoError(t, env.polar.WaitForCalls(t.Context(), 6))
+			env.waitForCalls(t, 6)
 			step(t, sqliteFile(env.database), by)
 			env.polar.ClearFaults()
 			p.deliver(t, sign(t, "clerk", "msg_10", ids[10]), http.StatusAccepted)
@@ -162,16 +162,16 @@ func TestRetryAfterInAllItsForms(t *testing.T) {
 			for i, id := range ids {
 				p.deliver(t, sign(t, "clerk", fmt.Sprint("msg_", i), id), http.StatusAccepted)
 			}
-			require.NoError(t, env.polar.WaitForCalls(t.Context(), 1))
+			env.waitForCalls(t, 1)
 			until := env.blockedUntil(t)
 			require.LessOrEqual(t, time.Until(until), tt.most)
 			require.GreaterOrEqual(t, until.Sub(began), tt.atLeast)
 			if tt.most > 10*time.Second {
-				require.Equal(t, 1, env.polar.Calls())
+				require.Equal(t, 1, env.calls())
 				return
 			}
 			env.waitDeleted(t, ids, time.Minute)
-			calls := env.polar.Journal()
+			calls := env.journal()
 			require.Len(t, calls, 5, "the one that was refused, and a look and a DELETE for each")
 			require.Equal(t, 2, env.deletes())
 			require.GreaterOrEqual(t, calls[1].Time.Sub(calls[0].Time), tt.atLeast)

@@ -46,7 +46,7 @@ func TestEveryFormOfRequestIsTaken(t *testing.T) {
 		require.NoError(t, conn.Close())
 	}
 	env.waitDeleted(t, leave, 30*time.Second)
-	require.Equal(t, len(leave), env.deletes(), "%+v", env.polar.Journal())
+	require.Equal(t, len(leave), env.deletes(), "%+v", env.journal())
 }
 
 func transports() []transport {
@@ -101,5 +101,5 @@ func TestBodiesThatAreNoJSON(t *testing.T) {
 		require.NoError(t, err)
 		p.deliver(t, delivery{"clerk", header, []byte(body)}, http.StatusBadRequest)
 	}
-	require.Zero(t, env.polar.Calls())
+	require.Zero(t, env.calls())
 }

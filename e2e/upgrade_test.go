@@ -52,7 +52,7 @@ func TestADatabaseFromBeforeTheFirstReleaseIsRefused(t *testing.T) {
 			env := newEnvironment(t, s.empty(t))
 			s.run(t, env.database, "CREATE TABLE polar_bridge_slots (name text PRIMARY KEY)")
 			require.Contains(t, env.refused(t, command), "the database was made by a polar-bridge from before 0.1.0")
-			require.Zero(t, env.polar.Calls())
+			require.Zero(t, env.calls())
 		}
 	}
 }
@@ -71,7 +71,7 @@ func TestAProgramThatIsOlderThanTheTablesDoesNotStart(t *testing.T) {
 					s.run(t, env.database, statement)
 					require.Contains(t, env.refused(t, command), "the database was migrated by a newer polar-bridge; start that version, or restore the backup made before the upgrade")
 					require.Equal(t, settled(), s.states(t, env.database))
-					require.Zero(t, env.polar.Calls())
+					require.Zero(t, env.calls())
 				}
 			})
 		}

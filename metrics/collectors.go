@@ -135,6 +135,7 @@ func (m *Metrics) zero() {
 	m.rateLimitWait.WithLabelValues() // the only histogram without a label
 	m.SetPolarPaused("")
 	m.SetOperatorPaused(false)
+	m.SetOtherOrganization(false)
 	m.SetGuardsBlind(nil)
 	m.SetOldestWaiting(time.Time{})
 	m.SetDatabaseSize(0)

@@ -79,6 +79,10 @@ func Guards() []deletion.HoldReason {
 // PauseOperator is an operator's pause; it may stand beside another reason.
 const PauseOperator = "operator"
 
+// PauseOtherOrganization is the pause of a process whose database belongs to
+// another Polar organization; it may stand beside another reason.
+const PauseOtherOrganization = string(deletion.WaitOtherOrganization)
+
 // The operations at Polar.
 const (
 	OperationDeleteCustomer = "delete_customer"

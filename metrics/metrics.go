@@ -160,6 +160,12 @@ func (m *Metrics) SetOperatorPaused(paused bool) {
 	m.paused.WithLabelValues(PauseOperator).Set(oneIf(paused))
 }
 
+// SetOtherOrganization states whether the database belongs to another Polar
+// organization than this process.
+func (m *Metrics) SetOtherOrganization(other bool) {
+	m.paused.WithLabelValues(PauseOtherOrganization).Set(oneIf(other))
+}
+
 // SetGuardsBlind states which guards see nothing, because Polar does not let
 // customers be looked up.
 func (m *Metrics) SetGuardsBlind(blind []deletion.HoldReason) {

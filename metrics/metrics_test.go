@@ -185,7 +185,7 @@ func TestKnownSeriesOfEnabledProvidersExistFromTheStart(t *testing.T) {
 	for state := range strings.FieldsSeq("waiting held reappeared") {
 		want = append(want, fmt.Sprintf(`polar_bridge_deletions_pending{state=%q}`, state))
 	}
-	for r := range strings.FieldsSeq("rate_limited unauthorized unexpected outage operator") {
+	for r := range strings.FieldsSeq("rate_limited unauthorized unexpected outage operator other_organization") {
 		want = append(want, fmt.Sprintf(`polar_bridge_polar_paused{reason=%q}`, r))
 	}
 	for g := range strings.FieldsSeq("team recreated") {

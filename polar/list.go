@@ -22,7 +22,8 @@ const maxListBody = 8 << 20
 type ListedCustomer struct {
 	Customer
 
-	ExternalID string // the shop's id; "" when the customer has none
+	ExternalID     string // the shop's id; "" when the customer has none
+	OrganizationID string // Polar's id of the organization
 }
 
 // Page is a page of the organization's customers, the oldest first.
@@ -60,6 +61,7 @@ func readPage(body []byte, page, limit int) (Page, bool) {
 		Items []struct {
 			ID         string    `json:"id"`
 			ExternalID string    `json:"external_id"`
+			Owner      string    `json:"organization_id"`
 			Type       string    `json:"type"`
 			CreatedAt  time.Time `json:"created_at"`
 		} `json:"items"`
@@ -81,7 +83,7 @@ func readPage(body []byte, page, limit int) (Page, bool) {
 			return Page{}, false
 		}
 		last = c.CreatedAt
-		found.Customers = append(found.Customers, ListedCustomer{c, item.ExternalID})
+		found.Customers = append(found.Customers, ListedCustomer{c, item.ExternalID, printable(item.Owner)})
 	}
 	return found, true
 }

@@ -21,6 +21,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/polar-bridge/polar-bridge/config"
+	"github.com/polar-bridge/polar-bridge/internal/binding"
 	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/internal/notify"
 	"github.com/polar-bridge/polar-bridge/internal/provider"
@@ -61,6 +62,7 @@ type App struct {
 	db       *database.DB
 	polar    *polar.Client
 	limiter  *ratelimit.Limiter
+	binding  *binding.Gate
 	queue    *queue.Queue
 	sweepers []sweeper
 

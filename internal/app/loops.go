@@ -24,6 +24,7 @@ func (a *App) loops() []loop {
 	all := []loop{
 		{"gauges", "internal/app", a.observe},
 		{"secret files", "config", func(ctx context.Context) { WatchSecrets(ctx, a.options.Config.Secrets(), a.options.Reread, a.log) }},
+		{"binding", "internal/binding", a.binding.Run},
 	}
 	for _, l := range a.queue.Loops() {
 		all = append(all, loop{l.Name, "internal/queue", l.Run})

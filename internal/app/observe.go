@@ -64,6 +64,7 @@ func (a *App) refresh(running context.Context) {
 		a.metrics.SetOperatorPaused(byOperator)
 	}
 	a.logRefresh(running, err)
+	a.metrics.SetOtherOrganization(!a.binding.Open())
 	size, err := a.db.Size()
 	if err == nil {
 		a.metrics.SetDatabaseSize(size)

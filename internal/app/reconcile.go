@@ -44,8 +44,10 @@ func (a *App) reconcile(ctx context.Context) {
 	ticker := time.NewTicker(reconcileEvery)
 	defer ticker.Stop()
 	for {
-		for _, s := range a.sweepers {
-			a.sweep(ctx, s)
+		if a.binding.Open() {
+			for _, s := range a.sweepers {
+				a.sweep(ctx, s)
+			}
 		}
 		select {
 		case <-ticker.C:

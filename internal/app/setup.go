@@ -10,6 +10,7 @@ import (
 
 	"github.com/polar-bridge/polar-bridge/config"
 	"github.com/polar-bridge/polar-bridge/handlers"
+	"github.com/polar-bridge/polar-bridge/internal/binding"
 	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/directory"
@@ -47,6 +48,9 @@ func (a *App) setup(ctx context.Context) error {
 		Name: "polar", PerMinute: c.Polar.RateLimit,
 	})
 	if err != nil {
+		return err
+	}
+	if err := a.bind(ctx); err != nil {
 		return err
 	}
 	directories, err := NewDirectories(o.Providers, o.Build, o.Now, a.db)
@@ -151,6 +155,24 @@ func (a *App) openDatabase(ctx context.Context) error {
 	return db.CheckExclusive(ctx)
 }
 
+// bind finds out, before anything is sent, whether the database belongs to this
+// Polar organization.
+func (a *App) bind(ctx context.Context) error {
+	key, err := a.db.DigestKey(ctx)
+	if err != nil {
+		return err
+	}
+	store, err := binding.NewStore(a.db.Main, a.db.SQL)
+	if err != nil {
+		return err
+	}
+	c := a.options.Config.Polar
+	a.binding = binding.New(binding.Options{
+		Store: store, Polar: a.polar, Limiter: a.limiter, BaseURL: c.Endpoint(), Key: key, Token: c.AccessToken.Value, Logger: a.log, Now: a.options.Now,
+	})
+	return a.binding.Begin(ctx)
+}
+
 // openQueue puts the use case together, with all guards that are on, and the queue
 // that carries it out.
 func (a *App) openQueue(ctx context.Context, sources map[string]directory.Source) error {
@@ -173,7 +195,7 @@ func (a *App) openQueue(ctx context.Context, sources map[string]directory.Source
 	}
 	a.queue, err = queue.New(queue.Options{
 		Driver: a.db.Driver(), SQL: a.db.SQL, DB: a.db.Main, Reader: a.db.Reader, InPlace: a.db.InPlace,
-		Key: key, Applier: deleter, Verifier: deleter, Limiter: a.limiter, MaxDeletionsPerHour: maxPerHour, GracePeriod: c.Guards.GracePeriod, VerifyAfter: c.Guards.VerifyAfter,
+		Key: key, Binding: a.binding, Applier: deleter, Verifier: deleter, Limiter: a.limiter, MaxDeletionsPerHour: maxPerHour, GracePeriod: c.Guards.GracePeriod, VerifyAfter: c.Guards.VerifyAfter,
 		Metrics: a.metrics, Logger: a.log, LogID: queue.LogID(c.Log.ExternalID, key), Now: now,
 		Workers: c.Polar.Concurrency, BatchSize: a.options.BatchSize, Retention: c.Work.Retention, DryRun: c.Work.DryRun,
 	})

@@ -11,6 +11,7 @@ import (
 
 	"github.com/polar-bridge/polar-bridge/config"
 	"github.com/polar-bridge/polar-bridge/internal/app"
+	"github.com/polar-bridge/polar-bridge/internal/binding"
 	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
 	"github.com/polar-bridge/polar-bridge/internal/queue/ops"
@@ -95,12 +96,20 @@ func openSession(ctx context.Context, env *Env, settings config.Database, log co
 	if err != nil {
 		return nil, err
 	}
-	store, err := queue.NewStore(db.Driver(), db.SQL, key, logger)
+	bindings, err := binding.NewStore(db.Main, db.SQL)
+	if err != nil {
+		return nil, err
+	}
+	active, err := bindings.Active(ctx, db.Reader)
+	if err != nil {
+		return nil, err
+	}
+	store, err := queue.NewStore(db.Driver(), db.SQL, key, func() int64 { return active }, logger)
 	if err != nil {
 		return nil, err
 	}
 	operator, err := ops.New(ops.Options{
-		Store: store, SQL: db.SQL, DB: db.Main, Reader: db.Reader,
+		Store: store, Bindings: bindings, SQL: db.SQL, DB: db.Main, Reader: db.Reader,
 		Logger: logger, LogID: queue.LogID(log.ExternalID, key), Now: time.Now, By: "cli:" + env.user(),
 	})
 	if err != nil {

@@ -19,10 +19,8 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/directory"
 	"github.com/polar-bridge/polar-bridge/internal/provider"
-	"github.com/polar-bridge/polar-bridge/internal/ratelimit"
 	"github.com/polar-bridge/polar-bridge/internal/reconcile"
 	"github.com/polar-bridge/polar-bridge/internal/settings"
-	"github.com/polar-bridge/polar-bridge/polar"
 )
 
 type reconcileCommand struct {
@@ -124,18 +122,19 @@ func (c *reconcileCommand) sweep(ctx context.Context, s *session) (reconcile.Cou
 	if err != nil {
 		return reconcile.Counts{}, err
 	}
-	limiter, err := ratelimit.New(ctx, ratelimit.Options{
-		DB: s.db.Main, Reader: s.db.Reader, SQL: s.db.SQL, Now: time.Now, Name: "polar", PerMinute: c.Config.Polar.RateLimit,
-	})
+	p, err := s.openPolar(ctx, c.Config.Polar, c.env.Version)
 	if err != nil {
 		return reconcile.Counts{}, err
 	}
-	client := polar.New(polar.Options{
-		BaseURL: c.Config.Polar.Endpoint(), Token: c.Config.Polar.AccessToken.Value, Timeout: c.Config.Polar.Timeout, UserAgent: "polar-bridge/" + c.env.Version, Now: time.Now,
-	})
-	defer client.CloseIdleConnections()
+	defer p.client.CloseIdleConnections()
+	if err := p.gate.Check(ctx); err != nil {
+		return reconcile.Counts{}, err
+	}
+	if c.Apply && !p.gate.Open() {
+		return reconcile.Counts{}, errors.New("the database belongs to another Polar organization than POLAR_ACCESS_TOKEN: its customers are not found here, and nothing is put into its queue")
+	}
 	sweeper, err := reconcile.New(reconcile.Options{
-		DB: s.db.Main, SQL: s.db.SQL, Polar: client, Limiter: limiter.ForSweeps(), Source: directories.Sources()[c.Provider], Now: time.Now,
+		DB: s.db.Main, SQL: s.db.SQL, Polar: p.client, Limiter: p.limiter.ForSweeps(), Source: directories.Sources()[c.Provider], Now: time.Now,
 		Pattern: c.Config.Work.ExternalIDPattern, OnProgress: progress(c.env.Stderr),
 	})
 	if err != nil {

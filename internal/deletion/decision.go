@@ -59,6 +59,10 @@ const (
 	WaitUnexpected   WaitReason = "unexpected"   // Polar answers everything oddly
 	WaitOutage       WaitReason = "outage"       // Polar failed several times in a row
 
+	// WaitOtherOrganization pauses the calls of this process only: the database
+	// belongs to another Polar organization.
+	WaitOtherOrganization WaitReason = "other_organization"
+
 	WaitPermit       WaitReason = "no_permit"              // no request was due within a worker's time
 	WaitGrace        WaitReason = "grace_period"           // the grace period is not over
 	WaitUserPresent  WaitReason = "user_still_there"       // the provider still shows the user, for a few minutes at most

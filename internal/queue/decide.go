@@ -12,6 +12,7 @@ import (
 // decided is what an attempt came to, on its way onto the row.
 type decided struct {
 	id, generation int64
+	binding        int64
 	decision       deletion.Decision
 	seen           deletion.Observed
 	now            time.Time
@@ -163,7 +164,7 @@ func (q *Queue) prepareDecisions(ctx context.Context, tx *sql.Tx, all []*decided
 		fresh = append(fresh, d)
 		if !d.verifyAt.IsZero() {
 			verified = append(verified, d)
-			jobs = append(jobs, Job{DeletionID: d.id, Generation: d.generation, At: d.verifyAt, Verify: true})
+			jobs = append(jobs, Job{DeletionID: d.id, Generation: d.generation, At: d.verifyAt, Verify: true, Binding: d.binding})
 		}
 	}
 	ids, err := q.store.Enqueue(ctx, tx, jobs)

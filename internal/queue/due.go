@@ -46,14 +46,16 @@ func (q *Queue) followDue(ctx context.Context) {
 // moveDue makes some of them available. The reader looks first, so that writers
 // are not disturbed.
 func (q *Queue) moveDue(ctx context.Context) (moved int64, err error) {
+	id := q.options.Binding.ID()
+	deletions, dryRuns := queueName(id, false), queueName(id, true)
 	var some bool
-	if err := q.options.Reader.QueryRowContext(ctx, q.store.sql.SomeDue).Scan(&some); err != nil {
+	if err := q.options.Reader.QueryRowContext(ctx, q.store.sql.SomeDue, deletions, dryRuns).Scan(&some); err != nil {
 		return 0, fmt.Errorf("look for deletions that are due: %w", err)
 	}
 	if !some {
 		return 0, nil
 	}
-	result, err := q.options.DB.ExecContext(ctx, q.store.sql.MoveDue, dueAtOnce)
+	result, err := q.options.DB.ExecContext(ctx, q.store.sql.MoveDue, deletions, dryRuns, dueAtOnce)
 	if err != nil {
 		return 0, fmt.Errorf("make deletions available: %w", err)
 	}

@@ -155,6 +155,15 @@ func pause(d time.Duration) deletion.Wait {
 // deletes is Polar as it mostly is.
 func deletes() apply { return sends(answered(204), doneDeleted()) }
 
+// bound is a binding that does not change.
+type bound struct {
+	id   int64
+	open bool
+}
+
+func (b bound) ID() int64  { return b.id }
+func (b bound) Open() bool { return b.open }
+
 // harness is a queue on a real database with a scripted applier.
 type harness struct {
 	*queue.Queue
@@ -199,7 +208,7 @@ func prepare(t testing.TB, db *database.DB, apply apply, c *clock, change ...fun
 		db: db, applier: &applier{apply: apply, changed: make(chan struct{})}, logs: logs, registry: prometheus.NewRegistry(), clock: c,
 	}
 	options := queue.Options{
-		Driver: db.Driver(), SQL: db.SQL, DB: db.Main, Reader: db.Reader, Key: []byte("key"),
+		Driver: db.Driver(), SQL: db.SQL, DB: db.Main, Reader: db.Reader, Key: []byte("key"), Binding: bound{id: 1, open: true},
 		Applier: h.applier, Logger: zap.New(core), Now: time.Now,
 		Metrics: metrics.New(h.registry, metrics.Options{Providers: []string{"clerk"}}),
 		LogID:   queue.LogID(queue.LogPlain, []byte("key")),

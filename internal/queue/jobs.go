@@ -1,16 +1,26 @@
 package queue
 
 import (
+	"strconv"
+
 	"github.com/riverqueue/river"
 )
 
-// The names of the queues and kinds are stored. They are never renamed.
+// queueName is River's queue of a binding. Dry runs have a queue of their own that
+// a server which deletes never works, and the other way round. The names are stored.
+func queueName(binding int64, dryRun bool) string {
+	name := "deletions"
+	if dryRun {
+		name = "dry_run"
+	}
+	return name + "_" + strconv.FormatInt(binding, 10)
+}
+
+// The names of the kinds are stored. They are never renamed.
 const (
-	queueDeletions = "deletions"
-	queueDryRun    = "dry_run"
-	kindDelete     = "polar_bridge_delete"
-	kindDryRun     = "polar_bridge_dry_run"
-	kindVerify     = "polar_bridge_verify"
+	kindDelete = "polar_bridge_delete"
+	kindDryRun = "polar_bridge_dry_run"
+	kindVerify = "polar_bridge_verify"
 )
 
 // maxAttempts is the highest number that River's column takes: River never gives
@@ -32,8 +42,7 @@ type deleteArgs jobArgs
 // Kind implements river.JobArgs.
 func (deleteArgs) Kind() string { return kindDelete }
 
-// dryRunArgs only look at it. Their queue is their own: a server that deletes
-// never works them, and the other way round.
+// dryRunArgs only look at it.
 type dryRunArgs jobArgs
 
 // Kind implements river.JobArgs.
@@ -48,13 +57,12 @@ func (verifyArgs) Kind() string { return kindVerify }
 // job is what River is asked to do about a row.
 func (j Job) params() river.InsertManyParams {
 	args := jobArgs{DeletionID: j.DeletionID, Generation: j.Generation}
-	o := &river.InsertOpts{Queue: queueDeletions, MaxAttempts: maxAttempts, ScheduledAt: j.At}
+	o := &river.InsertOpts{Queue: queueName(j.Binding, j.DryRun), MaxAttempts: maxAttempts, ScheduledAt: j.At}
 	switch {
 	case j.Verify:
 		o.Priority = verifyPriority
 		return river.InsertManyParams{Args: verifyArgs(args), InsertOpts: o}
 	case j.DryRun:
-		o.Queue = queueDryRun
 		return river.InsertManyParams{Args: dryRunArgs(args), InsertOpts: o}
 	}
 	return river.InsertManyParams{Args: deleteArgs(args), InsertOpts: o}

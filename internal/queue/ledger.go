@@ -40,6 +40,7 @@ func heldFromTheStart(d deletion.Deletion, variant string) deletion.HoldReason {
 // Ledger tells what one transaction has stored.
 type Ledger struct {
 	digestKey []byte
+	binding   int64
 	dryRun    bool
 	entries   map[string]*entry // by idempotency key
 }
@@ -53,17 +54,18 @@ type entry struct {
 	held    deletion.HoldReason
 }
 
-func newLedger(digestKey []byte, dryRun bool, n int) *Ledger {
-	return &Ledger{digestKey: digestKey, dryRun: dryRun, entries: make(map[string]*entry, n)}
+func newLedger(digestKey []byte, binding int64, dryRun bool, n int) *Ledger {
+	return &Ledger{digestKey: digestKey, binding: binding, dryRun: dryRun, entries: make(map[string]*entry, n)}
 }
 
 // key is the idempotency key: a keyed digest, so that it may stay when everything
 // personal was taken out of the row. A dry run has one of its own, so that having
-// been tried dry does not count as having been seen. The variant is empty for the
+// been tried dry does not count as having been seen, and so has each binding: a
+// trial in Polar's sandbox does not count in production. The variant is empty for the
 // first user that an event names, and a digest of the user for each other one.
 func (l *Ledger) key(d deletion.Deletion, variant string) string {
 	mac := hmac.New(sha256.New, l.digestKey)
-	for _, part := range []string{d.Provider, d.EventID, strconv.FormatBool(l.dryRun), variant} {
+	for _, part := range []string{strconv.FormatInt(l.binding, 10), d.Provider, d.EventID, strconv.FormatBool(l.dryRun), variant} {
 		mac.Write(strconv.AppendInt(nil, int64(len(part)), 10))
 		mac.Write([]byte(":" + part))
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
+	"github.com/polar-bridge/polar-bridge/internal/binding"
 	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
@@ -19,8 +20,10 @@ import (
 // operator is somebody at the commands beside the queue.
 func operator(t testing.TB, h *harness) *ops.Operator {
 	t.Helper()
+	bindings, err := binding.NewStore(h.db.Main, h.db.SQL)
+	require.NoError(t, err)
 	o, err := ops.New(ops.Options{
-		Store: h.Store(), SQL: h.db.SQL, DB: h.db.Main, Reader: h.db.Reader, Logger: zap.NewNop(),
+		Store: h.Store(), Bindings: bindings, SQL: h.db.SQL, DB: h.db.Main, Reader: h.db.Reader, Logger: zap.NewNop(),
 		LogID: queue.LogID(queue.LogPlain, []byte("key")), Now: h.now, By: "cli:alice",
 	})
 	require.NoError(t, err)

@@ -109,7 +109,7 @@ func (q *Queue) adopt(ctx context.Context, id int64) error {
 // SendAgain gives the row a new job and a new generation, so that an older job
 // does nothing. The caller has locked it.
 func (s *Store) SendAgain(ctx context.Context, tx *sql.Tx, r Record, at time.Time, verify bool) error {
-	ids, err := s.Enqueue(ctx, tx, []Job{{DeletionID: r.ID, Generation: r.Generation + 1, At: at, DryRun: r.DryRun, Verify: verify}})
+	ids, err := s.Enqueue(ctx, tx, []Job{{DeletionID: r.ID, Generation: r.Generation + 1, At: at, DryRun: r.DryRun, Verify: verify, Binding: r.Binding}})
 	if err != nil {
 		return err
 	}

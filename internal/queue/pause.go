@@ -17,12 +17,14 @@ type Pause struct {
 	By string `json:"by,omitzero"`
 }
 
-// PausedQueues are River's queues that an operator's pause stops.
-func PausedQueues() []string { return []string{queueDeletions, queueDryRun} }
+// PausedQueues are River's queues of a binding, which an operator's pause stops.
+func PausedQueues(binding int64) []string {
+	return []string{queueName(binding, false), queueName(binding, true)}
+}
 
 // ReadPause looks whether an operator has paused.
-func (s *Store) ReadPause(ctx context.Context, db *sql.DB) (p Pause, err error) {
-	err = db.QueryRowContext(ctx, s.sql.PausedQueue).Scan(&p.Since)
+func (s *Store) ReadPause(ctx context.Context, from Querier) (p Pause, err error) {
+	err = from.QueryRowContext(ctx, s.sql.PausedQueue).Scan(&p.Since)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return Pause{}, nil
@@ -30,7 +32,7 @@ func (s *Store) ReadPause(ctx context.Context, db *sql.DB) (p Pause, err error) 
 		return Pause{}, fmt.Errorf("read whether deletions are paused: %w", err)
 	}
 	p.Paused, p.Since = true, p.Since.UTC()
-	actions, err := s.Actions(ctx, db, 0)
+	actions, err := s.Actions(ctx, from, 0)
 	if n := len(actions); n > 0 && actions[n-1].Action == "pause" {
 		p.By = actions[n-1].By
 	}

@@ -50,6 +50,14 @@ type Verifier interface {
 	Verify(ctx context.Context, a deletion.Attempt, tries int) (deletion.Verification, deletion.Observed, deletion.Decision)
 }
 
+// Binding ties the database to one Polar organization.
+type Binding interface {
+	// ID is the binding of this process.
+	ID() int64
+	// Open reports whether requests may be sent.
+	Open() bool
+}
+
 // Limiter is asked whether a permit still holds right before a request is sent.
 type Limiter interface {
 	Lock(ctx context.Context, tx *sql.Tx) (*ratelimit.Locked, error)
@@ -68,7 +76,9 @@ type Options struct {
 	// It is asked before a deletion counts as stored; nil is always.
 	InPlace func() error
 	// Key is the key of digests.
-	Key      []byte
+	Key []byte
+	// Binding says whether this process may send, and what its deletions belong to.
+	Binding  Binding
 	Applier  Applier
 	Verifier Verifier
 	Limiter  Limiter
@@ -123,7 +133,7 @@ func New(o Options) (*Queue, error) {
 	if err != nil {
 		return nil, fmt.Errorf("prepare queue: %w", err)
 	}
-	if q.store, err = newStore(client, o.SQL, o.Key); err != nil {
+	if q.store, err = newStore(client, o.SQL, o.Key, o.Binding.ID); err != nil {
 		return nil, err
 	}
 	q.store.GracePeriod = o.GracePeriod
@@ -153,13 +163,9 @@ func (q *Queue) newClient() (*river.Client[*sql.Tx], error) {
 	if !o.SQL.Postgres {
 		driver = unscheduled{driver}
 	}
-	name := queueDeletions
-	if o.DryRun {
-		name = queueDryRun
-	}
 	return river.NewClient(driver, &river.Config{
 		Schema:                      riverSchema(o.SQL),
-		Queues:                      map[string]river.QueueConfig{name: {MaxWorkers: o.Workers}},
+		Queues:                      map[string]river.QueueConfig{queueName(o.Binding.ID(), o.DryRun): {MaxWorkers: o.Workers}},
 		Workers:                     workers,
 		Logger:                      riverLogger(o.Logger),
 		JobTimeout:                  jobTimeout,

@@ -69,6 +69,8 @@ type Record struct {
 	Approved []deletion.Approval `json:"approved,omitempty"`
 	Actions  []Action            `json:"actions,omitempty"`
 
+	// Binding is the Polar organization that it belongs to.
+	Binding int64 `json:"-"`
 	// Generation counts how often it was sent on its way.
 	Generation int64 `json:"-"`
 
@@ -92,7 +94,7 @@ func scanRecord(rows *sql.Rows, now time.Time) (Record, error) {
 	err := rows.Scan(&r.ID, &r.State, &r.DryRun, &r.Forgotten, &r.Provider, &r.EventID, &r.Source, &r.UserID, &r.ExternalID, &r.Instance, &r.UnusableID,
 		&occurred, &received, &nextTry, &finished, &r.Attempts, &r.Failures, &failing, &r.Result, &decided, &r.Outcome, &r.ConfirmedBy, &r.Anonymized,
 		&r.PolarStatus, &r.PolarError, &r.HoldReason, &held, &r.send.sentAt, &r.send.inFlight, &r.send.anonymized, &r.send.saw, &r.CustomerID, &r.CustomerType, &created,
-		&subscriptions, &benefits, &r.Verification, &verify, &verified, &r.Generation)
+		&subscriptions, &benefits, &r.Verification, &verify, &verified, &r.Binding, &r.Generation)
 	if err != nil {
 		return Record{}, fmt.Errorf("read a deletion: %w", err)
 	}

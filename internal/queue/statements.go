@@ -50,6 +50,7 @@ func batch[T any](rows []T) (string, error) {
 // Querier is a database or a transaction.
 type Querier interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
 // each calls read for each row of a query.

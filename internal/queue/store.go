@@ -21,6 +21,8 @@ type Store struct {
 	Client *river.Client[*sql.Tx]
 	// Key is the key of digests.
 	Key []byte
+	// Binding is the binding that new deletions belong to.
+	Binding func() int64
 	// GracePeriod is how long a new deletion waits at first.
 	GracePeriod time.Duration
 
@@ -29,16 +31,16 @@ type Store struct {
 }
 
 // NewStore returns a Store over River's driver, for a process that works nothing.
-func NewStore(driver riverdriver.Driver[*sql.Tx], target namedsql.Target, key []byte, logger *zap.Logger) (*Store, error) {
+func NewStore(driver riverdriver.Driver[*sql.Tx], target namedsql.Target, key []byte, binding func() int64, logger *zap.Logger) (*Store, error) {
 	client, err := river.NewClient(driver, &river.Config{Logger: riverLogger(logger), Schema: riverSchema(target)})
 	if err != nil {
 		return nil, fmt.Errorf("prepare queue: %w", err)
 	}
-	return newStore(client, target, key)
+	return newStore(client, target, key, binding)
 }
 
-func newStore(client *river.Client[*sql.Tx], target namedsql.Target, key []byte) (*Store, error) {
-	s := &Store{Client: client, Key: key, target: target}
+func newStore(client *river.Client[*sql.Tx], target namedsql.Target, key []byte, binding func() int64) (*Store, error) {
+	s := &Store{Client: client, Key: key, Binding: binding, target: target}
 	return s, target.Load(statementFiles, &s.sql)
 }
 
@@ -79,6 +81,8 @@ type Job struct {
 	// At is when it is due; zero is at once.
 	At             time.Time
 	DryRun, Verify bool
+	// Binding is the row's.
+	Binding int64
 }
 
 // Enqueue inserts jobs and returns their ids, in the same order.
@@ -106,7 +110,7 @@ func (s *Store) Enqueue(ctx context.Context, tx *sql.Tx, jobs []Job) ([]int64, e
 // another user than the first of their event go in with a second statement, which
 // only they cost.
 func (s *Store) Insert(ctx context.Context, tx *sql.Tx, deletions []deletion.Deletion, dryRun bool, now time.Time) (*Ledger, error) {
-	l := newLedger(s.Key, dryRun, len(deletions))
+	l := newLedger(s.Key, s.Binding(), dryRun, len(deletions))
 	var firsts []insertion
 	for _, d := range deletions {
 		if key, first := l.first(d); first {
@@ -147,7 +151,7 @@ func (s *Store) insert(ctx context.Context, tx *sql.Tx, l *Ledger, rows []insert
 	}
 	for _, row := range rows {
 		if e := l.entries[row.key]; e.fresh && e.held == "" {
-			jobs = append(jobs, Job{DeletionID: e.id, Generation: 1, At: s.due(row.Deletion), DryRun: l.dryRun})
+			jobs = append(jobs, Job{DeletionID: e.id, Generation: 1, At: s.due(row.Deletion), DryRun: l.dryRun, Binding: l.binding})
 		}
 	}
 	ids, err := s.Enqueue(ctx, tx, jobs)
@@ -183,6 +187,7 @@ type insertedRow struct {
 	HoldReason     deletion.HoldReason `json:"hold_reason"`
 	HeldAt         int64               `json:"held_at"`
 	NextTryAt      int64               `json:"next_try_at"`
+	Binding        int64               `json:"binding"`
 }
 
 func (s *Store) insertRows(ctx context.Context, tx *sql.Tx, l *Ledger, all []insertion, now time.Time) error {
@@ -194,7 +199,7 @@ func (s *Store) insertRows(ctx context.Context, tx *sql.Tx, l *Ledger, all []ins
 		row := insertedRow{
 			IdempotencyKey: d.key, Provider: d.Provider, EventID: d.EventID, DryRun: l.dryRun, Variant: d.variant, Source: deletion.SourceWebhook,
 			Instance: d.Instance, UserID: d.UserID, ExternalID: d.ExternalID, UnusableID: d.UnusableID,
-			OccurredAt: Micros(d.OccurredAt), ReceivedAt: Micros(d.ReceivedAt), State: deletion.StateWaiting, NextTryAt: Micros(s.due(d.Deletion)),
+			OccurredAt: Micros(d.OccurredAt), ReceivedAt: Micros(d.ReceivedAt), State: deletion.StateWaiting, NextTryAt: Micros(s.due(d.Deletion)), Binding: l.binding,
 		}
 		if d.Reconciled() {
 			row.Source = deletion.SourceReconcile

@@ -257,6 +257,6 @@ func TestTablesThatAreGoneAreSaidByEverybodyWhoLooks(t *testing.T) {
 func TestAQueueWithoutWorkersIsRefused(t *testing.T) {
 	t.Parallel()
 	db := databasetest.OpenMigrated(t, databasetest.SQLite(t))
-	_, err := queue.New(queue.Options{Driver: db.Driver(), SQL: db.SQL, DB: db.Main, Reader: db.Reader, Logger: zap.NewNop(), Now: time.Now, Retention: 72 * time.Hour})
+	_, err := queue.New(queue.Options{Driver: db.Driver(), SQL: db.SQL, DB: db.Main, Reader: db.Reader, Binding: bound{1, true}, Logger: zap.NewNop(), Now: time.Now, Retention: 72 * time.Hour})
 	require.ErrorContains(t, err, "prepare queue: ")
 }

@@ -18,6 +18,9 @@ const (
 	decisionAgain = 200 * time.Millisecond
 	// rowAgain is when a job is tried again whose row could not be read.
 	rowAgain = 2 * time.Second
+	// otherBindingAgain is when a job is tried again while the database belongs to
+	// another Polar organization.
+	otherBindingAgain = 30 * time.Second
 )
 
 // worker works one kind of job.
@@ -47,6 +50,8 @@ func (w *worker[T]) Work(ctx context.Context, job *river.Job[T]) error {
 		return nil
 	case r.record.Generation != args.Generation:
 		return nil // it was sent on its way again: another job has it
+	case r.record.Binding != r.Binding.ID() || !r.Binding.Open():
+		return river.JobSnooze(otherBindingAgain)
 	}
 	return w.work(r, ctx)
 }
@@ -83,7 +88,7 @@ func (r *run) delete(ctx context.Context) error {
 	}
 	seen, decision := r.apply(ctx)
 	d := &decided{
-		id: r.record.ID, generation: r.record.Generation, decision: decision, seen: seen, now: r.Now(), send: r.send,
+		id: r.record.ID, generation: r.record.Generation, binding: r.record.Binding, decision: decision, seen: seen, now: r.Now(), send: r.send,
 		abandoned: r.record.send.inFlight,
 	}
 	switch decision := decision.(type) {

@@ -83,7 +83,7 @@ type paginationJSON struct {
 }
 
 // customerJSON returns the customer as Polar shows it.
-func customerJSON(customer *Customer) customerData {
+func customerJSON(organizationID string, customer *Customer) customerData {
 	digest := sha256.Sum256([]byte(customer.Email))
 	return customerData{
 		ID:             customer.ID,
@@ -101,9 +101,9 @@ func customerJSON(customer *Customer) customerData {
 }
 
 // stateJSON returns the customer with what a deletion would end.
-func stateJSON(customer *Customer) stateData {
+func stateJSON(organizationID string, customer *Customer) stateData {
 	state := stateData{
-		customerData:        customerJSON(customer),
+		customerData:        customerJSON(organizationID, customer),
 		ActiveSubscriptions: []subscriptionData{},
 		GrantedBenefits:     []benefitData{},
 		ActiveMeters:        []any{},

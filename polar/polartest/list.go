@@ -38,7 +38,7 @@ func (s *Server) list(query url.Values) answer {
 	if page <= result.Pagination.MaxPage {
 		start := (page - 1) * limit
 		for _, customer := range found[start:min(start+limit, len(found))] {
-			result.Items = append(result.Items, customerJSON(customer))
+			result.Items = append(result.Items, customerJSON(s.options.OrganizationID, customer))
 		}
 	}
 	return jsonAnswer(http.StatusOK, encode(result))

@@ -73,9 +73,9 @@ func (s *Server) operate(c *call, kind TokenKind) answer {
 func (s *Server) operateOn(c *call, kind TokenKind, customer *Customer) answer {
 	switch c.match.operation {
 	case OperationGet, OperationGetByID:
-		return jsonAnswer(http.StatusOK, encode(customerJSON(customer)))
+		return jsonAnswer(http.StatusOK, encode(customerJSON(s.options.OrganizationID, customer)))
 	case OperationState:
-		return jsonAnswer(http.StatusOK, encode(stateJSON(customer)))
+		return jsonAnswer(http.StatusOK, encode(stateJSON(s.options.OrganizationID, customer)))
 	case OperationDeleteMember:
 		return s.deleteMember(customer, c.match.parameters[1], kind)
 	case OperationDelete, OperationDeleteByID:

@@ -15,13 +15,15 @@ const DefaultToken = "polar_oat_test"
 // Polar-Version header.
 const CurrentVersion = "2026-10"
 
-// organizationID is the one organization's id.
-const organizationID = "1dbfc517-0bbf-4301-9ba8-555ca42b9737"
+// OrganizationID is the organization's id when Options do not say another one.
+const OrganizationID = "1dbfc517-0bbf-4301-9ba8-555ca42b9737"
 
 // Options configures a Server. The zero value is a Polar that works.
 type Options struct {
 	// Token is an organization access token with every scope; "" is DefaultToken.
 	Token string
+	// OrganizationID is the id of the one organization; "" is OrganizationID.
+	OrganizationID string
 	// Sandbox poses as Polar's sandbox (X-Polar-Sandbox: 1).
 	Sandbox bool
 	// Versions are the values of Polar-Version that exist, besides none at
@@ -65,6 +67,9 @@ type Server struct {
 func New(options Options) *Server {
 	if options.Token == "" {
 		options.Token = DefaultToken
+	}
+	if options.OrganizationID == "" {
+		options.OrganizationID = OrganizationID
 	}
 	if options.Versions == nil {
 		options.Versions = []string{"2026-04", CurrentVersion, "2027-01"}

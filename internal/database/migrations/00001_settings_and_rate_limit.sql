@@ -19,3 +19,21 @@ CREATE TABLE polar_bridge_rate_limit (
     -- least half of the rate to deletions
     sweep_due bigint NOT NULL DEFAULT 0
 );
+
+-- The Polar organizations that the database has belonged to. Numbers begin at 1.
+CREATE TABLE polar_bridge_bindings (
+    id bigint PRIMARY KEY,
+    -- Polar's id of it, '' as long as its address stands in for it
+    organization text NOT NULL,
+    address text NOT NULL,
+    -- whether the database belongs to it now
+    active boolean NOT NULL,
+    bound_at bigint NOT NULL,
+    -- keyed digest of the token that Polar has last answered, and when: a restart
+    -- need not ask
+    token text NOT NULL DEFAULT '',
+    asked_at bigint NOT NULL DEFAULT 0
+);
+CREATE UNIQUE INDEX polar_bridge_bindings_organization ON polar_bridge_bindings (organization) WHERE organization <> '';
+CREATE UNIQUE INDEX polar_bridge_bindings_address ON polar_bridge_bindings (address) WHERE organization = '';
+CREATE UNIQUE INDEX polar_bridge_bindings_active ON polar_bridge_bindings (active) WHERE active;

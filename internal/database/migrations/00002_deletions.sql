@@ -2,13 +2,15 @@
 -- carries it out. Times are UNIX microseconds, 0 for none.
 CREATE TABLE polar_bridge_deletions (
     {id},
-    -- keyed digest of provider, event id, dry run and variant: it recognises a
+    -- keyed digest of binding, provider, event id, dry run and variant: it recognises a
     -- repeat, also once everything personal was taken out of the row
     idempotency_key text NOT NULL,
 
     provider text NOT NULL,
     event_id text NOT NULL,
     dry_run boolean NOT NULL,
+    -- the Polar organization that it belongs to: only its servers carry it out
+    binding bigint NOT NULL DEFAULT 1,
     -- '', or a digest of the user of a repeat that names another one
     variant text NOT NULL,
     -- webhook, outbox, operator, reconcile or selftest

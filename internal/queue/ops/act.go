@@ -131,13 +131,17 @@ func (o *Operator) Choose(ctx context.Context, verb Verb, reason deletion.HoldRe
 	if reason == "" && verb != VerbApprove {
 		states = append(states, deletion.StateWaiting)
 	}
+	active, err := o.options.Bindings.Active(ctx, o.options.Reader)
+	if err != nil {
+		return nil, err
+	}
 	var found []Chosen
 	for _, state := range states {
 		for r, err := range o.List(ctx, Filter{State: state, Reason: reason}) {
 			switch {
 			case err != nil:
 				return nil, err
-			case r.Running, verb == VerbApprove && !Approvable(r.HoldReason), verb == VerbRetry && r.HoldReason == deletion.HoldConflict:
+			case r.Running, r.Binding != active, verb == VerbApprove && !Approvable(r.HoldReason), verb == VerbRetry && r.HoldReason == deletion.HoldConflict:
 			default:
 				found = append(found, chosen(r))
 			}

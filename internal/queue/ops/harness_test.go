@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 
+	"github.com/polar-bridge/polar-bridge/internal/binding"
 	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
@@ -32,10 +33,12 @@ type session struct {
 func operator(t testing.TB, db *database.DB) *session {
 	t.Helper()
 	core, logs := observer.New(zapcore.DebugLevel)
-	store, err := queue.NewStore(db.Driver(), db.SQL, []byte("key"), zap.NewNop())
+	bindings, err := binding.NewStore(db.Main, db.SQL)
+	require.NoError(t, err)
+	store, err := queue.NewStore(db.Driver(), db.SQL, []byte("key"), func() int64 { return binding.First }, zap.NewNop())
 	require.NoError(t, err)
 	o, err := ops.New(ops.Options{
-		Store: store, SQL: db.SQL, DB: db.Main, Reader: db.Reader, Logger: zap.New(core),
+		Store: store, Bindings: bindings, SQL: db.SQL, DB: db.Main, Reader: db.Reader, Logger: zap.New(core),
 		LogID: queue.LogID(queue.LogPlain, []byte("key")), Now: time.Now, By: "cli:alice",
 	})
 	require.NoError(t, err)

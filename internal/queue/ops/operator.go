@@ -14,6 +14,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/polar-bridge/polar-bridge/internal/binding"
 	"github.com/polar-bridge/polar-bridge/internal/database/namedsql"
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
@@ -21,7 +22,8 @@ import (
 
 // Options for New.
 type Options struct {
-	Store *queue.Store
+	Store    *queue.Store
+	Bindings *binding.Store
 	// SQL says which kind of database it is, and in which schema the tables are.
 	SQL namedsql.Target
 	// DB writes, Reader looks.
@@ -56,21 +58,26 @@ var statementFiles embed.FS
 // statements are the SQL of operators' commands, as it stands in sql.
 type statements struct {
 	List, ListPending, ListExternalID, Finished, OfExternalID string
-	CountAll, EarliestWaiting                                 string
+	CountAll, CountUnfinished, EarliestWaiting                string
 	ResetFailing, Release, Cancel, Acknowledge, Approve, Note string
 	RedactDeletion, RedactApprovals, RedactActions            string
 }
 
 // RefusedError is why an action is not possible, as a sentence for people.
 type RefusedError struct {
-	// ID is the deletion's.
+	// ID is the deletion's, 0 when it is about none.
 	ID int64
 	// Sentence says why, and what to do instead.
 	Sentence string
 }
 
 // Error implements error.
-func (e *RefusedError) Error() string { return fmt.Sprintf("deletion %d: %s", e.ID, e.Sentence) }
+func (e *RefusedError) Error() string {
+	if e.ID == 0 {
+		return e.Sentence
+	}
+	return fmt.Sprintf("deletion %d: %s", e.ID, e.Sentence)
+}
 
 func refused(id int64, format string, args ...any) error {
 	return &RefusedError{ID: id, Sentence: fmt.Sprintf(format, args...)}
@@ -109,10 +116,17 @@ func (o *Operator) each(ctx context.Context, ids []int64, decide decide) (int, e
 		if err != nil {
 			return err
 		}
+		active, err := o.options.Bindings.Active(ctx, tx)
+		if err != nil {
+			return err
+		}
 		for _, id := range ids {
 			r, known := found[id]
 			if !known {
 				continue
+			}
+			if r.Binding != active {
+				return refused(id, "it belongs to another Polar organization than the database now; polar-bridge rebind changes that")
 			}
 			done, err := decide(r)
 			if err != nil {

@@ -27,7 +27,11 @@ func (o *Operator) Paused(ctx context.Context) (queue.Pause, error) {
 
 func (o *Operator) setPaused(ctx context.Context, action string, wanted bool) (changed bool, err error) {
 	err = queue.Transact(ctx, o.options.DB, o.options.Store, func(ctx context.Context, tx *sql.Tx) error {
-		for _, name := range queue.PausedQueues() {
+		active, err := o.options.Bindings.Active(ctx, tx)
+		if err != nil {
+			return err
+		}
+		for _, name := range queue.PausedQueues(active) {
 			different, err := o.options.Store.SetPaused(ctx, tx, name, wanted)
 			if err != nil {
 				return err

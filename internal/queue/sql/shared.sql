@@ -77,7 +77,7 @@ UPDATE {schema}.polar_bridge_deletions SET verification = $2, verified_at = $3, 
 WHERE id = $1 AND verification = 'pending'
 
 -- name: PausedQueue
-SELECT paused_at FROM {schema}.river_queue WHERE paused_at IS NOT NULL AND name IN ('deletions', 'dry_run') ORDER BY paused_at DESC LIMIT 1
+SELECT paused_at FROM {schema}.river_queue WHERE paused_at IS NOT NULL ORDER BY paused_at DESC LIMIT 1
 
 -- A server would make the queue's row at its first start; a pause must not have to
 -- wait for that.

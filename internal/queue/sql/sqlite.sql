@@ -5,12 +5,12 @@
 WITH batch AS MATERIALIZED (SELECT value FROM json_each($1))
 INSERT INTO {schema}.polar_bridge_deletions (
     idempotency_key, provider, event_id, dry_run, variant, source, instance, user_id, external_id, unusable_id, occurred_at,
-    received_at, state, hold_reason, held_at, next_try_at)
+    received_at, state, hold_reason, held_at, next_try_at, binding)
 SELECT
     value ->> 'idempotency_key', value ->> 'provider', value ->> 'event_id', value ->> 'dry_run', value ->> 'variant',
     value ->> 'source', value ->> 'instance', value ->> 'user_id', value ->> 'external_id', value ->> 'unusable_id',
     value ->> 'occurred_at', value ->> 'received_at', value ->> 'state', value ->> 'hold_reason', value ->> 'held_at',
-    value ->> 'next_try_at'
+    value ->> 'next_try_at', value ->> 'binding'
 FROM batch WHERE true
 ON CONFLICT (idempotency_key) DO NOTHING RETURNING id, idempotency_key
 
@@ -85,7 +85,7 @@ RETURNING id
 SELECT id, state, dry_run, redacted, provider, event_id, source, user_id, external_id, instance, unusable_id,
     occurred_at, received_at, next_try_at, finished_at, attempts, failures, failing_for, result, decided_at, outcome, confirmed_by, anonymized,
     polar_status, polar_error, hold_reason, held_at, sent_at, in_flight, sent_anonymized, sent_saw, customer_id, customer_type, customer_created_at,
-    active_subscriptions, granted_benefits, verification, verify_at, verified_at, generation
+    active_subscriptions, granted_benefits, verification, verify_at, verified_at, binding, generation
 FROM {schema}.polar_bridge_deletions WHERE id IN (SELECT value FROM json_each($1))
 ORDER BY id
 
@@ -93,7 +93,7 @@ ORDER BY id
 SELECT id, state, dry_run, redacted, provider, event_id, source, user_id, external_id, instance, unusable_id,
     occurred_at, received_at, next_try_at, finished_at, attempts, failures, failing_for, result, decided_at, outcome, confirmed_by, anonymized,
     polar_status, polar_error, hold_reason, held_at, sent_at, in_flight, sent_anonymized, sent_saw, customer_id, customer_type, customer_created_at,
-    active_subscriptions, granted_benefits, verification, verify_at, verified_at, generation
+    active_subscriptions, granted_benefits, verification, verify_at, verified_at, binding, generation
 FROM {schema}.polar_bridge_deletions WHERE id IN (SELECT value FROM json_each($1))
 ORDER BY id
 
@@ -137,12 +137,12 @@ WHERE id IN (SELECT id FROM {schema}.river_job WHERE kind IN ('polar_bridge_dele
 -- Due in five seconds, as River looks ahead: whoever fetches looks at the time again.
 -- All columns of River's index are named.
 -- name: SomeDue
-SELECT EXISTS (SELECT 1 FROM {schema}.river_job WHERE state IN ('retryable', 'scheduled') AND queue IN ('deletions', 'dry_run')
+SELECT EXISTS (SELECT 1 FROM {schema}.river_job WHERE state IN ('retryable', 'scheduled') AND queue IN ($1, $2)
     AND priority IN (1, 2, 3, 4) AND scheduled_at <= datetime('now', 'subsec', '+5 seconds'))
 
 -- name: MoveDue
-UPDATE {schema}.river_job SET state = 'available' WHERE id IN (SELECT id FROM {schema}.river_job WHERE state IN ('retryable', 'scheduled') AND queue IN ('deletions', 'dry_run')
-    AND priority IN (1, 2, 3, 4) AND scheduled_at <= datetime('now', 'subsec', '+5 seconds') LIMIT $1)
+UPDATE {schema}.river_job SET state = 'available' WHERE id IN (SELECT id FROM {schema}.river_job WHERE state IN ('retryable', 'scheduled') AND queue IN ($1, $2)
+    AND priority IN (1, 2, 3, 4) AND scheduled_at <= datetime('now', 'subsec', '+5 seconds') LIMIT $3)
 
 -- Nobody waits for the answer to a request that a killed process had sent.
 -- name: ResetInFlight

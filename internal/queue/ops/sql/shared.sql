@@ -41,6 +41,10 @@ GROUP BY provider, state, hold_reason, outcome ORDER BY provider
 SELECT min(received_at), min(CASE WHEN next_try_at > 0 THEN next_try_at END) FROM {schema}.polar_bridge_deletions
 WHERE state IN ('waiting', 'held', 'reappeared') AND state = 'waiting'
 
+-- by polar_bridge_deletions_pending
+-- name: CountUnfinished
+SELECT count(*) FROM {schema}.polar_bridge_deletions WHERE state IN ('waiting', 'held') AND binding = $1
+
 -- name: ResetFailing
 UPDATE {schema}.polar_bridge_deletions SET failing_for = 0 WHERE id = $1
 

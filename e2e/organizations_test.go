@@ -1,0 +1,113 @@
+package e2e_test
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
+	"github.com/polar-bridge/polar-bridge/polar/polartest"
+)
+
+const otherOrganization = "0c2b8bd4-6b0f-4a39-9d1c-6f0f5d3a7e11"
+
+// elsewhere is the same database with another organization's Polar.
+func (env *environment) elsewhere(t *testing.T) *environment {
+	t.Helper()
+	const token = "polar_oat_marker_secret_of_another_one"
+	other := *env
+	other.polar = polartest.Start(t, polartest.Options{Token: token, OrganizationID: otherOrganization})
+	other.settings = maps.Clone(env.settings)
+	other.settings["POLAR_ACCESS_TOKEN"], other.settings["POLAR_BASE_URL"] = token, other.polar.URL().String()
+	return &other
+}
+
+func paused(reason string) string { return fmt.Sprintf(`polar_bridge_polar_paused{reason=%q}`, reason) }
+
+// Two deployments with one DATABASE_URL: each customer goes at the Polar whose
+// server took the webhook, or waits.
+func TestTwoOrganizationsOnOneDatabase(t *testing.T) {
+	t.Parallel()
+	const events = 40
+	first := newEnvironment(t, databasetest.Postgres(t))
+	second := first.elsewhere(t)
+	var ids [2][]string
+	for i := range events {
+		for n, env := range []*environment{first, second} {
+			id := fmt.Sprintf("user_%d_%04d", n, i)
+			env.polar.AddCustomer(polartest.Customer{ExternalID: id, CreatedAt: longAgo()})
+			ids[n] = append(ids[n], id)
+		}
+	}
+	servers := []*process{first.start(t), second.start(t)}
+	for i := range events {
+		for n, p := range servers {
+			p.deliver(t, sign(t, "clerk", fmt.Sprintf("msg_%d_%d", n, i), ids[n][i]), http.StatusAccepted)
+		}
+	}
+	first.waitDeleted(t, ids[0], time.Minute)
+	servers[1].waitMetric(t, paused("other_organization"), 1, 20*time.Second)
+	require.Zero(t, servers[0].metric(t, paused("other_organization")))
+	servers[1].says(t, "the database belongs to another Polar organization")
+	require.Zero(t, second.calls(), "nothing is sent")
+	require.Equal(t, events, waiting(first.jobs(t)))
+
+	id := fmt.Sprint(second.deletion(t, ids[1][0], "waiting").ID)
+	second.bridge(t, 1, "deletions", "cancel", id, "--because", "a mistake") // no decision about another organization's
+	second.bridge(t, 1, "reconcile", "--provider", "clerk", "--apply")
+
+	second.bridge(t, 0, "rebind", "--because", "the first shop has closed")
+	second.waitDeleted(t, ids[1], 2*time.Minute)
+	servers[0].waitMetric(t, paused("other_organization"), 1, 90*time.Second)
+	for n, env := range []*environment{first, second} {
+		require.Equal(t, events, env.committed())
+		for _, call := range env.journal() {
+			require.Contains(t, ids[n], call.ExternalID, "of the other organization")
+		}
+	}
+}
+
+func TestADatabaseIsNotTakenOverWhileDeletionsWait(t *testing.T) {
+	t.Parallel()
+	databasetest.EachURL(t, func(t *testing.T, database string) {
+		first := newEnvironment(t, database)
+		ids := first.addCustomers(1)
+		second := first.elsewhere(t)
+		second.polar.AddCustomer(polartest.Customer{ExternalID: "somebody", CreatedAt: longAgo()})
+		first.polar.SetFaultFunc(onlyDeletes(polartest.Gateway(503)))
+		p := first.start(t)
+		p.deliver(t, sign(t, "clerk", "msg_0", ids[0]), http.StatusAccepted)
+		p.says(t, "deletion retried")
+		second.bridge(t, 1, "rebind", "--because", "a mistake")
+		first.bridge(t, 1, "rebind", "--because", "nothing to do")
+		first.polar.ClearFaults()
+		first.waitDeleted(t, ids, time.Minute)
+		require.Eventually(t, func() bool { return waiting(first.jobs(t)) == 0 }, 20*time.Second, 50*time.Millisecond)
+		second.bridge(t, 0, "rebind", "--because", "the shop has moved")
+	})
+}
+
+// What was tried in Polar's sandbox does not count as seen in production.
+func TestASandboxTrialDoesNotCountInProduction(t *testing.T) {
+	t.Parallel()
+	trial := newEnvironment(t, databasetest.SQLite(t))
+	production := trial.elsewhere(t)
+	for _, env := range []*environment{trial, production} {
+		env.addCustomers(1)
+	}
+	event := sign(t, "clerk", "msg_0", "user_0000")
+	p := trial.start(t)
+	p.deliver(t, event, http.StatusAccepted)
+	trial.waitDeleted(t, []string{"user_0000"}, 20*time.Second)
+	require.Eventually(t, func() bool { return waiting(trial.jobs(t)) == 0 }, 20*time.Second, 50*time.Millisecond)
+	require.Zero(t, p.terminate(t))
+	production.bridge(t, 0, "rebind", "--because", "the trial is over")
+	p = production.start(t)
+	p.deliver(t, event, http.StatusAccepted)
+	production.waitDeleted(t, []string{"user_0000"}, 20*time.Second)
+	p.deliver(t, event, http.StatusOK)
+}

@@ -1,0 +1,86 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/polar-bridge/polar-bridge/config"
+	"github.com/polar-bridge/polar-bridge/internal/binding"
+	"github.com/polar-bridge/polar-bridge/internal/ratelimit"
+	"github.com/polar-bridge/polar-bridge/polar"
+)
+
+type rebindCommand struct {
+	Because  operatorReason  `name:"because" required:"" placeholder:"TEXT" help:"Why, for those who ask later; at most 500 bytes."`
+	Database config.Database `embed:"" group:"Database"`
+	Polar    config.Polar    `embed:"" group:"Polar"`
+	Log      config.Log      `embed:"" group:"Logs"`
+}
+
+// Help is shown below the flags' list.
+func (*rebindCommand) Help() string {
+	return `A database belongs to the Polar organization whose server used it first: servers of another one store webhooks and send nothing. This makes it belong to the organization of POLAR_ACCESS_TOKEN. It refuses while deletions of the other one are waiting or held. Servers notice within a minute.`
+}
+
+// Run takes the database over.
+func (c *rebindCommand) Run(ctx context.Context, env *Env, loader *config.Loader) (err error) {
+	if err := loader.Load(&c.Database, &c.Polar, &c.Log); err != nil {
+		return err
+	}
+	if !c.Polar.AccessToken.IsSet() {
+		return errors.New("set POLAR_ACCESS_TOKEN to a token of the organization that the database is to belong to")
+	}
+	s, err := openSession(ctx, env, c.Database, c.Log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.db.Close()) }()
+	p, err := s.openPolar(ctx, c.Polar, env.Version)
+	if err != nil {
+		return err
+	}
+	defer p.client.CloseIdleConnections()
+	if err := p.gate.Check(ctx); err != nil {
+		return err
+	}
+	if err := s.Rebind(ctx, p.gate.ID(), string(c.Because)); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(env.Stderr, "The database belongs to this Polar organization now. Its servers begin within a minute.")
+	return err
+}
+
+// polarAccess is what a command needs to ask Polar beside servers.
+type polarAccess struct {
+	client  *polar.Client
+	limiter *ratelimit.Limiter // the servers'
+	gate    *binding.Gate
+}
+
+func (s *session) openPolar(ctx context.Context, c config.Polar, version string) (p polarAccess, err error) {
+	p.limiter, err = ratelimit.New(ctx, ratelimit.Options{
+		DB: s.db.Main, Reader: s.db.Reader, SQL: s.db.SQL, Now: time.Now, Name: "polar", PerMinute: c.RateLimit,
+	})
+	if err != nil {
+		return p, err
+	}
+	key, err := s.db.DigestKey(ctx)
+	if err != nil {
+		return p, err
+	}
+	store, err := binding.NewStore(s.db.Main, s.db.SQL)
+	if err != nil {
+		return p, err
+	}
+	p.client = polar.New(polar.Options{
+		BaseURL: c.Endpoint(), Token: c.AccessToken.Value, Timeout: c.Timeout, UserAgent: "polar-bridge/" + version, Now: time.Now,
+	})
+	p.gate = binding.New(binding.Options{
+		Store: store, Polar: p.client, Limiter: p.limiter, BaseURL: c.Endpoint(), Key: key, Token: c.AccessToken.Value, Logger: zap.NewNop(), Now: time.Now,
+	})
+	return p, nil
+}
