@@ -26,28 +26,28 @@ func scenarios(t *testing.T) []*scenario {
 		t.Log("no full disk: only root may mount a small file system")
 	}
 	for _, fault := range []struct {
-		name    string
-		begin   func(*testing.T, *environment)
-		bounded bool
+		name   string
+		begin  func(*testing.T, *environment)
+		atMost int
 	}{
-		{"outage", faulty(polartest.Gateway(503)), true},
-		{"no answer", faulty(polartest.Hang()), true},
-		{"internal error", faulty(polartest.InternalError()), true},
-		{"429", faulty(polartest.RateLimited(2 * time.Second)), true},
-		{"HTML error", faulty(polartest.Challenge()), true},
-		{"HTML page", faulty(polartest.HTMLPage()), true},
-		{"redirect", faulty(polartest.Redirect("https://elsewhere.invalid/")), true},
-		{"route missing", faulty(polartest.RouteMissing()), true},
-		{"version removed", faulty(polartest.VersionRemoved()), true},
-		{"cut answers", faulty(polartest.Truncated()), false},
-		{"reset before commit", faulty(polartest.ResetBeforeCommit()), true},
-		{"reset after commit", faultyDeletes(polartest.ResetAfterCommit()), true},
-		{"slow", faulty(polartest.Slow(300 * time.Millisecond)), false},
-		{"flapping", func(_ *testing.T, env *environment) { env.polar.SetFaultFunc(flapping()) }, false},
+		{"outage", faulty(polartest.Gateway(503)), 1},
+		{"no answer", faulty(polartest.Hang()), 1},
+		{"internal error", faulty(polartest.InternalError()), 1},
+		{"429", faulty(polartest.RateLimited(2 * time.Second)), 2}, // four in flight, every two seconds
+		{"HTML error", faulty(polartest.Challenge()), 1},
+		{"HTML page", faulty(polartest.HTMLPage()), 1},
+		{"redirect", faulty(polartest.Redirect("https://elsewhere.invalid/")), 1},
+		{"route missing", faulty(polartest.RouteMissing()), 1},
+		{"version removed", faulty(polartest.VersionRemoved()), 1},
+		{"cut answers", faulty(polartest.Truncated()), 0},
+		{"reset before commit", faulty(polartest.ResetBeforeCommit()), 1},
+		{"reset after commit", faultyDeletes(polartest.ResetAfterCommit()), 1},
+		{"slow", faulty(polartest.Slow(300 * time.Millisecond)), 0},
+		{"flapping", func(_ *testing.T, env *environment) { env.polar.SetFaultFunc(flapping()) }, 0},
 	} {
 		all = append(all, &scenario{
 			name: fault.name, database: databasetest.SQLite(t), killEvery: 10,
-			begin: fault.begin, end: repaired, bounded: fault.bounded,
+			begin: fault.begin, end: repaired, atMost: fault.atMost,
 		})
 	}
 	return all
@@ -92,7 +92,7 @@ func clockStep(t *testing.T) *scenario {
 func revokedToken(t *testing.T) *scenario {
 	t.Helper()
 	return &scenario{
-		name: "token revoked", database: databasetest.SQLite(t), killEvery: 10, bounded: true,
+		name: "token revoked", database: databasetest.SQLite(t), killEvery: 10, atMost: 1,
 		begin: func(_ *testing.T, env *environment) { env.polar.RevokeToken(polarToken) },
 		end:   func(_ *testing.T, env *environment) { env.polar.AllowToken(polarToken, polartest.TokenFull) },
 	}
