@@ -43,7 +43,7 @@ WHERE state IN ('waiting', 'held', 'reappeared') AND state = 'waiting'
 
 -- by polar_bridge_deletions_pending
 -- name: CountUnfinished
-SELECT count(*) FROM {schema}.polar_bridge_deletions WHERE state IN ('waiting', 'held') AND binding = $1
+SELECT count(*) FROM {schema}.polar_bridge_deletions WHERE state IN ('waiting', 'held', 'reappeared') AND state <> 'reappeared' AND binding = $1
 
 -- name: ResetFailing
 UPDATE {schema}.polar_bridge_deletions SET failing_for = 0 WHERE id = $1
