@@ -26,6 +26,7 @@ type deletionsCommand struct {
 	Approve     approveCommand     `cmd:"" help:"Let held deletions pass the guard that held them."`
 	Cancel      cancelCommand      `cmd:"" help:"End waiting or held deletions without deleting anybody."`
 	Acknowledge acknowledgeCommand `cmd:"" help:"Close the case of deleted customers who reappeared."`
+	Redo        redoCommand        `cmd:"" help:"Do finished deletions again, with all guards."`
 	Pause       pauseCommand       `cmd:"" help:"Stop trying deletions, on all servers; webhooks are still taken."`
 	Resume      resumeCommand      `cmd:"" help:"End a pause."`
 	Export      exportCommand      `cmd:"" help:"Write the proof of erasure: one row for each finished deletion."`

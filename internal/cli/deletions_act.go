@@ -84,6 +84,48 @@ func (c *cancelCommand) Run(ctx context.Context, env *Env, s *session) error {
 	})
 }
 
+type redoCommand struct {
+	Outcome deletion.Outcome `name:"outcome" placeholder:"OUTCOME" help:"Everything that ended so: deleted or not_found. Needs --since."`
+	Since   moment           `name:"since" placeholder:"WHEN" help:"Only those finished since then: 72h, 30d, 2026-11-01 or 2026-11-01T12:00:00Z."`
+	Until   moment           `name:"until" placeholder:"WHEN" help:"Only those finished before then."`
+	Because operatorReason   `name:"because" required:"" placeholder:"TEXT" help:"Why, for those who ask later; at most 500 bytes."`
+
+	asking
+}
+
+// Help is shown below the flags' list.
+func (*redoCommand) Help() string {
+	return `For deletions whose end is worth nothing: Polar restored a backup, so that deleted customers are there again, or a wrong token or environment answered that there is no such customer.
+
+They go back to waiting as if they had never been tried: all guards ask again, approvals are void, and MAX_DELETIONS_PER_HOUR counts them. A customer who was created after the event is held as recreated. Who is not at Polar ends as not_found, so export the old proof first. Dry runs, forgotten ones and those of another Polar organization are left out; those whose customer reappeared are acknowledged first.`
+}
+
+// Validate wants ids, or an outcome and since when.
+func (c *redoCommand) Validate() error {
+	switch many := c.Outcome != ""; {
+	case many == (len(c.IDs) > 0):
+		return errors.New("say which deletions: either ids, or --outcome and --since")
+	case many && c.Since.IsZero():
+		return errors.New("--outcome needs --since: say when the first of them finished")
+	case !many && (!c.Since.IsZero() || !c.Until.IsZero()):
+		return errors.New("--since and --until go with --outcome, not with ids")
+	case !c.Until.IsZero() && !c.Until.After(c.Since.Time):
+		return errors.New("--until must lie after --since")
+	}
+	return nil
+}
+
+// Run does deletions again.
+func (c *redoCommand) Run(ctx context.Context, env *Env, s *session) error {
+	return c.act(ctx, env, s, act{
+		verb: ops.VerbRedo, question: "Redo %s; their customers, if they are at Polar, will be deleted for good", done: "redone", because: string(c.Because),
+		one: func(id int64) (string, error) {
+			return "waits again, will be tried now with all guards", s.Redo(ctx, id, string(c.Because))
+		},
+		choose: func() ([]ops.Chosen, error) { return s.ChooseDone(ctx, c.Outcome, c.Since.Time, c.Until.Time) },
+	})
+}
+
 type acknowledgeCommand struct {
 	IDs  []int64 `arg:"" name:"id" help:"The deletions' ids."`
 	JSON bool    `name:"json" help:"Print one JSON object a line."`
@@ -103,11 +145,10 @@ func (c *acknowledgeCommand) Run(ctx context.Context, env *Env, s *session) erro
 
 // choice says which deletions a command is about: ids, a reason, or all.
 type choice struct {
-	IDs    []int64             `arg:"" optional:"" name:"id" help:"The deletions' ids."`
 	Reason deletion.HoldReason `name:"reason" placeholder:"REASON" help:"Everything that is held for this reason."`
 	All    bool                `name:"all" help:"Everything that this can be done to."`
-	Yes    bool                `name:"yes" help:"Do not ask; needed by --reason and --all where there is no terminal."`
-	JSON   bool                `name:"json" help:"Print JSON, one object a line."`
+
+	asking
 }
 
 // Validate wants exactly one way of choosing.
@@ -124,6 +165,14 @@ func (c *choice) Validate() error {
 	return nil
 }
 
+// asking is what commands have in common that are about ids, or ask about many
+// deletions.
+type asking struct {
+	IDs  []int64 `arg:"" optional:"" name:"id" help:"The deletions' ids."`
+	Yes  bool    `name:"yes" help:"Do not ask; needed for more than ids where there is no terminal."`
+	JSON bool    `name:"json" help:"Print JSON, one object a line."`
+}
+
 // act is what is done to the chosen deletions.
 type act struct {
 	verb     ops.Verb
@@ -132,15 +181,22 @@ type act struct {
 	because  string
 	// one does it to one deletion and says what became of it.
 	one func(id int64) (result string, err error)
+	// choose finds the others, when no ids were given.
+	choose func() ([]ops.Chosen, error)
 }
 
-// act does it to the ids or, with --reason and --all, to exactly what was there when
-// the question was asked: what comes while somebody reads it was not part of it.
 func (c *choice) act(ctx context.Context, env *Env, s *session, a act) error {
+	a.choose = func() ([]ops.Chosen, error) { return s.Choose(ctx, a.verb, c.Reason) }
+	return c.asking.act(ctx, env, s, a)
+}
+
+// act does it to the ids or else to exactly what was there when the question was
+// asked: what comes while somebody reads it was not part of it.
+func (c *asking) act(ctx context.Context, env *Env, s *session, a act) error {
 	if len(c.IDs) > 0 {
 		return onEach(env, c.IDs, c.JSON, a.one)
 	}
-	chosen, err := s.Choose(ctx, a.verb, c.Reason)
+	chosen, err := a.choose()
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
+	"github.com/polar-bridge/polar-bridge/internal/queue/ops"
 )
 
 // closedSets teaches kong the words of the domain's closed sets.
@@ -21,6 +22,7 @@ func closedSets() []kong.Option {
 	return []kong.Option{
 		kong.TypeMapper(reflect.TypeFor[deletion.State](), oneOf(deletion.States())),
 		kong.TypeMapper(reflect.TypeFor[deletion.HoldReason](), oneOf(deletion.HoldReasons())),
+		kong.TypeMapper(reflect.TypeFor[deletion.Outcome](), oneOf(ops.Redoable())), // the only flag that has one
 	}
 }
 

@@ -74,6 +74,9 @@ type Record struct {
 	// Generation counts how often it was sent on its way.
 	Generation int64 `json:"-"`
 
+	// InFlight says that a request is on its way right now, whatever the state.
+	InFlight bool `json:"-"`
+
 	failingFor time.Duration
 	send       sendState
 }
@@ -103,7 +106,8 @@ func scanRecord(rows *sql.Rows, now time.Time) (Record, error) {
 	r.VerifyAt, r.VerifiedAt = Instant(verify), Instant(verified)
 	r.failingFor = time.Duration(failing) * time.Microsecond
 	r.AnswerLost = r.send.sentAt > 0 && r.Outcome == ""
-	r.Running = r.State == deletion.StateWaiting && r.send.left(now) > 0
+	r.InFlight = r.send.left(now) > 0
+	r.Running = r.State == deletion.StateWaiting && r.InFlight
 	if subscriptions >= 0 {
 		r.ActiveSubscriptions, r.GrantedBenefits = &subscriptions, &benefits
 	}

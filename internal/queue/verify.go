@@ -60,7 +60,7 @@ func (r *run) verified(ctx context.Context, found deletion.Verification, seen de
 	}
 	now := r.Now()
 	result, err := r.DB.ExecContext(ctx, r.queue.store.sql.Verified,
-		r.record.ID, string(found), Micros(now), string(state), seen.Customer.ID, seen.Customer.Type, Micros(seen.Customer.CreatedAt))
+		r.record.ID, string(found), Micros(now), string(state), seen.Customer.ID, seen.Customer.Type, Micros(seen.Customer.CreatedAt), r.record.Generation)
 	if err == nil {
 		var changed int64
 		if changed, err = result.RowsAffected(); err == nil && changed == 0 {

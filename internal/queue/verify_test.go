@@ -234,6 +234,25 @@ func TestAVerificationThatRunsOnceMoreDoesNothing(t *testing.T) {
 	})
 }
 
+// Whom the look found is who was deleted again meanwhile.
+func TestAVerificationOfADeletionThatWasDoneAgainMeanwhileSaysNothing(t *testing.T) {
+	t.Parallel()
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		v := &verifier{}
+		h, r := verified(t, db, v)
+		v.verify = func(a deletion.Attempt, n int) look {
+			require.NoError(t, operator(t, h).Redo(t.Context(), r.ID, "Polar restored a backup"))
+			require.Equal(t, complete, h.work(t, "e1"))
+			return found(a, n)
+		}
+		require.Equal(t, complete, h.verify(t, r))
+		again := h.row(t, "e1")
+		require.Equal(t, deletion.StateDone, again.State)
+		require.Equal(t, deletion.VerificationPending, again.Verification, "another job looks")
+		require.Equal(t, ada(), again.Customer())
+	})
+}
+
 func TestAPanicInAVerificationIsAFailureLikeAnyOther(t *testing.T) {
 	t.Parallel()
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {

@@ -32,6 +32,9 @@ func (o *Operator) retry(r queue.Record) (*act, error) {
 	case r.State == deletion.StateReappeared:
 		return nil, refused(r.ID, "it is done: the customer that reappeared is another case; settle it at Polar, then acknowledge this one")
 	}
+	if r.State == deletion.StateDone {
+		return nil, refused(r.ID, "it is done, and a finished deletion is never tried again, except by redo")
+	}
 	return nil, refused(r.ID, "it is %s, and a finished deletion is never tried again", r.State)
 }
 
@@ -108,24 +111,27 @@ const (
 	VerbApprove Verb = "approve"
 	VerbRetry   Verb = "retry"
 	VerbCancel  Verb = "cancel"
+	VerbRedo    Verb = "redo"
 )
 
 // Chosen is a deletion as an operator is asked about it. Held again, for whatever
-// reason, or sent on its way again, it is another question.
+// reason, sent on its way again, ended otherwise or forgotten, it is another question.
 type Chosen struct {
 	ID         int64
 	state      deletion.State
+	outcome    deletion.Outcome
+	forgotten  bool
 	reason     deletion.HoldReason
 	heldAt     time.Time
 	generation int64
 }
 
 func chosen(r queue.Record) Chosen {
-	return Chosen{r.ID, r.State, r.HoldReason, r.HeldAt, r.Generation}
+	return Chosen{r.ID, r.State, r.Outcome, r.Forgotten, r.HoldReason, r.HeldAt, r.Generation}
 }
 
 // Choose returns what the verb can be done to now: what is held for the reason,
-// or, when it is "", everything.
+// or, when it is "", everything. For redo see ChooseDone.
 func (o *Operator) Choose(ctx context.Context, verb Verb, reason deletion.HoldReason) ([]Chosen, error) {
 	states := []deletion.State{deletion.StateHeld}
 	if reason == "" && verb != VerbApprove {
@@ -141,7 +147,7 @@ func (o *Operator) Choose(ctx context.Context, verb Verb, reason deletion.HoldRe
 			switch {
 			case err != nil:
 				return nil, err
-			case r.Running, r.Binding != active, verb == VerbApprove && !Approvable(r.HoldReason), verb == VerbRetry && r.HoldReason == deletion.HoldConflict:
+			case r.InFlight, r.Binding != active, verb == VerbApprove && !Approvable(r.HoldReason), verb == VerbRetry && r.HoldReason == deletion.HoldConflict:
 			default:
 				found = append(found, chosen(r))
 			}
@@ -161,9 +167,14 @@ const (
 
 // Many does the verb to those that are still as they were chosen, and leaves all
 // others alone. It works in batches, each of which stands whatever happens
-// afterwards, and returns how many it was done to. Only cancel needs a reason.
+// afterwards, and returns how many it was done to. Only cancel and redo need a
+// reason.
 func (o *Operator) Many(ctx context.Context, verb Verb, all []Chosen, reason string) (count int, err error) {
-	do := map[Verb]decide{VerbApprove: o.approve, VerbRetry: o.retry, VerbCancel: func(r queue.Record) (*act, error) { return o.cancel(r, reason) }}[verb]
+	do := map[Verb]decide{
+		VerbApprove: o.approve, VerbRetry: o.retry,
+		VerbCancel: func(r queue.Record) (*act, error) { return o.cancel(r, reason) },
+		VerbRedo:   func(r queue.Record) (*act, error) { return o.redo(r, reason) },
+	}[verb]
 	for some := range slices.Chunk(all, atOnce) {
 		began := time.Now() //nolint:forbidigo // only paces the batches
 		asked := make(map[int64]Chosen, len(some))
@@ -175,7 +186,7 @@ func (o *Operator) Many(ctx context.Context, verb Verb, all []Chosen, reason str
 		n, err := o.each(ctx, ids, func(r queue.Record) (*act, error) {
 			question := asked[r.ID]
 			delete(asked, r.ID)
-			if r.Running || chosen(r) != question {
+			if r.InFlight || chosen(r) != question {
 				return nil, nil //nolint:nilnil // it is another question by now
 			}
 			return do(r)

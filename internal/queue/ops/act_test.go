@@ -226,10 +226,13 @@ func TestManyAtOnce(t *testing.T) {
 			s.hold(t, "conflict", deletion.HoldConflict)
 			s.finish(t, "done", time.Now())
 			s.set(t, "running", "in_flight = TRUE, sent_at = $2", queue.Micros(time.Now()))
-			for verb, want := range map[ops.Verb]int{ops.VerbApprove: 2, ops.VerbRetry: 2, ops.VerbCancel: 3} {
-				chosen, err := s.Choose(t.Context(), verb, "")
+			for _, tt := range []struct {
+				verb ops.Verb
+				want int
+			}{{ops.VerbApprove, 2}, {ops.VerbRetry, 2}, {ops.VerbCancel, 3}} {
+				chosen, err := s.Choose(t.Context(), tt.verb, "")
 				require.NoError(t, err)
-				require.Len(t, chosen, want, verb)
+				require.Len(t, chosen, tt.want, tt.verb)
 			}
 			chosen, err := s.Choose(t.Context(), ops.VerbCancel, "")
 			require.NoError(t, err)

@@ -60,6 +60,7 @@ type statements struct {
 	List, ListPending, ListExternalID, Finished, OfExternalID string
 	CountAll, CountUnfinished, EarliestWaiting                string
 	ResetFailing, Release, Cancel, Acknowledge, Approve, Note string
+	Redo, Redoable, Unapprove                                 string
 	RedactDeletion, RedactApprovals, RedactActions            string
 }
 
@@ -99,6 +100,8 @@ type act struct {
 	again bool
 	// approves is the guard that it may pass from now on, "" for none.
 	approves deletion.HoldReason
+	// unapproves ends its approvals: all guards ask again.
+	unapproves bool
 }
 
 // decide looks at a deletion in the state it has inside the transaction and says
@@ -185,6 +188,11 @@ func (o *Operator) carryOut(ctx context.Context, tx *sql.Tx, r queue.Record, don
 		_, err := tx.ExecContext(ctx, o.sql.Approve, r.ID, string(done.approves), r.CustomerID)
 		if err != nil {
 			return fmt.Errorf("approve deletion %d: %w", r.ID, err)
+		}
+	}
+	if done.unapproves {
+		if _, err := tx.ExecContext(ctx, o.sql.Unapprove, r.ID); err != nil {
+			return fmt.Errorf("end approvals of deletion %d: %w", r.ID, err)
 		}
 	}
 	if done.again {

@@ -74,7 +74,7 @@ UPDATE {schema}.polar_bridge_deletions SET verification = $2, verified_at = $3, 
     customer_id = CASE WHEN $5 = '' THEN customer_id ELSE $5 END,
     customer_type = CASE WHEN $5 = '' THEN customer_type ELSE $6 END,
     customer_created_at = CASE WHEN $5 = '' THEN customer_created_at ELSE $7 END
-WHERE id = $1 AND verification = 'pending'
+WHERE id = $1 AND generation = $8 AND verification = 'pending'
 
 -- name: PausedQueue
 SELECT paused_at FROM {schema}.river_queue WHERE paused_at IS NOT NULL ORDER BY paused_at DESC LIMIT 1

@@ -30,6 +30,13 @@ SELECT id FROM {schema}.polar_bridge_deletions
 WHERE finished_at > 0 AND finished_at >= $1 AND (CAST($2 AS bigint) = 0 OR finished_at < $2) AND id > $3
 ORDER BY id LIMIT $4
 
+-- by polar_bridge_deletions_finished
+-- name: Redoable
+SELECT id FROM {schema}.polar_bridge_deletions
+WHERE finished_at > 0 AND finished_at >= $1 AND (CAST($2 AS bigint) = 0 OR finished_at < $2)
+    AND state = 'done' AND outcome = $3 AND NOT dry_run AND NOT redacted AND binding = $4 AND id > $5
+ORDER BY id LIMIT $6
+
 -- name: OfExternalID
 SELECT id FROM {schema}.polar_bridge_deletions WHERE external_id <> '' AND external_id = $1 ORDER BY id
 
@@ -57,6 +64,16 @@ UPDATE {schema}.polar_bridge_deletions SET state = 'cancelled', outcome = 'cance
 
 -- name: Acknowledge
 UPDATE {schema}.polar_bridge_deletions SET state = 'done' WHERE id = $1
+
+-- The customer as last looked up stays, and how many requests were sent.
+-- name: Redo
+UPDATE {schema}.polar_bridge_deletions SET state = 'waiting', outcome = '', confirmed_by = '', anonymized = FALSE, finished_at = 0,
+    sent_at = 0, in_flight = FALSE, sent_saw = '', sent_anonymized = FALSE, counted_at = 0, failures = 0, failing_for = 0,
+    verification = '', verify_at = 0, verified_at = 0
+WHERE id = $1
+
+-- name: Unapprove
+DELETE FROM {schema}.polar_bridge_approvals WHERE deletion_id = $1
 
 -- name: Approve
 INSERT INTO {schema}.polar_bridge_approvals (deletion_id, reason, customer_id) VALUES ($1, $2, $3)
