@@ -137,6 +137,54 @@ func TestReconcileFindsAndDeletesExactlyTheMissedOnesThrough429sAndKills(t *test
 	require.NotContains(t, p.output(), `"level":"error"`)
 }
 
+func TestReconcileUndoesNoDecision(t *testing.T) {
+	t.Parallel()
+	databasetest.EachURL(t, func(t *testing.T, database string) {
+		env, c := withClerk(t, database)
+		populate(env, c, 100, 0)
+		const cancelled, team, waiting, lost = "user_cancelled", "user_held", "user_waiting", "user_lost"
+		for _, id := range []string{cancelled, team, waiting, lost} {
+			customer := polartest.Customer{ExternalID: id, CreatedAt: longAgo(), ActiveSubscriptions: 1}
+			if id == team {
+				customer.Type = "team"
+			}
+			env.polar.AddCustomer(customer)
+		}
+		p := env.start(t)
+		p.deliver(t, sign(t, "clerk", "msg_team", team), http.StatusAccepted)
+		env.deletion(t, team, "held")
+		env.bridge(t, 0, "deletions", "pause")
+		p.deliver(t, sign(t, "clerk", "msg_cancelled", cancelled), http.StatusAccepted)
+		env.bridge(t, 0, "deletions", "cancel", fmt.Sprint(env.deletion(t, cancelled, "waiting").ID), "--because", "it stays a customer")
+		p.deliver(t, sign(t, "clerk", "msg_waiting", waiting), http.StatusAccepted)
+		env.deletion(t, waiting, "waiting")
+
+		// The report says it without --apply as well.
+		table, scripts := env.reconcile(t), env.reconcile(t, "--json")
+		for id, want := range map[string][2]string{
+			cancelled: {"cancelled", `,"left_alone":"cancelled"}`}, team: {"held as team", `,"left_alone":"held","hold_reason":"team"}`},
+			waiting: {"waiting", `,"left_alone":"waiting"}`}, lost: {"-", `"active_subscriptions":1}`},
+		} {
+			require.Regexp(t, `(?m)^"`+id+`" .* 1 +`+want[0]+`$`, table)
+			require.Regexp(t, `(?m)^\{"external_id":"`+id+`".*`+want[1]+`$`, scripts)
+		}
+		require.Contains(t, scripts, `"queued":0,"already_queued":0,"left_alone":3}`)
+
+		applied := env.reconcile(t, "--apply", "--sole-instance", "--json")
+		require.Contains(t, applied, `"queued":1,"already_queued":0,"left_alone":3}`)
+		require.True(t, strings.HasPrefix(env.deletion(t, lost, "waiting").EventID, "reconcile:"))
+		require.Equal(t, 4, strings.Count(env.bridge(t, 0, "deletions", "list", "--json"), "\n"))
+		require.Contains(t, env.reconcile(t, "--apply", "--sole-instance", "--json"), `"queued":0,"already_queued":1,"left_alone":3}`)
+
+		env.bridge(t, 0, "deletions", "resume")
+		env.waitDeleted(t, []string{waiting, lost}, 30*time.Second)
+		require.Contains(t, env.reconcile(t, "--apply", "--sole-instance", "--json"), `"queued":0,"already_queued":0,"left_alone":2}`)
+		require.Equal(t, 2, env.deletes())
+		require.True(t, env.polar.Exists(cancelled))
+		require.True(t, env.polar.Exists(team))
+	})
+}
+
 func TestABadProviderLeadsToNoDeletion(t *testing.T) {
 	t.Parallel()
 	another := func(c *directorytest.Clerk) {

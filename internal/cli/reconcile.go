@@ -42,7 +42,7 @@ type reconcileCommand struct {
 
 // Help is shown below the flags' list.
 func (*reconcileCommand) Help() string {
-	return `It finds the customers at Polar whose user is gone at the identity provider, because a webhook got lost. Customers without an external id, with another provider's, or younger than an hour are left alone. Nothing is deleted without --apply; with it a running server deletes them, with all guards, after asking the provider about each once more.
+	return `It finds the customers at Polar whose user is gone at the identity provider, because a webhook got lost. Customers without an external id, with another provider's, or younger than an hour are left alone. So are those with a deletion that waits, is held or was cancelled, and those who reappeared after one. Nothing is deleted without --apply; with it a running server deletes them, with all guards, after asking the provider about each once more.
 
 It works on the database that DATABASE_URL names, beside a running server. Give it the server's environment.`
 }
@@ -166,10 +166,12 @@ func progress(w io.Writer) func(reconcile.Progress) {
 
 // finish prints what was found and, with --apply, hands it to the queue.
 func (c *reconcileCommand) finish(ctx context.Context, s *session, found *reconcile.Found) error {
-	if err := c.print(ctx, found); err != nil {
+	queue := s.Acceptor(c.Config.Work.DryRun)
+	left, err := c.print(ctx, queue, found)
+	if err != nil {
 		return err
 	}
-	known, err := c.webhookEvidence(ctx, s, found)
+	known, err := c.webhookEvidence(ctx, s, queue, found)
 	if err != nil {
 		return err
 	}
@@ -182,42 +184,65 @@ func (c *reconcileCommand) finish(ctx context.Context, s *session, found *reconc
 	if n.Orphans > 0 {
 		fmt.Fprintf(messages, "Webhooks that are still known have named %d of the %d without a user. The webhooks about the others got lost, or they are users of another instance.\n", known.named, n.Orphans)
 	}
+	if left > 0 {
+		fmt.Fprintf(messages, "Left alone: %d. A deletion of the same customer waits, is held or was cancelled, or the customer reappeared: "+
+			"see the last column, and polar-bridge deletions list --external-id ID.\n", left)
+	}
 	var receipt deletion.Receipt
-	if c.Apply {
-		if err := c.confirmSoleInstance(n.Orphans, known); err != nil {
+	if c.Apply && left < n.Orphans {
+		if err := c.confirmSoleInstance(n.Orphans-left, known); err != nil {
 			return err
 		}
-		if receipt, err = found.Apply(ctx, s.Acceptor(c.Config.Work.DryRun)); err != nil {
+		if receipt, left, err = found.Apply(ctx, queue); err != nil {
 			return err
 		}
 	}
-	switch {
-	case c.JSON:
+	if c.JSON {
 		return printJSON(c.env.Stdout, struct {
-			Provider string           `json:"provider"`
-			Counts   reconcile.Counts `json:"counts"`
-			Named    int              `json:"named_in_webhooks"`
-			Queued   int              `json:"queued"`
-			Known    int              `json:"already_queued"`
-		}{c.Provider, n, known.named, receipt.Accepted, receipt.Duplicates})
-	case n.Orphans == 0:
-		fmt.Fprintln(messages, "Each has a user.")
-	case !c.Apply:
-		fmt.Fprintf(messages, "%s without a user. Nothing was changed; --apply has them deleted.\n", plural(n.Orphans, "customer"))
-	default:
-		fmt.Fprintf(messages, "%s without a user: %d put into the queue, %d there already. See polar-bridge deletions list.\n",
-			plural(n.Orphans, "customer"), receipt.Accepted, receipt.Duplicates)
+			Provider  string           `json:"provider"`
+			Counts    reconcile.Counts `json:"counts"`
+			Named     int              `json:"named_in_webhooks"`
+			Queued    int              `json:"queued"`
+			Known     int              `json:"already_queued"`
+			LeftAlone int              `json:"left_alone"`
+		}{c.Provider, n, known.named, receipt.Accepted, receipt.Duplicates, left})
 	}
+	fmt.Fprintln(messages, c.summary(n.Orphans, left, receipt))
 	return nil
 }
 
-func (c *reconcileCommand) print(ctx context.Context, found *reconcile.Found) error {
-	if c.JSON {
-		return found.Each(ctx, func(o reconcile.Orphan) error { return printJSON(c.env.Stdout, o) })
+// summary says in a sentence what became of the orphans.
+func (c *reconcileCommand) summary(orphans, left int, receipt deletion.Receipt) string {
+	customers, alone, whom := plural(orphans, "customer"), "", "them"
+	if left > 0 {
+		alone, whom = fmt.Sprintf(", %d left alone", left), "the others"
 	}
-	table := newTable(c.env.Stdout, "EXTERNAL ID", "POLAR CUSTOMER", "TYPE", "CREATED", "ACTIVE SUBSCRIPTIONS")
-	err := found.Each(ctx, func(o reconcile.Orphan) error {
-		return table.row(strconv.Quote(o.ExternalID), visible(o.CustomerID), visible(o.Type), at(o.CreatedAt), cmp.Or(number(o.ActiveSubscriptions), "unknown"))
+	switch {
+	case orphans == 0:
+		return "Each has a user."
+	case left == orphans:
+		return customers + " without a user" + alone + ". Nothing was changed."
+	case !c.Apply:
+		return customers + " without a user" + alone + ". Nothing was changed; --apply has " + whom + " deleted."
+	}
+	return fmt.Sprintf("%s without a user: %d put into the queue, %d there already%s. See polar-bridge deletions list.", customers, receipt.Accepted, receipt.Duplicates, alone)
+}
+
+// print lists the orphans, and counts those that are left alone.
+func (c *reconcileCommand) print(ctx context.Context, queue reconcile.Queue, found *reconcile.Found) (left int, err error) {
+	table := newTable(c.env.Stdout, "EXTERNAL ID", "POLAR CUSTOMER", "TYPE", "CREATED", "ACTIVE SUBSCRIPTIONS", "LEFT ALONE")
+	err = found.Each(ctx, queue, func(o reconcile.Orphan) error {
+		if o.LeftAlone != "" {
+			left++
+		}
+		if c.JSON {
+			return printJSON(c.env.Stdout, o)
+		}
+		why := cmp.Or(string(o.LeftAlone), "-")
+		if o.HoldReason != "" {
+			why += " as " + string(o.HoldReason)
+		}
+		return table.row(strconv.Quote(o.ExternalID), visible(o.CustomerID), visible(o.Type), at(o.CreatedAt), cmp.Or(number(o.ActiveSubscriptions), "unknown"), why)
 	})
-	return errors.Join(err, table.flush())
+	return left, errors.Join(err, table.flush())
 }

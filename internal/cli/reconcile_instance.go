@@ -34,10 +34,7 @@ func (c *reconcileCommand) checkSoleInstance() error {
 
 // confirmSoleInstance asks for the operator's word once it is known what it is
 // about.
-func (c *reconcileCommand) confirmSoleInstance(orphans int, known webhookEvidence) error {
-	if orphans == 0 {
-		return nil
-	}
+func (c *reconcileCommand) confirmSoleInstance(deletions int, known webhookEvidence) error {
 	if known.mixed {
 		return errors.New("nothing was done: the credentials changed to another instance's during the run; start over with --restart")
 	}
@@ -50,7 +47,7 @@ func (c *reconcileCommand) confirmSoleInstance(orphans int, known webhookEvidenc
 			"If none of them is a customer any more, set CLERK_INSTANCE_ID (or AUTH0_STREAM_ID) to what is yours", visible(others))
 	}
 	return c.env.confirm(c.SoleInstance, fmt.Sprintf("Put %s into the queue? An existing user of another instance or tenant of %s looks like a deleted one. "+
-		"Is the one that was asked the only one whose users are customers in this Polar organization", plural(orphans, "deletion"), c.Provider))
+		"Is the one that was asked the only one whose users are customers in this Polar organization", plural(deletions, "deletion"), c.Provider))
 }
 
 // webhookEvidence is what webhooks have said, as far as this installation still
@@ -65,12 +62,12 @@ type webhookEvidence struct {
 }
 
 // webhookEvidence reads what webhooks have said about the orphans.
-func (c *reconcileCommand) webhookEvidence(ctx context.Context, s *session, found *reconcile.Found) (webhookEvidence, error) {
+func (c *reconcileCommand) webhookEvidence(ctx context.Context, s *session, queue reconcile.Queue, found *reconcile.Found) (webhookEvidence, error) {
 	if found.Orphans == 0 {
 		return webhookEvidence{}, nil
 	}
 	orphans, asked := map[string]bool{}, map[string]bool{"": true}
-	err := found.Each(ctx, func(o reconcile.Orphan) error {
+	err := found.Each(ctx, queue, func(o reconcile.Orphan) error {
 		orphans[o.ExternalID] = true
 		asked[o.Instance] = true
 		return nil

@@ -46,6 +46,16 @@ func ReconcileEventID(customerID string) string { return reconcilePrefix + custo
 // reconciliation, and needs the provider's own word before it is carried out.
 func (d Deletion) Reconciled() bool { return strings.HasPrefix(d.EventID, reconcilePrefix) }
 
+// ReconciledCustomer is Polar's id of the customer whom a reconciliation found, ""
+// when it was none that told of the deletion.
+func (d Deletion) ReconciledCustomer() string {
+	id, found := strings.CutPrefix(d.EventID, reconcilePrefix)
+	if !found {
+		return ""
+	}
+	return id
+}
+
 // maxFuture is how far ahead of ours a provider's clock is believed.
 const maxFuture = 5 * time.Minute
 
@@ -193,6 +203,12 @@ func States() []State {
 
 // PendingStates lists those in which something is still to be done.
 func PendingStates() []State { return []State{StateWaiting, StateHeld, StateReappeared} }
+
+// Standing is where a deletion stands, and why when it is held.
+type Standing struct {
+	State  State
+	Reason HoldReason
+}
 
 // Source says what told of a deletion. The set is closed.
 type Source string

@@ -68,7 +68,20 @@ func pauseOf(d deletion.Decision) string {
 // keeper is a queue that keeps what it is told, once.
 type keeper struct {
 	kept map[string]deletion.Deletion
-	fail error
+	// left are those about whom somebody has decided, by external id.
+	left  map[string]deletion.Standing
+	fail  error
+	blind error // of a look at who is left alone
+}
+
+func (k *keeper) LeftAlone(_ context.Context, deletions []deletion.Deletion) (map[string]deletion.Standing, error) {
+	left := map[string]deletion.Standing{}
+	for _, d := range deletions {
+		if standing, known := k.left[d.ExternalID]; known {
+			left[d.EventID] = standing
+		}
+	}
+	return left, k.blind
 }
 
 func (k *keeper) Accept(_ context.Context, deletions []deletion.Deletion) (deletion.Receipt, error) {
@@ -184,7 +197,7 @@ func limits() reconcile.Limits { return reconcile.Limits{Share: 0.05} }
 // collect is a finish that remembers the orphans.
 func collect(into *[]reconcile.Orphan) func(context.Context, *reconcile.Found) error {
 	return func(ctx context.Context, found *reconcile.Found) error {
-		return found.Each(ctx, func(o reconcile.Orphan) error {
+		return found.Each(ctx, &keeper{}, func(o reconcile.Orphan) error {
 			*into = append(*into, o)
 			return nil
 		})
@@ -200,9 +213,9 @@ func externalIDs(orphans []reconcile.Orphan) []string {
 }
 
 // apply is a finish that hands the orphans to a queue.
-func apply(queue reconcile.Acceptor) func(context.Context, *reconcile.Found) error {
+func apply(queue reconcile.Queue) func(context.Context, *reconcile.Found) error {
 	return func(ctx context.Context, found *reconcile.Found) error {
-		_, err := found.Apply(ctx, queue)
+		_, _, err := found.Apply(ctx, queue)
 		return err
 	}
 }

@@ -46,8 +46,13 @@ type Limiter interface {
 	Acquire(ctx context.Context, requests int) (deletion.Permit, deletion.Decision)
 }
 
-// Acceptor stores deletions.
-type Acceptor interface {
+// Queue keeps deletions.
+type Queue interface {
+	// LeftAlone says which of the deletions are not to be accepted, and why, by event
+	// id: those about whose customer somebody has decided, or must, or whose customer
+	// is about to be deleted anyway. One that is kept already is a duplicate, and none
+	// of them.
+	LeftAlone(ctx context.Context, deletions []deletion.Deletion) (map[string]deletion.Standing, error)
 	Accept(ctx context.Context, deletions []deletion.Deletion) (deletion.Receipt, error)
 }
 
@@ -115,6 +120,11 @@ type Orphan struct {
 	CreatedAt  time.Time `json:"created_at"`
 	// ActiveSubscriptions is what a deletion would end; nil when Polar did not say.
 	ActiveSubscriptions *int `json:"active_subscriptions"`
+	// LeftAlone says where another deletion of the customer stands because of which
+	// this one is not put into the queue, "" when there is none; HoldReason why that
+	// one is held.
+	LeftAlone  deletion.State      `json:"left_alone,omitzero"`
+	HoldReason deletion.HoldReason `json:"hold_reason,omitzero"`
 
 	// Instance is the provider's instance whose word it is, as events name it,
 	// "" when that is not known.
@@ -277,8 +287,8 @@ type Found struct {
 
 // Each calls act for each orphan, the oldest first; act may use the database, of
 // which SQLite has one connection.
-func (f *Found) Each(ctx context.Context, act func(Orphan) error) error {
-	return f.chunks(ctx, func(orphans []Orphan) error {
+func (f *Found) Each(ctx context.Context, queue Queue, act func(Orphan) error) error {
+	return f.chunks(ctx, queue, func(orphans []Orphan) error {
 		for _, o := range orphans {
 			if err := act(o); err != nil {
 				return err
@@ -288,12 +298,25 @@ func (f *Found) Each(ctx context.Context, act func(Orphan) error) error {
 	})
 }
 
-func (f *Found) chunks(ctx context.Context, act func([]Orphan) error) error {
+// chunks calls act with some orphans at a time, as the queue knows them right then.
+func (f *Found) chunks(ctx context.Context, queue Queue, act func([]Orphan) error) error {
 	var last Orphan
 	for {
 		orphans, err := f.sweeper.store.next(ctx, statusDeleted, last)
 		if err != nil || len(orphans) == 0 {
 			return err
+		}
+		deletions := make([]deletion.Deletion, len(orphans))
+		for i, o := range orphans {
+			deletions[i] = f.sweeper.deletion(o)
+		}
+		left, err := queue.LeftAlone(ctx, deletions)
+		if err != nil {
+			return fmt.Errorf("look for decisions about orphans: %w", err)
+		}
+		for i, d := range deletions {
+			standing := left[d.EventID]
+			orphans[i].LeftAlone, orphans[i].HoldReason = standing.State, standing.Reason
 		}
 		if err := act(orphans); err != nil {
 			return err
@@ -302,24 +325,27 @@ func (f *Found) chunks(ctx context.Context, act func([]Orphan) error) error {
 	}
 }
 
-// Apply hands all orphans to the queue, where each is a deletion like any other
-// and meets the same guards. Its event id is the customer's: the same customer
-// is a duplicate when found again, and neither a webhook about the same user
-// nor a customer that was created again is.
-func (f *Found) Apply(ctx context.Context, queue Acceptor) (total deletion.Receipt, err error) {
-	err = f.chunks(ctx, func(orphans []Orphan) error {
-		deletions := make([]deletion.Deletion, len(orphans))
-		for i, o := range orphans {
-			deletions[i] = f.sweeper.deletion(o)
+// Apply hands the orphans to the queue, but for those that it leaves alone, and
+// counts these. Each is a deletion like any other and meets the same guards. Its
+// event id is the customer's: the same customer is a duplicate when found again, and
+// neither a webhook about the same user nor a customer that was created again is.
+func (f *Found) Apply(ctx context.Context, queue Queue) (total deletion.Receipt, leftAlone int, err error) {
+	err = f.chunks(ctx, queue, func(orphans []Orphan) error {
+		var deletions []deletion.Deletion
+		for _, o := range orphans {
+			if o.LeftAlone == "" {
+				deletions = append(deletions, f.sweeper.deletion(o))
+			}
 		}
 		receipt, err := queue.Accept(ctx, deletions)
 		if err != nil {
 			return fmt.Errorf("hand orphans to the queue: %w", err)
 		}
 		total = total.Plus(receipt)
+		leftAlone += len(orphans) - len(deletions)
 		return nil
 	})
-	return total, err
+	return total, leftAlone, err
 }
 
 // deletion is what the queue is told. It happened when the provider said that

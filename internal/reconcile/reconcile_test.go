@@ -54,31 +54,6 @@ func TestExactlyTheOrphansAreFound(t *testing.T) {
 	})
 }
 
-func TestOrphansGoToTheQueueOnceWhateverIsFoundAgain(t *testing.T) {
-	t.Parallel()
-	h := sqlite(t)
-	orphans := h.populate(300, 100)
-	queue := &keeper{}
-	for range 2 {
-		_, err := h.sweeper(t).Sweep(t.Context(), limits(), apply(queue))
-		require.NoError(t, err)
-	}
-	require.Len(t, queue.kept, len(orphans))
-	for id, d := range queue.kept {
-		require.Equal(t, "clerk", d.Provider)
-		require.True(t, strings.HasPrefix(id, "reconcile:"))
-		require.Contains(t, orphans, d.ExternalID)
-		require.Equal(t, d.ExternalID, d.UserID)
-		require.WithinDuration(t, h.clock.now(), d.OccurredAt, time.Second)
-		require.WithinDuration(t, h.clock.now(), d.ReceivedAt, time.Second)
-	}
-	// The customer comes back, under the same external id: that is another one.
-	h.polar.AddCustomer(polartest.Customer{ExternalID: orphans[0], CreatedAt: start().Add(-2 * time.Hour)})
-	_, err := h.sweeper(t).Sweep(t.Context(), limits(), apply(queue))
-	require.NoError(t, err)
-	require.Len(t, queue.kept, len(orphans)+1)
-}
-
 func TestTheWayIsGoneToItsEndThrough429s(t *testing.T) {
 	t.Parallel()
 	h := sqlite(t)

@@ -3,8 +3,10 @@ package ops
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"slices"
 
+	"github.com/go-json-experiment/json"
 	"go.uber.org/zap"
 
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
@@ -55,4 +57,46 @@ func (a Acceptor) Accept(ctx context.Context, deletions []deletion.Deletion) (de
 		}
 	}
 	return total, nil
+}
+
+// LeftAlone says which of the deletions that a reconciliation found are not to be
+// accepted, and why, by event id: those of whose customer there is a deletion that is
+// held, cancelled or waiting, or whose customer reappeared. One that found another
+// customer under the same external id is no reason; nor is one of the same event, of
+// which these are duplicates; nor a dry run, unless these are dry ones too.
+func (a Acceptor) LeftAlone(ctx context.Context, deletions []deletion.Deletion) (map[string]deletion.Standing, error) {
+	externalIDs := make([]string, len(deletions))
+	for i, d := range deletions {
+		externalIDs[i] = d.ExternalID
+	}
+	batch, err := json.Marshal(externalIDs)
+	if err != nil {
+		return nil, fmt.Errorf("encode external ids: %w", err)
+	}
+	o := a.operator.options
+	ids, err := queue.IDs(ctx, o.Reader, a.operator.sql.OpenOfExternalIDs, string(batch), o.Store.Binding(), a.dryRun)
+	if err != nil {
+		return nil, fmt.Errorf("look for deletions of the same customers: %w", err)
+	}
+	records, err := o.Store.Records(ctx, o.Reader, ids, o.Now())
+	if err != nil {
+		return nil, err
+	}
+	known := make(map[string][]queue.Record, len(records))
+	for _, r := range records {
+		known[r.ExternalID] = append(known[r.ExternalID], r)
+	}
+	// Of several, what somebody must decide says most.
+	order := []deletion.State{deletion.StateCancelled, deletion.StateWaiting, deletion.StateReappeared, deletion.StateHeld}
+	left := map[string]deletion.Standing{}
+	for _, d := range deletions {
+		for _, r := range known[d.ExternalID] {
+			duplicate := r.Provider == d.Provider && r.EventID == d.EventID && r.DryRun == a.dryRun
+			another := r.CustomerID != "" && r.CustomerID != d.ReconciledCustomer()
+			if !duplicate && !another && slices.Index(order, r.State) > slices.Index(order, left[d.EventID].State) {
+				left[d.EventID] = deletion.Standing{State: r.State, Reason: r.HoldReason}
+			}
+		}
+	}
+	return left, nil
 }

@@ -41,3 +41,75 @@ func TestACommandStoresDeletionsOnceAndServersKnowThem(t *testing.T) {
 		require.Equal(t, 1, receipt.Accepted, "what was seen dry was not seen")
 	})
 }
+
+func TestACustomerAboutWhomSomebodyDecidedIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		s := operator(t, db)
+		orphan := func(externalID string) deletion.Deletion {
+			return newDeletion(deletion.ReconcileEventID("c_"+externalID), externalID)
+		}
+		found := []deletion.Deletion{orphan("nobody' OR '1'='1")}
+		want := map[string]deletion.Standing{}
+		for externalID, tt := range map[string]struct {
+			columns string // of the row of a webhook about the same user
+			change  func(*deletion.Deletion)
+			want    deletion.Standing
+		}{
+			"cancelled":        {columns: "state = 'cancelled', outcome = 'cancelled'", want: deletion.Standing{State: deletion.StateCancelled}},
+			"held":             {columns: "state = 'held', hold_reason = 'team'", want: deletion.Standing{State: deletion.StateHeld, Reason: deletion.HoldTeam}},
+			"reappeared":       {columns: "state = 'reappeared'", want: deletion.Standing{State: deletion.StateReappeared}},
+			"waiting":          {columns: "state = 'waiting'", want: deletion.Standing{State: deletion.StateWaiting}},
+			"same customer":    {columns: "state = 'cancelled', customer_id = 'c_same customer'", want: deletion.Standing{State: deletion.StateCancelled}},
+			"another provider": {columns: "state = 'cancelled', provider = 'auth0'", want: deletion.Standing{State: deletion.StateCancelled}},
+			"created again":    {columns: "state = 'cancelled', customer_id = 'c_before'"},
+			"done":             {columns: "state = 'done', outcome = 'not_found'"},
+			"another binding":  {columns: "state = 'held', hold_reason = 'team', binding = 2"},
+			"dry run":          {columns: "state = 'held', hold_reason = 'team', dry_run = TRUE"},
+			"redacted":         {columns: "state = 'cancelled', external_id = '', redacted = TRUE"},
+			"the same event":   {columns: "state = 'cancelled'", change: func(d *deletion.Deletion) { *d = orphan(d.ExternalID) }},
+		} {
+			d := newDeletion("e_"+externalID, externalID)
+			if tt.change != nil {
+				tt.change(&d)
+			}
+			s.accept(t, d)
+			s.set(t, d.EventID, tt.columns)
+			found = append(found, orphan(externalID))
+			if tt.want.State != "" {
+				want[deletion.ReconcileEventID("c_"+externalID)] = tt.want
+			}
+		}
+		left, err := s.Acceptor(false).LeftAlone(t.Context(), found)
+		require.NoError(t, err)
+		require.Equal(t, want, left)
+
+		// A dry run sees what dry runs have stored, and a row of a true run is no
+		// duplicate of it.
+		want[deletion.ReconcileEventID("c_dry run")] = deletion.Standing{State: deletion.StateHeld, Reason: deletion.HoldTeam}
+		want[deletion.ReconcileEventID("c_the same event")] = deletion.Standing{State: deletion.StateCancelled}
+		left, err = s.Acceptor(true).LeftAlone(t.Context(), found)
+		require.NoError(t, err)
+		require.Equal(t, want, left)
+	})
+}
+
+func TestOfSeveralDeletionsOfACustomerTheOneToDecideAboutIsNamed(t *testing.T) {
+	t.Parallel()
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		s := operator(t, db)
+		orphan := []deletion.Deletion{newDeletion(deletion.ReconcileEventID("c1"), "u1")}
+		for _, state := range []deletion.State{deletion.StateCancelled, deletion.StateWaiting, deletion.StateReappeared, deletion.StateHeld, deletion.StateDone, deletion.StateCancelled} {
+			eventID := fmt.Sprint("e", len(s.list(t, ops.Filter{})))
+			s.accept(t, newDeletion(eventID, "u1"))
+			s.set(t, eventID, "state = $2", string(state))
+			left, err := s.Acceptor(false).LeftAlone(t.Context(), orphan)
+			require.NoError(t, err)
+			if eventID < "e4" {
+				require.Equal(t, state, left[orphan[0].EventID].State)
+			} else {
+				require.Equal(t, deletion.StateHeld, left[orphan[0].EventID].State)
+			}
+		}
+	})
+}

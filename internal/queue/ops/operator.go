@@ -58,6 +58,7 @@ var statementFiles embed.FS
 // statements are the SQL of operators' commands, as it stands in sql.
 type statements struct {
 	List, ListPending, ListExternalID, Finished, OfExternalID string
+	OpenOfExternalIDs                                         string
 	CountAll, CountUnfinished, EarliestWaiting                string
 	ResetFailing, Release, Cancel, Acknowledge, Approve, Note string
 	Redo, Redoable, Unapprove                                 string
