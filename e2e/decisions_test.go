@@ -112,26 +112,3 @@ func TestACancelSaysThatAnEarlierRequestMayHaveBeenDone(t *testing.T) {
 	said := env.bridge(t, 0, "deletions", "cancel", fmt.Sprint(waits.ID), "--because", "a mistake")
 	require.Contains(t, said, "an earlier request whose answer was lost may have deleted the customer")
 }
-
-// Somebody whose customer came back is a case of its own: approve and retry delete
-// nobody there, and acknowledge closes it.
-func TestAReappearedCustomerIsAcknowledged(t *testing.T) {
-	t.Parallel()
-	databasetest.EachURL(t, func(t *testing.T, database string) {
-		env := newEnvironment(t, database, "VERIFY_AFTER=1s")
-		ids := env.addCustomers(1)
-		p := env.start(t)
-		p.deliver(t, sign(t, "clerk", "msg_0", ids[0]), http.StatusAccepted)
-		env.waitDeleted(t, ids, 20*time.Second)
-		env.polar.AddCustomer(polartest.Customer{ExternalID: ids[0], ActiveSubscriptions: 1})
-		id := strconv.FormatInt(env.deletion(t, ids[0], "reappeared").ID, 10)
-		env.bridge(t, 1, "deletions", "approve", id)
-		env.bridge(t, 1, "deletions", "retry", id)
-		require.True(t, env.polar.Exists(ids[0]))
-		env.bridge(t, 0, "deletions", "acknowledge", id)
-		env.deletion(t, ids[0], "done")
-		p.waitMetric(t, `polar_bridge_deletions_pending{state="reappeared"}`, 0, 30*time.Second)
-		require.True(t, env.polar.Exists(ids[0]))
-		require.Equal(t, 1, env.deletes())
-	})
-}
