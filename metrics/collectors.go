@@ -57,7 +57,7 @@ func (m *Metrics) registerWork(f factory) {
 		"Time from accepting a deletion until it was done; cancelled ones are left out.",
 		[]float64{0.1, 0.5, 1, 2, 5, 10, 30, 60, 300, 900, 3600, 21600, 86400, 259200, 604800}, "provider")
 	m.verified = f.counter("verifications_total",
-		"Looks at Polar some time after a deletion, by what they came to: gone, found again, or error when Polar could not be asked.", "provider", "outcome")
+		"Looks at Polar some time after a deletion, by what they came to: gone, found again, subscription_active when a subscription of the deleted customer is still active, or error when Polar could not be asked.", "provider", "outcome")
 	m.orphans = f.counter("queue_orphans_total",
 		"Deletions that no job would have carried out and that got a new one, and jobs whose deletion is not there.", "kind")
 

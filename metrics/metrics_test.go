@@ -178,7 +178,7 @@ func TestKnownSeriesOfEnabledProvidersExistFromTheStart(t *testing.T) {
 		for r := range strings.FieldsSeq("deleted not_found rate_limited unauthorized forbidden rejected server_error network_error unexpected") {
 			want = append(want, fmt.Sprintf(`polar_bridge_deletion_attempts_total{provider=%q,result=%q}`, p, r))
 		}
-		for o := range strings.FieldsSeq("gone found error") {
+		for o := range strings.FieldsSeq("gone found subscription_active error") {
 			want = append(want, fmt.Sprintf(`polar_bridge_verifications_total{outcome=%q,provider=%q}`, o, p))
 		}
 	}

@@ -79,8 +79,12 @@ func (a *App) notify(depth queue.Depth, paused deletion.WaitReason) {
 	for reason, count := range depth.Held {
 		state.Held[string(reason)] = count
 	}
-	if n := depth.Pending[deletion.StateReappeared]; n > 0 {
-		state.Held[string(deletion.StateReappeared)] = n
+	for verification, count := range depth.Reappeared {
+		word := string(deletion.StateReappeared)
+		if verification == deletion.VerificationSubscriptionActive {
+			word = string(verification)
+		}
+		state.Held[word] += count
 	}
 	a.notifier.Observe(state)
 }

@@ -122,6 +122,11 @@ type Observed struct {
 	// GuardsBlind says that guards saw nothing, because Polar did not let the
 	// customer be looked up.
 	GuardsBlind bool
+	// Loss is what the deletion ends besides the customer; nil when nobody asked, or
+	// Polar did not tell.
+	Loss *Loss
+	// SubscriptionsEnded is what a verification learned; "" is not asked.
+	SubscriptionsEnded SubscriptionsEnded
 
 	answered bool // Polar answered something
 }

@@ -17,12 +17,27 @@ const (
 	VerificationGone    Verification = "gone"    // nobody has the external id
 	VerificationFound   Verification = "found"   // somebody has it again
 	VerificationError   Verification = "error"   // Polar could not be asked
+
+	// VerificationSubscriptionActive says that nobody has it, but that a
+	// subscription of the customer who was deleted is still active.
+	VerificationSubscriptionActive Verification = "subscription_active"
 )
 
 // Verifications lists every Verification that came to something.
 func Verifications() []Verification {
-	return []Verification{VerificationGone, VerificationFound, VerificationError}
+	return []Verification{VerificationGone, VerificationFound, VerificationSubscriptionActive, VerificationError}
 }
+
+// SubscriptionsEnded says whether the subscriptions of a deleted customer have
+// ended. The set is closed.
+type SubscriptionsEnded string
+
+// What is known about them once the deletion was verified.
+const (
+	SubscriptionsEndedYes      SubscriptionsEnded = "yes"       // Polar knows no active one
+	SubscriptionsEndedNo       SubscriptionsEnded = "no"        // one is still active
+	SubscriptionsEndedNotAsked SubscriptionsEnded = "not asked" // Polar was not asked, or did not say
+)
 
 // staleLookups is how often the very customer who was deleted may still be seen
 // before it is believed: a replica that lags shows the past.

@@ -15,6 +15,8 @@ type Depth struct {
 	Pending map[deletion.State]int
 	// Held counts the held ones by reason.
 	Held map[deletion.HoldReason]int
+	// Reappeared counts those that reappeared by what was found.
+	Reappeared map[deletion.Verification]int
 	// OldestWaiting is when the oldest waiting deletion that this server works was accepted, or its
 	// grace period was over; zero when none waits.
 	OldestWaiting time.Time
@@ -22,15 +24,19 @@ type Depth struct {
 
 // Depth counts them, beside the handle that writes.
 func (q *Queue) Depth(ctx context.Context) (d Depth, err error) {
-	d = Depth{Pending: make(map[deletion.State]int), Held: make(map[deletion.HoldReason]int)}
+	d = Depth{Pending: make(map[deletion.State]int), Held: make(map[deletion.HoldReason]int), Reappeared: make(map[deletion.Verification]int)}
 	err = each(ctx, q.options.Reader, func(row *sql.Rows) error {
 		var state deletion.State
-		var reason deletion.HoldReason
+		var reason string
 		var n int
 		err := row.Scan(&state, &reason, &n)
 		d.Pending[state] += n
-		if state == deletion.StateHeld {
-			d.Held[reason] = n
+		switch state {
+		case deletion.StateHeld:
+			d.Held[deletion.HoldReason(reason)] = n
+		case deletion.StateReappeared:
+			d.Reappeared[deletion.Verification(reason)] = n
+		case deletion.StateWaiting, deletion.StateDone, deletion.StateCancelled:
 		}
 		return err
 	}, q.store.sql.CountPending)

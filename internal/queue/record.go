@@ -58,13 +58,15 @@ type Record struct {
 	CustomerID        string    `json:"customer_id,omitzero"`
 	CustomerType      string    `json:"customer_type,omitzero"`
 	CustomerCreatedAt time.Time `json:"customer_created_at,omitzero"`
-	// What a dry run found that a deletion would end.
+	// What the lookup found that the deletion would end; nil when not known.
 	ActiveSubscriptions *int `json:"active_subscriptions,omitzero"`
 	GrantedBenefits     *int `json:"granted_benefits,omitzero"`
 	// Verification is what a lookup after the deletion came to, at VerifiedAt.
 	Verification deletion.Verification `json:"verification,omitzero"`
 	VerifyAt     time.Time             `json:"verify_at,omitzero"`
 	VerifiedAt   time.Time             `json:"verified_at,omitzero"`
+	// SubscriptionsEnded says what Polar said then about the customer's subscriptions.
+	SubscriptionsEnded deletion.SubscriptionsEnded `json:"subscriptions_ended,omitzero"`
 
 	Approved []deletion.Approval `json:"approved,omitempty"`
 	Actions  []Action            `json:"actions,omitempty"`
@@ -97,7 +99,7 @@ func scanRecord(rows *sql.Rows, now time.Time) (Record, error) {
 	err := rows.Scan(&r.ID, &r.State, &r.DryRun, &r.Forgotten, &r.Provider, &r.EventID, &r.Source, &r.UserID, &r.ExternalID, &r.Instance, &r.UnusableID,
 		&occurred, &received, &nextTry, &finished, &r.Attempts, &r.Failures, &failing, &r.Result, &decided, &r.Outcome, &r.ConfirmedBy, &r.Anonymized,
 		&r.PolarStatus, &r.PolarError, &r.HoldReason, &held, &r.send.sentAt, &r.send.inFlight, &r.send.anonymized, &r.send.saw, &r.CustomerID, &r.CustomerType, &created,
-		&subscriptions, &benefits, &r.Verification, &verify, &verified, &r.Binding, &r.Generation)
+		&subscriptions, &benefits, &r.Verification, &verify, &verified, &r.SubscriptionsEnded, &r.Binding, &r.Generation)
 	if err != nil {
 		return Record{}, fmt.Errorf("read a deletion: %w", err)
 	}

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -55,12 +56,13 @@ func (r *run) lookAgain(ctx context.Context) (found deletion.Verification, seen 
 // again is a case for a human.
 func (r *run) verified(ctx context.Context, found deletion.Verification, seen deletion.Observed) error {
 	state := deletion.StateDone
-	if found == deletion.VerificationFound {
+	if found == deletion.VerificationFound || found == deletion.VerificationSubscriptionActive {
 		state = deletion.StateReappeared
 	}
 	now := r.Now()
 	result, err := r.DB.ExecContext(ctx, r.queue.store.sql.Verified,
-		r.record.ID, string(found), Micros(now), string(state), seen.Customer.ID, seen.Customer.Type, Micros(seen.Customer.CreatedAt), r.record.Generation)
+		r.record.ID, string(found), Micros(now), string(state), seen.Customer.ID, seen.Customer.Type, Micros(seen.Customer.CreatedAt), r.record.Generation,
+		string(cmp.Or(seen.SubscriptionsEnded, deletion.SubscriptionsEndedNotAsked)))
 	if err == nil {
 		var changed int64
 		if changed, err = result.RowsAffected(); err == nil && changed == 0 {
@@ -76,6 +78,8 @@ func (r *run) verified(ctx context.Context, found deletion.Verification, seen de
 	switch found {
 	case deletion.VerificationFound:
 		r.Logger.Error("customer reappeared after the deletion", fields...)
+	case deletion.VerificationSubscriptionActive:
+		r.Logger.Error("a subscription of the deleted customer is still active", append(fields, zap.String("customer_id", r.record.CustomerID))...)
 	case deletion.VerificationError:
 		r.Logger.Warn("verification finished", fields...)
 	case deletion.VerificationGone, deletion.VerificationPending:

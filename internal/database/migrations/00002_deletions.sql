@@ -66,14 +66,17 @@ CREATE TABLE polar_bridge_deletions (
     finished_at bigint NOT NULL DEFAULT 0,
     -- whether a server has counted and logged that it was cancelled
     reported boolean NOT NULL DEFAULT FALSE,
-    -- what a dry run found that a deletion would end, -1 when not known
+    -- what the lookup found that the deletion would end, -1 when not known
     active_subscriptions bigint NOT NULL DEFAULT -1,
     granted_benefits bigint NOT NULL DEFAULT -1,
     -- when Polar is asked whether the customer stayed away, and what it said:
-    -- pending, gone, found or error
+    -- pending, gone, found, subscription_active or error
     verify_at bigint NOT NULL DEFAULT 0,
     verification text NOT NULL DEFAULT '',
     verified_at bigint NOT NULL DEFAULT 0,
+    -- whether Polar said then that no subscription of the customer is active: yes, no,
+    -- not asked, or '' before
+    subscriptions_ended text NOT NULL DEFAULT '',
     -- whether forget took everything personal out
     redacted boolean NOT NULL DEFAULT FALSE
 );

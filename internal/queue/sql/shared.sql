@@ -24,7 +24,9 @@ UPDATE {schema}.polar_bridge_deletions SET generation = $2, job_id = $3, next_tr
 -- name: CountPending
 SELECT state, '' AS hold_reason, count(*) FROM {schema}.polar_bridge_deletions WHERE state IN ('waiting', 'held', 'reappeared') AND state = 'waiting' GROUP BY state
 UNION ALL
-SELECT state, hold_reason, count(*) FROM {schema}.polar_bridge_deletions WHERE state IN ('waiting', 'held', 'reappeared') AND state IN ('held', 'reappeared') GROUP BY state, hold_reason
+SELECT state, hold_reason, count(*) FROM {schema}.polar_bridge_deletions WHERE state IN ('waiting', 'held', 'reappeared') AND state = 'held' GROUP BY state, hold_reason
+UNION ALL
+SELECT state, verification, count(*) FROM {schema}.polar_bridge_deletions WHERE state IN ('waiting', 'held', 'reappeared') AND state = 'reappeared' GROUP BY state, verification
 
 -- name: OldestWaiting
 SELECT received_at FROM {schema}.polar_bridge_deletions WHERE state IN ('waiting', 'held', 'reappeared') AND state = 'waiting' AND dry_run = $1 ORDER BY id LIMIT 1
@@ -70,7 +72,7 @@ UPDATE {schema}.polar_bridge_deletions SET failures = failures + 1, failing_for 
 WHERE id = $1 AND verification = 'pending'
 
 -- name: Verified
-UPDATE {schema}.polar_bridge_deletions SET verification = $2, verified_at = $3, state = $4, job_id = 0, failures = 0,
+UPDATE {schema}.polar_bridge_deletions SET verification = $2, verified_at = $3, subscriptions_ended = $9, state = $4, job_id = 0, failures = 0,
     customer_id = CASE WHEN $5 = '' THEN customer_id ELSE $5 END,
     customer_type = CASE WHEN $5 = '' THEN customer_type ELSE $6 END,
     customer_created_at = CASE WHEN $5 = '' THEN customer_created_at ELSE $7 END

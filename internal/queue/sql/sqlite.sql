@@ -85,7 +85,7 @@ RETURNING id
 SELECT id, state, dry_run, redacted, provider, event_id, source, user_id, external_id, instance, unusable_id,
     occurred_at, received_at, next_try_at, finished_at, attempts, failures, failing_for, result, decided_at, outcome, confirmed_by, anonymized,
     polar_status, polar_error, hold_reason, held_at, sent_at, in_flight, sent_anonymized, sent_saw, customer_id, customer_type, customer_created_at,
-    active_subscriptions, granted_benefits, verification, verify_at, verified_at, binding, generation
+    active_subscriptions, granted_benefits, verification, verify_at, verified_at, subscriptions_ended, binding, generation
 FROM {schema}.polar_bridge_deletions WHERE id IN (SELECT value FROM json_each($1))
 ORDER BY id
 
@@ -93,7 +93,7 @@ ORDER BY id
 SELECT id, state, dry_run, redacted, provider, event_id, source, user_id, external_id, instance, unusable_id,
     occurred_at, received_at, next_try_at, finished_at, attempts, failures, failing_for, result, decided_at, outcome, confirmed_by, anonymized,
     polar_status, polar_error, hold_reason, held_at, sent_at, in_flight, sent_anonymized, sent_saw, customer_id, customer_type, customer_created_at,
-    active_subscriptions, granted_benefits, verification, verify_at, verified_at, binding, generation
+    active_subscriptions, granted_benefits, verification, verify_at, verified_at, subscriptions_ended, binding, generation
 FROM {schema}.polar_bridge_deletions WHERE id IN (SELECT value FROM json_each($1))
 ORDER BY id
 

@@ -69,7 +69,7 @@ UPDATE {schema}.polar_bridge_deletions SET state = 'done' WHERE id = $1
 -- name: Redo
 UPDATE {schema}.polar_bridge_deletions SET state = 'waiting', outcome = '', confirmed_by = '', anonymized = FALSE, finished_at = 0,
     sent_at = 0, in_flight = FALSE, sent_saw = '', sent_anonymized = FALSE, counted_at = 0, failures = 0, failing_for = 0,
-    verification = '', verify_at = 0, verified_at = 0
+    verification = '', verify_at = 0, verified_at = 0, subscriptions_ended = ''
 WHERE id = $1
 
 -- name: Unapprove
