@@ -4,8 +4,10 @@ import (
 	"database/sql"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -155,8 +157,9 @@ func TestInspectLeavesTheJournalModeAlone(t *testing.T) {
 
 func TestInspectSeesWhatCannotBeWritten(t *testing.T) {
 	t.Parallel()
-	if os.Geteuid() == 0 {
-		t.Skip("root writes everywhere")
+	if os.Geteuid() == 0 { // who writes everywhere
+		runAsNobody(t)
+		return
 	}
 	address := databasetest.SQLite(t)
 	path := strings.TrimPrefix(address, "sqlite:")
@@ -171,6 +174,23 @@ func TestInspectSeesWhatCannotBeWritten(t *testing.T) {
 	require.NoError(t, os.Chmod(filepath.Dir(path), 0o700))
 	require.NoError(t, err)
 	require.ErrorIs(t, seen.File.Unwritable, os.ErrPermission)
+}
+
+// runAsNobody runs the test as a user without rights, in a folder of its own.
+func runAsNobody(t *testing.T) {
+	t.Helper()
+	const nobody = 65534
+	dir, err := os.MkdirTemp("/tmp", "polar-bridge-nobody-") //nolint:usetesting // t.TempDir lies in a folder that only root may enter
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
+	require.NoError(t, os.Chown(dir, nobody, nobody))
+	// This name leads past the folders of the test's binary, which are root's alone.
+	command := exec.CommandContext(t.Context(), "/proc/self/exe", "-test.run=^"+t.Name()+"$", "-test.v", "-test.short")
+	command.Dir, command.Env = dir, append(os.Environ(), "TMPDIR="+dir)
+	command.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	out, err := command.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	require.Contains(t, string(out), "--- PASS: "+t.Name())
 }
 
 func TestInspectSeesPostgresSettings(t *testing.T) {
