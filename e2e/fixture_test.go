@@ -1,15 +1,11 @@
 package e2e_test
 
 import (
-	"bytes"
 	"compress/gzip"
 	"database/sql"
 	"io"
-	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -17,11 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
-	"github.com/polar-bridge/polar-bridge/polar/polartest"
 )
-
-// fixtureVariable names the folder that TestWriteFixture writes to.
-const fixtureVariable = "POLAR_BRIDGE_WRITE_FIXTURE"
 
 // store is one of the two kinds of database, with a fixture: a database as a
 // release has left it. Each release adds its own, written by TestWriteFixture,
@@ -29,17 +21,16 @@ const fixtureVariable = "POLAR_BRIDGE_WRITE_FIXTURE"
 type store struct {
 	fixture string
 	empty   func(t testing.TB) string // URL of a new one
-	save    func(t *testing.T, url string) []byte
 	load    func(t *testing.T, content []byte) (url string)
 }
 
 func stores() []store {
 	return []store{
 		{
-			fixture: "v0.1.0.db.gz", empty: databasetest.SQLite, save: saveSQLite, load: loadSQLite,
+			fixture: "v0.1.0.db.gz", empty: databasetest.SQLite, load: loadSQLite,
 		},
 		{
-			fixture: "v0.1.0.sql.gz", empty: databasetest.Postgres, save: savePostgres, load: loadPostgres,
+			fixture: "v0.1.0.sql.gz", empty: databasetest.Postgres, load: loadPostgres,
 		},
 	}
 }
@@ -90,34 +81,11 @@ func (s store) unpack(t *testing.T) string {
 	return s.load(t, content)
 }
 
-func saveSQLite(t *testing.T, url string) []byte {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "copy.db")
-	_, err := handle(t, sqliteFile(url)).ExecContext(t.Context(), "VACUUM INTO '"+path+"'")
-	require.NoError(t, err)
-	content, err := os.ReadFile(path)
-	require.NoError(t, err)
-	return content
-}
-
 func loadSQLite(t *testing.T, content []byte) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "polar-bridge.db")
 	require.NoError(t, os.WriteFile(path, content, 0o600))
 	return "sqlite:" + path
-}
-
-func savePostgres(t *testing.T, url string) []byte {
-	t.Helper()
-	dump, err := exec.CommandContext(t.Context(), "pg_dump", "--inserts", "--no-owner", "--no-privileges", url).Output()
-	require.NoError(t, err)
-	var plain bytes.Buffer
-	for line := range bytes.Lines(dump) {
-		if line[0] != '\\' { // meant for psql only
-			plain.Write(line)
-		}
-	}
-	return plain.Bytes()
 }
 
 func loadPostgres(t *testing.T, content []byte) string {
@@ -159,56 +127,4 @@ func settled() map[string]string {
 		eventDone: "done", eventNotFound: "done", eventHeld: "held",
 		eventWaiting: "waiting", eventRetried: "waiting", eventCancelled: "cancelled",
 	}
-}
-
-// TestWriteFixture writes databases for a release that is about to be made.
-func TestWriteFixture(t *testing.T) {
-	t.Parallel()
-	target := os.Getenv(fixtureVariable)
-	if target == "" {
-		t.Skip(fixtureVariable + " is not set")
-	}
-	for _, s := range stores() {
-		s.write(t, filepath.Join(target, s.fixture))
-	}
-}
-
-func (s store) write(t *testing.T, target string) {
-	t.Helper()
-	// The verification is due when the fixture is read, and not before it is written.
-	env := newEnvironment(t, s.empty(t), "POLAR_CONCURRENCY=1", "VERIFY_AFTER=30s")
-	for _, eventID := range []string{eventDone, eventCancelled} {
-		env.polar.AddCustomer(polartest.Customer{ExternalID: customerOf(eventID), CreatedAt: longAgo()})
-	}
-	p := env.start(t)
-	for _, eventID := range []string{eventDone, eventNotFound, eventHeld} {
-		p.deliver(t, fixtureEvent(t, eventID), http.StatusAccepted)
-	}
-	p.waitMetric(t, `polar_bridge_deletions_total{outcome="not_found",provider="clerk"}`, 1, 20*time.Second)
-	p.waitMetric(t, `polar_bridge_deletions_total{outcome="deleted",provider="clerk"}`, 1, 20*time.Second)
-	env.polar.SetFault(polartest.Gateway(http.StatusServiceUnavailable))
-	p.deliver(t, fixtureEvent(t, eventRetried), http.StatusAccepted)
-	env.waitForCalls(t, 5)
-	// With Polar stopped in the middle of a call nobody touches what comes next.
-	env.polar.SetFault(polartest.Hang())
-	for _, eventID := range []string{eventWaiting, eventCancelled} {
-		p.deliver(t, fixtureEvent(t, eventID), http.StatusAccepted)
-	}
-	require.Zero(t, p.terminate(t))
-	id := strconv.FormatInt(env.deletion(t, customerOf(eventCancelled), "waiting").ID, 10)
-	env.bridge(t, 0, "deletions", "cancel", id, "--because", "the account was restored")
-	require.Equal(t, settled(), s.states(t, env.database))
-	pack(t, s.save(t, env.database), target)
-}
-
-func pack(t *testing.T, content []byte, target string) {
-	t.Helper()
-	file, err := os.Create(target)
-	require.NoError(t, err)
-	packed, err := gzip.NewWriterLevel(file, gzip.BestCompression)
-	require.NoError(t, err)
-	_, err = packed.Write(content)
-	require.NoError(t, err)
-	require.NoError(t, packed.Close())
-	require.NoError(t, file.Close())
 }
