@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Env is the world that settings come from.
+// Env is where settings come from.
 type Env struct {
 	// Getenv returns an environment variable, "" when it is not set.
 	Getenv func(string) string

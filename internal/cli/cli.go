@@ -30,7 +30,7 @@ const (
 	exitUsage   = 2
 )
 
-// Env is the world outside of the program.
+// Env is what is outside of the program.
 type Env struct {
 	// Args are the arguments without the program's name.
 	Args []string

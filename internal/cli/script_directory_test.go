@@ -29,7 +29,7 @@ func scriptClerk(ts *testscript.TestScript, _ bool, args []string) {
 	default:
 		ts.Fatalf("there is no fault %q", fault)
 	}
-	theWorld(ts).clerk = c
+	environmentOf(ts).clerk = c
 	ts.Setenv("CLERK_API_URL", c.URL().String())
 	ts.Setenv("CLERK_SECRET_KEY", directorytest.ClerkKey)
 }
@@ -43,14 +43,14 @@ func scriptPeople(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	to, err := strconv.Atoi(args[1])
 	ts.Check(err)
-	w := theWorld(ts)
+	env := environmentOf(ts)
 	for i := from; i <= to; i++ {
 		id := fmt.Sprint("user_", i)
-		w.polar.AddCustomer(polartest.Customer{
+		env.polar.AddCustomer(polartest.Customer{
 			ExternalID: id, CreatedAt: time.Date(2026, 1, 1, 0, 0, i, 0, time.UTC), ActiveSubscriptions: i,
 		})
 		if len(args) == 2 {
-			w.clerk.AddUser(id)
+			env.clerk.AddUser(id)
 		}
 	}
 }

@@ -53,7 +53,7 @@ func TestScripts(t *testing.T) {
 				env.Setenv(name, variables[name])
 			}
 			env.Setenv("DATABASE_URL", "sqlite:"+filepath.Join(env.WorkDir, "bridge.db"))
-			env.Values[worldKey{}] = &world{}
+			env.Values[environmentKey{}] = &environment{}
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -82,20 +82,20 @@ type withPostgres struct{ m *testing.M }
 // Run implements testscript.TestingM.
 func (w withPostgres) Run() int { return databasetest.Main(w.m) }
 
-// world is what runs beside a script.
-type world struct {
+// environment is what runs beside a script.
+type environment struct {
 	polar *polartest.Server
 	clerk *directorytest.Clerk
 }
 
-type worldKey struct{}
+type environmentKey struct{}
 
-func theWorld(ts *testscript.TestScript) *world {
-	w, ok := ts.Value(worldKey{}).(*world)
+func environmentOf(ts *testscript.TestScript) *environment {
+	env, ok := ts.Value(environmentKey{}).(*environment)
 	if !ok {
-		ts.Fatalf("Setup made no world")
+		ts.Fatalf("Setup made no environment")
 	}
-	return w
+	return env
 }
 
 func scriptBridge(ts *testscript.TestScript, neg bool, args []string) {
@@ -125,7 +125,7 @@ func scriptPolar(ts *testscript.TestScript, _ bool, args []string) {
 	address, err := server.Start("")
 	ts.Check(err)
 	ts.Defer(func() { ts.Check(server.Close()) })
-	theWorld(ts).polar = server
+	environmentOf(ts).polar = server
 	switch fault := strings.Join(args, " "); fault {
 	case "":
 	case "revoked":
@@ -143,7 +143,7 @@ func scriptPolar(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func scriptServer(ts *testscript.TestScript, _ bool, _ []string) {
-	if theWorld(ts).polar == nil {
+	if environmentOf(ts).polar == nil {
 		scriptPolar(ts, false, nil)
 	}
 	environment := map[string]string{
@@ -174,7 +174,7 @@ func scriptCalled(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	ts.Check(theWorld(ts).polar.WaitForCalls(ctx, times))
+	ts.Check(environmentOf(ts).polar.WaitForCalls(ctx, times))
 }
 
 func scriptSQL(ts *testscript.TestScript, _ bool, args []string) {

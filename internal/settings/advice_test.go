@@ -14,11 +14,11 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/settings"
 )
 
-// advise returns what is advised in the world, by the setting's name.
-func advise(t *testing.T, w *world) map[string]string {
+// advise returns what is advised in the environment, by the setting's name.
+func advise(t *testing.T, e *environment) map[string]string {
 	t.Helper()
-	env := w.env()
-	env.Names = func() []string { return slices.Collect(maps.Keys(w.vars)) }
+	env := e.env()
+	env.Names = func() []string { return slices.Collect(maps.Keys(e.vars)) }
 	c, loader := settings.New(provider.Options{Now: time.Now}), config.NewLoader(env)
 	require.NoError(t, loader.Parse(c.Config))
 	require.NoError(t, loader.Load(c))

@@ -21,29 +21,29 @@ const (
 	otherKey  = "whsec_ZmVkY2JhOTg3NjU0MzIxMGZlZGNiYTk4"
 )
 
-// world is an environment with files.
-type world struct {
+// environment is variables and files.
+type environment struct {
 	vars, files map[string]string
 }
 
-func (w *world) env() config.Env {
+func (e *environment) env() config.Env {
 	return config.Env{
-		Getenv:   func(name string) string { return w.vars[name] },
-		ReadFile: w.readFile,
+		Getenv:   func(name string) string { return e.vars[name] },
+		ReadFile: e.readFile,
 	}
 }
 
-func (w *world) readFile(path string) ([]byte, error) {
-	content, ok := w.files[path]
+func (e *environment) readFile(path string) ([]byte, error) {
+	content, ok := e.files[path]
 	if !ok {
 		return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
 	}
 	return []byte(content), nil
 }
 
-// parse reads a command line in the world; sections picks what to load.
-func (w *world) parse(args []string, sections func(settings.All) []config.Section) (settings.All, error) {
-	c, loader := settings.New(provider.Options{Now: time.Now}), config.NewLoader(w.env())
+// parse reads a command line in the environment; sections picks what to load.
+func (e *environment) parse(args []string, sections func(settings.All) []config.Section) (settings.All, error) {
+	c, loader := settings.New(provider.Options{Now: time.Now}), config.NewLoader(e.env())
 	if err := loader.Parse(c.Config, args...); err != nil {
 		return settings.All{}, err
 	}
@@ -56,24 +56,24 @@ func everything(c settings.All) []config.Section { return []config.Section{c} }
 // forServe is what serve asks for.
 func forServe(c settings.All) []config.Section { return []config.Section{c.ForServe()} }
 
-// with returns a world of pairs NAME, value.
-func with(pairs ...string) *world {
-	w := &world{vars: map[string]string{}, files: map[string]string{}}
+// with returns an environment of pairs NAME, value.
+func with(pairs ...string) *environment {
+	e := &environment{vars: map[string]string{}, files: map[string]string{}}
 	for i := 0; i < len(pairs); i += 2 {
-		w.vars[pairs[i]] = pairs[i+1]
+		e.vars[pairs[i]] = pairs[i+1]
 	}
-	return w
+	return e
 }
 
-// load loads all settings of the world, which must be right.
-func load(t *testing.T, w *world, args ...string) settings.All {
+// load loads all settings of the environment, which must be right.
+func load(t *testing.T, e *environment, args ...string) settings.All {
 	t.Helper()
-	c, err := w.parse(args, everything)
+	c, err := e.parse(args, everything)
 	require.NoError(t, err)
 	return c
 }
 
-// problems returns what is wrong with the world.
+// problems returns what is wrong with the environment.
 func problems(t *testing.T, err error) []string {
 	t.Helper()
 	if err == nil {

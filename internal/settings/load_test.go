@@ -76,23 +76,23 @@ func TestPort(t *testing.T) {
 func TestAnonymizeIsUnsetOrChosen(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
-		name    string
-		world   *world
-		args    []string
-		value   bool
-		present bool
+		name        string
+		environment *environment
+		args        []string
+		value       bool
+		present     bool
 	}{
-		{name: "unset", world: with()},
-		{name: "empty", world: with("POLAR_ANONYMIZE", "")},
-		{name: "false", world: with("POLAR_ANONYMIZE", "false"), present: true},
-		{name: "true", world: with("POLAR_ANONYMIZE", "TRUE"), value: true, present: true},
-		{name: "flag alone", world: with(), args: []string{"--polar-anonymize"}, value: true, present: true},
-		{name: "flag false", world: with("POLAR_ANONYMIZE", "true"), args: []string{"--polar-anonymize=false"}, present: true},
+		{name: "unset", environment: with()},
+		{name: "empty", environment: with("POLAR_ANONYMIZE", "")},
+		{name: "false", environment: with("POLAR_ANONYMIZE", "false"), present: true},
+		{name: "true", environment: with("POLAR_ANONYMIZE", "TRUE"), value: true, present: true},
+		{name: "flag alone", environment: with(), args: []string{"--polar-anonymize"}, value: true, present: true},
+		{name: "flag false", environment: with("POLAR_ANONYMIZE", "true"), args: []string{"--polar-anonymize=false"}, present: true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			c := load(t, tt.world, tt.args...)
+			c := load(t, tt.environment, tt.args...)
 			require.Equal(t, tt.value, c.Polar.Anonymize)
 			require.Equal(t, tt.present, c.Polar.AnonymizeSet)
 		})
