@@ -92,7 +92,7 @@ func TestTheTablesOfAMigratedDatabase(t *testing.T) {
 		}
 		slices.Sort(ours)
 		require.Equal(t, []string{
-			"actions", "approvals", "bindings", "deletions", "migrations", "rate_limit", "settings", "sweep_candidates", "sweeps",
+			"actions", "approvals", "bindings", "deletions", "leases", "migrations", "rate_limit", "settings", "sweep_candidates", "sweeps",
 		}, ours)
 	})
 }

@@ -24,6 +24,9 @@ const OrphanAge = orphanAge
 // GiveUpAfter is for how long a deletion may fail.
 const GiveUpAfter = giveUpAfter
 
+// OrphansLease is for how long one of several servers looks for orphans alone.
+const OrphansLease = orphansLease
+
 // OrphansAtOnce is how many deletions the sweep looks at in a step.
 const OrphansAtOnce = orphansAtOnce
 

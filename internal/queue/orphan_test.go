@@ -196,6 +196,35 @@ func TestSeveralServersAdoptAnOrphanOnce(t *testing.T) {
 	})
 }
 
+func TestOneOfSeveralServersLooksForOrphans(t *testing.T) {
+	t.Parallel()
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		a := byHand(t, db, deletes())
+		b := sharing(t, db, a.clock, deletes())
+		a.accept(t, newDeletion("e1", "u1"))
+		a.clock.step(queue.OrphanAge + time.Minute)
+		a.sweep(t)
+		a.loseJobs(t)
+		b.sweep(t)
+		require.Zero(t, b.logs.FilterMessage(adopted).Len(), "the first one is at it")
+		a.clock.step(queue.OrphansLease - time.Second)
+		a.sweep(t)
+		require.Equal(t, 1, a.logs.FilterMessage(adopted).Len())
+		a.loseJobs(t)
+		a.clock.step(queue.OrphansLease - time.Second)
+		b.sweep(t)
+		require.Zero(t, b.logs.FilterMessage(adopted).Len(), "it has renewed its lease")
+		a.clock.step(2 * time.Second)
+		b.sweep(t)
+		require.Equal(t, 1, b.logs.FilterMessage(adopted).Len(), "and has left")
+		a.loseJobs(t)
+		a.clock.step(-24 * time.Hour)
+		a.set(t, "received_at", 1)
+		a.sweep(t)
+		require.Equal(t, 2, a.logs.FilterMessage(adopted).Len(), "a lease from a clock that stepped back binds nobody")
+	})
+}
+
 func TestTheSweepGoesThroughAllOfThem(t *testing.T) {
 	t.Parallel()
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {

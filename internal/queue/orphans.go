@@ -20,6 +20,10 @@ const (
 	orphansAtOnce = 5000
 	// orphanAge is how long nothing has happened to an orphan.
 	orphanAge = 2 * time.Minute
+	// orphansLease is for how long one of several servers looks alone. Nothing hangs
+	// on it but their work: each orphan is looked at again under its lock.
+	orphansLease     = 2 * time.Minute
+	orphansLeaseName = "deletions without a job"
 )
 
 // followOrphans gives deletions without a live job a new one, until ctx ends:
@@ -37,7 +41,9 @@ func (q *Queue) followOrphans(ctx context.Context) {
 	}
 }
 
-// orphanSweep is how far the look is, for waiting deletions and for verifications.
+// orphanSweep is how far the look is, for waiting deletions and for verifications. It
+// goes on without the lease too, so that a server which gets it begins where the last
+// one ended.
 type orphanSweep struct{ waiting, unverified int64 }
 
 func (s *orphanSweep) step(ctx context.Context, q *Queue) error {
@@ -60,6 +66,9 @@ func (q *Queue) adoptOrphans(ctx context.Context, endOfChunk, orphans string, cu
 	if !last.Valid {
 		return nil
 	}
+	if leased, err := q.leaseOrphans(ctx); err != nil || !leased {
+		return err
+	}
 	found, err := IDs(ctx, q.options.Reader, orphans, since, last.Int64, Micros(q.options.Now().Add(-orphanAge)))
 	if err != nil {
 		return fmt.Errorf("look for orphans: %w", err)
@@ -70,6 +79,18 @@ func (q *Queue) adoptOrphans(ctx context.Context, endOfChunk, orphans string, cu
 		}
 	}
 	return nil
+}
+
+// leaseOrphans reports whether this server is the one that looks for orphans.
+func (q *Queue) leaseOrphans(ctx context.Context) (leased bool, err error) {
+	now := q.options.Now()
+	result, err := q.options.DB.ExecContext(ctx, q.store.sql.ClaimLease, orphansLeaseName, q.store.Client.ID(),
+		Micros(now), Micros(now.Add(orphansLease)), Micros(now.Add(2*orphansLease)))
+	if err != nil {
+		return false, fmt.Errorf("lease the look for orphans: %w", err)
+	}
+	claimed, err := result.RowsAffected()
+	return claimed > 0, err
 }
 
 // adopt gives an orphan a new job, if it still is one under its lock. The lock is a

@@ -24,7 +24,7 @@ type statements struct {
 	SendAgain, VerificationFailed, Verified           string
 	CountPending, OldestWaiting                       string
 	SomeUnreported, TakeUnreported                    string
-	EndOfWaitingChunk, WaitingOrphans                 string
+	ClaimLease, EndOfWaitingChunk, WaitingOrphans     string
 	EndOfUnverifiedChunk, UnverifiedOrphans, IsOrphan string
 	OldDeletions                                      string
 	RemoveApprovals, RemoveActions, RemoveDeletions   string

@@ -117,3 +117,10 @@ CREATE TABLE polar_bridge_actions (
 );
 -- A deletion's actions: serves show, and the count of cancelled ones.
 CREATE INDEX polar_bridge_actions_deletion ON polar_bridge_actions (deletion_id, id);
+
+-- What one of the servers does for all: who, and until when nobody else.
+CREATE TABLE polar_bridge_leases (
+    name text PRIMARY KEY,
+    holder text NOT NULL,
+    leased_until bigint NOT NULL
+);

@@ -34,6 +34,12 @@ SELECT received_at FROM {schema}.polar_bridge_deletions WHERE state IN ('waiting
 -- name: SomeUnreported
 SELECT EXISTS (SELECT 1 FROM {schema}.polar_bridge_deletions WHERE state = 'cancelled' AND NOT reported)
 
+-- An end of the lease after $5 was written by a clock that has stepped back since.
+-- name: ClaimLease
+INSERT INTO {schema}.polar_bridge_leases AS l (name, holder, leased_until) VALUES ($1, $2, $4)
+ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, leased_until = excluded.leased_until
+WHERE l.holder = excluded.holder OR l.leased_until <= $3 OR l.leased_until > $5
+
 -- $1 is after which id to look, $2 how many are looked at.
 -- name: EndOfWaitingChunk
 SELECT max(id) FROM (SELECT id FROM {schema}.polar_bridge_deletions WHERE state IN ('waiting', 'held', 'reappeared') AND state = 'waiting' AND id > $1 ORDER BY id LIMIT $2) AS chunk
