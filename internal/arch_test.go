@@ -66,6 +66,7 @@ func rules() []rule {
 		{"internal/provider/providertest", "config internal/deletion internal/fault internal/provider internal/provider/signature"},
 
 		// Does this user still exist?
+		{"internal/authdatabase", ""},
 		{"internal/directory", "internal/deletion"},
 		{"internal/directory/directorytest", ""},
 		{"internal/reconcile", "internal/database/namedsql internal/deletion internal/directory polar"},

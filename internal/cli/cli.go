@@ -60,6 +60,7 @@ type commands struct {
 	Doctor      doctorCommand      `cmd:"" help:"Look at everything that serve needs and say what to do about each fault."`
 	Deletions   deletionsCommand   `cmd:"" help:"Look at deletions and act on them: list, show, approve, cancel, export and more."`
 	Reconcile   reconcileCommand   `cmd:"" help:"Find customers at Polar whose user is gone, because a webhook got lost."`
+	Outbox      outboxCommand      `cmd:"" help:"Have deletions come from the auth system's own database: SQL for it, and a check."`
 	Rebind      rebindCommand      `cmd:"" help:"Make the database belong to another Polar organization."`
 	Migrate     migrateCommand     `cmd:"" help:"Bring the database's tables up to date."`
 	Healthcheck healthcheckCommand `cmd:"" help:"Ask a running server whether it is ready."`
