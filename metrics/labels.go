@@ -90,11 +90,13 @@ const (
 	OperationGetCustomer    = "get_customer"
 	OperationGetState       = "get_state"
 	OperationListCustomers  = "list_customers"
+
+	OperationListSubscriptions = "list_subscriptions"
 )
 
 // PolarOperations lists the operations at Polar.
 func PolarOperations() []string {
-	return []string{OperationDeleteCustomer, OperationProbe, OperationGetCustomer, OperationGetState, OperationListCustomers}
+	return []string{OperationDeleteCustomer, OperationProbe, OperationGetCustomer, OperationGetState, OperationListCustomers, OperationListSubscriptions}
 }
 
 // CodeError is the code of a request that got no answer.

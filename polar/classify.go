@@ -69,6 +69,10 @@ type Answer struct {
 // {"detail":"Not Found"} without any code.
 const codeNotFound = "ResourceNotFound"
 
+// LacksScope reports whether the token is valid, but lacks the scope that the
+// request needs.
+func (a Answer) LacksScope() bool { return a.ErrorCode == codeScope }
+
 // codeScope is the only error code of a 403 that speaks of the token. Polar's
 // NotPermitted is about one customer and comes after the look-up, and Cloudflare
 // answers its 1xxx errors in JSON since 2026-03 when that is what the client

@@ -25,11 +25,12 @@ import (
 
 // The operations that Options.OnRequest hears of.
 const (
-	OperationDelete = "delete_customer"
-	OperationProbe  = "probe"
-	OperationGet    = "get_customer"
-	OperationState  = "get_state"
-	OperationList   = "list_customers"
+	OperationDelete        = "delete_customer"
+	OperationProbe         = "probe"
+	OperationGet           = "get_customer"
+	OperationState         = "get_state"
+	OperationList          = "list_customers"
+	OperationSubscriptions = "list_subscriptions"
 )
 
 // maxBody bounds what is read of an answer. Polar's own are below 1 KiB.
@@ -187,7 +188,7 @@ func (c *Client) roundTrip(httpRequest *http.Request, r request) (Answer, error)
 	}
 	defer response.Body.Close() //nolint:errcheck // it was only read; nothing is lost with it
 	limit := int64(maxBody)
-	if r.operation == OperationList {
+	if r.operation == OperationList || r.operation == OperationSubscriptions {
 		limit = maxListBody
 	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, limit))

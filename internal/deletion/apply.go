@@ -8,6 +8,7 @@ package deletion
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -97,8 +98,12 @@ type Options struct {
 type Deleter struct {
 	options Options
 
-	mutex sync.Mutex
-	blind bool // the last lookup was impossible, and that was said
+	mutex  sync.Mutex
+	blind  bool      // the last lookup was impossible, and that was said
+	hidden time.Time // when Polar last said that the token may not see subscriptions
+
+	asking sync.Mutex  // held while it is not known whether the token may
+	scoped atomic.Bool // the last answer about subscriptions said that it may
 }
 
 // New returns a Deleter.

@@ -24,6 +24,9 @@ type Customer struct {
 	Name string
 	// ActiveSubscriptions is how many subscriptions a deletion would end.
 	ActiveSubscriptions int
+	// KeepSubscriptions leaves them active when the customer is deleted, as Polar does
+	// when the job that cancels them is lost.
+	KeepSubscriptions bool
 	// GrantedBenefits is how many benefits it would revoke.
 	GrantedBenefits int
 	// Forbidden answers 403 NotPermitted to whoever deletes this one: the token
@@ -39,6 +42,7 @@ type customers struct {
 	past       map[string]past // by external id, what a replica that lags shows
 	byID       map[string]*Customer
 	byExternal map[string]*Customer
+	former     []*Customer            // deleted ones that had subscriptions
 	sorted     map[string][]*Customer // by sorting, until something changes
 }
 

@@ -31,6 +31,8 @@ func (o Operation) scopes() []string {
 		return []string{scopeWrite}
 	case OperationDeleteMember:
 		return []string{scopeMembersWrite}
+	case OperationSubscriptions:
+		return []string{scopeSubscriptionsRead, scopeSubscriptionsWrite}
 	case OperationGet, OperationState, OperationList, OperationGetByID:
 		return []string{scopeRead, scopeWrite}
 	case OperationNone:
@@ -41,8 +43,11 @@ func (o Operation) scopes() []string {
 // operate carries the operation out: mu is held.
 func (s *Server) operate(c *call, kind TokenKind) answer {
 	query := c.request.URL.Query()
-	if c.match.operation == OperationList {
+	switch c.match.operation {
+	case OperationList:
 		return s.list(query)
+	case OperationSubscriptions:
+		return s.listSubscriptions(query)
 	}
 	id := c.match.parameters[0]
 	customer := s.customers.byExternal[id]
@@ -80,7 +85,7 @@ func (s *Server) operateOn(c *call, kind TokenKind, customer *Customer) answer {
 		return s.deleteMember(customer, c.match.parameters[1], kind)
 	case OperationDelete, OperationDeleteByID:
 		return s.deleteCustomer(customer, kind)
-	case OperationList, OperationNone:
+	case OperationList, OperationSubscriptions, OperationNone:
 	}
 	return notFoundRoute() // operate lets no such call through
 }
@@ -92,6 +97,9 @@ func (s *Server) deleteCustomer(customer *Customer, kind TokenKind) answer {
 	}
 	s.customers.remember(customer.ExternalID, s.options.Now())
 	s.customers.remove(customer)
+	if customer.ActiveSubscriptions > 0 {
+		s.customers.former = append(s.customers.former, customer)
+	}
 	s.deleted[customer.ExternalID]++
 	return deletedNow()
 }

@@ -19,6 +19,8 @@ const (
 	OperationDeleteByID   Operation = "customers:delete"
 	OperationGetByID      Operation = "customers:get"
 	OperationDeleteMember Operation = "members:delete_external"
+
+	OperationSubscriptions Operation = "subscriptions:list"
 )
 
 // route is a path with the operation of each method; "{}" stands for one
@@ -35,6 +37,7 @@ func routes() []route {
 	}
 	return []route{
 		path("/v1/customers/", map[string]Operation{http.MethodGet: OperationList}),
+		path("/v1/subscriptions/", map[string]Operation{http.MethodGet: OperationSubscriptions}),
 		path("/v1/customers/{}", map[string]Operation{
 			http.MethodGet: OperationGetByID, http.MethodDelete: OperationDeleteByID,
 		}),
@@ -59,7 +62,7 @@ func (m match) externalID() string {
 	switch m.operation {
 	case OperationDelete, OperationGet, OperationState, OperationDeleteMember:
 		return m.parameters[0]
-	case OperationNone, OperationList, OperationGetByID, OperationDeleteByID:
+	case OperationNone, OperationList, OperationSubscriptions, OperationGetByID, OperationDeleteByID:
 	}
 	return ""
 }

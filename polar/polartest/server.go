@@ -59,6 +59,7 @@ type Server struct {
 	journal   journal
 	faults    faults
 	onDelete  func(Entry)
+	unknown   map[string]bool // filters of subscriptions that are dropped
 
 	replicaLag time.Duration
 }
@@ -90,6 +91,7 @@ func New(options Options) *Server {
 		limiters:  map[bool]*limiter{true: {}, false: {}},
 		customers: newCustomers(),
 		deleted:   map[string]int{},
+		unknown:   map[string]bool{},
 		journal:   journal{limit: options.JournalLimit},
 	}
 }

@@ -54,9 +54,11 @@ func (s *Server) identify(header http.Header) (string, TokenKind) {
 
 // The scopes that the endpoints ask for.
 const (
-	scopeRead         = "customers:read"
-	scopeWrite        = "customers:write"
-	scopeMembersWrite = "members:write"
+	scopeRead               = "customers:read"
+	scopeWrite              = "customers:write"
+	scopeMembersWrite       = "members:write"
+	scopeSubscriptionsRead  = "subscriptions:read"
+	scopeSubscriptionsWrite = "subscriptions:write"
 )
 
 // authorize returns nil when kind may do what needs one of the scopes.

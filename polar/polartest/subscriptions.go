@@ -1,0 +1,94 @@
+package polartest
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+)
+
+// listedSubscription is Polar's Subscription.
+type listedSubscription struct {
+	subscriptionData
+
+	CustomerID string       `json:"customer_id"`
+	Customer   customerData `json:"customer"`
+	EndedAt    *time.Time   `json:"ended_at"`
+}
+
+// subscriptionsJSON is a page of subscriptions.
+type subscriptionsJSON struct {
+	Items      []listedSubscription `json:"items"`
+	Pagination paginationJSON       `json:"pagination"`
+}
+
+// EndSubscriptions ends those that Customer.KeepSubscriptions has kept, as whoever
+// looks after them in Polar's dashboard does.
+func (s *Server) EndSubscriptions() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, customer := range s.customers.former {
+		customer.KeepSubscriptions = false
+	}
+}
+
+// DropFilter makes the list of subscriptions drop a filter, as Polar drops each that
+// it does not know: whoever sends it gets everybody's.
+func (s *Server) DropFilter(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.unknown[name] = true
+}
+
+// listSubscriptions answers one page of the subscriptions of all customers, deleted
+// ones too: mu is held.
+func (s *Server) listSubscriptions(query url.Values) answer {
+	for name := range s.unknown {
+		query.Del(name)
+	}
+	page, problem := positive(query, "page", 1)
+	if problem != nil {
+		return *problem
+	}
+	limit, problem := positive(query, "limit", defaultLimit)
+	if problem != nil {
+		return *problem
+	}
+	for _, id := range query["customer_id"] {
+		if !isUUID(id) {
+			return invalidRequest("uuid_parsing", "query", "customer_id", uuidMessage(id), id)
+		}
+	}
+	active, ok := parseBool(query, "active")
+	if !ok {
+		return invalidRequest("bool_parsing", "query", "active", "Input should be a valid boolean, unable to interpret input", last(query, "active"))
+	}
+	limit = min(limit, maxLimit)
+	found := slices.DeleteFunc(s.subscriptions(), func(one listedSubscription) bool {
+		return query.Has("active") && active != (one.EndedAt == nil) || query.Has("customer_id") && !slices.Contains(query["customer_id"], one.CustomerID)
+	})
+	result := subscriptionsJSON{Items: []listedSubscription{}, Pagination: paginationJSON{TotalCount: len(found), MaxPage: (len(found) + limit - 1) / limit}}
+	if start := (page - 1) * limit; start < len(found) {
+		result.Items = found[start:min(start+limit, len(found))]
+	}
+	return jsonAnswer(http.StatusOK, encode(result))
+}
+
+// subscriptions returns all: those of a deleted customer have ended, unless they are
+// kept. mu is held.
+func (s *Server) subscriptions() []listedSubscription {
+	var all []listedSubscription
+	for i, customer := range slices.Concat(s.customers.former, s.customers.by("created_at")) {
+		for _, one := range stateJSON(s.options.OrganizationID, customer).ActiveSubscriptions {
+			listed := listedSubscription{subscriptionData: one, CustomerID: customer.ID, Customer: customerJSON(s.options.OrganizationID, customer)}
+			listed.ID = fmt.Sprintf("5ab5c000-0000-4000-8000-%012x", len(all)+1)
+			if i < len(s.customers.former) && !customer.KeepSubscriptions {
+				ended := s.options.Now().UTC()
+				listed.Status, listed.EndsAt, listed.EndedAt = "canceled", &ended, &ended
+			}
+			all = append(all, listed)
+		}
+	}
+	return all
+}
