@@ -4,8 +4,10 @@ import "time"
 
 // Guards say what stands between an event and the DELETE.
 type Guards struct {
-	// LookBeforeDelete looks the customer up first; the next three need it.
+	// LookBeforeDelete looks the customer up first; the next four need it.
 	LookBeforeDelete bool `name:"look-before-delete" env:"LOOK_BEFORE_DELETE" type:"setting" default:"true" negatable:"" help:"Look the customer up before deleting it."`
+	// RecordLoss counts what the deletion ends.
+	RecordLoss bool `name:"record-loss" env:"RECORD_LOSS" type:"setting" default:"false" negatable:"" help:"Keep with each deletion how many active subscriptions and granted benefits the customer had. One more request to Polar for each."`
 	// HoldTeam holds the deletion of a team.
 	HoldTeam bool `name:"hold-team" env:"HOLD_TEAM" type:"setting" default:"true" negatable:"" help:"Hold the deletion of a team's customer, which would end the whole team's subscription."`
 	// HoldRecreated holds the deletion of a customer younger than the event.
@@ -48,6 +50,9 @@ func (g *Guards) Blind() []string {
 	var names []string
 	if g.LookBeforeDelete {
 		return nil
+	}
+	if g.RecordLoss {
+		names = append(names, "RECORD_LOSS")
 	}
 	if g.HoldTeam {
 		names = append(names, "HOLD_TEAM")

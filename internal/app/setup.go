@@ -186,7 +186,7 @@ func (a *App) openQueue(ctx context.Context, sources map[string]directory.Source
 	}
 	deleter := deletion.New(deletion.Options{
 		Polar: a.polar, Limiter: a.limiter, Confirmer: directory.NewConfirmer(sources, now), Metrics: a.metrics, Logger: a.log, Now: now,
-		Anonymize: c.Polar.Anonymize, GracePeriod: c.Guards.GracePeriod, LookBeforeDelete: c.Guards.LookBeforeDelete,
+		Anonymize: c.Polar.Anonymize, GracePeriod: c.Guards.GracePeriod, LookBeforeDelete: c.Guards.LookBeforeDelete, RecordLoss: c.Guards.RecordLoss,
 		HoldTeam: c.Guards.HoldTeam, HoldRecreated: c.Guards.HoldRecreated, HoldBlind: c.Guards.WhenBlind == config.GuardsHold,
 	})
 	maxPerHour := c.Guards.MaxDeletionsPerHour

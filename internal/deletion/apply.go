@@ -24,6 +24,8 @@ const (
 	// lookupTimeout bounds the lookup, so that a slow Polar leaves the deletion
 	// behind it as much time.
 	lookupTimeout = CallsTimeout / 2
+	// lossTimeout bounds the question what the deletion will end.
+	lossTimeout   = 2 * time.Second
 	reportTimeout = 2 * time.Second // bounds what the limiter is told after them
 	// operatorPause is how long all calls rest when only an operator, or Polar,
 	// can remove the cause.
@@ -57,8 +59,9 @@ type Sending struct {
 	Permit    Permit
 	Saw       Saw // what the lookup of this attempt came to, and Customer whom it saw
 	Customer  Customer
-	Counts    bool // the deletion takes a place in the hour
-	Anonymize bool // the request asks to erase name and e-mail as well
+	Loss      *Loss // what is known of what the deletion ends
+	Counts    bool  // the deletion takes a place in the hour
+	Anonymize bool  // the request asks to erase name and e-mail as well
 }
 
 // Metrics counts what Polar answered.
@@ -87,8 +90,10 @@ type Options struct {
 	// LookBeforeDelete looks the customer up first. Without it HoldTeam,
 	// HoldRecreated and the hourly limit do nothing.
 	LookBeforeDelete bool
-	HoldTeam         bool // holds deletions of teams
-	HoldRecreated    bool // holds deletions of customers younger than the event
+	// RecordLoss asks what the deletion will end, once the customer was found.
+	RecordLoss    bool
+	HoldTeam      bool // holds deletions of teams
+	HoldRecreated bool // holds deletions of customers younger than the event
 	// HoldBlind holds deletions while Polar does not let customers be looked up;
 	// otherwise they go on without HoldTeam and HoldRecreated.
 	HoldBlind bool
@@ -157,6 +162,9 @@ func (d *Deleter) Apply(ctx context.Context, a Attempt, journal Journal) (Observ
 	requests := 1
 	if d.options.LookBeforeDelete {
 		requests = 2
+		if d.options.RecordLoss {
+			requests = 3
+		}
 	}
 	return d.withPermit(ctx, requests, func(ctx context.Context, permit Permit, seen *Observed) Decision {
 		return d.request(ctx, a, permit, journal, seen)
@@ -169,6 +177,7 @@ func (d *Deleter) request(ctx context.Context, a Attempt, permit Permit, journal
 	if decision != nil {
 		return decision
 	}
+	d.recordLoss(ctx, a, found, seen)
 	for _, guard := range []func(Attempt, lookup) Decision{d.team, d.recreated} {
 		if decision := guard(a, found); decision != nil {
 			return decision
@@ -178,7 +187,7 @@ func (d *Deleter) request(ctx context.Context, a Attempt, permit Permit, journal
 	// those who never bought anything take none; where Polar cannot tell, everybody
 	// may be one.
 	counts := d.options.LookBeforeDelete && found.saw != SawNobody && !a.Approves(HoldMassDeletion, found.customer.ID)
-	sending := Sending{Permit: permit, Saw: found.saw, Customer: found.customer, Counts: counts, Anonymize: d.options.Anonymize}
+	sending := Sending{Permit: permit, Saw: found.saw, Customer: found.customer, Loss: seen.Loss, Counts: counts, Anonymize: d.options.Anonymize}
 	if decision := journal.BeginSend(ctx, sending); decision != nil {
 		return decision
 	}

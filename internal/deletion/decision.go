@@ -14,9 +14,6 @@ type Done struct {
 	// Anonymized says that the request which deleted the customer, or may have
 	// done so unseen, asked to erase name and e-mail as well.
 	Anonymized bool
-	// Loss is what a dry run found that a deletion would end; nil otherwise,
-	// and when Polar does not tell.
-	Loss *Loss
 }
 
 // Hold puts the deletion in front of a human.

@@ -19,7 +19,8 @@ func TestADryRunSaysWhatWouldHaveBeenLost(t *testing.T) {
 			dry := attempt(id)
 			dry.DryRun = true
 			seen, decision := h.apply(t.Context(), dry)
-			require.Equal(t, deletion.Done{Outcome: deletion.OutcomeDryRun, Loss: &want}, decision)
+			require.Equal(t, deletion.Done{Outcome: deletion.OutcomeDryRun}, decision)
+			require.Equal(t, &want, seen.Loss)
 			require.Equal(t, lookup && id == "user_1", seen.Customer.ID != "")
 			require.False(t, seen.Sent)
 		}
@@ -51,6 +52,7 @@ func TestADryRunMeetsTheGuardsAndPolarsFaults(t *testing.T) {
 		h.polar.FailNextOf(polartest.OperationState, 1, tt.fault)
 		seen, decision := h.apply(t.Context(), dry)
 		require.Equal(t, tt.decision, withoutError(decision), tt.fault.Name)
+		require.Nil(t, seen.Loss)
 		require.Equal(t, decision, h.limiter.reports[len(h.limiter.reports)-1])
 		require.False(t, seen.Sent)
 	}

@@ -73,19 +73,34 @@ func maybeDone(answer polar.Answer) bool {
 	return false
 }
 
+// recordLoss finds out what the deletion will end. When Polar does not tell in time,
+// the deletion goes on, and nobody knows.
+func (d *Deleter) recordLoss(ctx context.Context, a Attempt, found lookup, seen *Observed) {
+	if !d.options.RecordLoss || found.saw != SawCustomer {
+		return
+	}
+	asking, cancel := context.WithTimeout(ctx, lossTimeout)
+	defer cancel()
+	if state, answer, _ := d.options.Polar.GetState(asking, a.ExternalID); answer.Result == polar.ResultFound {
+		seen.Loss = &state
+	}
+}
+
 // assess takes the deletion's place in a dry run: it finds out what would have
 // been lost. When Polar does not tell, the dry run ends without.
 func (d *Deleter) assess(ctx context.Context, a Attempt, found lookup, seen *Observed) Decision {
 	if found.saw == SawNobody {
-		return Done{Outcome: OutcomeDryRun, Loss: &Loss{}}
+		seen.Loss = &Loss{}
+	}
+	if seen.Loss != nil {
+		return Done{Outcome: OutcomeDryRun}
 	}
 	state, answer, err := d.options.Polar.GetState(ctx, a.ExternalID)
 	seen.see(answer)
 	switch answer.Result {
-	case polar.ResultFound:
-		return Done{Outcome: OutcomeDryRun, Loss: &state}
-	case polar.ResultNotFound:
-		return Done{Outcome: OutcomeDryRun, Loss: &Loss{}}
+	case polar.ResultFound, polar.ResultNotFound: // then it is nothing
+		seen.Loss = &state
+		return Done{Outcome: OutcomeDryRun}
 	case polar.ResultRejected, polar.ResultForbidden, polar.ResultUnexpected, polar.ResultDeleted:
 		return Done{Outcome: OutcomeDryRun}
 	case polar.ResultRateLimited, polar.ResultUnauthorized, polar.ResultServerError, polar.ResultNetworkError:

@@ -109,7 +109,7 @@ func TestAnUnusableIDIsHeldFromTheStart(t *testing.T) {
 		depth, err := h.Depth(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, queue.Depth{
-			Pending: tally(deletion.StateHeld), Held: tally(deletion.HoldUnusableID), Reappeared: map[deletion.Verification]int{},
+			Pending: tally(deletion.StateHeld), Held: tally(deletion.HoldUnusableID), Reappeared: tally[deletion.Verification](),
 		}, depth)
 	})
 }

@@ -250,7 +250,9 @@ func TestAPauseThatPolarAskedForIsLogged(t *testing.T) {
 func TestADryRunsLossStandsInTheRowAndInTheLog(t *testing.T) {
 	t.Parallel()
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
-		h := start(t, db, sends(saw(ada(), answered(200)), doneDryRun()),
+		seen := saw(ada(), answered(200))
+		seen.Loss = &deletion.Loss{ActiveSubscriptions: 2}
+		h := start(t, db, sends(seen, doneDryRun()),
 			func(o *queue.Options) { o.DryRun, o.Verifier, o.VerifyAfter = true, &verifier{verify: gone}, time.Hour })
 		h.accept(t, newDeletion("e1", "u1"))
 		r := h.wait(t, "e1", deletion.StateDone)

@@ -173,6 +173,9 @@ type begunSend struct {
 	CustomerID        string       `json:"customer_id"`
 	CustomerType      string       `json:"customer_type"`
 	CustomerCreatedAt int64        `json:"customer_created_at"`
+
+	ActiveSubscriptions int `json:"active_subscriptions"`
+	GrantedBenefits     int `json:"granted_benefits"`
 }
 
 func (q *Queue) writeSends(ctx context.Context, tx *sql.Tx, sends []*send) error {
@@ -182,9 +185,11 @@ func (q *Queue) writeSends(ctx context.Context, tx *sql.Tx, sends []*send) error
 	}
 	var rows []begunSend
 	for _, s := range last {
+		subscriptions, benefits := counts(s.Loss)
 		rows = append(rows, begunSend{
 			ID: s.id, Attempts: s.attempts, SentAt: s.after.sentAt, InFlight: s.after.inFlight, SentSaw: s.after.saw, SentAnonymized: s.after.anonymized,
 			CountedAt: s.countedAt, CustomerID: s.Customer.ID, CustomerType: s.Customer.Type, CustomerCreatedAt: Micros(s.Customer.CreatedAt),
+			ActiveSubscriptions: subscriptions, GrantedBenefits: benefits,
 		})
 	}
 	if len(rows) == 0 {

@@ -77,14 +77,12 @@ func (d *decided) row() decisionRow {
 		ID: d.id, Generation: d.generation, Result: d.result(), PolarStatus: d.seen.PolarStatus, PolarError: d.seen.PolarError, DecidedAt: Micros(d.now),
 		SentBy: sentBy, SentAt: sent.sentAt, SentSaw: sent.saw, SentAnonymized: sent.anonymized, DeadBefore: d.deadBefore,
 		CustomerID: d.seen.Customer.ID, CustomerType: d.seen.Customer.Type, CustomerCreatedAt: Micros(d.seen.Customer.CreatedAt),
-		VerifyJob: d.verifyJob, State: deletion.StateWaiting, ActiveSubscriptions: -1, GrantedBenefits: -1,
+		VerifyJob: d.verifyJob, State: deletion.StateWaiting,
 	}
+	row.ActiveSubscriptions, row.GrantedBenefits = counts(d.seen.Loss)
 	switch decision := d.decision.(type) {
 	case deletion.Done:
 		row.State, row.Outcome, row.ConfirmedBy, row.Anonymized = deletion.StateDone, decision.Outcome, decision.ConfirmedBy, decision.Anonymized
-		if loss := decision.Loss; loss != nil {
-			row.ActiveSubscriptions, row.GrantedBenefits = loss.ActiveSubscriptions, loss.GrantedBenefits
-		}
 		row.VerifyAt = Micros(d.verifyAt)
 		if d.verifyJob > 0 {
 			row.Verification = deletion.VerificationPending
@@ -97,6 +95,14 @@ func (d *decided) row() decisionRow {
 		row.AddsAttempts, row.NextTryAt = -1, Micros(d.now.Add(d.wait))
 	}
 	return row
+}
+
+// counts are a loss as it stands on a row.
+func counts(loss *deletion.Loss) (subscriptions, benefits int) {
+	if loss == nil {
+		return -1, -1
+	}
+	return loss.ActiveSubscriptions, loss.GrantedBenefits
 }
 
 // sent is when the attempt has begun a request, 0 if it has not, and what is to

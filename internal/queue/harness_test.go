@@ -97,7 +97,7 @@ func (f *applier) wait(t *testing.T, n int) []deletion.Attempt {
 // sends sends a request, if it may, and decides on its answer.
 func sends(seen deletion.Observed, decision deletion.Decision) apply {
 	return func(ctx context.Context, _ deletion.Attempt, journal deletion.Journal) (deletion.Observed, deletion.Decision) {
-		if refusal := journal.BeginSend(ctx, deletion.Sending{Customer: seen.Customer, Counts: true}); refusal != nil {
+		if refusal := journal.BeginSend(ctx, deletion.Sending{Customer: seen.Customer, Loss: seen.Loss, Counts: true}); refusal != nil {
 			return deletion.Observed{}, refusal
 		}
 		return seen, decision
@@ -133,7 +133,7 @@ func doneNotFound() deletion.Done {
 }
 
 func doneDryRun() deletion.Done {
-	return deletion.Done{Outcome: deletion.OutcomeDryRun, Loss: &deletion.Loss{ActiveSubscriptions: 2}}
+	return deletion.Done{Outcome: deletion.OutcomeDryRun}
 }
 
 func serverError() deletion.Retry {

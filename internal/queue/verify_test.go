@@ -56,6 +56,7 @@ func TestADeletionIsVerifiedAndSaysSo(t *testing.T) {
 		require.WithinDuration(t, time.Now(), r.VerifiedAt, time.Minute)
 		require.Equal(t, deletion.StateDone, r.State)
 		require.Equal(t, deletion.OutcomeDeleted, r.Outcome, "it is what it was")
+		require.Equal(t, deletion.SubscriptionsEndedNotAsked, r.SubscriptionsEnded)
 		require.Equal(t, ada(), r.Customer())
 		require.Zero(t, r.jobID)
 
@@ -265,5 +266,35 @@ func TestAPanicInAVerificationIsAFailureLikeAnyOther(t *testing.T) {
 		require.Positive(t, h.verify(t, r))
 		require.Equal(t, "panic", h.line(t, "verification retried")["reason"])
 		require.Equal(t, complete, h.verify(t, r))
+	})
+}
+
+func TestASubscriptionThatIsStillActiveStandsInFrontOfAHuman(t *testing.T) {
+	t.Parallel()
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		charged := func(deletion.Attempt, int) look {
+			seen := answered(404)
+			seen.SubscriptionsEnded = deletion.SubscriptionsEndedNo
+			return look{found: deletion.VerificationSubscriptionActive, seen: seen}
+		}
+		h := start(t, db, deletesAda(), verifying(&verifier{verify: charged}, 50*time.Millisecond))
+		h.accept(t, newDeletion("e1", "u1"))
+		r := h.wait(t, "e1", deletion.StateReappeared)
+		require.Equal(t, deletion.VerificationSubscriptionActive, r.Verification)
+		require.Equal(t, deletion.SubscriptionsEndedNo, r.SubscriptionsEnded)
+		require.Equal(t, ada(), r.Customer(), "who was deleted")
+		line := h.line(t, "a subscription of the deleted customer is still active")
+		require.Equal(t, ada().ID, line["customer_id"])
+		depth, err := h.Depth(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, tally(deletion.VerificationSubscriptionActive), depth.Reappeared)
+		require.Equal(t, 1, h.counted(t, "polar_bridge_verifications_total", "subscription_active"))
+
+		o := operator(t, h)
+		requireRefused(t, o.Approve(t.Context(), r.ID), "a subscription of the customer is still active: approving would delete nobody")
+		require.NoError(t, o.Acknowledge(t.Context(), r.ID))
+		r = h.row(t, "e1")
+		require.Equal(t, deletion.StateDone, r.State)
+		require.Equal(t, deletion.SubscriptionsEndedNo, r.SubscriptionsEnded, "it is what was found")
 	})
 }

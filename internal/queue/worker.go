@@ -207,7 +207,7 @@ func (r *run) done(d *decided, done deletion.Done) {
 		return
 	}
 	fields := []zap.Field{zap.String("outcome", string(done.Outcome)), zap.String("confirmed_by", string(done.ConfirmedBy))}
-	if loss := done.Loss; loss != nil {
+	if loss := d.seen.Loss; loss != nil {
 		fields = append(fields, zap.Bool("customer_found", d.seen.Customer.ID != ""),
 			zap.Int("active_subscriptions", loss.ActiveSubscriptions), zap.Int("granted_benefits", loss.GrantedBenefits))
 	}

@@ -19,8 +19,9 @@ func TestGuardsAreOnUnlessTheyAreTurnedOff(t *testing.T) {
 	off := load(t, with(
 		"LOOK_BEFORE_DELETE", "false", "HOLD_TEAM", "false", "HOLD_RECREATED", "false", "GUARDS_BLIND", "hold",
 		"MAX_DELETIONS_PER_HOUR", "0", "GRACE_PERIOD", "24h", "VERIFY_AFTER", "0s",
+		"RECORD_LOSS", "true",
 	))
-	require.Equal(t, config.Guards{WhenBlind: "hold", GracePeriod: 24 * time.Hour}, off.Guards)
+	require.Equal(t, config.Guards{RecordLoss: true, WhenBlind: "hold", GracePeriod: 24 * time.Hour}, off.Guards)
 }
 
 func TestGuardsThatSeeNothingAreNamed(t *testing.T) {
@@ -32,4 +33,6 @@ func TestGuardsThatSeeNothingAreNamed(t *testing.T) {
 	require.Equal(t, []string{"HOLD_TEAM", "HOLD_RECREATED", "MAX_DELETIONS_PER_HOUR"}, guards.Blind())
 	guards.HoldTeam, guards.HoldRecreated, guards.MaxDeletionsPerHour = false, false, 0
 	require.Empty(t, guards.Blind())
+	guards.RecordLoss = true
+	require.Equal(t, []string{"RECORD_LOSS"}, guards.Blind())
 }

@@ -63,6 +63,7 @@ func TestSummary(t *testing.T) {
 		{Name: "RETENTION", Value: "720h0m0s"},
 		{Name: "DRY_RUN", Value: "false"},
 		{Name: "LOOK_BEFORE_DELETE", Value: "true"},
+		{Name: "RECORD_LOSS", Value: "false"},
 		{Name: "HOLD_TEAM", Value: "true"},
 		{Name: "HOLD_RECREATED", Value: "true"},
 		{Name: "GUARDS_BLIND", Value: "continue"},

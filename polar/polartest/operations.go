@@ -43,10 +43,10 @@ func (o Operation) scopes() []string {
 // operate carries the operation out: mu is held.
 func (s *Server) operate(c *call, kind TokenKind) answer {
 	query := c.request.URL.Query()
-	switch c.match.operation {
-	case OperationList:
+	if c.match.operation == OperationList {
 		return s.list(query)
-	case OperationSubscriptions:
+	}
+	if c.match.operation == OperationSubscriptions {
 		return s.listSubscriptions(query)
 	}
 	id := c.match.parameters[0]

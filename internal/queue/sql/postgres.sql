@@ -33,12 +33,15 @@ FOR UPDATE
 -- name: BeginSends
 WITH v AS MATERIALIZED (SELECT * FROM json_to_recordset(CAST($1 AS json)) AS batch (
     deletion_id bigint, attempts bigint, sent_at bigint, in_flight boolean, sent_saw text, sent_anonymized boolean,
-    counted_at bigint, customer_id text, customer_type text, customer_created_at bigint))
+    counted_at bigint, customer_id text, customer_type text, customer_created_at bigint, active_subscriptions bigint,
+    granted_benefits bigint))
 UPDATE {schema}.polar_bridge_deletions AS d SET attempts = v.attempts, sent_at = v.sent_at, in_flight = v.in_flight, sent_saw = v.sent_saw,
     sent_anonymized = v.sent_anonymized, counted_at = v.counted_at,
     customer_id = CASE WHEN v.customer_id = '' THEN d.customer_id ELSE v.customer_id END,
     customer_type = CASE WHEN v.customer_id = '' THEN d.customer_type ELSE v.customer_type END,
-    customer_created_at = CASE WHEN v.customer_id = '' THEN d.customer_created_at ELSE v.customer_created_at END
+    customer_created_at = CASE WHEN v.customer_id = '' THEN d.customer_created_at ELSE v.customer_created_at END,
+    active_subscriptions = CASE WHEN v.active_subscriptions < 0 AND v.customer_id IN ('', d.customer_id) THEN d.active_subscriptions ELSE v.active_subscriptions END,
+    granted_benefits = CASE WHEN v.granted_benefits < 0 AND v.customer_id IN ('', d.customer_id) THEN d.granted_benefits ELSE v.granted_benefits END
 FROM v WHERE d.id = v.deletion_id AND d.id = ANY (ARRAY (SELECT deletion_id FROM v))
 
 -- What stands on the row about another run's request is left alone: sent_by is when
@@ -65,7 +68,8 @@ UPDATE {schema}.polar_bridge_deletions AS d SET state = v.state, result = v.resu
     held_at = CASE WHEN v.state = 'held' THEN v.decided_at ELSE d.held_at END,
     finished_at = CASE WHEN v.state = 'done' THEN v.decided_at ELSE 0 END,
     outcome = v.outcome, confirmed_by = v.confirmed_by, anonymized = v.anonymized,
-    active_subscriptions = v.active_subscriptions, granted_benefits = v.granted_benefits,
+    active_subscriptions = CASE WHEN v.active_subscriptions < 0 AND v.customer_id IN ('', d.customer_id) THEN d.active_subscriptions ELSE v.active_subscriptions END,
+    granted_benefits = CASE WHEN v.granted_benefits < 0 AND v.customer_id IN ('', d.customer_id) THEN d.granted_benefits ELSE v.granted_benefits END,
     job_id = CASE WHEN v.state = 'waiting' THEN d.job_id ELSE v.verify_job END, verify_at = v.verify_at, verification = v.verification
 FROM v WHERE d.id = v.deletion_id AND d.id = ANY (ARRAY (SELECT deletion_id FROM v)) AND d.generation = v.generation AND (
     d.state = 'waiting' AND (d.sent_at = v.sent_by OR NOT d.in_flight OR d.sent_at <= v.dead_before)
