@@ -25,7 +25,7 @@ type deletionsCommand struct {
 	Retry       retryCommand       `cmd:"" help:"Try waiting or held deletions now, with all guards."`
 	Approve     approveCommand     `cmd:"" help:"Let held deletions pass the guard that held them."`
 	Cancel      cancelCommand      `cmd:"" help:"End waiting or held deletions without deleting anybody."`
-	Acknowledge acknowledgeCommand `cmd:"" help:"Close the case of deleted customers who reappeared."`
+	Acknowledge acknowledgeCommand `cmd:"" help:"Close the case of deleted customers who reappeared, or whose subscription is still active."`
 	Redo        redoCommand        `cmd:"" help:"Do finished deletions again, with all guards."`
 	Pause       pauseCommand       `cmd:"" help:"Stop trying deletions, on all servers; webhooks are still taken."`
 	Resume      resumeCommand      `cmd:"" help:"End a pause."`

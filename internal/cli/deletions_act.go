@@ -40,7 +40,8 @@ func (c *approveCommand) Validate() error {
 func (c *approveCommand) Run(ctx context.Context, env *Env, s *session) error {
 	return c.act(ctx, env, s, act{
 		verb: ops.VerbApprove, question: "Approve %s; their customers will be deleted at Polar for good", done: "approved",
-		one: func(id int64) (string, error) { return "approved, will be tried now", s.Approve(ctx, id) },
+		one:   func(id int64) (string, error) { return "approved, will be tried now", s.Approve(ctx, id) },
+		loses: true,
 	})
 }
 
@@ -133,7 +134,7 @@ type acknowledgeCommand struct {
 
 // Help is shown below the flags' list.
 func (*acknowledgeCommand) Help() string {
-	return `A customer who was deleted and was found again later is listed as reappeared: a checkout that was open has made them again. Look at the subscription in Polar first. Acknowledging says that you have seen it; it deletes nobody. If the customer is to go, delete them in Polar's dashboard.`
+	return `A customer who was deleted and was found again later is listed as reappeared: a checkout that was open has made them again. So is one who is gone, but whose subscription is still active (subscription_active): it may go on charging them. Look at the subscription in Polar first. Acknowledging says that you have seen it; it deletes nobody and ends nothing. If the customer or the subscription is to go, see to it in Polar's dashboard.`
 }
 
 // Run acknowledges reappeared customers.
@@ -179,6 +180,7 @@ type act struct {
 	question string // with the number of deletions in it
 	done     string // the verb's past tense
 	because  string
+	loses    bool // what the customers lose is part of the question
 	// one does it to one deletion and says what became of it.
 	one func(id int64) (result string, err error)
 	// choose finds the others, when no ids were given.
@@ -202,14 +204,40 @@ func (c *asking) act(ctx context.Context, env *Env, s *session, a act) error {
 	}
 	if len(chosen) == 0 {
 		fmt.Fprintf(env.Stderr, "There is nothing to %s.\n", a.verb)
-	} else if err := env.confirm(c.Yes, fmt.Sprintf(a.question, plural(len(chosen), "deletion"))); err != nil {
-		return err
+	} else {
+		question := fmt.Sprintf(a.question, plural(len(chosen), "deletion"))
+		if a.loses {
+			question += losses(chosen)
+		}
+		if err := env.confirm(c.Yes, question); err != nil {
+			return err
+		}
 	}
 	count, err := s.Many(ctx, a.verb, chosen, a.because)
 	if err != nil {
 		return fmt.Errorf("%s %s, then: %w", a.done, plural(count, "deletion"), err)
 	}
 	return env.print(c.JSON, map[string]int{a.done: count}, plural(count, "deletion")+" "+a.done)
+}
+
+// losses is what all of them would end, where it was recorded.
+func losses(all []ops.Chosen) string {
+	var subscriptions, benefits, unknown int
+	for _, one := range all {
+		subscriptions += one.Loss.ActiveSubscriptions
+		benefits += one.Loss.GrantedBenefits
+		if !one.LossKnown {
+			unknown++
+		}
+	}
+	if unknown == len(all) {
+		return ""
+	}
+	text := fmt.Sprintf(", and with them %s and %s", plural(subscriptions, "active subscription"), plural(benefits, "benefit"))
+	if unknown > 0 {
+		text += fmt.Sprintf(" (not known for %d)", unknown)
+	}
+	return text
 }
 
 // onEach does something to each of the deletions, says what became of it, and

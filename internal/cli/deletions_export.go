@@ -49,6 +49,11 @@ type proof struct {
 	ConfirmedBy deletion.Confirmation `json:"confirmed_by"`
 	Anonymized  bool                  `json:"anonymized"`
 	Forgotten   bool                  `json:"forgotten"`
+
+	Verification        deletion.Verification       `json:"verification"`
+	SubscriptionsEnded  deletion.SubscriptionsEnded `json:"subscriptions_ended"`
+	ActiveSubscriptions *int                        `json:"active_subscriptions"`
+	GrantedBenefits     *int                        `json:"granted_benefits"`
 }
 
 // Validate refuses a window whose end is not settled.
@@ -97,7 +102,7 @@ func (c *exportCommand) write(w io.Writer, records iter.Seq2[queue.Record, error
 		if c.Format == "csv" {
 			var cells []string
 			for _, value := range reflect.ValueOf(p).Fields() {
-				cells = append(cells, harmless(fmt.Sprint(value)))
+				cells = append(cells, harmless(cell(value)))
 			}
 			err = table.Write(cells)
 		} else {
@@ -117,11 +122,24 @@ func prove(r queue.Record, show func(id string) string) proof {
 		ID: r.ID, Provider: r.Provider, EventID: r.EventID, ExternalID: show(cmp.Or(r.UnusableID, r.ExternalID)), CustomerID: r.CustomerID,
 		ReceivedAt: instant(r.ReceivedAt), VerifiedAt: instant(r.VerifiedAt), FinishedAt: instant(r.FinishedAt),
 		Attempts: r.Attempts, Outcome: r.Outcome, ConfirmedBy: r.ConfirmedBy, Anonymized: r.Anonymized, Forgotten: r.Forgotten,
+		Verification: r.Verification, ActiveSubscriptions: r.ActiveSubscriptions, GrantedBenefits: r.GrantedBenefits,
 	}
 	if r.Outcome == deletion.OutcomeDeleted {
 		p.DeletedAt = p.FinishedAt
+		p.SubscriptionsEnded = cmp.Or(r.SubscriptionsEnded, deletion.SubscriptionsEndedNotAsked)
 	}
 	return p
+}
+
+// cell is a member of a proof in CSV: empty when it is not known.
+func cell(value reflect.Value) string {
+	if value.Kind() != reflect.Pointer {
+		return fmt.Sprint(value)
+	}
+	if value.IsNil() {
+		return ""
+	}
+	return fmt.Sprint(value.Elem())
 }
 
 // harmless keeps a spreadsheet from taking a stranger's text for a formula.

@@ -135,6 +135,9 @@ func why(r queue.Record) string {
 		text = "cancelled"
 	case deletion.StateReappeared:
 		text = "deleted, and found again"
+		if r.Verification == deletion.VerificationSubscriptionActive {
+			text = "deleted, " + string(r.Verification)
+		}
 	case deletion.StateWaiting:
 		switch {
 		case r.Running:

@@ -54,6 +54,7 @@ func describe(r queue.Record) [][2]string {
 		{"held since", at(r.HeldAt)},
 		{"finished", at(r.FinishedAt)},
 		{"verification", verification(r)},
+		{"subscriptions ended", string(r.SubscriptionsEnded)},
 		{"attempts", strconv.FormatInt(r.Attempts, 10)},
 		{"last result", result(r)},
 		{"confirmed by", visible(string(r.ConfirmedBy))},
@@ -113,6 +114,8 @@ func verification(r queue.Record) string {
 		return "nobody was found at " + at(r.VerifiedAt)
 	case deletion.VerificationFound:
 		return "a customer was found again at " + at(r.VerifiedAt)
+	case deletion.VerificationSubscriptionActive:
+		return "nobody was found, but a subscription was still active, at " + at(r.VerifiedAt)
 	case deletion.VerificationError:
 		return "Polar could not be asked"
 	case deletion.VerificationPending:

@@ -16,7 +16,7 @@ import (
 func scriptStored(ts *testscript.TestScript, neg bool, args []string) {
 	const shortest = 3
 	if neg || len(args) < shortest {
-		ts.Fatalf("usage: stored STATE EVENT ID [WORD]")
+		ts.Fatalf("usage: stored STATE EVENT ID [WORD [COLUMN=VALUE…]]")
 	}
 	word := ""
 	if len(args) > shortest {
@@ -42,6 +42,10 @@ func scriptStored(ts *testscript.TestScript, neg bool, args []string) {
 		set["outcome"], set["finished_at"] = "cancelled", later
 	default:
 		ts.Fatalf("there is no state %q", args[0])
+	}
+	for _, more := range args[min(shortest+1, len(args)):] {
+		column, value, _ := strings.Cut(more, "=")
+		set[column] = value
 	}
 	state := args[0]
 	if state == "running" {

@@ -30,12 +30,20 @@ func (o *Operator) retry(r queue.Record) (*act, error) {
 	case r.State == deletion.StateHeld:
 		return &act{action: string(VerbRetry), reason: string(r.HoldReason), change: o.sql.Release, again: true}, nil
 	case r.State == deletion.StateReappeared:
-		return nil, refused(r.ID, "it is done: the customer that reappeared is another case; settle it at Polar, then acknowledge this one")
+		return nil, refused(r.ID, "it is done, and that %s is another case; settle it at Polar, then acknowledge this one", reappearance(r))
 	}
 	if r.State == deletion.StateDone {
 		return nil, refused(r.ID, "it is done, and a finished deletion is never tried again, except by redo")
 	}
 	return nil, refused(r.ID, "it is %s, and a finished deletion is never tried again", r.State)
+}
+
+// reappearance is what a verification has found, in words.
+func reappearance(r queue.Record) string {
+	if r.Verification == deletion.VerificationSubscriptionActive {
+		return "a subscription of the customer is still active"
+	}
+	return "the customer reappeared"
 }
 
 // Approve lets a held deletion pass the guard that held it, and only that one,
@@ -55,7 +63,7 @@ func Approvable(reason deletion.HoldReason) bool {
 func (o *Operator) approve(r queue.Record) (*act, error) {
 	switch {
 	case r.State == deletion.StateReappeared:
-		return nil, refused(r.ID, "it is done, and the customer reappeared: approving would delete nobody; look at the subscription in Polar, then acknowledge it")
+		return nil, refused(r.ID, "it is done, and %s: approving would delete nobody; look at the subscription in Polar, then acknowledge it", reappearance(r))
 	case r.State != deletion.StateHeld:
 		return nil, refused(r.ID, "it is %s; only held deletions can be approved", r.State)
 	case r.HoldReason == deletion.HoldForbidden:
@@ -92,8 +100,8 @@ func (o *Operator) cancel(r queue.Record, reason string) (*act, error) {
 	return &act{action: string(VerbCancel), reason: reason, change: o.sql.Cancel, values: []any{queue.Micros(o.options.Now())}}, nil
 }
 
-// Acknowledge says that somebody has seen that a customer reappeared: it closes
-// the case and deletes nobody.
+// Acknowledge says that somebody has seen that a customer, or a subscription of one,
+// is there again: it closes the case and deletes nobody.
 func (o *Operator) Acknowledge(ctx context.Context, id int64) error {
 	return o.one(ctx, id, func(r queue.Record) (*act, error) {
 		if r.State != deletion.StateReappeared {
@@ -124,10 +132,21 @@ type Chosen struct {
 	reason     deletion.HoldReason
 	heldAt     time.Time
 	generation int64
+
+	// Loss is what its deletion would end, where LossKnown.
+	Loss      deletion.Loss
+	LossKnown bool
 }
 
 func chosen(r queue.Record) Chosen {
-	return Chosen{r.ID, r.State, r.Outcome, r.Forgotten, r.HoldReason, r.HeldAt, r.Generation}
+	c := Chosen{
+		ID: r.ID, state: r.State, outcome: r.Outcome, forgotten: r.Forgotten, reason: r.HoldReason, heldAt: r.HeldAt, generation: r.Generation,
+		LossKnown: r.ActiveSubscriptions != nil,
+	}
+	if c.LossKnown {
+		c.Loss = deletion.Loss{ActiveSubscriptions: *r.ActiveSubscriptions, GrantedBenefits: *r.GrantedBenefits}
+	}
+	return c
 }
 
 // Choose returns what the verb can be done to now: what is held for the reason,

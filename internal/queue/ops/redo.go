@@ -25,7 +25,7 @@ func (o *Operator) Redo(ctx context.Context, id int64, reason string) error {
 func (o *Operator) redo(r queue.Record, reason string) (*act, error) {
 	switch {
 	case r.State == deletion.StateReappeared:
-		return nil, refused(r.ID, "its customer reappeared: look at the customer in Polar and acknowledge it; after that it can be done again")
+		return nil, refused(r.ID, "it is done, and %s: look at the customer in Polar and acknowledge it; after that it can be done again", reappearance(r))
 	case r.State == deletion.StateCancelled:
 		return nil, refused(r.ID, "it is cancelled, so nobody was to be deleted; only done deletions can be done again")
 	case r.State != deletion.StateDone:
