@@ -84,6 +84,10 @@ fuzz: ## Run every fuzz target for FUZZTIME (5s).
 chaos: tools-test ## Let everything go wrong, ROUNDS (100) times over, and print a table.
 	POLAR_BRIDGE_CHAOS_ROUNDS=$(or $(ROUNDS),100) POLAR_BRIDGE_CHAOS_SEED=$(SEED) go test -count=1 -v -timeout=2h -run '^TestChaos$$' ./e2e
 
+.PHONY: backlog
+backlog: tools-test ## Let DELETIONS (1000000) wait, paused, and print what sweep, list, stats and resume take.
+	POLAR_BRIDGE_BACKLOG=$(or $(DELETIONS),1000000) go test -count=1 -v -p 1 -timeout=30m -run 'Backlog' ./internal/queue ./e2e
+
 .PHONY: mutation
 mutation: $(GREMLINS) ## List the changes to deletion and provider that no test notices; takes most of an hour.
 	@scripts/mutation $(GREMLINS) $(PACKAGES)

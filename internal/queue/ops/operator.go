@@ -59,7 +59,7 @@ var statementFiles embed.FS
 type statements struct {
 	List, ListPending, ListExternalID, Finished, OfExternalID string
 	OpenOfExternalIDs                                         string
-	CountAll, CountUnfinished, EarliestWaiting                string
+	CountAll, CountUnfinished                                 string
 	ResetFailing, Release, Cancel, Acknowledge, Approve, Note string
 	Redo, Redoable, Unapprove                                 string
 	RedactDeletion, RedactApprovals, RedactActions            string

@@ -2,7 +2,6 @@ package ops
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"time"
@@ -39,12 +38,7 @@ func (o *Operator) Stats(ctx context.Context) (Stats, error) {
 	if err := o.count(ctx, &s); err != nil {
 		return Stats{}, err
 	}
-	var oldest, next sql.NullInt64
-	err := o.options.Reader.QueryRowContext(ctx, o.sql.EarliestWaiting).Scan(&oldest, &next)
-	if err != nil {
-		return Stats{}, fmt.Errorf("look for the earliest deletion: %w", err)
-	}
-	s.OldestWaiting, s.NextRetry = queue.Instant(oldest.Int64), queue.Instant(next.Int64)
+	var err error
 	s.Pause, err = o.Paused(ctx)
 	return s, err
 }
@@ -61,12 +55,25 @@ func (o *Operator) count(ctx context.Context, s *Stats) (err error) {
 		var reason deletion.HoldReason
 		var outcome deletion.Outcome
 		var n int
-		if err := rows.Scan(&provider, &state, &reason, &outcome, &n); err != nil {
+		var oldest, next int64
+		if err := rows.Scan(&provider, &state, &reason, &outcome, &n, &oldest, &next); err != nil {
 			return fmt.Errorf("count deletions: %w", err)
 		}
 		s.add(provider, state, reason, outcome, n)
+		if state == deletion.StateWaiting {
+			s.OldestWaiting = earlier(s.OldestWaiting, queue.Instant(oldest))
+			s.NextRetry = earlier(s.NextRetry, queue.Instant(next))
+		}
 	}
 	return rows.Err()
+}
+
+// earlier is the earlier of two times, of which the zero time is none.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // add counts n deletions of a provider; the providers come in order.

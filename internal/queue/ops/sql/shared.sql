@@ -41,12 +41,9 @@ ORDER BY id LIMIT $6
 SELECT id FROM {schema}.polar_bridge_deletions WHERE external_id <> '' AND external_id = $1 ORDER BY id
 
 -- name: CountAll
-SELECT provider, state, hold_reason, outcome, count(*) FROM {schema}.polar_bridge_deletions
+SELECT provider, state, hold_reason, outcome, count(*), min(received_at), coalesce(min(CASE WHEN next_try_at > 0 THEN next_try_at END), 0)
+FROM {schema}.polar_bridge_deletions
 GROUP BY provider, state, hold_reason, outcome ORDER BY provider
-
--- name: EarliestWaiting
-SELECT min(received_at), min(CASE WHEN next_try_at > 0 THEN next_try_at END) FROM {schema}.polar_bridge_deletions
-WHERE state IN ('waiting', 'held', 'reappeared') AND state = 'waiting'
 
 -- by polar_bridge_deletions_pending
 -- name: CountUnfinished
