@@ -31,10 +31,10 @@ type statements struct {
 	TableExists, UnreleasedExists                                   string
 	NewestMigration, NewestRiverMigration, SomePausedQueue          string
 
-	SchemaUsable, SchemaExists, CreateSchema, OwnsSchema string `only:"postgres"`
-	RevokeSchema, RevokeTables, MigrateInSchema          string `only:"postgres"`
-	TableWithoutRights, SchemaRights, OtherWriters       string `only:"postgres"`
-	ForeignKind                                          string `only:"postgres"`
+	SchemaUsable, SchemaExists, CreateSchema, OwnsSchema         string `only:"postgres"`
+	RevokeSchema, RevokeTables, MigrateInSchema                  string `only:"postgres"`
+	TableWithoutRights, SchemaRights, OtherWriters, WritersOfAll string `only:"postgres"`
+	ForeignKind                                                  string `only:"postgres"`
 }
 
 // use sets what statements must know.

@@ -32,6 +32,13 @@ func (db *DB) CheckExclusive(ctx context.Context) error {
 			"its owner runs: REVOKE ALL ON ALL TABLES IN SCHEMA %s FROM %s; REVOKE ALL ON SCHEMA %s FROM %s",
 			ErrShared, db.SQL.Schema, db.SQL.Schema, others, db.SQL.Schema, others)
 	}
+	if err := db.Main.QueryRowContext(ctx, db.sql.WritersOfAll).Scan(&others); err != nil {
+		return fmt.Errorf("look who may write everywhere: %w", err)
+	}
+	if others != "" {
+		return fmt.Errorf("%w: others may write to all tables of the server, and could have anybody's customer deleted; "+
+			"an administrator runs: REVOKE pg_write_all_data FROM %s (or from the group by which they have it)", ErrShared, others)
+	}
 	if err := db.Main.QueryRowContext(ctx, db.sql.ForeignKind).Scan(&kind); err != nil {
 		return fmt.Errorf("look for jobs of other programs: %w", err)
 	}

@@ -104,6 +104,28 @@ func TestASchemaThatOthersWriteInIsRefused(t *testing.T) {
 	require.ErrorContains(t, admin.CheckExclusive(t.Context()), "PUBLIC")
 }
 
+// It has a server of its own: who is in that group may write into every database.
+func TestARoleThatMayWriteEverywhereIsRefused(t *testing.T) {
+	t.Parallel()
+	admin := databasetest.OpenMigrated(t, databasetest.NewServer(t).URL())
+	execute := func(statement string) {
+		_, err := admin.Main.ExecContext(t.Context(), statement)
+		require.NoError(t, err, statement)
+	}
+	execute("CREATE ROLE etl LOGIN")
+	execute("CREATE ROLE loaders ROLE etl")
+	require.NoError(t, admin.CheckExclusive(t.Context()))
+	execute("GRANT pg_write_all_data TO loaders")
+	err := admin.CheckExclusive(t.Context())
+	require.ErrorIs(t, err, database.ErrShared)
+	require.ErrorContains(t, err, "REVOKE pg_write_all_data FROM etl")
+	execute("ALTER ROLE etl CREATEROLE")
+	require.NoError(t, admin.CheckExclusive(t.Context()), "administrators may do anything")
+	execute("ALTER ROLE etl NOCREATEROLE")
+	execute("REVOKE pg_write_all_data FROM loaders")
+	require.NoError(t, admin.CheckExclusive(t.Context()))
+}
+
 func TestASchemaWithJobsOfAnotherProgramIsRefused(t *testing.T) {
 	t.Parallel()
 	db := databasetest.OpenMigrated(t, databasetest.Postgres(t))

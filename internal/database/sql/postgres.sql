@@ -63,6 +63,15 @@ WHERE c.relkind IN ('r', 'p', 'v') AND a.privilege_type IN ('INSERT', 'UPDATE', 
     AND a.grantee <> c.relowner
     AND (a.grantee = 0 OR r.rolname <> current_user AND NOT r.rolsuper AND has_schema_privilege(a.grantee, n.oid, 'USAGE'))
 
+-- Members of pg_write_all_data (since Postgres 14), who may write into every table.
+-- Administrators, who could make themselves one, are none: in managed databases they are.
+-- name: WritersOfAll
+SELECT coalesce(string_agg(quote_ident(r.rolname), ', ' ORDER BY r.rolname), '')
+FROM pg_roles AS r
+JOIN pg_roles AS w ON w.rolname = 'pg_write_all_data' AND pg_has_role(r.oid, w.oid, 'MEMBER')
+JOIN pg_namespace AS n ON n.nspname = '{schema}' AND n.nspowner <> r.oid
+WHERE r.rolcanlogin AND r.rolname <> current_user AND NOT r.rolsuper AND NOT r.rolcreaterole
+
 -- River's jobs that are not ours, by ranges of the index on their kind.
 -- name: ForeignKind
 SELECT coalesce(min(kind), '') FROM (
