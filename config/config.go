@@ -21,13 +21,15 @@ type Config struct {
 	// They are the caller's, who also loads them: this package knows none.
 	Providers kong.Plugins `embed:"" group:"Identity providers"`
 
-	Directory Directory `embed:"" group:"Identity providers' APIs"`
-	Work      Work      `embed:"" group:"Deletions"`
-	Guards    Guards    `embed:"" group:"Guards"`
-	Database  Database  `embed:"" group:"Database"`
-	HTTP      HTTP      `embed:"" group:"HTTP"`
-	Notify    Notify    `embed:"" group:"Notifications"`
-	Log       Log       `embed:"" group:"Logs"`
+	Directory    Directory    `embed:"" group:"Identity providers' APIs"`
+	AuthDatabase AuthDatabase `embed:"" group:"Auth database"`
+
+	Work     Work     `embed:"" group:"Deletions"`
+	Guards   Guards   `embed:"" group:"Guards"`
+	Database Database `embed:"" group:"Database"`
+	HTTP     HTTP     `embed:"" group:"HTTP"`
+	Notify   Notify   `embed:"" group:"Notifications"`
+	Log      Log      `embed:"" group:"Logs"`
 }
 
 // Polar says how Polar is called.
@@ -93,6 +95,19 @@ type Directory struct {
 
 // Confirm says whether deletions are confirmed where credentials are set.
 func (d *Directory) Confirm() bool { return d.ConfirmChoice == nil || *d.ConfirmChoice }
+
+// AuthDatabase says where an auth system keeps its users that tells of no deletion by
+// itself. Which schemas there are is the caller's to know.
+type AuthDatabase struct {
+	// URL is postgres://….
+	URL *SecretSource `kong:"-" secret:"AUTH_DATABASE_URL" help:"The auth system's own database, the primary: postgres://polar_bridge:PASSWORD@HOST/NAME, as the role that polar-bridge outbox sql makes."`
+	// Schema is whose tables are there.
+	Schema string `name:"auth-database-schema" env:"AUTH_DATABASE_SCHEMA" type:"setting" placeholder:"NAME" help:"Whose tables are in the auth database: better-auth, authjs, supabase, logto, keycloak, kratos or hanko."`
+	// Users is where the users are, when it is another table than the schema's own.
+	Users string `name:"auth-database-users" env:"AUTH_DATABASE_USERS" type:"setting" placeholder:"COLUMN" help:"Where the users' ids are, instead of or beside AUTH_DATABASE_SCHEMA: schema.table.column with SQL's quoting, and ::uuid or ::bigint behind it unless they are text."`
+	// Outbox says whether deletions are taken from there.
+	Outbox bool `name:"auth-database-outbox" env:"AUTH_DATABASE_OUTBOX" type:"setting" default:"false" help:"Take deletions from polar_bridge.outbox in the auth database; polar-bridge outbox sql prints what makes it."`
+}
 
 // HTTP says where the program listens.
 type HTTP struct {

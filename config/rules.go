@@ -38,14 +38,19 @@ func schemaName(text string) bool {
 
 // checkDatabaseURL is the rule for DATABASE_URL.
 func checkDatabaseURL(text string) error {
-	scheme, rest, found := strings.Cut(text, ":")
-	switch _, err := url.Parse(text); {
-	case found && scheme == "sqlite" && rest != "":
-		return nil
-	case (scheme == "postgres" || scheme == "postgresql") && strings.HasPrefix(rest, "//") && err == nil:
+	if path, found := strings.CutPrefix(text, "sqlite:"); found && path != "" || checkPostgresURL(text) == nil {
 		return nil
 	}
 	return errDatabaseURL
+}
+
+// checkPostgresURL is the rule for AUTH_DATABASE_URL.
+func checkPostgresURL(text string) error {
+	scheme, rest, _ := strings.Cut(text, "://")
+	if _, err := url.Parse(text); err != nil || rest == "" || scheme != "postgres" && scheme != "postgresql" {
+		return errPostgresURL
+	}
+	return nil
 }
 
 func address(text string) bool {

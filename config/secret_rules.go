@@ -24,6 +24,7 @@ var (
 		"and a deletion would reach their customers; create an organization access token with the scope customers:write at Polar")
 	errPasswordText = errors.New("must be valid UTF-8 without control characters")
 	errDatabaseURL  = errors.New("must be sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME")
+	errPostgresURL  = errors.New("must be postgres://USER:PASSWORD@HOST/NAME")
 	errNotifyURL    = errors.New("must be an absolute URL such as https://hooks.example.com/services/token")
 	errNotifyScheme = errors.New("must begin with https://; http:// is allowed on loopback only")
 	errPassword     = errors.New("must be at least 12 characters long")

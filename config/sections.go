@@ -32,7 +32,7 @@ const defaultDatabaseSchema = "polar_bridge"
 
 // Load implements Section.
 func (c *Config) Load(l *Loader) {
-	for _, section := range []Section{&c.Polar, &c.Directory, &c.Work, &c.Guards, &c.Database, &c.HTTP, &c.Notify, &c.Log} {
+	for _, section := range []Section{&c.Polar, &c.Directory, &c.AuthDatabase, &c.Work, &c.Guards, &c.Database, &c.HTTP, &c.Notify, &c.Log} {
 		section.Load(l)
 	}
 }
@@ -65,6 +65,13 @@ func (d *Database) Load(l *Loader) {
 		"must be up to 40 lower-case letters, digits and underscores, beginning with a letter, and none of PostgreSQL's own or public")
 	d.URL = l.Secret("DATABASE_URL", func(text string) ([]string, error) { return One(checkDatabaseURL)(strings.TrimSpace(text)) })
 	d.URL.read = nil // what is open stays open
+}
+
+// Load implements Section.
+func (d *AuthDatabase) Load(l *Loader) {
+	d.URL = l.Secret("AUTH_DATABASE_URL", func(text string) ([]string, error) { return One(checkPostgresURL)(strings.TrimSpace(text)) })
+	d.URL.read = nil // what is open stays open
+	l.Require(!d.Outbox || d.URL.IsSet() || l.HasProblem("AUTH_DATABASE_URL"), "AUTH_DATABASE_OUTBOX", "needs AUTH_DATABASE_URL")
 }
 
 // Load implements Section.

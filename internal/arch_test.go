@@ -40,7 +40,7 @@ func rules() []rule {
 		{"internal/cli", "config internal/... polar polar/polartest"},
 		{"internal/app", "config handlers internal/... metrics polar"},
 		{"config", ""},
-		{"internal/settings", "config internal/provider"},
+		{"internal/settings", "config internal/authdatabase internal/provider"},
 		{"handlers", "internal/deletion internal/fault metrics"},
 		{"internal/notify", ""},
 		{"metrics", "internal/deletion polar"},
@@ -67,7 +67,7 @@ func rules() []rule {
 
 		// Does this user still exist?
 		{"internal/authdatabase", ""},
-		{"internal/directory", "internal/deletion"},
+		{"internal/directory", "internal/authdatabase internal/deletion"},
 		{"internal/directory/directorytest", ""},
 		{"internal/reconcile", "internal/database/namedsql internal/deletion internal/directory polar"},
 

@@ -52,7 +52,7 @@ func (s setup) variables(t *testing.T) map[string]string {
 // secretContent is a file that the program takes for the setting.
 func secretContent(setting string) string {
 	switch setting {
-	case "DATABASE_URL":
+	case "DATABASE_URL", "AUTH_DATABASE_URL":
 		return "postgres://user:password@host/name"
 	case "NOTIFY_URL":
 		return "https://hooks.example.com/services/0123456789"

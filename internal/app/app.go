@@ -66,6 +66,8 @@ type App struct {
 	queue    *queue.Queue
 	sweepers []sweeper
 
+	directories Directories
+
 	public, admin endpoint
 
 	notifier *notify.Notifier // nil when nobody is told

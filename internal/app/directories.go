@@ -1,6 +1,7 @@
 package app
 
 import (
+	"database/sql"
 	"fmt"
 	"net/url"
 	"strings"
@@ -8,7 +9,7 @@ import (
 
 	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/internal/directory"
-	"github.com/polar-bridge/polar-bridge/internal/provider"
+	"github.com/polar-bridge/polar-bridge/internal/settings"
 )
 
 // Directories are the identity providers that can be asked: one client each, so
@@ -16,14 +17,21 @@ import (
 type Directories struct {
 	Clerk *directory.Clerk // nil without a key
 	Auth0 *directory.Auth0 // nil without credentials
+	SQL   *directory.SQL   // nil without AUTH_DATABASE_URL
+
+	authDatabase *sql.DB
 }
+
+// authConnections bound what one replica takes from the auth system's database.
+const authConnections = 4
 
 // questionTimeout bounds one question to a provider: an attempt's time is.
 const questionTimeout = 4 * time.Second
 
 // NewDirectories prepares to ask those for which there are credentials. The database
 // remembers which instances were asked so far; without it (nil) any is.
-func NewDirectories(providers provider.Registry, build Build, now func() time.Time, db *database.DB) (Directories, error) {
+func NewDirectories(all settings.All, build Build, now func() time.Time, db *database.DB) (Directories, error) {
+	providers := all.Providers
 	pinned := func(provider string, named []string) *directory.PinnedInstance {
 		if db == nil {
 			return nil
@@ -38,25 +46,40 @@ func NewDirectories(providers provider.Registry, build Build, now func() time.Ti
 		api, err := directory.NewClient(directory.ClientOptions{Base: base, Timeout: questionTimeout, UserAgent: "polar-bridge/" + build.Version, Now: now})
 		return base, api, err
 	}
-	var all Directories
+	var d Directories
 	if settings := providers.Clerk(); settings.HasAPI() {
 		_, api, err := open(settings.APIURL)
 		if err != nil {
 			return Directories{}, err
 		}
-		all.Clerk = directory.NewClerk(directory.ClerkOptions{API: api, SecretKey: settings.SecretKey.Value, Pinned: pinned(directory.ProviderClerk, settings.Instances())})
+		d.Clerk = directory.NewClerk(directory.ClerkOptions{API: api, SecretKey: settings.SecretKey.Value, Pinned: pinned(directory.ProviderClerk, settings.Instances())})
 	}
 	if settings := providers.Auth0(); settings.HasAPI() {
 		base, api, err := open(settings.APIURL())
 		if err != nil {
 			return Directories{}, err
 		}
-		all.Auth0 = directory.NewAuth0(directory.Auth0Options{
+		d.Auth0 = directory.NewAuth0(directory.Auth0Options{
 			API: api, Audience: settings.APIURL() + "/api/v2/", ClientID: settings.ClientID, ClientSecret: settings.ClientSecret.Value,
 			Now: now, Tenant: strings.ToLower(base.Host), Pinned: pinned(directory.ProviderAuth0, nil),
 		})
 	}
-	return all, nil
+	if users, ok := all.AuthUsers(); ok {
+		var err error
+		if d.authDatabase, err = database.Connect(all.AuthDatabase.URL.Value(), authConnections); err != nil {
+			return Directories{}, fmt.Errorf("AUTH_DATABASE_URL: %w", err)
+		}
+		d.SQL = directory.NewSQL(directory.SQLOptions{DB: d.authDatabase, Users: users, Pinned: pinned(users.Provider, nil)})
+	}
+	return d, nil
+}
+
+// Close ends the connections that are kept.
+func (d Directories) Close() error {
+	if d.authDatabase == nil {
+		return nil
+	}
+	return d.authDatabase.Close()
 }
 
 // Sources returns them by the names of the routes that their events come by.
@@ -68,6 +91,10 @@ func (d Directories) Sources() map[string]directory.Source {
 	if d.Auth0 != nil {
 		source := d.Auth0.Source()
 		sources[directory.ProviderAuth0], sources["auth0-logs"] = source, source
+	}
+	if d.SQL != nil {
+		source := d.SQL.Source()
+		sources[source.Provider] = source
 	}
 	return sources
 }

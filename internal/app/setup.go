@@ -26,12 +26,13 @@ import (
 // close undoes those that were made.
 func (a *App) setup(ctx context.Context) error {
 	o, c := a.options, a.options.Config
-	reconciled := settings.All{Config: c, Providers: o.Providers}.Reconciled()
+	all := settings.All{Config: c, Providers: o.Providers}
+	reconciled := all.Reconciled()
 	a.logSettings()
 
 	a.registry = metrics.NewRegistry()
 	a.metrics = metrics.New(a.registry, metrics.Options{
-		Providers: o.Providers.Names(), Enabled: o.Providers.Enabled().Names(), Reconciled: reconciled,
+		Providers: all.ProviderNames(), Enabled: all.Enabled(), Reconciled: reconciled,
 		Version: o.Build.Version, Revision: o.Build.Revision, GoVersion: o.Build.GoVersion,
 		LogLinesDropped: o.LogLinesDropped,
 	})
@@ -53,14 +54,13 @@ func (a *App) setup(ctx context.Context) error {
 	if err := a.bind(ctx); err != nil {
 		return err
 	}
-	directories, err := NewDirectories(o.Providers, o.Build, o.Now, a.db)
-	if err != nil {
+	if a.directories, err = NewDirectories(all, o.Build, o.Now, a.db); err != nil {
 		return err
 	}
-	if err := a.openSweepers(reconciled, directories.Sources()); err != nil {
+	if err := a.openSweepers(reconciled, a.directories.Sources()); err != nil {
 		return err
 	}
-	if err := a.openQueue(ctx, directories.Sources()); err != nil {
+	if err := a.openQueue(ctx, a.directories.Sources()); err != nil {
 		return err
 	}
 	if address := c.Notify.URL; address.IsSet() {
@@ -181,11 +181,8 @@ func (a *App) openQueue(ctx context.Context, sources map[string]directory.Source
 		return err
 	}
 	c, now := a.options.Config, a.options.Now
-	if !c.Directory.Confirm() {
-		sources = nil // without any the confirmer still keeps back what only a reconciliation found
-	}
 	deleter := deletion.New(deletion.Options{
-		Polar: a.polar, Limiter: a.limiter, Confirmer: directory.NewConfirmer(sources, now), Metrics: a.metrics, Logger: a.log, Now: now,
+		Polar: a.polar, Limiter: a.limiter, Confirmer: directory.NewConfirmer(sources, !c.Directory.Confirm(), now), Metrics: a.metrics, Logger: a.log, Now: now,
 		Anonymize: c.Polar.Anonymize, GracePeriod: c.Guards.GracePeriod, LookBeforeDelete: c.Guards.LookBeforeDelete, RecordLoss: c.Guards.RecordLoss,
 		HoldTeam: c.Guards.HoldTeam, HoldRecreated: c.Guards.HoldRecreated, HoldBlind: c.Guards.WhenBlind == config.GuardsHold,
 	})

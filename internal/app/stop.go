@@ -47,7 +47,8 @@ func (a *App) close(ctx context.Context) error {
 	if a.db != nil {
 		connections = wrap("close database", a.db.Close())
 	}
-	return errors.Join(public, admin, river, running, connections)
+	auth := wrap("close auth database", a.directories.Close())
+	return errors.Join(public, admin, river, running, connections, auth)
 }
 
 // closeEndpoint lets requests in flight finish. Whoever is slower than that is cut

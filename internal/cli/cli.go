@@ -20,6 +20,8 @@ import (
 
 	"github.com/polar-bridge/polar-bridge/config"
 	"github.com/polar-bridge/polar-bridge/internal/app"
+	"github.com/polar-bridge/polar-bridge/internal/authdatabase"
+	"github.com/polar-bridge/polar-bridge/internal/directory"
 	"github.com/polar-bridge/polar-bridge/internal/provider"
 )
 
@@ -94,6 +96,7 @@ func Run(ctx context.Context, env Env) int {
 	parser, err := kong.New(newCommands(providers), append(append(loader.Options(), closedSets()...),
 		kong.Name("polar-bridge"),
 		kong.Description("When a user is deleted at the identity provider, the customer at Polar goes too: once, surely, provably."),
+		kong.Vars{"askable": strings.Join(append([]string{directory.ProviderClerk, directory.ProviderAuth0}, authdatabase.Providers()...), ",")},
 		kong.Writers(env.Stdout, env.Stderr),
 		kong.Exit(func(code int) { exited = code }),
 		kong.UsageOnError(),

@@ -12,32 +12,37 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/directory"
+	"github.com/polar-bridge/polar-bridge/internal/settings"
 )
 
 // checkDirectories asks the identity providers' APIs whether the credentials
 // work, where there are any.
 func (d *doctor) checkDirectories(ctx context.Context) {
-	for _, name := range []string{"CLERK_API_URL", "AUTH0_DOMAIN", "CLERK_SECRET_KEY", "AUTH0_CLIENT_ID", "AUTH0_CLIENT_SECRET"} {
+	for _, name := range []string{"CLERK_API_URL", "AUTH0_DOMAIN", "CLERK_SECRET_KEY", "AUTH0_CLIENT_ID", "AUTH0_CLIENT_SECRET", "AUTH_DATABASE_URL"} {
 		if d.invalid[name] { // credentials must not go just anywhere
 			return
 		}
 	}
 	// The clients ask any instance: which one is checked here.
-	directories, err := app.NewDirectories(d.providers, d.env.build(), time.Now, nil)
+	directories, err := app.NewDirectories(settings.All{Config: d.config, Providers: d.providers}, d.env.build(), time.Now, nil)
 	if err != nil {
 		d.fault("directories", visible(err.Error())+".", "Correct the address, then run doctor again.")
 		return
 	}
+	defer directories.Close() //nolint:errcheck // it was only read
 	if directories.Clerk != nil {
 		d.checkClerk(ctx, directories.Clerk)
 	}
 	if directories.Auth0 != nil {
 		d.checkAuth0(ctx, directories.Auth0)
 	}
+	if directories.SQL != nil {
+		d.checkAuthDatabase(ctx, directories.SQL)
+	}
 	if d.accept != "" && !d.accepted {
 		d.fault("accept instance", fmt.Sprintf("No credentials that work belong to %s: nothing was accepted.", visible(d.accept)), "Give doctor the credentials of that instance or tenant, and its id as doctor prints it.")
 	}
-	if (directories.Clerk != nil || directories.Auth0 != nil) && !d.config.Directory.Confirm() {
+	if len(directories.Sources()) > 0 && !d.config.Directory.Confirm() {
 		d.warn("confirm", "CONFIRM is false: deletions are not confirmed at the identity provider, although it could be asked.", "Set CONFIRM to true, or leave it out.")
 	}
 }
@@ -73,6 +78,17 @@ func (d *doctor) checkAuth0(ctx context.Context, api *directory.Auth0) {
 		detail += " reconcile --deliveries would need " + strings.Join(missing, ", ") + " as well."
 	}
 	d.checkInstance(ctx, directory.ProviderAuth0, api.Tenant(), nil, detail)
+}
+
+func (d *doctor) checkAuthDatabase(ctx context.Context, database *directory.SQL) {
+	ctx, cancel := context.WithTimeout(ctx, doctorTimeout)
+	defer cancel()
+	asked, err := database.Instance(ctx)
+	if err != nil {
+		d.addDirectory("auth database", err, "Check AUTH_DATABASE_URL, AUTH_DATABASE_SCHEMA and AUTH_DATABASE_USERS, and that an administrator has run there what polar-bridge outbox sql prints.")
+		return
+	}
+	d.checkInstance(ctx, database.Source().Provider, asked, nil, "AUTH_DATABASE_URL says which users exist, and names the database "+visible(asked)+".")
 }
 
 // checkInstance says whether serve would believe the instance, after the

@@ -24,7 +24,7 @@ import (
 )
 
 type reconcileCommand struct {
-	Provider     string `name:"provider" required:"" enum:"clerk,auth0" placeholder:"NAME" help:"Whose users: clerk or auth0."`
+	Provider     string `name:"provider" required:"" enum:"${askable}" placeholder:"NAME" help:"Whose users: ${askable}."`
 	Deliveries   bool   `name:"deliveries" help:"Look at events that Auth0 failed to deliver instead; with --apply ask for them again."`
 	Apply        bool   `name:"apply" help:"Have the customers deleted that are found: they are put into the servers' queue."`
 	SoleInstance bool   `name:"sole-instance" help:"Say that no other instance or tenant has users who are customers in this Polar organization; needed by --apply where there is no terminal."`
@@ -70,7 +70,7 @@ func (c *reconcileCommand) Validate() error {
 // Run compares Polar's customers with the provider's users.
 func (c *reconcileCommand) Run(ctx context.Context, env *Env, loader *config.Loader, providers provider.Registry) (err error) {
 	c.env, c.providers = env, providers
-	if err := loader.Load(settings.All{Config: &c.Config, Providers: providers}); err != nil {
+	if err := loader.Load(c.all()); err != nil {
 		return err
 	}
 	if c.Deliveries {
@@ -100,9 +100,14 @@ func (c *reconcileCommand) Run(ctx context.Context, env *Env, loader *config.Loa
 	return err
 }
 
+// all are the settings.
+func (c *reconcileCommand) all() settings.All {
+	return settings.All{Config: &c.Config, Providers: c.providers}
+}
+
 // check refuses what would not find or not confirm anything, before anything is read.
 func (c *reconcileCommand) check() error {
-	if err := c.providers.CheckReconcile(c.Provider); err != nil {
+	if err := c.all().CheckReconcile(c.Provider); err != nil {
 		return err
 	}
 	switch {
@@ -118,10 +123,12 @@ func (c *reconcileCommand) check() error {
 
 // sweep shares the servers' limiter.
 func (c *reconcileCommand) sweep(ctx context.Context, s *session) (reconcile.Counts, error) {
-	directories, err := app.NewDirectories(c.providers, c.env.build(), time.Now, s.db)
+	directories, err := app.NewDirectories(c.all(), c.env.build(), time.Now, s.db)
 	if err != nil {
 		return reconcile.Counts{}, err
 	}
+	defer directories.Close() //nolint:errcheck // it was only read
+	source := directories.Sources()[c.Provider]
 	p, err := s.openPolar(ctx, c.Config.Polar, c.env.Version)
 	if err != nil {
 		return reconcile.Counts{}, err
@@ -134,13 +141,13 @@ func (c *reconcileCommand) sweep(ctx context.Context, s *session) (reconcile.Cou
 		return reconcile.Counts{}, errors.New("the database belongs to another Polar organization than POLAR_ACCESS_TOKEN: its customers are not found here, and nothing is put into its queue")
 	}
 	sweeper, err := reconcile.New(reconcile.Options{
-		DB: s.db.Main, SQL: s.db.SQL, Polar: p.client, Limiter: p.limiter.ForSweeps(), Source: directories.Sources()[c.Provider], Now: time.Now,
+		DB: s.db.Main, SQL: s.db.SQL, Polar: p.client, Limiter: p.limiter.ForSweeps(), Source: source, Now: time.Now,
 		Pattern: c.Config.Work.ExternalIDPattern, OnProgress: progress(c.env.Stderr),
 	})
 	if err != nil {
 		return reconcile.Counts{}, err
 	}
-	limits := reconcile.Limits{Share: float64(c.MaxShare), Max: c.Max, Restart: c.Restart}
+	limits := reconcile.Limits{Share: float64(c.MaxShare), Max: c.Max, Restart: c.Restart, MostExist: c.Apply && source.IDsAmbiguous}
 	return sweeper.Sweep(ctx, limits, func(ctx context.Context, found *reconcile.Found) error { return c.finish(ctx, s, found) })
 }
 

@@ -17,7 +17,7 @@ func (c *reconcileCommand) deliveries(ctx context.Context) error {
 	if !c.providers.Auth0().HasAPI() {
 		return c.providers.CheckReconcile(directory.ProviderAuth0)
 	}
-	directories, err := app.NewDirectories(c.providers, c.env.build(), time.Now, nil)
+	directories, err := app.NewDirectories(c.all(), c.env.build(), time.Now, nil)
 	if err != nil {
 		return err
 	}

@@ -31,15 +31,9 @@ func openPostgres(ctx context.Context, url, schema string) (*DB, error) {
 	if err := CheckSchema(schema); err != nil {
 		return nil, err
 	}
-	config, err := parsePostgres(url)
+	config, err := clientConfig(url)
 	if err != nil {
 		return nil, err
-	}
-	if config.ConnConfig.ConnectTimeout == 0 {
-		config.ConnConfig.ConnectTimeout = connectTimeout
-	}
-	if config.ConnConfig.RuntimeParams["application_name"] == "" {
-		config.ConnConfig.RuntimeParams["application_name"] = "polar-bridge"
 	}
 	looking := openPool(config.ConnConfig, 1)
 	pooled, err := transactionPooler(ctx, looking, config.ConnConfig)
@@ -70,6 +64,32 @@ func openPostgres(ctx context.Context, url, schema string) (*DB, error) {
 		return nil, errors.Join(fmt.Errorf("open Postgres: %w", err), db.Close())
 	}
 	return db, nil
+}
+
+// Connect returns a handle for up to so many connections to a Postgres database that is
+// not ours. Nothing is sent yet, and what is sent works behind a transaction pooler.
+func Connect(url string, connections int) (*sql.DB, error) {
+	config, err := clientConfig(url)
+	if err != nil {
+		return nil, err
+	}
+	config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
+	return openPool(config.ConnConfig, connections), nil
+}
+
+// clientConfig reads the URL, with defaults for what it leaves out.
+func clientConfig(url string) (*pgxpool.Config, error) {
+	config, err := parsePostgres(url)
+	if err != nil {
+		return nil, err
+	}
+	if config.ConnConfig.ConnectTimeout == 0 {
+		config.ConnConfig.ConnectTimeout = connectTimeout
+	}
+	if config.ConnConfig.RuntimeParams["application_name"] == "" {
+		config.ConnConfig.RuntimeParams["application_name"] = "polar-bridge"
+	}
+	return config, nil
 }
 
 // CheckSchema says why a schema cannot be ours. It must need no quotes, and be short

@@ -28,6 +28,8 @@ type Deletion struct {
 	// Instance is the provider's instance or tenant that the user was one of, ""
 	// when the event does not say. No other one can tell whether the user is gone.
 	Instance string `json:",omitzero"`
+	// Source is what told of it; "" is a webhook, or, by the event's id, a reconciliation.
+	Source Source `json:",omitzero"`
 	// OccurredAt is when the provider says it happened, see Occurred; ReceivedAt
 	// when it says nothing about it, and zero when nobody can tell what it says.
 	OccurredAt time.Time

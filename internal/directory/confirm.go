@@ -21,15 +21,17 @@ const (
 // is deleted, whether the user is really gone. It ends what a stolen webhook
 // secret could do, and what linked or restored users would lose.
 type Confirmer struct {
-	sources map[string]Source
-	now     func() time.Time
+	sources    map[string]Source
+	outboxOnly bool
+	now        func() time.Time
 }
 
 // NewConfirmer returns a Confirmer that asks these sources, by the name of the
 // route that a deletion came by. Webhooks from elsewhere pass; what only a
-// reconciliation found waits until its provider is among them.
-func NewConfirmer(sources map[string]Source, now func() time.Time) *Confirmer {
-	return &Confirmer{sources: sources, now: now}
+// reconciliation found, or a row of an outbox claims, waits until its provider is
+// among them. With outboxOnly the sources are asked about such rows alone.
+func NewConfirmer(sources map[string]Source, outboxOnly bool, now func() time.Time) *Confirmer {
+	return &Confirmer{sources: sources, outboxOnly: outboxOnly, now: now}
 }
 
 // Confirm returns nil when the provider states that the user is gone, or is not
@@ -41,7 +43,12 @@ func NewConfirmer(sources map[string]Source, now func() time.Time) *Confirmer {
 // clear answer, which never is a yes.
 func (c *Confirmer) Confirm(ctx context.Context, a deletion.Attempt) deletion.Decision {
 	source, asked := c.sources[a.Provider]
+	claimed := a.Source == deletion.SourceOutbox
+	asked = asked && (claimed || !c.outboxOnly)
 	switch {
+	case !asked && claimed:
+		return deletion.Retry{Reason: deletion.RetryUnconfirmed, Err: fmt.Errorf(
+			"a row of the outbox is no proof, and this server cannot ask %s: set AUTH_DATABASE_URL, and AUTH_DATABASE_SCHEMA or AUTH_DATABASE_USERS as before", a.Provider)}
 	case !asked && a.Reconciled():
 		return deletion.Retry{Reason: deletion.RetryUnconfirmed, Err: fmt.Errorf(
 			"no webhook told of this deletion, and this server cannot ask %s: give it the provider's API credentials, and leave CONFIRM on", a.Provider)}
@@ -73,7 +80,7 @@ func (c *Confirmer) Confirm(ctx context.Context, a deletion.Attempt) deletion.De
 		return nil
 	}
 	err = errors.New("the user still exists at the provider: the event is forged, the user was linked to another, or is back")
-	if age >= 0 && age < existsFor {
+	if !claimed && age >= 0 && age < existsFor { // a row of the outbox was committed with the deletion
 		return deletion.Wait{Reason: deletion.WaitUserPresent, For: min(recheckAfter, existsFor-age), Err: err}
 	}
 	return deletion.Hold{Reason: deletion.HoldUserExists, Err: err}

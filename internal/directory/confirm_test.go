@@ -55,7 +55,7 @@ func newEnvironment(t *testing.T, readLag time.Duration) *environment {
 	source.ReadLag = readLag
 	e.Deleter = deletion.New(deletion.Options{
 		Polar:   polar.New(polar.Options{BaseURL: e.polar.URL(), Token: func() string { return polartest.DefaultToken }}),
-		Limiter: freeLimiter{}, Now: now, Confirmer: directory.NewConfirmer(map[string]directory.Source{"clerk": source}, now),
+		Limiter: freeLimiter{}, Now: now, Confirmer: directory.NewConfirmer(map[string]directory.Source{"clerk": source}, false, now),
 		Metrics: metrics.New(prometheus.NewRegistry(), metrics.Options{Providers: []string{"clerk"}}),
 	})
 	e.polar.AddCustomer(polartest.Customer{ExternalID: "user_1"})
@@ -189,7 +189,7 @@ func TestWhoCannotBeAskedAbout(t *testing.T) {
 
 func TestWhatOnlyAReconciliationFoundWaitsWhereTheProviderCannotBeAsked(t *testing.T) {
 	t.Parallel()
-	unasking := directory.NewConfirmer(nil, received)
+	unasking := directory.NewConfirmer(nil, false, received)
 	webhook := attempt()
 	require.Nil(t, unasking.Confirm(t.Context(), webhook), "a webhook is believed")
 	reconciled := attempt()

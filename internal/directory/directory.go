@@ -46,8 +46,11 @@ type Source struct {
 	MaxIDs   int    // how many users one call of Existing may name
 	// OwnsID says whether a text looks like an id of this provider. What does
 	// not is never asked about and never deleted.
-	OwnsID  func(id string) bool
-	ReadLag time.Duration // how long after a change IsDeleted may still answer as before it
+	OwnsID func(id string) bool
+	// IDsAmbiguous says that ids of others look the same, so that many who are missing
+	// may be somebody else's.
+	IDsAmbiguous bool
+	ReadLag      time.Duration // how long after a change IsDeleted may still answer as before it
 }
 
 // Error says why a provider gave no clear answer. Its text is for people, and has no

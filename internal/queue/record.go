@@ -125,7 +125,7 @@ func (r *Record) Customer() deletion.Customer {
 func (r *Record) Deletion() deletion.Deletion {
 	return deletion.Deletion{
 		Provider: r.Provider, EventID: r.EventID, UserID: r.UserID, ExternalID: r.ExternalID, UnusableID: r.UnusableID,
-		Instance: r.Instance, OccurredAt: r.OccurredAt, ReceivedAt: r.ReceivedAt,
+		Instance: r.Instance, Source: r.Source, OccurredAt: r.OccurredAt, ReceivedAt: r.ReceivedAt,
 	}
 }
 

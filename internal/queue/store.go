@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -197,7 +198,7 @@ func (s *Store) insertRows(ctx context.Context, tx *sql.Tx, l *Ledger, all []ins
 	rows := make([]insertedRow, len(all))
 	for i, d := range all {
 		row := insertedRow{
-			IdempotencyKey: d.key, Provider: d.Provider, EventID: d.EventID, DryRun: l.dryRun, Variant: d.variant, Source: deletion.SourceWebhook,
+			IdempotencyKey: d.key, Provider: d.Provider, EventID: d.EventID, DryRun: l.dryRun, Variant: d.variant, Source: cmp.Or(d.Source, deletion.SourceWebhook),
 			Instance: d.Instance, UserID: d.UserID, ExternalID: d.ExternalID, UnusableID: d.UnusableID,
 			OccurredAt: Micros(d.OccurredAt), ReceivedAt: Micros(d.ReceivedAt), State: deletion.StateWaiting, NextTryAt: Micros(s.due(d.Deletion)), Binding: l.binding,
 		}

@@ -84,6 +84,8 @@ type Limits struct {
 	Share float64
 	// Max is the largest number of orphans; 0 is no limit.
 	Max int
+	// MostExist refuses unless most of those asked about exist, whatever Share is.
+	MostExist bool
 	// Restart starts over even when a sweep could be resumed.
 	Restart bool
 }
@@ -244,6 +246,9 @@ func (l Limits) check(c Counts, among int) error {
 func (l Limits) checkAll(c Counts) error {
 	if c.Asked > 0 && c.Candidates == c.Asked {
 		return fmt.Errorf("%w: the provider knows none of the %d users: the credentials belong to another instance or tenant", ErrRefused, c.Asked)
+	}
+	if l.MostExist && 2*c.Candidates >= c.Asked {
+		return fmt.Errorf("%w: %d of %d users are not at the provider, and its ids look like those of others: most must exist before any who does not is believed to be gone", ErrRefused, c.Candidates, c.Asked)
 	}
 	return l.check(c, c.Asked)
 }

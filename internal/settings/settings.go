@@ -6,7 +6,11 @@
 package settings
 
 import (
+	"fmt"
+	"slices"
+
 	"github.com/polar-bridge/polar-bridge/config"
+	"github.com/polar-bridge/polar-bridge/internal/authdatabase"
 	"github.com/polar-bridge/polar-bridge/internal/provider"
 )
 
@@ -49,24 +53,69 @@ func (a All) Load(l *config.Loader) {
 	a.Providers.Load(l)
 	clerk, auth0, confirm := a.Providers.Clerk(), a.Providers.Auth0(), a.Directory.ConfirmChoice
 	a.Providers.Auth0Logs().RequireConfirmation(l, a.Directory.Confirm() && auth0.HasAPI())
-	l.Require(confirm == nil || !*confirm || auth0.HasAPI() || clerk.HasAPI(), "CONFIRM",
-		"needs credentials: set CLERK_SECRET_KEY, or AUTH0_DOMAIN, AUTH0_CLIENT_ID and AUTH0_CLIENT_SECRET")
+	a.loadAuthDatabase(l)
+	l.Require(confirm == nil || !*confirm || auth0.HasAPI() || clerk.HasAPI() || a.AuthDatabase.URL.IsSet(), "CONFIRM",
+		"needs credentials: set CLERK_SECRET_KEY, or AUTH0_DOMAIN, AUTH0_CLIENT_ID and AUTH0_CLIENT_SECRET, or AUTH_DATABASE_URL")
 	l.Require(a.Directory.ReconcileInterval == 0 || len(a.Reconciled()) > 0, "RECONCILE_INTERVAL",
-		"needs credentials and the provider's own ids: CLERK_SECRET_KEY and CLERK_ID_FIELD=id, or Auth0's and AUTH0_ID_FIELD=/data/object/user_id")
+		"needs credentials and the provider's own ids: CLERK_SECRET_KEY and CLERK_ID_FIELD=id, Auth0's and AUTH0_ID_FIELD=/data/object/user_id, or AUTH_DATABASE_URL")
 	if a.serving {
 		l.Require(a.Polar.AccessToken.IsSet(), "POLAR_ACCESS_TOKEN",
 			"is required; create an organization access token with the scope customers:write at Polar")
-		a.Providers.RequireOne(l)
+		if !a.AuthDatabase.Outbox {
+			a.Providers.RequireOne(l)
+		}
 	}
+}
+
+func (a All) loadAuthDatabase(l *config.Loader) {
+	d := &a.AuthDatabase
+	if !d.URL.IsSet() && d.Schema == "" && d.Users == "" {
+		return
+	}
+	if _, inColumn, err := authdatabase.Parse(d.Schema, d.Users); inColumn {
+		l.Require(err == nil, "AUTH_DATABASE_USERS", fmt.Sprint(err))
+	} else {
+		l.Require(err == nil, "AUTH_DATABASE_SCHEMA", fmt.Sprint(err))
+	}
+}
+
+// AuthUsers returns where the auth system keeps its users, and whether that can be asked.
+func (a All) AuthUsers() (users authdatabase.Users, ok bool) {
+	users, _, err := authdatabase.Parse(a.AuthDatabase.Schema, a.AuthDatabase.Users)
+	return users, err == nil && a.AuthDatabase.URL.IsSet()
+}
+
+// CheckReconcile reports why Polar's customers cannot be compared with the users of the
+// named provider, as a sentence for people; nil if they can.
+func (a All) CheckReconcile(name string) error {
+	users, ok := a.AuthUsers()
+	switch {
+	case ok && users.Provider == name:
+		return nil
+	case slices.Contains(authdatabase.Providers(), name):
+		return fmt.Errorf("%s cannot be asked which users exist: set AUTH_DATABASE_URL, and AUTH_DATABASE_SCHEMA or AUTH_DATABASE_USERS", name)
+	}
+	return a.Providers.CheckReconcile(name)
 }
 
 // Reconciled returns the providers whose users serve compares with Polar's
 // customers, none when RECONCILE_INTERVAL is 0.
 func (a All) Reconciled() []string {
 	var names []string
-	for _, p := range a.Providers {
-		if a.Directory.ReconcileInterval > 0 && a.Providers.CheckReconcile(p.Name) == nil {
-			names = append(names, p.Name)
+	for _, name := range a.ProviderNames() {
+		if a.Directory.ReconcileInterval > 0 && a.CheckReconcile(name) == nil {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// ProviderNames lists everything that deletions may come from.
+func (a All) ProviderNames() []string {
+	names := a.Providers.Names()
+	for _, name := range authdatabase.Providers() {
+		if !slices.Contains(names, name) {
+			names = append(names, name)
 		}
 	}
 	return names
@@ -75,4 +124,13 @@ func (a All) Reconciled() []string {
 // Advise looks for what is likely to be wrong although it is valid. Call it after Load.
 func (a All) Advise(l *config.Loader) []config.Advice {
 	return l.Advise(a.Config, a.Providers.Misplaced()...)
+}
+
+// Enabled lists what deletions come from.
+func (a All) Enabled() []string {
+	names := a.Providers.Enabled().Names()
+	if users, ok := a.AuthUsers(); ok && a.AuthDatabase.Outbox && !slices.Contains(names, users.Provider) {
+		names = append(names, users.Provider)
+	}
+	return names
 }

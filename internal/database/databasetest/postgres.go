@@ -62,7 +62,8 @@ func run(m *testing.M) int {
 // serverBinaries finds the folder with initdb and pg_ctl: Debian keeps them out of PATH.
 func serverBinaries() (string, error) {
 	if path, err := exec.LookPath("initdb"); err == nil {
-		return filepath.Dir(path), nil
+		path, err = filepath.EvalSymlinks(path) // others lie beside it
+		return filepath.Dir(path), err
 	}
 	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
 	if err != nil || len(found) == 0 {

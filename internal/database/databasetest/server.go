@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -42,6 +43,26 @@ func NewServer(t testing.TB) *Server {
 		require.NoError(t, s.remove())
 	})
 	return s
+}
+
+// Replica starts a server that follows this one, and removes it afterwards.
+func (s *Server) Replica(t testing.TB) *Server {
+	t.Helper()
+	port, err := freePort()
+	require.NoError(t, err)
+	replica := *s
+	replica.dir, err = os.MkdirTemp("/tmp", "polar-bridge-replica-") //nolint:usetesting // its owner may not enter t.TempDir
+	require.NoError(t, err)
+	replica.port, replica.settings = port, append(slices.Clone(s.settings), "hot_standby=on")
+	_, err = serverUser(replica.dir)
+	require.NoError(t, err)
+	require.NoError(t, replica.run("pg_basebackup", "-D", replica.data(), "-R", "-c", "fast", "-d", s.URL()))
+	replica.Start(t)
+	t.Cleanup(func() {
+		require.NoError(t, replica.stop())
+		require.NoError(t, replica.remove())
+	})
+	return &replica
 }
 
 // URL names the server's empty database.
