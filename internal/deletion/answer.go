@@ -33,10 +33,22 @@ func retryOrPause(ctx context.Context, answer polar.Answer, err error) Decision 
 	return Wait{Reason: WaitUnexpected, For: operatorPause, Everybody: true, Err: err}
 }
 
-// probe asks Polar to delete a customer that cannot exist. If the answer is
-// the one that a working set-up gives, only this deletion is odd; if not,
-// everything is, and all calls pause.
-func (d *Deleter) probe(ctx context.Context, odd polar.Answer) Decision {
+// probeOdd decides on an odd answer: if Polar works otherwise, only this deletion
+// is odd.
+func (d *Deleter) probeOdd(ctx context.Context, odd polar.Answer) Decision {
+	switch decision := d.probe(ctx); {
+	case decision != nil:
+		return decision
+	case odd.Result == polar.ResultForbidden: // may be allowed later, by Polar or by a proxy in front of it
+		return Retry{Reason: RetryForbidden, Err: refusal(odd)}
+	}
+	return Hold{Reason: HoldUnexpected, Err: refusal(odd)}
+}
+
+// probe asks Polar to delete a customer that cannot exist. It returns nil if the
+// answer is the one that a working set-up gives; if not, the decision is about all
+// calls.
+func (d *Deleter) probe(ctx context.Context) Decision {
 	if err := d.options.Limiter.Charge(ctx); err != nil {
 		if errors.Is(ctx.Err(), context.Canceled) {
 			return Wait{Reason: WaitStopping, Err: errStopping}
@@ -44,13 +56,10 @@ func (d *Deleter) probe(ctx context.Context, odd polar.Answer) Decision {
 		return Wait{Reason: WaitUnexpected, For: operatorPause, Everybody: true, Err: err}
 	}
 	answer, err := d.options.Polar.Probe(ctx)
-	switch {
-	case answer.Result != polar.ResultNotFound:
-		return retryOrPause(ctx, answer, err)
-	case odd.Result == polar.ResultForbidden: // may be allowed later, by Polar or by a proxy in front of it
-		return Retry{Reason: RetryForbidden, Err: refusal(odd)}
+	if answer.Result == polar.ResultNotFound {
+		return nil
 	}
-	return Hold{Reason: HoldUnexpected, Err: refusal(odd)}
+	return retryOrPause(ctx, answer, err)
 }
 
 // refusal says how Polar answered, for the log.

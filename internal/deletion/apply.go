@@ -25,8 +25,11 @@ const (
 	// behind it as much time.
 	lookupTimeout = CallsTimeout / 2
 	// lossTimeout bounds the question what the deletion will end.
-	lossTimeout   = 2 * time.Second
-	reportTimeout = 2 * time.Second // bounds what the limiter is told after them
+	lossTimeout = 2 * time.Second
+	// failuresBeforeProbe is how often a deletion has failed before a lookup that
+	// fails is followed by a probe: most failures are over by then.
+	failuresBeforeProbe = 5
+	reportTimeout       = 2 * time.Second // bounds what the limiter is told after them
 	// operatorPause is how long all calls rest when only an operator, or Polar,
 	// can remove the cause.
 	operatorPause = time.Minute

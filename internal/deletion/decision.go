@@ -83,6 +83,7 @@ const (
 	RetryServerError  RetryReason = "server_error"  // Polar answered 5xx, 408 or 425
 	RetryNetworkError RetryReason = "network_error" // no answer, or none that can be read
 	RetryForbidden    RetryReason = "forbidden"     // Polar, or a proxy in front of it, forbids this one only
+	RetryLookup       RetryReason = "lookup_failed" // Polar works, but does not look this customer up
 	RetryDatabase     RetryReason = "database"      // our own database does not answer
 
 	// The provider does not say whether the user is gone.

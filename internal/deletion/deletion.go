@@ -159,7 +159,8 @@ const (
 type Attempt struct {
 	Deletion
 
-	ID int64 // identifies the deletion where it is kept
+	ID       int64 // identifies the deletion where it is kept
+	Failures int64 // how many tries failed before, since it was sent on its way
 	// AnswerLost says that an earlier attempt may have reached Polar although
 	// its answer was never seen (crash, timeout, reset).
 	AnswerLost bool

@@ -49,11 +49,34 @@ func (d *Deleter) lookup(ctx context.Context, a Attempt, seen *Observed) (lookup
 	case polar.ResultRejected:
 		return found, Hold{Reason: HoldRejected, Err: refusal(answer)}
 	case polar.ResultForbidden, polar.ResultUnexpected:
-		return found, d.probe(ctx, answer)
-	case polar.ResultRateLimited, polar.ResultUnauthorized, polar.ResultServerError, polar.ResultNetworkError,
-		polar.ResultDeleted, polar.ResultNotFound, polar.ResultFound:
+		return found, d.probeOdd(ctx, answer)
+	case polar.ResultServerError, polar.ResultNetworkError:
+		return found, d.lookupFailed(ctx, a, seen, retryOrPause(ctx, answer, err))
+	case polar.ResultRateLimited, polar.ResultUnauthorized, polar.ResultDeleted, polar.ResultNotFound, polar.ResultFound:
 	}
 	return found, retryOrPause(ctx, answer, err)
+}
+
+// lookupFailed decides on a lookup that got no answer, which failed is. When that
+// goes on, a probe tells a Polar that is down from one that cannot look this
+// customer up: with the latter no other deletion has to wait, and an operator may
+// let this one go on all the same.
+func (d *Deleter) lookupFailed(ctx context.Context, a Attempt, seen *Observed, failed Decision) Decision {
+	retry, fails := failed.(Retry)
+	switch {
+	case !fails: // the program is stopping
+		return failed
+	case a.Approves(HoldExhausted, ""):
+		seen.GuardsBlind = len(d.needLookup()) > 0
+		return nil
+	case a.Failures < failuresBeforeProbe:
+		return failed
+	}
+	if decision := d.probe(ctx); decision != nil {
+		return decision
+	}
+	seen.answered = true
+	return Retry{Reason: RetryLookup, Err: retry.Err}
 }
 
 // find looks the customer up once, and says when lookups have become impossible

@@ -33,7 +33,7 @@ func (d *Deleter) delete(ctx context.Context, a Attempt, seen *Observed) Decisio
 	case polar.ResultRejected:
 		return Hold{Reason: HoldRejected, Err: refusal(answer)}
 	case polar.ResultForbidden, polar.ResultUnexpected:
-		return d.probe(sending, answer)
+		return d.probeOdd(sending, answer)
 	case polar.ResultRateLimited, polar.ResultUnauthorized, polar.ResultServerError, polar.ResultNetworkError:
 		return retryOrPause(sending, answer, err)
 	case polar.ResultFound: // never said of a deletion

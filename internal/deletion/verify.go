@@ -89,7 +89,7 @@ func (d *Deleter) lookAgain(ctx context.Context, a Attempt, tries int, seen *Obs
 	case impossible(answer) || answer.Result == polar.ResultRejected:
 		return VerificationError, nil
 	case answer.Result == polar.ResultForbidden || answer.Result == polar.ResultUnexpected:
-		decision := d.probe(ctx, answer)
+		decision := d.probeOdd(ctx, answer)
 		if _, odd := decision.(Hold); odd {
 			decision = nil // Polar is odd about this one: no reason to call anybody
 		}

@@ -9,6 +9,8 @@ const (
 	// giveUpAfter is for how long a deletion may fail, pauses left out, before it
 	// is held.
 	giveUpAfter = 7 * 24 * time.Hour
+	// lookupGiveUpAfter is the same for a lookup that fails while Polar works.
+	lookupGiveUpAfter = 24 * time.Hour
 
 	shortestBackoff = 500 * time.Millisecond
 	firstBackoff    = 2 * time.Second

@@ -20,6 +20,8 @@ type decided struct {
 	send *send
 	// wait is until the next try, of Retry and Wait.
 	wait time.Duration
+	// lookupFailingFor is for how long the lookup has failed by then although Polar works.
+	lookupFailingFor time.Duration
 	// verifyAt is when Polar is asked whether the customer stayed away; zero is never.
 	verifyAt  time.Time
 	verifyJob int64
@@ -66,6 +68,7 @@ type decisionRow struct {
 	AddsAttempts        int64                 `json:"adds_attempts"`
 	AddsFailures        int64                 `json:"adds_failures"`
 	AddsFailingFor      int64                 `json:"adds_failing_for"`
+	LookupFailingFor    int64                 `json:"lookup_failing_for"`
 	NextTryAt           int64                 `json:"next_try_at"`
 	VerifyAt            int64                 `json:"verify_at"`
 	Verification        deletion.Verification `json:"verification"`
@@ -77,7 +80,7 @@ func (d *decided) row() decisionRow {
 		ID: d.id, Generation: d.generation, Result: d.result(), PolarStatus: d.seen.PolarStatus, PolarError: d.seen.PolarError, DecidedAt: Micros(d.now),
 		SentBy: sentBy, SentAt: sent.sentAt, SentSaw: sent.saw, SentAnonymized: sent.anonymized, DeadBefore: d.deadBefore,
 		CustomerID: d.seen.Customer.ID, CustomerType: d.seen.Customer.Type, CustomerCreatedAt: Micros(d.seen.Customer.CreatedAt),
-		VerifyJob: d.verifyJob, State: deletion.StateWaiting,
+		VerifyJob: d.verifyJob, State: deletion.StateWaiting, LookupFailingFor: d.lookupFailingFor.Microseconds(),
 	}
 	row.ActiveSubscriptions, row.GrantedBenefits = counts(d.seen.Loss)
 	switch decision := d.decision.(type) {

@@ -40,6 +40,9 @@ type Record struct {
 	// a row that failed.
 	Attempts int64 `json:"attempts"`
 	Failures int64 `json:"failures,omitzero"`
+	// LookupFailingSeconds is for how long the lookup has failed although Polar
+	// works, without pauses.
+	LookupFailingSeconds int64 `json:"lookup_failing_seconds,omitzero"`
 	// Result is what the last attempt came to, at DecidedAt.
 	Result      string                `json:"result,omitzero"`
 	DecidedAt   time.Time             `json:"decided_at,omitzero"`
@@ -79,8 +82,9 @@ type Record struct {
 	// InFlight says that a request is on its way right now, whatever the state.
 	InFlight bool `json:"-"`
 
-	failingFor time.Duration
-	send       sendState
+	failingFor, lookupFailingFor time.Duration
+
+	send sendState
 }
 
 // Action is what an operator did.
@@ -94,10 +98,10 @@ type Action struct {
 // scanRecord reads a row of the statement Records, as it stands at now, by Store.Clock.
 func scanRecord(rows *sql.Rows, now time.Time) (Record, error) {
 	var r Record
-	var occurred, received, nextTry, finished, decided, held, created, verify, verified, failing int64
+	var occurred, received, nextTry, finished, decided, held, created, verify, verified, failing, lookupFailing int64
 	var subscriptions, benefits int
 	err := rows.Scan(&r.ID, &r.State, &r.DryRun, &r.Forgotten, &r.Provider, &r.EventID, &r.Source, &r.UserID, &r.ExternalID, &r.Instance, &r.UnusableID,
-		&occurred, &received, &nextTry, &finished, &r.Attempts, &r.Failures, &failing, &r.Result, &decided, &r.Outcome, &r.ConfirmedBy, &r.Anonymized,
+		&occurred, &received, &nextTry, &finished, &r.Attempts, &r.Failures, &failing, &lookupFailing, &r.Result, &decided, &r.Outcome, &r.ConfirmedBy, &r.Anonymized,
 		&r.PolarStatus, &r.PolarError, &r.HoldReason, &held, &r.send.sentAt, &r.send.inFlight, &r.send.anonymized, &r.send.saw, &r.CustomerID, &r.CustomerType, &created,
 		&subscriptions, &benefits, &r.Verification, &verify, &verified, &r.SubscriptionsEnded, &r.Binding, &r.Generation)
 	if err != nil {
@@ -107,6 +111,8 @@ func scanRecord(rows *sql.Rows, now time.Time) (Record, error) {
 	r.DecidedAt, r.HeldAt, r.CustomerCreatedAt = Instant(decided), Instant(held), Instant(created)
 	r.VerifyAt, r.VerifiedAt = Instant(verify), Instant(verified)
 	r.failingFor = time.Duration(failing) * time.Microsecond
+	r.lookupFailingFor = time.Duration(lookupFailing) * time.Microsecond
+	r.LookupFailingSeconds = lookupFailing / int64(time.Second/time.Microsecond)
 	r.AnswerLost = r.send.sentAt > 0 && r.Outcome == ""
 	r.InFlight = r.send.left(now) > 0
 	r.Running = r.State == deletion.StateWaiting && r.InFlight

@@ -91,6 +91,9 @@ func (r *run) delete(ctx context.Context) error {
 		id: r.record.ID, generation: r.record.Generation, binding: r.record.Binding, decision: decision, seen: seen, now: r.Now(), send: r.send,
 		abandoned: r.record.send.inFlight,
 	}
+	if r.send == nil { // else the lookup did not end the attempt
+		d.lookupFailingFor = r.record.lookupFailingFor
+	}
 	switch decision := decision.(type) {
 	case deletion.Done:
 		if decision.Outcome == deletion.OutcomeDeleted && r.VerifyAfter > 0 {
@@ -104,6 +107,9 @@ func (r *run) delete(ctx context.Context) error {
 		}
 	case deletion.Retry:
 		d.wait = Backoff(int(r.record.Failures) + 1)
+		if decision.Reason == deletion.RetryLookup {
+			d.lookupFailingFor += d.wait
+		}
 		d.decision = r.exhausted(d, decision)
 	}
 	if err := r.write(ctx, d); err != nil {
@@ -115,10 +121,11 @@ func (r *run) delete(ctx context.Context) error {
 // exhausted holds what has failed for too long. Pauses do not count, nor does
 // trouble of our own database.
 func (r *run) exhausted(d *decided, retry deletion.Retry) deletion.Decision {
-	if retry.Reason == deletion.RetryDatabase || r.record.failingFor+d.wait < giveUpAfter {
+	switch {
+	case retry.Reason == deletion.RetryDatabase,
+		r.record.failingFor+d.wait < giveUpAfter && d.lookupFailingFor < lookupGiveUpAfter:
 		return retry
-	}
-	if retry.Reason == deletion.RetryForbidden {
+	case retry.Reason == deletion.RetryForbidden:
 		return deletion.Hold{Reason: deletion.HoldForbidden, Err: retry.Err}
 	}
 	return deletion.Hold{Reason: deletion.HoldExhausted, Err: retry.Err}
@@ -137,7 +144,7 @@ func (r *run) apply(ctx context.Context) (seen deletion.Observed, decision delet
 
 func (r *run) attempt() deletion.Attempt {
 	return deletion.Attempt{
-		Deletion: r.record.Deletion(), ID: r.record.ID, DryRun: r.record.DryRun, Approved: r.record.Approved,
+		Deletion: r.record.Deletion(), ID: r.record.ID, Failures: r.record.Failures, DryRun: r.record.DryRun, Approved: r.record.Approved,
 		AnswerLost: r.record.send.sentAt > 0, LostSaw: r.record.send.saw, LostAnonymized: r.record.send.anonymized, Seen: r.record.Customer(),
 	}
 }

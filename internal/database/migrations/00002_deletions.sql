@@ -39,6 +39,8 @@ CREATE TABLE polar_bridge_deletions (
     failures bigint NOT NULL DEFAULT 0,
     -- for how long it has failed, without pauses, in microseconds
     failing_for bigint NOT NULL DEFAULT 0,
+    -- the same of a lookup that fails although Polar works
+    lookup_failing_for bigint NOT NULL DEFAULT 0,
     -- when the last attempt was decided, and what it came to
     decided_at bigint NOT NULL DEFAULT 0,
     result text NOT NULL DEFAULT '',

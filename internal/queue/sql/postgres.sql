@@ -51,6 +51,7 @@ WITH v AS MATERIALIZED (SELECT * FROM json_to_recordset(CAST($1 AS json)) AS bat
     deletion_id bigint, generation bigint, state text, result text, polar_status bigint, polar_error text, decided_at bigint,
     sent_by bigint, sent_at bigint, sent_saw text, sent_anonymized boolean, dead_before bigint, customer_id text,
     customer_type text, customer_created_at bigint, adds_attempts bigint, adds_failures bigint, adds_failing_for bigint,
+    lookup_failing_for bigint,
     next_try_at bigint, hold_reason text, outcome text, confirmed_by text, anonymized boolean, active_subscriptions bigint,
     granted_benefits bigint, verify_job bigint, verify_at bigint, verification text))
 UPDATE {schema}.polar_bridge_deletions AS d SET state = v.state, result = v.result, polar_status = v.polar_status, polar_error = v.polar_error, decided_at = v.decided_at,
@@ -64,6 +65,7 @@ UPDATE {schema}.polar_bridge_deletions AS d SET state = v.state, result = v.resu
     attempts = d.attempts + v.adds_attempts,
     failures = CASE WHEN v.state = 'done' THEN 0 ELSE d.failures + v.adds_failures END,
     failing_for = CASE WHEN v.state = 'done' THEN 0 ELSE d.failing_for + v.adds_failing_for END,
+    lookup_failing_for = v.lookup_failing_for,
     next_try_at = v.next_try_at, hold_reason = v.hold_reason,
     held_at = CASE WHEN v.state = 'held' THEN v.decided_at ELSE d.held_at END,
     finished_at = CASE WHEN v.state = 'done' THEN v.decided_at ELSE 0 END,
@@ -78,7 +80,7 @@ RETURNING id
 
 -- name: Records
 SELECT id, state, dry_run, redacted, provider, event_id, source, user_id, external_id, instance, unusable_id,
-    occurred_at, received_at, next_try_at, finished_at, attempts, failures, failing_for, result, decided_at, outcome, confirmed_by, anonymized,
+    occurred_at, received_at, next_try_at, finished_at, attempts, failures, failing_for, lookup_failing_for, result, decided_at, outcome, confirmed_by, anonymized,
     polar_status, polar_error, hold_reason, held_at, sent_at, in_flight, sent_anonymized, sent_saw, customer_id, customer_type, customer_created_at,
     active_subscriptions, granted_benefits, verification, verify_at, verified_at, subscriptions_ended, binding, generation
 FROM {schema}.polar_bridge_deletions WHERE id = ANY (ARRAY (SELECT CAST(value AS bigint) FROM json_array_elements_text(CAST($1 AS json))))
@@ -86,7 +88,7 @@ ORDER BY id
 
 -- name: LockRecords
 SELECT id, state, dry_run, redacted, provider, event_id, source, user_id, external_id, instance, unusable_id,
-    occurred_at, received_at, next_try_at, finished_at, attempts, failures, failing_for, result, decided_at, outcome, confirmed_by, anonymized,
+    occurred_at, received_at, next_try_at, finished_at, attempts, failures, failing_for, lookup_failing_for, result, decided_at, outcome, confirmed_by, anonymized,
     polar_status, polar_error, hold_reason, held_at, sent_at, in_flight, sent_anonymized, sent_saw, customer_id, customer_type, customer_created_at,
     active_subscriptions, granted_benefits, verification, verify_at, verified_at, subscriptions_ended, binding, generation
 FROM {schema}.polar_bridge_deletions WHERE id = ANY (ARRAY (SELECT CAST(value AS bigint) FROM json_array_elements_text(CAST($1 AS json))))

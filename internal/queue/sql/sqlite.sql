@@ -57,6 +57,7 @@ WITH batch AS MATERIALIZED (SELECT value FROM json_each($1)), v AS MATERIALIZED 
     value ->> 'customer_id' AS customer_id, value ->> 'customer_type' AS customer_type,
     value ->> 'customer_created_at' AS customer_created_at, value ->> 'adds_attempts' AS adds_attempts,
     value ->> 'adds_failures' AS adds_failures, value ->> 'adds_failing_for' AS adds_failing_for,
+    value ->> 'lookup_failing_for' AS lookup_failing_for,
     value ->> 'next_try_at' AS next_try_at, value ->> 'hold_reason' AS hold_reason, value ->> 'outcome' AS outcome,
     value ->> 'confirmed_by' AS confirmed_by, value ->> 'anonymized' AS anonymized,
     value ->> 'active_subscriptions' AS active_subscriptions, value ->> 'granted_benefits' AS granted_benefits,
@@ -73,6 +74,7 @@ UPDATE {schema}.polar_bridge_deletions AS d SET state = v.state, result = v.resu
     attempts = d.attempts + v.adds_attempts,
     failures = CASE WHEN v.state = 'done' THEN 0 ELSE d.failures + v.adds_failures END,
     failing_for = CASE WHEN v.state = 'done' THEN 0 ELSE d.failing_for + v.adds_failing_for END,
+    lookup_failing_for = v.lookup_failing_for,
     next_try_at = v.next_try_at, hold_reason = v.hold_reason,
     held_at = CASE WHEN v.state = 'held' THEN v.decided_at ELSE d.held_at END,
     finished_at = CASE WHEN v.state = 'done' THEN v.decided_at ELSE 0 END,
@@ -87,7 +89,7 @@ RETURNING id
 
 -- name: Records
 SELECT id, state, dry_run, redacted, provider, event_id, source, user_id, external_id, instance, unusable_id,
-    occurred_at, received_at, next_try_at, finished_at, attempts, failures, failing_for, result, decided_at, outcome, confirmed_by, anonymized,
+    occurred_at, received_at, next_try_at, finished_at, attempts, failures, failing_for, lookup_failing_for, result, decided_at, outcome, confirmed_by, anonymized,
     polar_status, polar_error, hold_reason, held_at, sent_at, in_flight, sent_anonymized, sent_saw, customer_id, customer_type, customer_created_at,
     active_subscriptions, granted_benefits, verification, verify_at, verified_at, subscriptions_ended, binding, generation
 FROM {schema}.polar_bridge_deletions WHERE id IN (SELECT value FROM json_each($1))
@@ -95,7 +97,7 @@ ORDER BY id
 
 -- name: LockRecords
 SELECT id, state, dry_run, redacted, provider, event_id, source, user_id, external_id, instance, unusable_id,
-    occurred_at, received_at, next_try_at, finished_at, attempts, failures, failing_for, result, decided_at, outcome, confirmed_by, anonymized,
+    occurred_at, received_at, next_try_at, finished_at, attempts, failures, failing_for, lookup_failing_for, result, decided_at, outcome, confirmed_by, anonymized,
     polar_status, polar_error, hold_reason, held_at, sent_at, in_flight, sent_anonymized, sent_saw, customer_id, customer_type, customer_created_at,
     active_subscriptions, granted_benefits, verification, verify_at, verified_at, subscriptions_ended, binding, generation
 FROM {schema}.polar_bridge_deletions WHERE id IN (SELECT value FROM json_each($1))

@@ -50,10 +50,10 @@ GROUP BY provider, state, hold_reason, outcome ORDER BY provider
 SELECT count(*) FROM {schema}.polar_bridge_deletions WHERE state IN ('waiting', 'held', 'reappeared') AND state <> 'reappeared' AND binding = $1
 
 -- name: ResetFailing
-UPDATE {schema}.polar_bridge_deletions SET failing_for = 0 WHERE id = $1
+UPDATE {schema}.polar_bridge_deletions SET failing_for = 0, lookup_failing_for = 0 WHERE id = $1
 
 -- name: Release
-UPDATE {schema}.polar_bridge_deletions SET state = 'waiting', hold_reason = '', failures = 0, failing_for = 0 WHERE id = $1
+UPDATE {schema}.polar_bridge_deletions SET state = 'waiting', hold_reason = '', failures = 0, failing_for = 0, lookup_failing_for = 0 WHERE id = $1
 
 -- name: Cancel
 UPDATE {schema}.polar_bridge_deletions SET state = 'cancelled', outcome = 'cancelled', hold_reason = '', job_id = 0, next_try_at = 0,
@@ -65,7 +65,7 @@ UPDATE {schema}.polar_bridge_deletions SET state = 'done' WHERE id = $1
 -- The customer as last looked up stays, and how many requests were sent.
 -- name: Redo
 UPDATE {schema}.polar_bridge_deletions SET state = 'waiting', outcome = '', confirmed_by = '', anonymized = FALSE, finished_at = 0,
-    sent_at = 0, in_flight = FALSE, sent_saw = '', sent_anonymized = FALSE, counted_at = 0, failures = 0, failing_for = 0,
+    sent_at = 0, in_flight = FALSE, sent_saw = '', sent_anonymized = FALSE, counted_at = 0, failures = 0, failing_for = 0, lookup_failing_for = 0,
     verification = '', verify_at = 0, verified_at = 0, subscriptions_ended = ''
 WHERE id = $1
 
