@@ -97,8 +97,8 @@ monitoring: ## Test alert rules, dashboard and runbook, in a real Prometheus too
 	scripts/monitoring-test
 
 .PHONY: settings
-settings: ## Write docs/settings.md, docs/providers.md and docs/metrics.md from the program.
-	UPDATE=1 go test ./internal/settings ./internal/provider ./metrics -run "Reference|Tables" -count=1
+settings: ## Write docs/settings.md, docs/providers.md, docs/metrics.md and the table of docs/runbook.md from the program.
+	UPDATE=1 go test ./internal/settings ./internal/provider ./internal/cli ./metrics -run "Reference|Tables" -count=1
 
 .PHONY: chart
 chart: chart-tools ## Check the chart: lint, render, validate, its tests, its README.

@@ -121,24 +121,22 @@ func TestAnApprovedDeletionIsCarriedOut(t *testing.T) {
 	t.Parallel()
 	databasetest.EachURL(t, func(t *testing.T, database string) {
 		env := newEnvironment(t, database)
-		env.addCustomers(3)
-		env.polar.SetFaultFunc(onlyDeletes(rejected()))
 		p := env.start(t)
 		for i := range 3 {
+			env.polar.AddCustomer(polartest.Customer{ExternalID: fmt.Sprintf("user_%04d", i), Type: "team", CreatedAt: longAgo()})
 			p.deliver(t, sign(t, "clerk", fmt.Sprint("msg_", i), fmt.Sprintf("user_%04d", i)), http.StatusAccepted)
 		}
 		first := env.deletion(t, "user_0000", "held")
-		require.Equal(t, "rejected", first.HoldReason)
+		require.Equal(t, "team", first.HoldReason)
 		env.deletion(t, "user_0001", "held")
 		env.deletion(t, "user_0002", "held")
-		env.polar.ClearFaults()
 
 		env.bridge(t, 0, "deletions", "approve", strconv.FormatInt(first.ID, 10))
 		env.waitDeleted(t, []string{"user_0000"}, 30*time.Second)
 		require.True(t, env.polar.Exists("user_0001"), "only the approved one")
-		env.bridge(t, 2, "deletions", "approve", "--reason", "rejected") // nobody to ask
+		env.bridge(t, 2, "deletions", "approve", "--reason", "team") // nobody to ask
 		require.True(t, env.polar.Exists("user_0001"))
-		require.Equal(t, "2 deletions approved\n", env.bridge(t, 0, "deletions", "approve", "--reason", "rejected", "--yes"))
+		require.Equal(t, "2 deletions approved\n", env.bridge(t, 0, "deletions", "approve", "--reason", "team", "--yes"))
 		env.waitDeleted(t, []string{"user_0001", "user_0002"}, 30*time.Second)
 		env.deletion(t, "user_0002", "done")
 	})

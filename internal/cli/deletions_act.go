@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/queue/ops"
@@ -17,29 +18,16 @@ func (*approveCommand) Help() string {
 
 An approval is given for the customer that was last looked up: another one with the same external id is held again.
 
-Deletions held as unusable_id or unaddressable cannot be approved, because no request to Polar can name their customer; nor can those held as forbidden or unexpected, because of how Polar, or a proxy in front of it, answers: retry them.`
+` + remedies(deletion.VerbApprove)
 }
 
 // Validate refuses what no approval changes.
-func (c *approveCommand) Validate() error {
-	if err := c.choice.Validate(); err != nil {
-		return err
-	}
-	switch {
-	case c.Reason == deletion.HoldForbidden:
-		return fmt.Errorf("what is held as %s cannot be approved: allow the request at Polar or at the proxy in front of it, then retry the deletion", c.Reason)
-	case c.Reason == deletion.HoldUnexpected:
-		return fmt.Errorf("what is held as %s cannot be approved: no approval changes how Polar answers; retry the deletion", c.Reason)
-	case c.Reason != "" && !ops.Approvable(c.Reason):
-		return fmt.Errorf("what is held as %s cannot be approved: find and delete the customer in Polar's dashboard, then cancel the deletion", c.Reason)
-	}
-	return nil
-}
+func (c *approveCommand) Validate() error { return c.validate(deletion.VerbApprove) }
 
 // Run approves deletions.
 func (c *approveCommand) Run(ctx context.Context, env *Env, s *session) error {
 	return c.act(ctx, env, s, act{
-		verb: ops.VerbApprove, question: "Approve %s; their customers will be deleted at Polar for good", done: "approved",
+		verb: deletion.VerbApprove, question: "Approve %s; their customers will be deleted at Polar for good", done: "approved",
 		one:   func(id int64) (string, error) { return "approved, will be tried now", s.Approve(ctx, id) },
 		loses: true,
 	})
@@ -49,13 +37,18 @@ type retryCommand struct{ choice }
 
 // Help is shown below the flags' list.
 func (*retryCommand) Help() string {
-	return `A waiting deletion is tried now instead of later. A held one goes back to waiting and may be held again: retry lets nothing pass. What is done, cancelled or being tried is refused.`
+	return `A waiting deletion is tried now instead of later. A held one goes back to waiting and may be held again: retry lets nothing pass. What is done, cancelled or being tried is refused.
+
+` + remedies(deletion.VerbRetry)
 }
+
+// Validate refuses what no further try changes.
+func (c *retryCommand) Validate() error { return c.validate(deletion.VerbRetry) }
 
 // Run retries deletions.
 func (c *retryCommand) Run(ctx context.Context, env *Env, s *session) error {
 	return c.act(ctx, env, s, act{
-		verb: ops.VerbRetry, question: "Retry %s; they will be tried now, with all guards", done: "retried",
+		verb: deletion.VerbRetry, question: "Retry %s; they will be tried now, with all guards", done: "retried",
 		one: func(id int64) (string, error) { return "will be tried now", s.Retry(ctx, id) },
 	})
 }
@@ -74,7 +67,7 @@ func (*cancelCommand) Help() string {
 // Run cancels deletions.
 func (c *cancelCommand) Run(ctx context.Context, env *Env, s *session) error {
 	return c.act(ctx, env, s, act{
-		verb: ops.VerbCancel, question: "Cancel %s; they will never be tried, and nobody is deleted", done: "cancelled", because: string(c.Because),
+		verb: deletion.VerbCancel, question: "Cancel %s; they will never be tried, and nobody is deleted", done: "cancelled", because: string(c.Because),
 		one: func(id int64) (string, error) {
 			sent, err := s.Cancel(ctx, id, string(c.Because))
 			if sent {
@@ -119,7 +112,7 @@ func (c *redoCommand) Validate() error {
 // Run does deletions again.
 func (c *redoCommand) Run(ctx context.Context, env *Env, s *session) error {
 	return c.act(ctx, env, s, act{
-		verb: ops.VerbRedo, question: "Redo %s; their customers, if they are at Polar, will be deleted for good", done: "redone", because: string(c.Because),
+		verb: deletion.VerbRedo, question: "Redo %s; their customers, if they are at Polar, will be deleted for good", done: "redone", because: string(c.Because),
 		one: func(id int64) (string, error) {
 			return "waits again, will be tried now with all guards", s.Redo(ctx, id, string(c.Because))
 		},
@@ -134,7 +127,9 @@ type acknowledgeCommand struct {
 
 // Help is shown below the flags' list.
 func (*acknowledgeCommand) Help() string {
-	return `A customer who was deleted and was found again later is listed as reappeared: a checkout that was open has made them again. So is one who is gone, but whose subscription is still active (subscription_active): it may go on charging them. Look at the subscription in Polar first. Acknowledging says that you have seen it; it deletes nobody and ends nothing. If the customer or the subscription is to go, see to it in Polar's dashboard.`
+	return `A customer who was deleted and was found again later is listed as reappeared: a checkout that was open has made them again. So is one who is gone, but whose subscription is still active (subscription_active): it may go on charging them. Look at the subscription in Polar first. Acknowledging says that you have seen it; it deletes nobody and ends nothing. If the customer or the subscription is to go, see to it in Polar's dashboard.
+
+` + remedies(deletion.VerbAcknowledge)
 }
 
 // Run acknowledges reappeared customers.
@@ -166,6 +161,46 @@ func (c *choice) Validate() error {
 	return nil
 }
 
+// validate also refuses a reason for which the verb is always refused.
+func (c *choice) validate(v deletion.Verb) error {
+	if err := c.Validate(); err != nil || c.Reason == "" {
+		return err
+	}
+	var refused string
+	for _, r := range deletion.Remedies() {
+		switch effect := r.Of(v); {
+		case r.Reason != c.Reason:
+		case effect.Does != "":
+			return nil
+		default:
+			refused = effect.Refused
+		}
+	}
+	return fmt.Errorf("%s is refused for what is held as %s: %s", v, c.Reason, refused)
+}
+
+// remedies says what the verb does to what a human has to look at: a paragraph for
+// all causes alike.
+func remedies(v deletion.Verb) string {
+	var sentences []string
+	causes := map[string][]string{}
+	for _, r := range deletion.Remedies() {
+		effect := r.Of(v)
+		sentence := effect.Does
+		if sentence == "" {
+			sentence = "refused; " + effect.Refused
+		}
+		if causes[sentence] == nil {
+			sentences = append(sentences, sentence)
+		}
+		causes[sentence] = append(causes[sentence], r.Cause())
+	}
+	for i, sentence := range sentences {
+		sentences[i] = strings.Join(causes[sentence], ", ") + ": " + sentence + "."
+	}
+	return strings.Join(sentences, "\n\n")
+}
+
 // asking is what commands have in common that are about ids, or ask about many
 // deletions.
 type asking struct {
@@ -176,7 +211,7 @@ type asking struct {
 
 // act is what is done to the chosen deletions.
 type act struct {
-	verb     ops.Verb
+	verb     deletion.Verb
 	question string // with the number of deletions in it
 	done     string // the verb's past tense
 	because  string

@@ -128,7 +128,7 @@ func why(r queue.Record) string {
 	var text string
 	switch r.State {
 	case deletion.StateHeld:
-		text = string(r.HoldReason)
+		text = r.Remedy().Cause()
 	case deletion.StateDone:
 		text = string(r.Outcome)
 	case deletion.StateCancelled:

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"strconv"
+	"time"
 
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
@@ -57,6 +58,7 @@ func describe(r queue.Record) [][2]string {
 		{"subscriptions ended", string(r.SubscriptionsEnded)},
 		{"attempts", strconv.FormatInt(r.Attempts, 10)},
 		{"last result", result(r)},
+		{"lookup", failingLookup(r)},
 		{"confirmed by", visible(string(r.ConfirmedBy))},
 	}
 	if r.Outcome == deletion.OutcomeDeleted {
@@ -105,6 +107,16 @@ func result(r queue.Record) string {
 		text += ", failed " + plural(int(r.Failures), "time")
 	}
 	return text
+}
+
+// failingLookup says for how long Polar, which works otherwise, has failed to look the
+// customer up.
+func failingLookup(r queue.Record) string {
+	if r.LookupFailingSeconds == 0 {
+		return ""
+	}
+	tried := time.Duration(r.LookupFailingSeconds) * time.Second
+	return "has failed for " + tried.String() + " of trying, although Polar works otherwise"
 }
 
 // verification is what a lookup after the deletion came to, or when it is due.

@@ -127,6 +127,12 @@ func (r *Record) Customer() deletion.Customer {
 	return deletion.Customer{ID: r.CustomerID, Type: r.CustomerType, CreatedAt: r.CustomerCreatedAt}
 }
 
+// Remedy is what operators can do about it, once a human has to look at it.
+func (r *Record) Remedy() deletion.Remedy {
+	byLookup := r.HoldReason == deletion.HoldExhausted && r.lookupFailingFor >= lookupGiveUpAfter
+	return deletion.RemedyFor(r.State, r.HoldReason, byLookup)
+}
+
 // Deletion is what was accepted.
 func (r *Record) Deletion() deletion.Deletion {
 	return deletion.Deletion{

@@ -23,16 +23,12 @@ func (o *Operator) retry(r queue.Record) (*act, error) {
 	case r.Running:
 		return nil, refused(r.ID, "it is being tried right now")
 	case r.State == deletion.StateWaiting:
-		return &act{action: string(VerbRetry), change: o.sql.ResetFailing, again: true}, nil
-	case r.State == deletion.StateHeld && r.HoldReason == deletion.HoldConflict:
-		return nil, refused(r.ID, "it is held as %s: its event had named another user before, and no guard can find out which of them left; "+
-			"approve it, which makes it an event of its own, or cancel it", r.HoldReason)
-	case r.State == deletion.StateHeld:
-		return &act{action: string(VerbRetry), reason: string(r.HoldReason), change: o.sql.Release, again: true}, nil
-	case r.State == deletion.StateReappeared:
-		return nil, refused(r.ID, "it is done, and that %s is another case; settle it at Polar, then acknowledge this one", reappearance(r))
-	}
-	if r.State == deletion.StateDone {
+		return &act{action: deletion.VerbRetry, change: o.sql.ResetFailing, again: true}, nil
+	case r.Remedy().Retry.Does != "":
+		return &act{action: deletion.VerbRetry, reason: string(r.HoldReason), change: o.sql.Release, again: true, unapproves: true}, nil
+	case r.State == deletion.StateHeld || r.State == deletion.StateReappeared:
+		return nil, refusedBy(r, r.Remedy().Retry)
+	case r.State == deletion.StateDone:
 		return nil, refused(r.ID, "it is done, and a finished deletion is never tried again, except by redo")
 	}
 	return nil, refused(r.ID, "it is %s, and a finished deletion is never tried again", r.State)
@@ -52,31 +48,22 @@ func (o *Operator) Approve(ctx context.Context, id int64) error {
 	return o.one(ctx, id, o.approve)
 }
 
-// Approvable says whether there is a guard that could be passed. Of the other
-// reasons two say how Polar answers, the rest that no request can name the
-// customer.
-func Approvable(reason deletion.HoldReason) bool {
-	none := []deletion.HoldReason{"", deletion.HoldForbidden, deletion.HoldUnexpected, deletion.HoldUnusableID, deletion.HoldUnaddressable}
-	return !slices.Contains(none, reason)
-}
-
 func (o *Operator) approve(r queue.Record) (*act, error) {
 	switch {
-	case r.State == deletion.StateReappeared:
-		return nil, refused(r.ID, "it is done, and %s: approving would delete nobody; look at the subscription in Polar, then acknowledge it", reappearance(r))
-	case r.State != deletion.StateHeld:
+	case r.State != deletion.StateHeld && r.State != deletion.StateReappeared:
 		return nil, refused(r.ID, "it is %s; only held deletions can be approved", r.State)
-	case r.HoldReason == deletion.HoldForbidden:
-		return nil, refused(r.ID, "it is held as %s: Polar, or a proxy in front of it, answered 403, which no approval changes; "+
-			"allow it there, then retry this one", r.HoldReason)
-	case r.HoldReason == deletion.HoldUnexpected:
-		return nil, refused(r.ID, "it is held as %s: Polar answered oddly to this one, or the customer could not be looked up, which no approval changes; "+
-			"retry this one", r.HoldReason)
-	case !Approvable(r.HoldReason):
-		return nil, refused(r.ID, "it is held as %s: no request to Polar can name this customer, so there is nothing to approve; "+
-			"find and delete the customer in Polar's dashboard, then cancel this one with that as its reason", r.HoldReason)
+	case r.Remedy().Approve.Does == "":
+		return nil, refusedBy(r, r.Remedy().Approve)
 	}
-	return &act{action: string(VerbApprove), reason: string(r.HoldReason), change: o.sql.Release, again: true, approves: r.HoldReason}, nil
+	return &act{action: deletion.VerbApprove, reason: string(r.HoldReason), change: o.sql.Release, again: true, approves: r.HoldReason}, nil
+}
+
+// refusedBy says why the deletion's remedy refuses.
+func refusedBy(r queue.Record, e deletion.Effect) error {
+	if r.State == deletion.StateReappeared {
+		return refused(r.ID, "it is done, and %s: %s", reappearance(r), e.Refused)
+	}
+	return refused(r.ID, "it is held as %s: %s", r.HoldReason, e.Refused)
 }
 
 // Cancel ends a waiting or held deletion for good. It refuses while a request is
@@ -97,30 +84,21 @@ func (o *Operator) cancel(r queue.Record, reason string) (*act, error) {
 	case r.State != deletion.StateWaiting && r.State != deletion.StateHeld:
 		return nil, refused(r.ID, "it is %s already", r.State)
 	}
-	return &act{action: string(VerbCancel), reason: reason, change: o.sql.Cancel, values: []any{queue.Micros(o.options.Now())}}, nil
+	return &act{action: deletion.VerbCancel, reason: reason, change: o.sql.Cancel, values: []any{queue.Micros(o.options.Now())}}, nil
 }
 
 // Acknowledge says that somebody has seen that a customer, or a subscription of one,
 // is there again: it closes the case and deletes nobody.
 func (o *Operator) Acknowledge(ctx context.Context, id int64) error {
-	return o.one(ctx, id, func(r queue.Record) (*act, error) {
-		if r.State != deletion.StateReappeared {
-			return nil, refused(id, "it is %s; only those whose customer reappeared are acknowledged", r.State)
-		}
-		return &act{action: "acknowledge", change: o.sql.Acknowledge}, nil
-	})
+	return o.one(ctx, id, o.acknowledge)
 }
 
-// Verb is what may be done to many deletions at once.
-type Verb string
-
-// The verbs.
-const (
-	VerbApprove Verb = "approve"
-	VerbRetry   Verb = "retry"
-	VerbCancel  Verb = "cancel"
-	VerbRedo    Verb = "redo"
-)
+func (o *Operator) acknowledge(r queue.Record) (*act, error) {
+	if r.Remedy().Acknowledge.Does == "" {
+		return nil, refused(r.ID, "it is %s; only those whose customer reappeared are acknowledged", r.State)
+	}
+	return &act{action: deletion.VerbAcknowledge, change: o.sql.Acknowledge}, nil
+}
 
 // Chosen is a deletion as an operator is asked about it. Held again, for whatever
 // reason, sent on its way again, ended otherwise or forgotten, it is another question.
@@ -151,9 +129,9 @@ func chosen(r queue.Record) Chosen {
 
 // Choose returns what the verb can be done to now: what is held for the reason,
 // or, when it is "", everything. For redo see ChooseDone.
-func (o *Operator) Choose(ctx context.Context, verb Verb, reason deletion.HoldReason) ([]Chosen, error) {
+func (o *Operator) Choose(ctx context.Context, verb deletion.Verb, reason deletion.HoldReason) ([]Chosen, error) {
 	states := []deletion.State{deletion.StateHeld}
-	if reason == "" && verb != VerbApprove {
+	if reason == "" && verb != deletion.VerbApprove {
 		states = append(states, deletion.StateWaiting)
 	}
 	active, err := o.options.Bindings.Active(ctx, o.options.Reader)
@@ -166,7 +144,7 @@ func (o *Operator) Choose(ctx context.Context, verb Verb, reason deletion.HoldRe
 			switch {
 			case err != nil:
 				return nil, err
-			case r.InFlight, r.Binding != active, verb == VerbApprove && !Approvable(r.HoldReason), verb == VerbRetry && r.HoldReason == deletion.HoldConflict:
+			case r.InFlight, r.Binding != active, r.State == deletion.StateHeld && verb != deletion.VerbCancel && r.Remedy().Of(verb).Does == "":
 			default:
 				found = append(found, chosen(r))
 			}
@@ -188,11 +166,11 @@ const (
 // others alone. It works in batches, each of which stands whatever happens
 // afterwards, and returns how many it was done to. Only cancel and redo need a
 // reason.
-func (o *Operator) Many(ctx context.Context, verb Verb, all []Chosen, reason string) (count int, err error) {
-	do := map[Verb]decide{
-		VerbApprove: o.approve, VerbRetry: o.retry,
-		VerbCancel: func(r queue.Record) (*act, error) { return o.cancel(r, reason) },
-		VerbRedo:   func(r queue.Record) (*act, error) { return o.redo(r, reason) },
+func (o *Operator) Many(ctx context.Context, verb deletion.Verb, all []Chosen, reason string) (count int, err error) {
+	do := map[deletion.Verb]decide{
+		deletion.VerbApprove: o.approve, deletion.VerbRetry: o.retry, deletion.VerbAcknowledge: o.acknowledge,
+		deletion.VerbCancel: func(r queue.Record) (*act, error) { return o.cancel(r, reason) },
+		deletion.VerbRedo:   func(r queue.Record) (*act, error) { return o.redo(r, reason) },
 	}[verb]
 	for some := range slices.Chunk(all, atOnce) {
 		began := time.Now() //nolint:forbidigo // only paces the batches

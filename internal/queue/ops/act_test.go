@@ -20,7 +20,7 @@ func TestAnApproval(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		s := operator(t, db)
 		s.accept(t, newDeletion("e1", "u1"))
-		held := s.hold(t, "e1", deletion.HoldRejected)
+		held := s.hold(t, "e1", deletion.HoldTeam)
 		s.set(t, "e1", "failures = 7, failing_for = 7000")
 		require.NoError(t, s.Approve(t.Context(), held.ID))
 
@@ -30,23 +30,23 @@ func TestAnApproval(t *testing.T) {
 		require.Zero(t, r.Failures)
 		require.Equal(t, held.Generation+1, r.Generation)
 		require.Equal(t, 1, s.jobs(t, "e1"))
-		require.Equal(t, []deletion.Approval{{Reason: deletion.HoldRejected, CustomerID: "c1"}}, r.Approved)
+		require.Equal(t, []deletion.Approval{{Reason: deletion.HoldTeam, CustomerID: "c1"}}, r.Approved)
 		require.Len(t, r.Actions, 1)
 		require.Equal(t, "cli:alice", r.Actions[0].By)
 		require.Equal(t, "approve", r.Actions[0].Action)
-		require.Equal(t, "rejected", r.Actions[0].Reason)
+		require.Equal(t, "team", r.Actions[0].Reason)
 		require.WithinDuration(t, time.Now(), r.Actions[0].At, time.Minute)
 		line := s.logs.FilterMessage("operator action").All()[0].ContextMap()
 		require.Equal(t, map[string]any{
-			"action": "approve", "by": "cli:alice", "reason": "rejected", "deletion_id": held.ID,
+			"action": "approve", "by": "cli:alice", "reason": "team", "deletion_id": held.ID,
 			"provider": "clerk", "event_id": "e1", "external_id": "u1",
 		}, line)
 
 		requireRefused(t, s.Approve(t.Context(), held.ID), "only held deletions")
-		s.hold(t, "e1", deletion.HoldRejected)
+		s.hold(t, "e1", deletion.HoldTeam)
 		s.set(t, "e1", "customer_id = 'c2'")
 		require.NoError(t, s.Approve(t.Context(), held.ID))
-		require.Equal(t, []deletion.Approval{{Reason: deletion.HoldRejected, CustomerID: "c2"}}, s.only(t, "e1").Approved, "for whom was seen last")
+		require.Equal(t, []deletion.Approval{{Reason: deletion.HoldTeam, CustomerID: "c2"}}, s.only(t, "e1").Approved, "for whom was seen last")
 	})
 }
 
@@ -113,7 +113,9 @@ func TestWhatNoApprovalChangesIsRefused(t *testing.T) {
 			{deletion.HoldUnusableID, "Polar's dashboard"},
 			{deletion.HoldUnaddressable, "Polar's dashboard"},
 			{deletion.HoldForbidden, "allow it there"},
-			{deletion.HoldUnexpected, "retry this one"},
+			{deletion.HoldUnexpected, "retry the deletion"},
+			{deletion.HoldRejected, "read its answer with deletions show, then retry the deletion"},
+			{deletion.HoldExhausted, "remove the cause, then retry the deletion"},
 		} {
 			eventID := string(held.reason)
 			if held.reason != deletion.HoldUnusableID {
@@ -123,7 +125,7 @@ func TestWhatNoApprovalChangesIsRefused(t *testing.T) {
 			requireRefused(t, s.Approve(t.Context(), s.only(t, eventID).ID), held.because)
 			require.Empty(t, s.only(t, eventID).Actions)
 		}
-		chosen, err := s.Choose(t.Context(), ops.VerbApprove, "")
+		chosen, err := s.Choose(t.Context(), deletion.VerbApprove, "")
 		require.NoError(t, err)
 		require.Empty(t, chosen)
 	})
@@ -164,11 +166,11 @@ func TestManyAtOnce(t *testing.T) {
 			fill(t, db, 3, deletion.HoldTeam)
 			fill(t, db, 1, deletion.HoldUnaddressable)
 			s := operator(t, db)
-			chosen, err := s.Choose(t.Context(), ops.VerbApprove, deletion.HoldMassDeletion)
+			chosen, err := s.Choose(t.Context(), deletion.VerbApprove, deletion.HoldMassDeletion)
 			require.NoError(t, err)
 			require.Len(t, chosen, many)
 			fill(t, db, 2, deletion.HoldRecreated) // after the question
-			n, err := s.Many(t.Context(), ops.VerbApprove, chosen, "")
+			n, err := s.Many(t.Context(), deletion.VerbApprove, chosen, "")
 			require.NoError(t, err)
 			require.Equal(t, many, n)
 			require.Len(t, s.list(t, ops.Filter{State: deletion.StateHeld}), 6)
@@ -178,12 +180,12 @@ func TestManyAtOnce(t *testing.T) {
 			require.Equal(t, 1, s.jobs(t, waiting[0].EventID))
 			require.Equal(t, []deletion.Approval{{Reason: deletion.HoldMassDeletion}}, s.only(t, waiting[0].EventID).Approved)
 
-			n, err = s.Many(t.Context(), ops.VerbApprove, chosen, "")
+			n, err = s.Many(t.Context(), deletion.VerbApprove, chosen, "")
 			require.NoError(t, err)
 			require.Zero(t, n, "they wait already")
-			all, err := s.Choose(t.Context(), ops.VerbApprove, "")
+			all, err := s.Choose(t.Context(), deletion.VerbApprove, "")
 			require.NoError(t, err)
-			n, err = s.Many(t.Context(), ops.VerbApprove, all, "")
+			n, err = s.Many(t.Context(), deletion.VerbApprove, all, "")
 			require.NoError(t, err)
 			require.Equal(t, 5, n)
 			require.Len(t, s.logs.FilterMessage("operator action").All(), many+5)
@@ -197,7 +199,7 @@ func TestManyAtOnce(t *testing.T) {
 				s.accept(t, newDeletion(eventID, "u1"))
 				s.hold(t, eventID, deletion.HoldTeam)
 			}
-			for _, verb := range []ops.Verb{ops.VerbApprove, ops.VerbRetry, ops.VerbCancel} {
+			for _, verb := range []deletion.Verb{deletion.VerbApprove, deletion.VerbRetry, deletion.VerbCancel} {
 				chosen, err := s.Choose(t.Context(), verb, deletion.HoldTeam)
 				require.NoError(t, err)
 				require.Len(t, chosen, 6)
@@ -209,7 +211,7 @@ func TestManyAtOnce(t *testing.T) {
 				n, err := s.Many(t.Context(), verb, chosen, "no")
 				require.NoError(t, err)
 				require.Equal(t, 1, n, verb)
-				require.Len(t, s.only(t, "as it was").Actions, 1+slices.Index([]ops.Verb{ops.VerbApprove, ops.VerbRetry, ops.VerbCancel}, verb))
+				require.Len(t, s.only(t, "as it was").Actions, 1+slices.Index([]deletion.Verb{deletion.VerbApprove, deletion.VerbRetry, deletion.VerbCancel}, verb))
 				for _, eventID := range []string{"held again", "held for another reason", "for another customer", "running", "done", "as it was"} {
 					s.set(t, eventID, "in_flight = FALSE, sent_at = 0, finished_at = 0, outcome = ''")
 					s.hold(t, eventID, deletion.HoldTeam)
@@ -227,16 +229,16 @@ func TestManyAtOnce(t *testing.T) {
 			s.finish(t, "done", time.Now())
 			s.set(t, "running", "in_flight = TRUE, sent_at = $2", queue.Micros(time.Now()))
 			for _, tt := range []struct {
-				verb ops.Verb
+				verb deletion.Verb
 				want int
-			}{{ops.VerbApprove, 2}, {ops.VerbRetry, 2}, {ops.VerbCancel, 3}} {
+			}{{deletion.VerbApprove, 2}, {deletion.VerbRetry, 2}, {deletion.VerbCancel, 3}} {
 				chosen, err := s.Choose(t.Context(), tt.verb, "")
 				require.NoError(t, err)
 				require.Len(t, chosen, tt.want, tt.verb)
 			}
-			chosen, err := s.Choose(t.Context(), ops.VerbCancel, "")
+			chosen, err := s.Choose(t.Context(), deletion.VerbCancel, "")
 			require.NoError(t, err)
-			n, err := s.Many(t.Context(), ops.VerbCancel, chosen, "a test run")
+			n, err := s.Many(t.Context(), deletion.VerbCancel, chosen, "a test run")
 			require.NoError(t, err)
 			require.Equal(t, 3, n)
 			require.Equal(t, "a test run", s.only(t, "waits").Actions[0].Reason)
@@ -251,12 +253,12 @@ func TestManyLeavesOutWhatIsNotThereAnyMore(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		s := operator(t, db)
 		fill(t, db, 3, deletion.HoldTeam)
-		chosen, err := s.Choose(t.Context(), ops.VerbCancel, deletion.HoldTeam)
+		chosen, err := s.Choose(t.Context(), deletion.VerbCancel, deletion.HoldTeam)
 		require.NoError(t, err)
 		require.Len(t, chosen, 3)
 		_, err = db.Main.ExecContext(t.Context(), "DELETE FROM polar_bridge_deletions WHERE id = $1", chosen[1].ID)
 		require.NoError(t, err)
-		n, err := s.Many(t.Context(), ops.VerbCancel, chosen, "a test run")
+		n, err := s.Many(t.Context(), deletion.VerbCancel, chosen, "a test run")
 		require.NoError(t, err)
 		require.Equal(t, 2, n)
 		require.Len(t, s.logs.FilterMessage("a chosen deletion is not there any more: left out").All(), 1)

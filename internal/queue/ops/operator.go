@@ -92,7 +92,8 @@ func unknown(id int64) error {
 
 // act is what an operator does to one deletion.
 type act struct {
-	action, reason string
+	action deletion.Verb
+	reason string
 	// change is the statement that changes the row, $1 its id, and values its other
 	// parameters.
 	change string
@@ -201,7 +202,7 @@ func (o *Operator) carryOut(ctx context.Context, tx *sql.Tx, r queue.Record, don
 			return err
 		}
 	}
-	return o.note(ctx, tx, r.ID, queue.Action{At: now, Action: done.action, Reason: done.reason})
+	return o.note(ctx, tx, r.ID, queue.Action{At: now, Action: string(done.action), Reason: done.reason})
 }
 
 // note writes down who did what.
@@ -220,7 +221,7 @@ func (o *Operator) line(r queue.Record, done *act) []zap.Field {
 		id = r.UnusableID
 	}
 	return []zap.Field{
-		zap.String("action", done.action), zap.String("by", o.options.By), zap.String("reason", done.reason),
+		zap.String("action", string(done.action)), zap.String("by", o.options.By), zap.String("reason", done.reason),
 		zap.Int64("deletion_id", r.ID), zap.String("provider", r.Provider), zap.String("event_id", r.EventID),
 		zap.String("external_id", o.options.LogID(id)),
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/binding"
 	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/queue/ops"
 )
 
@@ -51,7 +52,7 @@ func TestRebind(t *testing.T) {
 		_, err = s.Cancel(t.Context(), id, "why")
 		refused(err, "another Polar organization")
 		refused(s.Retry(t.Context(), id), "another Polar organization")
-		chosen, err := s.Choose(t.Context(), ops.VerbRetry, "")
+		chosen, err := s.Choose(t.Context(), deletion.VerbRetry, "")
 		require.NoError(t, err)
 		require.Empty(t, chosen)
 	})

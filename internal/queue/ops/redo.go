@@ -41,7 +41,7 @@ func (o *Operator) redo(r queue.Record, reason string) (*act, error) {
 	}
 	// What it came to before is taken off the row, so it stands beside the reason.
 	reason = fmt.Sprintf("%s (it was %s, %s)", reason, r.Outcome, r.FinishedAt.Format(time.RFC3339))
-	return &act{action: string(VerbRedo), reason: reason, change: o.sql.Redo, again: true, unapproves: true}, nil
+	return &act{action: deletion.VerbRedo, reason: reason, change: o.sql.Redo, again: true, unapproves: true}, nil
 }
 
 // ChooseDone returns what can be done again now of what finished with the outcome
