@@ -3,7 +3,9 @@ package e2e_test
 import (
 	"encoding/csv"
 	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
 	"testing"
@@ -47,7 +49,13 @@ func TestASubscriptionThatStaysActiveIsFound(t *testing.T) {
 	t.Parallel()
 	databasetest.EachURL(t, func(t *testing.T, database string) {
 		const ends, stays = "user_ends", "user_stays"
-		env := newEnvironment(t, database, "VERIFY_AFTER=1s")
+		messages := make(chan string, 10)
+		channel := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body)
+			messages <- string(body)
+		}))
+		t.Cleanup(channel.Close)
+		env := newEnvironment(t, database, "VERIFY_AFTER=1s", "NOTIFY_URL="+channel.URL)
 		env.polar.AddCustomer(polartest.Customer{ExternalID: ends, CreatedAt: longAgo(), ActiveSubscriptions: 1})
 		customer := env.polar.AddCustomer(polartest.Customer{ExternalID: stays, CreatedAt: longAgo(), ActiveSubscriptions: 1, KeepSubscriptions: true}).ID
 		p := env.start(t)
@@ -57,6 +65,7 @@ func TestASubscriptionThatStaysActiveIsFound(t *testing.T) {
 		p.waitMetric(t, verifications("subscription_active"), 1, 3*time.Minute) // it is asked again for a while
 		p.waitMetric(t, `polar_bridge_deletions_pending{state="reappeared"}`, 1, 30*time.Second)
 		p.says(t, "a subscription of the deleted customer is still active")
+		require.Contains(t, <-messages, "1 held for a human (1 subscription_active)")
 
 		found := env.deletion(t, stays, "reappeared")
 		require.Equal(t, "deleted", found.Outcome)
