@@ -115,7 +115,7 @@ type sendRow struct {
 	generation, attempts, countedAt int64
 }
 
-// readSends reads and locks the rows that are still waiting, by their ids.
+// readSends reads and locks the rows by their ids, and returns those that are still waiting.
 func (q *Queue) readSends(ctx context.Context, tx *sql.Tx, sends []*send) (map[int64]*sendRow, error) {
 	ids := make([]int64, len(sends))
 	for i, s := range sends {
@@ -128,9 +128,12 @@ func (q *Queue) readSends(ctx context.Context, tx *sql.Tx, sends []*send) (map[i
 	found := make(map[int64]*sendRow, len(sends))
 	err = each(ctx, tx, func(row *sql.Rows) error {
 		var id int64
+		var waiting bool
 		r := &sendRow{}
-		err := row.Scan(&id, &r.generation, &r.sentAt, &r.inFlight, &r.saw, &r.anonymized, &r.countedAt, &r.attempts)
-		found[id] = r
+		err := row.Scan(&id, &waiting, &r.generation, &r.sentAt, &r.inFlight, &r.saw, &r.anonymized, &r.countedAt, &r.attempts)
+		if waiting {
+			found[id] = r
+		}
 		return err
 	}, q.store.sql.Sends, all)
 	return found, err

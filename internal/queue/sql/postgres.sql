@@ -25,8 +25,8 @@ SELECT idempotency_key, user_id, external_id, unusable_id, redacted FROM {schema
 WHERE idempotency_key = ANY (ARRAY (SELECT value FROM json_array_elements_text(CAST($1 AS json))))
 
 -- name: Sends
-SELECT id, generation, sent_at, in_flight, sent_saw, sent_anonymized, counted_at, attempts FROM {schema}.polar_bridge_deletions
-WHERE state = 'waiting' AND id = ANY (ARRAY (SELECT CAST(value AS bigint) FROM json_array_elements_text(CAST($1 AS json))))
+SELECT id, state = 'waiting', generation, sent_at, in_flight, sent_saw, sent_anonymized, counted_at, attempts FROM {schema}.polar_bridge_deletions
+WHERE id = ANY (ARRAY (SELECT CAST(value AS bigint) FROM json_array_elements_text(CAST($1 AS json))))
 ORDER BY id
 FOR UPDATE
 

@@ -25,8 +25,8 @@ SELECT idempotency_key, user_id, external_id, unusable_id, redacted FROM {schema
 WHERE idempotency_key IN (SELECT value FROM json_each($1))
 
 -- name: Sends
-SELECT id, generation, sent_at, in_flight, sent_saw, sent_anonymized, counted_at, attempts FROM {schema}.polar_bridge_deletions
-WHERE state = 'waiting' AND id IN (SELECT value FROM json_each($1))
+SELECT id, state = 'waiting', generation, sent_at, in_flight, sent_saw, sent_anonymized, counted_at, attempts FROM {schema}.polar_bridge_deletions
+WHERE id IN (SELECT value FROM json_each($1))
 ORDER BY id
 
 -- name: BeginSends
