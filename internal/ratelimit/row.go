@@ -30,12 +30,6 @@ func (l *Limiter) clock() any {
 // take acquires so many requests at once if they are due. Where a pause must end
 // with a probe, that renews the block, so that whoever acquired them goes alone.
 func (l *Limiter) take(ctx context.Context, requests int) (current state, ok bool, err error) {
-	if l.interval == 0 {
-		current, err := l.look(ctx)
-		if err != nil || current.reason == "" {
-			return current, err == nil, err
-		}
-	}
 	current, err = scan(l.db.QueryRowContext(ctx, l.sql.Take, l.name, l.clock(),
 		MaxPause.Microseconds(), l.tolerance(1).Microseconds(), l.interval.Microseconds(), probeLease.Microseconds(),
 		l.tolerance(requests).Microseconds(), (time.Duration(requests) * l.interval).Microseconds(), l.sweepInterval.Microseconds()))
@@ -98,6 +92,22 @@ func (l *Limiter) look(ctx context.Context) (state, error) {
 		s.sweepDue = 0 // not ours to wait for, or of a clock that stepped back
 	}
 	return s, err
+}
+
+// lookTogether looks once for all who come while somebody looks.
+func (l *Limiter) lookTogether(ctx context.Context) (state, error) {
+	looked := l.looks.DoChan("", func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), AcquireTimeout)
+		defer cancel()
+		return l.look(ctx)
+	})
+	select {
+	case result := <-looked:
+		current, _ := result.Val.(state)
+		return current, result.Err
+	case <-ctx.Done():
+		return state{}, context.Cause(ctx)
+	}
 }
 
 func scan(row *sql.Row) (state, error) {

@@ -81,7 +81,7 @@ CREATE TABLE polar_bridge_deletions (
     subscriptions_ended text NOT NULL DEFAULT '',
     -- whether forget took everything personal out
     redacted boolean NOT NULL DEFAULT FALSE
-);
+) {storage};
 
 -- The idempotency key: serves accept.
 CREATE UNIQUE INDEX polar_bridge_deletions_key ON polar_bridge_deletions (idempotency_key);
