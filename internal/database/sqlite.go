@@ -50,7 +50,9 @@ func openSQLite(ctx context.Context, rest string) (*DB, error) {
 	if err := putTemporaryFilesIn(ctx, filepath.Dir(path)); err != nil {
 		return nil, err
 	}
-	main, err := openCached(sqliteDSN(path, fmt.Sprintf("_txlock=immediate&_pragma=wal_autocheckpoint(%d)", truncateFrom)))
+	// What a statement of many rows needs to undo it, SQLite keeps in memory and not in a
+	// file: the pages that one batch changes. https://www.sqlite.org/pragma.html#pragma_temp_store
+	main, err := openCached(sqliteDSN(path, fmt.Sprintf("_txlock=immediate&_pragma=temp_store(MEMORY)&_pragma=wal_autocheckpoint(%d)", truncateFrom)))
 	if err != nil {
 		return nil, fmt.Errorf("open SQLite file: %w", err)
 	}

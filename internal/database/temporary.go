@@ -21,8 +21,7 @@ var temporaryFolder struct {
 }
 
 // putTemporaryFilesIn makes a folder the first one where SQLite puts its temporary
-// files: what a statement of many rows needs to undo it, and what a long sort
-// does not keep in memory. It is the database's own, the only one that is surely
+// files: what a long sort does not keep in memory. It is the database's own, the only one that is surely
 // there: a read-only container has no /tmp. They have no name there and end with
 // the process. The first folder of a process stays.
 // https://www.sqlite.org/tempfiles.html#temporary_file_storage_locations
@@ -66,6 +65,6 @@ func writeTemporaryFile(ctx context.Context, folder string) (err error) {
 }
 
 func noTemporaryFiles(folder string, cause error) error {
-	return fmt.Errorf("SQLite cannot write temporary files in %s, as large batches and long lists need: "+
+	return fmt.Errorf("SQLite cannot write temporary files in %s, as long lists need: "+
 		"make the folder writable for the user who runs serve, and leave some megabytes free: %w", folder, cause)
 }

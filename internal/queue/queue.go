@@ -35,7 +35,7 @@ const (
 	// softStop is how long running attempts may finish when the program stops.
 	softStop = 6 * time.Second
 	// fetchCooldown bounds how often one replica asks for work.
-	fetchCooldown = 10 * time.Millisecond
+	fetchCooldown = 7 * time.Millisecond
 	// jobRetention is how long River keeps finished jobs: nobody reads them.
 	jobRetention = 5 * time.Minute
 )

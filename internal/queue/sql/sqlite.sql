@@ -1,8 +1,8 @@
--- Statements of the queue for SQLite. A batch is one parameter, a JSON array, of which
--- each element is written out once: json_each does it again for every use of value.
+-- Statements of the queue for SQLite. A batch is one parameter, a JSON array. jsonb_each
+-- parses it once; MATERIALIZED keeps what it made of an element for every use of value.
 
 -- name: InsertDeletions
-WITH batch AS MATERIALIZED (SELECT value FROM json_each($1))
+WITH batch AS MATERIALIZED (SELECT value FROM jsonb_each($1))
 INSERT INTO {schema}.polar_bridge_deletions (
     idempotency_key, provider, event_id, dry_run, variant, source, instance, user_id, external_id, unusable_id, occurred_at,
     received_at, state, hold_reason, held_at, next_try_at, binding)
@@ -15,7 +15,7 @@ FROM batch WHERE true
 ON CONFLICT (idempotency_key) DO NOTHING RETURNING id, idempotency_key
 
 -- name: SetJobs
-WITH batch AS MATERIALIZED (SELECT value FROM json_each($1)), v AS MATERIALIZED (SELECT
+WITH batch AS MATERIALIZED (SELECT value FROM jsonb_each($1)), v AS MATERIALIZED (SELECT
     value ->> 'deletion_id' AS deletion_id, value ->> 'job_id' AS job_id
 FROM batch)
 UPDATE {schema}.polar_bridge_deletions AS d SET job_id = v.job_id FROM v WHERE d.id = v.deletion_id
@@ -30,7 +30,7 @@ WHERE id IN (SELECT value FROM json_each($1))
 ORDER BY id
 
 -- name: BeginSends
-WITH batch AS MATERIALIZED (SELECT value FROM json_each($1)), v AS MATERIALIZED (SELECT
+WITH batch AS MATERIALIZED (SELECT value FROM jsonb_each($1)), v AS MATERIALIZED (SELECT
     value ->> 'deletion_id' AS deletion_id, value ->> 'attempts' AS attempts, value ->> 'sent_at' AS sent_at,
     value ->> 'in_flight' AS in_flight, value ->> 'sent_saw' AS sent_saw, value ->> 'sent_anonymized' AS sent_anonymized,
     value ->> 'counted_at' AS counted_at, value ->> 'customer_id' AS customer_id, value ->> 'customer_type' AS customer_type,
@@ -49,7 +49,7 @@ FROM v WHERE d.id = v.deletion_id
 -- What stands on the row about another run's request is left alone: sent_by is when
 -- the attempt itself has begun one.
 -- name: WriteDecisions
-WITH batch AS MATERIALIZED (SELECT value FROM json_each($1)), v AS MATERIALIZED (SELECT
+WITH batch AS MATERIALIZED (SELECT value FROM jsonb_each($1)), v AS MATERIALIZED (SELECT
     value ->> 'deletion_id' AS deletion_id, value ->> 'generation' AS generation, value ->> 'state' AS state,
     value ->> 'result' AS result, value ->> 'polar_status' AS polar_status, value ->> 'polar_error' AS polar_error,
     value ->> 'decided_at' AS decided_at, value ->> 'sent_by' AS sent_by, value ->> 'sent_at' AS sent_at,
