@@ -67,6 +67,7 @@ func rules() []rule {
 
 		// Does this user still exist?
 		{"internal/authdatabase", ""},
+		{"internal/outbox", "internal/authdatabase internal/deletion internal/directory metrics"},
 		{"internal/directory", "internal/authdatabase internal/deletion"},
 		{"internal/directory/directorytest", ""},
 		{"internal/reconcile", "internal/database/namedsql internal/deletion internal/directory polar"},

@@ -40,7 +40,7 @@ func (m *Metrics) registerWork(f factory) {
 	m.webhooks = f.counter("webhooks_total",
 		"Webhook requests by what became of them; requests to unknown routes have the provider none.", "provider", "outcome")
 	m.events = f.counter("events_total",
-		"Events inside of authentic webhooks by what became of them; held ones are not counted as accepted.", "provider", "outcome")
+		"Events inside of authentic webhooks, and rows of the outbox, by what became of them; held ones are not counted as accepted.", "provider", "outcome")
 	// 0.5 s is what a webhook may take; Accept gives up after 2 s.
 	m.webhookDuration = f.histogram("webhook_duration_seconds",
 		"Time from a webhook request's headers to its answer.",
@@ -92,6 +92,9 @@ func (m *Metrics) registerState(f factory, o Options) {
 		"When the last completed reconciliation ended, in seconds since 1970; 0 when there was none yet, no series without RECONCILE_INTERVAL."+sharedState, "provider")
 	m.reconcileInterval = f.gauge("reconcile_interval_seconds",
 		"RECONCILE_INTERVAL; 0 when customers are not compared with users."+sharedState)
+
+	m.outboxBlocked = f.gauge("outbox_blocked",
+		"1 for the reason why this process does not read the outbox of the auth system's database, else 0; no series without AUTH_DATABASE_OUTBOX.", "reason")
 
 	f.gauge("build_info", "Always 1; the labels describe the running build.", "version", "revision", "goversion").
 		WithLabelValues(o.Version, o.Revision, o.GoVersion).Set(1)

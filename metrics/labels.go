@@ -71,6 +71,23 @@ const (
 // OrphanKinds lists every OrphanKind.
 func OrphanKinds() []OrphanKind { return []OrphanKind{OrphanRow, OrphanJob} }
 
+// OutboxProblem says why the outbox of the auth system's database is not read.
+type OutboxProblem string
+
+// Why it is not read.
+const (
+	OutboxUnavailable   OutboxProblem = "unavailable"    // the database does not answer
+	OutboxRefused       OutboxProblem = "refused"        // the role or its rights are refused
+	OutboxNotInstalled  OutboxProblem = "not_installed"  // the functions are missing, or others than the settings want
+	OutboxWrongDatabase OutboxProblem = "wrong_database" // it is a replica, or another database than before
+	OutboxNotStored     OutboxProblem = "not_stored"     // our own database does not take the deletions
+)
+
+// OutboxProblems lists every OutboxProblem.
+func OutboxProblems() []OutboxProblem {
+	return []OutboxProblem{OutboxUnavailable, OutboxRefused, OutboxNotInstalled, OutboxWrongDatabase, OutboxNotStored}
+}
+
 // Guards lists the guards that need a lookup of the customer.
 func Guards() []deletion.HoldReason {
 	return []deletion.HoldReason{deletion.HoldTeam, deletion.HoldRecreated}

@@ -44,7 +44,7 @@ type Metrics struct {
 
 	pending, oldestWaiting, paused, guardsBlind, databaseSize, databaseIntegrityOK *prometheus.GaugeVec
 
-	reconcileOrphans, reconcileSuccess, reconcileInterval *prometheus.GaugeVec
+	reconcileOrphans, reconcileSuccess, reconcileInterval, outboxBlocked *prometheus.GaugeVec
 }
 
 // New registers all metrics at reg, every known series at 0. Like everything
@@ -203,6 +203,14 @@ func (m *Metrics) SetReconciled(provider string, orphans int, finishedAt time.Ti
 // SetReconcileInterval states how often that happens.
 func (m *Metrics) SetReconcileInterval(interval time.Duration) {
 	m.reconcileInterval.WithLabelValues().Set(interval.Seconds())
+}
+
+// SetOutboxBlocked states why the outbox of the auth system's database is not read; ""
+// says that it is.
+func (m *Metrics) SetOutboxBlocked(problem OutboxProblem) {
+	for _, p := range OutboxProblems() {
+		m.outboxBlocked.WithLabelValues(string(p)).Set(oneIf(p == problem))
+	}
 }
 
 func (m *Metrics) provider(name string) string { return oneOf(m.providers, name, ProviderNone) }

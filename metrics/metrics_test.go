@@ -270,6 +270,7 @@ func TestCallersCannotMintSeries(t *testing.T) {
 		m.SetPolarPaused(deletion.WaitReason(word()))
 		m.SetGuardsBlind([]deletion.HoldReason{deletion.HoldReason(word())})
 		m.SetReconciled(word(), 1, time.Now())
+		m.SetOutboxBlocked(metrics.OutboxProblem(word()))
 	}
 	after := len(series(t, reg))
 	require.Equal(t, before, after) // require.Len would print all of them
@@ -297,6 +298,7 @@ func everySeries(m *metrics.Metrics) {
 			m.DeletionVerified(provider, verification)
 		}
 	}
+	m.SetOutboxBlocked("")
 }
 
 func TestWhatAReconciliationFoundIsStatedForThoseThatAreReconciled(t *testing.T) {

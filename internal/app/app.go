@@ -24,6 +24,7 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/binding"
 	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/internal/notify"
+	"github.com/polar-bridge/polar-bridge/internal/outbox"
 	"github.com/polar-bridge/polar-bridge/internal/provider"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
 	"github.com/polar-bridge/polar-bridge/internal/ratelimit"
@@ -67,6 +68,7 @@ type App struct {
 	sweepers []sweeper
 
 	directories Directories
+	outbox      *outbox.Reader // nil without AUTH_DATABASE_OUTBOX
 
 	public, admin endpoint
 

@@ -38,6 +38,9 @@ func (a *App) loops() []loop {
 	if len(a.sweepers) > 0 {
 		all = append(all, loop{"reconciliation", "internal/reconcile", a.reconcile})
 	}
+	if a.outbox != nil {
+		all = append(all, loop{"outbox", "internal/outbox", a.outbox.Run})
+	}
 	if a.notifier != nil {
 		all = append(all, loop{"notifications", "internal/notify", a.notifier.Run})
 	}

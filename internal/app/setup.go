@@ -15,6 +15,7 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/directory"
 	"github.com/polar-bridge/polar-bridge/internal/notify"
+	"github.com/polar-bridge/polar-bridge/internal/outbox"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
 	"github.com/polar-bridge/polar-bridge/internal/ratelimit"
 	"github.com/polar-bridge/polar-bridge/internal/settings"
@@ -62,6 +63,12 @@ func (a *App) setup(ctx context.Context) error {
 	}
 	if err := a.openQueue(ctx, a.directories.Sources()); err != nil {
 		return err
+	}
+	if users, ok := all.AuthUsers(); ok && c.AuthDatabase.Outbox {
+		a.outbox = outbox.New(outbox.Options{
+			DB: a.directories.authDatabase, Users: users, Pinned: &directory.PinnedInstance{Store: a.db, Provider: users.Provider},
+			Pattern: c.Work.ExternalIDPattern, Acceptor: a.queue, Metrics: a.metrics, Logger: a.log, Now: o.Now,
+		})
 	}
 	if address := c.Notify.URL; address.IsSet() {
 		transport := &http.Transport{Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true} // it is rare

@@ -67,12 +67,13 @@ func Explain(err error) error {
 	}
 }
 
-// identity is what tells a database apart from others that have the same tables, and the
-// text of the function that will be asked.
-const identity = `SELECT pg_catalog.current_database() || '@' || s.system_identifier, coalesce(p.prosrc, '')
+// installed is what tells a database apart from others that have the same tables, and the
+// functions in it.
+const installed = `SELECT pg_catalog.current_database() || '@' || s.system_identifier, coalesce(f.proname::text, ''), coalesce(f.prosrc, '')
 FROM pg_catalog.pg_control_system() AS s LEFT JOIN (
-    pg_catalog.pg_proc AS p JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace AND n.nspname = 'polar_bridge' AND p.proname = 'living'
-) ON p.pronargs = 1`
+    SELECT p.proname, p.prosrc FROM pg_catalog.pg_proc AS p JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
+    WHERE n.nspname = 'polar_bridge'
+) AS f ON true`
 
 // Living returns those of the ids, all of which OwnsID, that are users'; instance says
 // which database was asked. Its errors are *Error: whatever might make a user look gone
@@ -83,11 +84,7 @@ func (u Users) Living(ctx context.Context, db *sql.DB, ids []string) (living map
 		return nil, "", Explain(err)
 	}
 	defer tx.Rollback() //nolint:errcheck // only read
-	var source string
-	if err := tx.QueryRowContext(ctx, identity).Scan(&instance, &source); err != nil {
-		return nil, "", Explain(err)
-	}
-	if err := u.checkLiving(source); err != nil {
+	if instance, err = u.Verify(ctx, tx); err != nil {
 		return nil, "", err
 	}
 	rows, err := tx.QueryContext(ctx, "SELECT living FROM polar_bridge.living($1)", ids)
@@ -106,19 +103,43 @@ func (u Users) Living(ctx context.Context, db *sql.DB, ids []string) (living map
 	return living, instance, Explain(rows.Err())
 }
 
-// checkLiving refuses a function that asks another table than the settings name.
-func (u Users) checkLiving(source string) error {
-	for _, soft := range []bool{false, true} {
-		want, err := Installation{Users: u, Soft: soft}.render("living")
-		if err != nil {
-			return problem(NotInstalled, "%w", err)
+// Verify returns which database it is, unless the functions there are not those for these
+// users. Its errors are *Error.
+func (u Users) Verify(ctx context.Context, tx *sql.Tx) (instance string, err error) {
+	rows, err := tx.QueryContext(ctx, installed)
+	if err != nil {
+		return "", Explain(err)
+	}
+	defer rows.Close() //nolint:errcheck // rows.Err says it
+	bodies := map[string]string{}
+	for rows.Next() {
+		var name, body string
+		if err := rows.Scan(&instance, &name, &body); err != nil {
+			return "", Explain(err)
 		}
-		if source == want {
-			return nil
+		bodies[name] = body
+	}
+	if err := rows.Err(); err != nil {
+		return "", Explain(err)
+	}
+	return instance, u.verify(bodies)
+}
+
+// asked are the functions that the role executes.
+func asked() []string { return []string{"living", "take", "done"} }
+
+// verify refuses functions for another table than the settings name.
+func (u Users) verify(bodies map[string]string) error {
+	for _, name := range asked() {
+		if bodies[name] == "" {
+			return problem(NotInstalled, "the database that AUTH_DATABASE_URL names has no function polar_bridge.%s: run there what polar-bridge outbox sql prints", name)
+		}
+		if want, err := (Installation{Users: u}).render(name); err != nil || bodies[name] != want {
+			soft, err := (Installation{Users: u, Soft: u.SoftDeleted != ""}).render(name)
+			if err != nil || bodies[name] != soft {
+				return problem(NotInstalled, "polar_bridge.%s in the auth database is not the one for AUTH_DATABASE_SCHEMA and AUTH_DATABASE_USERS: run there what polar-bridge outbox sql prints now", name)
+			}
 		}
 	}
-	if source == "" {
-		return problem(NotInstalled, "the database that AUTH_DATABASE_URL names has no function polar_bridge.living: run there what polar-bridge outbox sql prints")
-	}
-	return problem(NotInstalled, "polar_bridge.living in the auth database is not the one for AUTH_DATABASE_SCHEMA and AUTH_DATABASE_USERS: run there what polar-bridge outbox sql prints now")
+	return nil
 }

@@ -38,6 +38,7 @@ func program(t *testing.T) vocabulary {
 		}
 	}
 	m.RateLimitWait(time.Second)
+	m.SetOutboxBlocked("")
 	words := vocabulary{
 		"up":                                   {},
 		"kubelet_volume_stats_available_bytes": {"persistentvolumeclaim": nil},
