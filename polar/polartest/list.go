@@ -15,11 +15,7 @@ const (
 
 // list answers one page of the customers: mu is held.
 func (s *Server) list(query url.Values) answer {
-	page, problem := positive(query, "page", 1)
-	if problem != nil {
-		return *problem
-	}
-	limit, problem := positive(query, "limit", defaultLimit)
+	page, limit, problem := paging(query)
 	if problem != nil {
 		return *problem
 	}
@@ -30,7 +26,6 @@ func (s *Server) list(query url.Values) answer {
 	if _, ok := sortings()[strings.TrimPrefix(sorting, "-")]; !ok {
 		return invalidRequest("enum", "query", "sorting", "Input should be a valid sorting", sorting)
 	}
-	limit = min(limit, maxLimit)
 	found := filter(s.customers.by(sorting), last(query, "query"), last(query, "email"))
 	result := listJSON{Items: []customerData{}, Pagination: paginationJSON{
 		TotalCount: len(found), MaxPage: (len(found) + limit - 1) / limit,
@@ -42,6 +37,14 @@ func (s *Server) list(query url.Values) answer {
 		}
 	}
 	return jsonAnswer(http.StatusOK, encode(result))
+}
+
+// paging reads which page is asked for, and how much is on one.
+func paging(query url.Values) (page, limit int, problem *answer) {
+	if page, problem = positive(query, "page", 1); problem == nil {
+		limit, problem = positive(query, "limit", defaultLimit)
+	}
+	return page, min(limit, maxLimit), problem
 }
 
 // filter returns the customers that match: text in name or e-mail or at the

@@ -47,11 +47,7 @@ func (s *Server) listSubscriptions(query url.Values) answer {
 	for name := range s.unknown {
 		query.Del(name)
 	}
-	page, problem := positive(query, "page", 1)
-	if problem != nil {
-		return *problem
-	}
-	limit, problem := positive(query, "limit", defaultLimit)
+	page, limit, problem := paging(query)
 	if problem != nil {
 		return *problem
 	}
@@ -64,7 +60,6 @@ func (s *Server) listSubscriptions(query url.Values) answer {
 	if !ok {
 		return invalidRequest("bool_parsing", "query", "active", "Input should be a valid boolean, unable to interpret input", last(query, "active"))
 	}
-	limit = min(limit, maxLimit)
 	found := slices.DeleteFunc(s.subscriptions(), func(one listedSubscription) bool {
 		return query.Has("active") && active != (one.EndedAt == nil) || query.Has("customer_id") && !slices.Contains(query["customer_id"], one.CustomerID)
 	})
