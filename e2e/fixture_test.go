@@ -1,10 +1,12 @@
 package e2e_test
 
 import (
+	"bytes"
 	"compress/gzip"
 	"database/sql"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -21,16 +23,17 @@ import (
 type store struct {
 	fixture string
 	empty   func(t testing.TB) string // URL of a new one
+	save    func(t *testing.T, url string) []byte
 	load    func(t *testing.T, content []byte) (url string)
 }
 
 func stores() []store {
 	return []store{
 		{
-			fixture: "v0.1.0.db.gz", empty: databasetest.SQLite, load: loadSQLite,
+			fixture: "v0.1.0.db.gz", empty: databasetest.SQLite, save: saveSQLite, load: loadSQLite,
 		},
 		{
-			fixture: "v0.1.0.sql.gz", empty: databasetest.Postgres, load: loadPostgres,
+			fixture: "v0.1.0.sql.gz", empty: databasetest.Postgres, save: savePostgres, load: loadPostgres,
 		},
 	}
 }
@@ -81,11 +84,34 @@ func (s store) unpack(t *testing.T) string {
 	return s.load(t, content)
 }
 
+func saveSQLite(t *testing.T, url string) []byte {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "copy.db")
+	_, err := handle(t, sqliteFile(url)).ExecContext(t.Context(), "VACUUM INTO '"+path+"'")
+	require.NoError(t, err)
+	content, err := os.ReadFile(path)
+	require.NoError(t, err)
+	return content
+}
+
 func loadSQLite(t *testing.T, content []byte) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "polar-bridge.db")
 	require.NoError(t, os.WriteFile(path, content, 0o600))
 	return "sqlite:" + path
+}
+
+func savePostgres(t *testing.T, url string) []byte {
+	t.Helper()
+	dump, err := exec.CommandContext(t.Context(), "pg_dump", "--inserts", "--no-owner", "--no-privileges", url).Output()
+	require.NoError(t, err)
+	var plain bytes.Buffer
+	for line := range bytes.Lines(dump) {
+		if line[0] != '\\' { // meant for psql only
+			plain.Write(line)
+		}
+	}
+	return plain.Bytes()
 }
 
 func loadPostgres(t *testing.T, content []byte) string {

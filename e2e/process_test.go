@@ -104,7 +104,13 @@ type process struct {
 // start runs serve and returns when it is ready.
 func (env *environment) start(t *testing.T) *process {
 	t.Helper()
-	p := env.launch(t, "serve")
+	return env.startBinary(t, os.Getenv(binaryVariable))
+}
+
+// startBinary is start with another build of the program.
+func (env *environment) startBinary(t *testing.T, binary string) *process {
+	t.Helper()
+	p := env.launchBinary(t, binary, "serve")
 	t.Cleanup(func() { p.kill() })
 	return p
 }
@@ -112,8 +118,13 @@ func (env *environment) start(t *testing.T) *process {
 // launch starts the binary and waits for its ready line or its exit.
 func (env *environment) launch(t *testing.T, args ...string) *process {
 	t.Helper()
+	return env.launchBinary(t, os.Getenv(binaryVariable), args...)
+}
+
+func (env *environment) launchBinary(t *testing.T, binary string, args ...string) *process {
+	t.Helper()
 	// Its end is the test's: a context would end before the test's last words.
-	p := &process{command: env.prepare(t, exec.Command(os.Getenv(binaryVariable), args...)), exited: make(chan struct{})}
+	p := &process{command: env.prepare(t, exec.Command(binary, args...)), exited: make(chan struct{})}
 	output, err := p.command.StdoutPipe()
 	require.NoError(t, err)
 	p.command.Stderr = p.command.Stdout

@@ -3,14 +3,11 @@
 package e2e_test
 
 import (
-	"bytes"
 	"compress/gzip"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -54,11 +51,7 @@ func (s store) write(t *testing.T, target string) {
 	id := strconv.FormatInt(env.deletion(t, customerOf(eventCancelled), "waiting").ID, 10)
 	env.bridge(t, 0, "deletions", "cancel", id, "--because", "the account was restored")
 	require.Equal(t, settled(), s.states(t, env.database))
-	save := savePostgres
-	if strings.HasPrefix(env.database, "sqlite:") {
-		save = saveSQLite
-	}
-	pack(t, save(t, env.database), target)
+	pack(t, s.save(t, env.database), target)
 }
 
 func pack(t *testing.T, content []byte, target string) {
@@ -71,27 +64,4 @@ func pack(t *testing.T, content []byte, target string) {
 	require.NoError(t, err)
 	require.NoError(t, packed.Close())
 	require.NoError(t, file.Close())
-}
-
-func saveSQLite(t *testing.T, url string) []byte {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "copy.db")
-	_, err := handle(t, sqliteFile(url)).ExecContext(t.Context(), "VACUUM INTO '"+path+"'")
-	require.NoError(t, err)
-	content, err := os.ReadFile(path)
-	require.NoError(t, err)
-	return content
-}
-
-func savePostgres(t *testing.T, url string) []byte {
-	t.Helper()
-	dump, err := exec.CommandContext(t.Context(), "pg_dump", "--inserts", "--no-owner", "--no-privileges", url).Output()
-	require.NoError(t, err)
-	var plain bytes.Buffer
-	for line := range bytes.Lines(dump) {
-		if line[0] != '\\' { // meant for psql only
-			plain.Write(line)
-		}
-	}
-	return plain.Bytes()
 }
