@@ -26,7 +26,7 @@ func (env *environment) elsewhere(t *testing.T) *environment {
 	return &other
 }
 
-func paused(reason string) string { return fmt.Sprintf(`polar_bridge_polar_paused{reason=%q}`, reason) }
+const otherOrganizationPaused = `polar_bridge_polar_paused{reason="other_organization"}`
 
 // Two deployments with one DATABASE_URL: each customer goes at the Polar whose
 // server took the webhook, or waits.
@@ -50,8 +50,8 @@ func TestTwoOrganizationsOnOneDatabase(t *testing.T) {
 		}
 	}
 	first.waitDeleted(t, ids[0], time.Minute)
-	servers[1].waitMetric(t, paused("other_organization"), 1, 20*time.Second)
-	require.Zero(t, servers[0].metric(t, paused("other_organization")))
+	servers[1].waitMetric(t, otherOrganizationPaused, 1, 20*time.Second)
+	require.Zero(t, servers[0].metric(t, otherOrganizationPaused))
 	servers[1].says(t, "the database belongs to another Polar organization")
 	require.Zero(t, second.calls(), "nothing is sent")
 	require.Equal(t, events, waiting(first.jobs(t)))
@@ -62,13 +62,36 @@ func TestTwoOrganizationsOnOneDatabase(t *testing.T) {
 
 	second.bridge(t, 0, "rebind", "--because", "the first shop has closed")
 	second.waitDeleted(t, ids[1], 2*time.Minute)
-	servers[0].waitMetric(t, paused("other_organization"), 1, 90*time.Second)
+	servers[0].waitMetric(t, otherOrganizationPaused, 1, 90*time.Second)
 	for n, env := range []*environment{first, second} {
 		require.Equal(t, events, env.committed())
 		for _, call := range env.journal() {
 			require.Contains(t, ids[n], call.ExternalID, "of the other organization")
 		}
 	}
+}
+
+// The token still is what it was, and yet Polar, or what stands before it, shows
+// another organization's customer.
+func TestACustomerOfAnotherOrganizationIsNotDeleted(t *testing.T) {
+	t.Parallel()
+	env := newEnvironment(t, databasetest.SQLite(t))
+	id := env.addCustomers(1)[0]
+	env.polar.SetFaultFunc(func(e polartest.Entry) polartest.Fault {
+		if e.Operation != polartest.OperationGet {
+			return polartest.Fault{}
+		}
+		return polartest.Status(http.StatusOK, "application/json", fmt.Sprintf(
+			`{"id":"c-1","external_id":%q,"type":"individual","created_at":"2020-01-01T00:00:00Z","organization_id":%q}`, id, otherOrganization))
+	})
+	p := env.start(t)
+	p.deliver(t, sign(t, "clerk", "msg_0", id), http.StatusAccepted)
+	p.says(t, "Polar showed a customer of another organization than the database belongs to")
+	p.waitMetric(t, otherOrganizationPaused, 1, 20*time.Second)
+	require.Zero(t, env.deletes())
+	env.polar.ClearFaults()
+	env.waitDeleted(t, []string{id}, 3*time.Minute)
+	p.waitMetric(t, otherOrganizationPaused, 0, time.Minute)
 }
 
 func TestADatabaseIsNotTakenOverWhileDeletionsWait(t *testing.T) {

@@ -15,6 +15,8 @@ type Customer struct {
 	ID        string    // Polar's own id
 	Type      string    // "individual" or "team"; "" when Polar did not say
 	CreatedAt time.Time // when Polar made the customer, by Polar's clock
+	// OrganizationID is Polar's id of the organization, "" when Polar did not say.
+	OrganizationID string
 }
 
 // State is what a deletion would end.
@@ -83,11 +85,13 @@ func readCustomer(body []byte, externalID string) (Customer, bool) {
 		ExternalID string    `json:"external_id"`
 		Type       string    `json:"type"`
 		CreatedAt  time.Time `json:"created_at"`
+
+		OrganizationID string `json:"organization_id"`
 	}
 	if err := json.Unmarshal(body, &c); err != nil {
 		return Customer{}, false
 	}
-	found := Customer{ID: printable(c.ID), Type: printable(c.Type), CreatedAt: c.CreatedAt}
+	found := Customer{ID: printable(c.ID), Type: printable(c.Type), CreatedAt: c.CreatedAt, OrganizationID: printable(c.OrganizationID)}
 	readable := found.ID != "" && found.Type == c.Type && !c.CreatedAt.IsZero()
 	return found, readable && c.ExternalID == externalID
 }

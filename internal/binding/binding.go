@@ -74,16 +74,17 @@ type Gate struct {
 	mutex    sync.Mutex // guards the rest
 	token    string     // with which Check has asked
 	answered bool       // Polar has answered it, though perhaps without saying which organization it is
+	doubted  bool       // Polar has shown a customer of another organization since
 	current  Binding
 }
 
 // New returns a Gate that lets nothing through before Check.
 func New(o Options) *Gate {
-	return &Gate{options: o, this: Identity{Address: address(o.BaseURL), Loopback: loopback(o.BaseURL)}}
+	return &Gate{options: o, this: Identity{Address: Address(o.BaseURL), Loopback: loopback(o.BaseURL)}}
 }
 
-// address is what stands in for an organization that is not known.
-func address(base *url.URL) string {
+// Address is what stands in for an organization that is not known.
+func Address(base *url.URL) string {
 	return strings.ToLower(base.Scheme+"://"+base.Host) + strings.TrimRight(base.EscapedPath(), "/")
 }
 
@@ -109,6 +110,23 @@ func (g *Gate) Open() bool {
 	return g.current.Active && g.token == token && (g.answered || g.current.Organization == "")
 }
 
+// Owns reports whether a customer of that organization, "" when it is not known, is
+// one of this binding's. Another organization's shuts the gate until Check has asked
+// Polar once more.
+func (g *Gate) Owns(organization string) bool {
+	g.mutex.Lock()
+	defer g.mutex.Unlock()
+	if organization == "" || g.current.Organization == "" || organization == g.current.Organization {
+		return true
+	}
+	if g.answered {
+		g.options.Logger.Error("Polar showed a customer of another organization than the database belongs to: nothing is sent; "+
+			"correct POLAR_ACCESS_TOKEN, POLAR_BASE_URL or DATABASE_URL", zap.Int64("binding", g.current.ID), zap.String("organization", organization))
+	}
+	g.answered, g.doubted = false, true
+	return false
+}
+
 // Check asks Polar, unless it has answered this token within the hour, and finds the
 // binding. Only the database can fail: the address stands in for a Polar that does
 // not say which organization it is.
@@ -121,7 +139,9 @@ func (g *Gate) Begin(ctx context.Context) error { return g.check(ctx, forever) }
 func (g *Gate) check(ctx context.Context, askEvery time.Duration) error {
 	g.checking.Lock()
 	defer g.checking.Unlock()
-	token, now, answered := g.options.Token(), g.options.Now(), g.answered
+	g.mutex.Lock()
+	token, now, answered, doubted := g.options.Token(), g.options.Now(), g.answered, g.doubted
+	g.mutex.Unlock()
 	digest := g.digest(token)
 	if token != g.token {
 		remembered, known, err := g.options.Store.remembered(ctx, digest)
@@ -130,7 +150,7 @@ func (g *Gate) check(ctx context.Context, askEvery time.Duration) error {
 		}
 		g.this.Organization, g.asked, answered = remembered.Organization, remembered.askedAt, known
 	}
-	asks := g.asked.IsZero() || now.Sub(g.asked).Abs() > askEvery
+	asks := g.asked.IsZero() || doubted || now.Sub(g.asked).Abs() > askEvery
 	if asks {
 		answered = g.ask(ctx, now) || answered
 	}
@@ -144,6 +164,7 @@ func (g *Gate) check(ctx context.Context, askEvery time.Duration) error {
 	g.mutex.Lock()
 	before := g.current
 	g.token, g.answered, g.current = token, answered, found
+	g.doubted = g.doubted && !answered
 	g.mutex.Unlock()
 	fields := []zap.Field{zap.Int64("binding", found.ID), zap.String("organization", g.this.Organization), zap.String("address", g.this.Address)}
 	switch {

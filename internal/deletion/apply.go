@@ -84,6 +84,9 @@ type Options struct {
 	Metrics Metrics
 	Logger  *zap.Logger // hears when guards cannot look customers up; nil is nobody
 	Now     func() time.Time
+	// Owns reports whether the database belongs to the organization of a customer
+	// who was looked up; nil is always.
+	Owns func(organization string) bool
 	// Anonymize asks Polar to erase name and e-mail too. Polar takes that with
 	// the first call or never.
 	Anonymize bool

@@ -22,7 +22,7 @@ func TestApplyDeletesTheCustomer(t *testing.T) {
 		seen, decision := h.apply(t.Context(), attempt("user_1"))
 		done := deletion.Done{Outcome: deletion.OutcomeDeleted, ConfirmedBy: deletion.ConfirmedByAnswer, Anonymized: anonymize}
 		require.Equal(t, done, decision)
-		customer := deletion.Customer{ID: h.customer.ID, Type: "individual", CreatedAt: h.customer.CreatedAt}
+		customer := deletion.Customer{ID: h.customer.ID, Type: "individual", CreatedAt: h.customer.CreatedAt, OrganizationID: polartest.OrganizationID}
 		require.Equal(t, customer, seen.Customer)
 		require.Equal(t, 204, seen.PolarStatus)
 		require.Empty(t, seen.PolarError)
@@ -240,4 +240,19 @@ func TestATokenThatCannotBeSentPausesAllCalls(t *testing.T) {
 	require.Equal(t, deletion.Wait{Reason: deletion.WaitUnauthorized, For: time.Minute, Everybody: true}, withoutError(decision))
 	require.ErrorIs(t, errorOf(decision), polar.ErrUnusableToken)
 	require.Equal(t, []deletion.Decision{decision}, h.limiter.reports)
+}
+
+func TestNothingIsSentForACustomerOfAnotherOrganization(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t, func(o *deletion.Options) {
+		o.Owns = func(organization string) bool { return organization != polartest.OrganizationID }
+	})
+	_, decision := h.apply(t.Context(), attempt("user_1"))
+	wait, ok := decision.(deletion.Wait)
+	require.True(t, ok, "%#v", decision)
+	require.Equal(t, deletion.WaitOtherOrganization, wait.Reason)
+	require.False(t, wait.Everybody, "replicas of the right organization go on")
+	require.Zero(t, h.polar.CallsOf(polartest.OperationDelete))
+	_, decision = h.apply(t.Context(), attempt("nobody"))
+	require.IsType(t, deletion.Done{}, decision, "nobody is nobody's")
 }

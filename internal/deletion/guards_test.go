@@ -19,7 +19,7 @@ func TestATeamIsHeld(t *testing.T) {
 		h := newHarness(t)
 		team := h.polar.AddCustomer(polartest.Customer{ExternalID: "user_1", Type: kind, CreatedAt: occurred().Add(-time.Hour)})
 		seen := h.requireHeld(t, attempt("user_1"), deletion.HoldTeam)
-		require.Equal(t, deletion.Customer{ID: team.ID, Type: kind, CreatedAt: team.CreatedAt}, seen.Customer)
+		require.Equal(t, deletion.Customer{ID: team.ID, Type: kind, CreatedAt: team.CreatedAt, OrganizationID: polartest.OrganizationID}, seen.Customer)
 		require.Equal(t, 200, seen.PolarStatus)
 
 		h.requireHeld(t, approved(attempt("user_1"), team.ID, deletion.HoldRecreated, deletion.HoldMassDeletion), deletion.HoldTeam)

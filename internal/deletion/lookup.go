@@ -2,6 +2,7 @@ package deletion
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 
@@ -30,6 +31,8 @@ func (d *Deleter) lookup(ctx context.Context, a Attempt, seen *Observed) (lookup
 	found, answer, err := d.find(looking, a.ExternalID)
 	seen.see(answer)
 	switch {
+	case found.saw == SawCustomer && d.options.Owns != nil && !d.options.Owns(found.customer.OrganizationID):
+		return found, Wait{Reason: WaitOtherOrganization, For: operatorPause, Err: errOtherOrganization}
 	case found.saw != SawNothing:
 		seen.Customer = found.customer
 		return found, nil
@@ -78,6 +81,8 @@ func (d *Deleter) lookupFailed(ctx context.Context, a Attempt, seen *Observed, f
 	seen.answered = true
 	return Retry{Reason: RetryLookup, Err: retry.Err}
 }
+
+var errOtherOrganization = errors.New("the customer belongs to another Polar organization than the database")
 
 // find looks the customer up once, and says when lookups have become impossible
 // or possible.
