@@ -71,11 +71,13 @@ func (s *Store) Active(ctx context.Context, from Querier) (id int64, err error) 
 }
 
 // Activate makes the database belong to the binding.
-func (s *Store) Activate(ctx context.Context, tx *sql.Tx, id int64) error {
-	for _, statement := range []string{s.sql.Deactivate, s.sql.Activate} {
-		if _, err := tx.ExecContext(ctx, statement, id); err != nil {
-			return fmt.Errorf("bind the database: %w", err)
-		}
+func (s *Store) Activate(ctx context.Context, tx *sql.Tx, id int64, now time.Time) error {
+	_, err := tx.ExecContext(ctx, s.sql.Deactivate, id)
+	if err == nil {
+		_, err = tx.ExecContext(ctx, s.sql.Activate, id, now.UnixMicro())
+	}
+	if err != nil {
+		return fmt.Errorf("bind the database: %w", err)
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/polar-bridge/polar-bridge/config"
+	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/internal/provider"
 	"github.com/polar-bridge/polar-bridge/internal/settings"
 )
@@ -45,6 +46,7 @@ type doctor struct {
 	publicURL string
 	accept    string            // the instance that --accept-instance names
 	accepted  bool              // it is stored
+	binding   *database.Binding // nil when the database could not be read
 	instances map[string]string // that were asked so far, by provider
 	report    doctorReport
 }

@@ -35,6 +35,7 @@ func (d *doctor) checkDatabase(ctx context.Context) {
 	d.instances = seen.Instances
 	d.judgeReach(seen, err)
 	if err == nil {
+		d.binding = &seen.Binding
 		d.judgeTables(seen)
 		d.judgeDurability(seen)
 		if seen.Paused {

@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/polar-bridge/polar-bridge/internal/binding"
+	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/polar"
 )
 
@@ -39,6 +41,42 @@ func (d *doctor) checkPolar(ctx context.Context) {
 	d.judgePolar(p)
 	d.judgeToken(p.answer)
 	d.judgeClock(p)
+	if d.binding != nil {
+		d.checkBinding(ctx, client, *d.binding)
+	}
+}
+
+// checkBinding says which Polar the database belongs to. Only where that is an
+// organization, Polar is asked which one the token is of.
+func (d *doctor) checkBinding(ctx context.Context, client *polar.Client, b database.Binding) {
+	const (
+		name   = "binding"
+		rebind = "Correct POLAR_ACCESS_TOKEN, POLAR_BASE_URL or DATABASE_URL; or take the database over, with nothing waiting or held: polar-bridge rebind --because TEXT"
+	)
+	since := b.Since.Format(time.RFC3339)
+	here := binding.Address(d.config.Polar.Endpoint())
+	switch {
+	case b == (database.Binding{}):
+		d.ok(name, "The database belongs to no Polar organization yet; the first serve binds it to its own.")
+		return
+	case b.Organization == "" && b.Address == here:
+		d.ok(name, fmt.Sprintf("The database belongs to the Polar at %s since %s, which has not said yet which organization it is.", visible(b.Address), since))
+		return
+	case b.Organization == "":
+		d.fault(name, fmt.Sprintf("The database belongs to the Polar at %s since %s, and this one is at %s: webhooks would be stored, and nothing sent.",
+			visible(b.Address), since, visible(here)), rebind)
+		return
+	}
+	belongs := fmt.Sprintf("The database belongs to the organization %s since %s", visible(b.Organization), since)
+	page, answer, _ := client.ListCustomers(ctx, 1, 1) // the answer says what there is to say
+	switch {
+	case answer.Result != polar.ResultFound || len(page.Customers) == 0:
+		d.warn(name, belongs+"; Polar does not say which one POLAR_ACCESS_TOKEN is of.", "Run doctor again when Polar answers and has a customer.")
+	case page.Customers[0].OrganizationID != b.Organization:
+		d.fault(name, fmt.Sprintf("%s, and POLAR_ACCESS_TOKEN is of %s: webhooks are stored, and nothing is sent.", belongs, visible(page.Customers[0].OrganizationID)), rebind)
+	default:
+		d.ok(name, belongs+", which POLAR_ACCESS_TOKEN is of.")
+	}
 }
 
 // judgePolar says whether Polar is there.

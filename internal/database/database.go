@@ -27,9 +27,9 @@ var statementFiles embed.FS
 
 // statements are the SQL of this package, as it stands in sql.
 type statements struct {
-	Setting, SettingsBeginningWith, StoreFirstSetting, StoreSetting string
-	TableExists, UnreleasedExists                                   string
-	NewestMigration, NewestRiverMigration, SomePausedQueue          string
+	ActiveBinding, Setting, SettingsBeginningWith, StoreFirstSetting, StoreSetting string
+	TableExists, UnreleasedExists                                                  string
+	NewestMigration, NewestRiverMigration, SomePausedQueue                         string
 
 	SchemaUsable, SchemaExists, CreateSchema, OwnsSchema         string `only:"postgres"`
 	RevokeSchema, RevokeTables, MigrateInSchema                  string `only:"postgres"`

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net/url"
 	"strings"
+	"time"
 )
 
 // Inspection is what Inspect saw of a database.
@@ -33,11 +34,19 @@ type Inspection struct {
 	Shared error
 	// Paused says that an operator has paused the queues.
 	Paused bool
+	// Binding is the Polar that the database belongs to; its zero value is none.
+	Binding Binding
 	// Instances are the instances of identity providers that were asked so far,
 	// by provider.
 	Instances map[string]string
 	// Durability is what "stored" rests on.
 	Durability []Durability
+}
+
+// Binding is a Polar: by its organization, or while that is not known by its address.
+type Binding struct {
+	Organization, Address string
+	Since                 time.Time
 }
 
 // Durability is one setting of the database that decides whether a commit
@@ -187,5 +196,20 @@ func (db *DB) inspectTables(ctx context.Context, seen *Inspection) error {
 	case err != nil:
 		return err
 	}
+	if err := db.inspectBinding(ctx, seen); err != nil {
+		return err
+	}
 	return db.inspectInstances(ctx, seen)
+}
+
+func (db *DB) inspectBinding(ctx context.Context, seen *Inspection) error {
+	var since int64
+	switch err := db.Main.QueryRowContext(ctx, db.sql.ActiveBinding).Scan(&seen.Binding.Organization, &seen.Binding.Address, &since); {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil
+	case err != nil:
+		return fmt.Errorf("read which Polar organization the database belongs to: %w", err)
+	}
+	seen.Binding.Since = time.UnixMicro(since).UTC()
+	return nil
 }

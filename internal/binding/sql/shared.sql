@@ -20,4 +20,4 @@ SELECT id FROM {schema}.polar_bridge_bindings WHERE active
 UPDATE {schema}.polar_bridge_bindings SET active = FALSE WHERE active AND id <> $1
 
 -- name: Activate
-UPDATE {schema}.polar_bridge_bindings SET active = TRUE WHERE id = $1
+UPDATE {schema}.polar_bridge_bindings SET active = TRUE, bound_at = $2 WHERE id = $1

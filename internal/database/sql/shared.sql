@@ -18,5 +18,8 @@ SELECT max(version_id) FROM {schema}.polar_bridge_migrations WHERE is_applied
 -- name: NewestRiverMigration
 SELECT max(version) FROM {schema}.river_migration
 
+-- name: ActiveBinding
+SELECT organization, address, bound_at FROM {schema}.polar_bridge_bindings WHERE active
+
 -- name: SomePausedQueue
 SELECT count(*) > 0 FROM {schema}.river_queue WHERE paused_at IS NOT NULL

@@ -30,7 +30,7 @@ func (o *Operator) Rebind(ctx context.Context, to int64, because string) error {
 		if left > 0 {
 			return &RefusedError{Sentence: fmt.Sprintf("still waiting or held for the organization that the database belongs to: %d; let its server finish them, or cancel them, and try again", left)}
 		}
-		if err := o.options.Bindings.Activate(ctx, tx, to); err != nil {
+		if err := o.options.Bindings.Activate(ctx, tx, to, o.options.Now()); err != nil {
 			return err
 		}
 		pause, err := o.options.Store.ReadPause(ctx, tx)
