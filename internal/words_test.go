@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 )
@@ -45,4 +46,18 @@ func TestWords(t *testing.T) {
 		return nil
 	}))
 	require.Greater(t, read, 300, "the walk misses files")
+}
+
+// TestREADME keeps the first page one that is read to its end.
+func TestREADME(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../README.md")
+	require.NoError(t, err)
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	require.LessOrEqual(t, len(lines), 110, "lines")
+	for i, line := range lines {
+		if !strings.HasPrefix(line, "|") { // a table's row cannot be broken
+			require.LessOrEqual(t, utf8.RuneCountInString(line), 120, "README.md:%d", i+1)
+		}
+	}
 }
