@@ -36,6 +36,7 @@ func All(o Options) Registry {
 		supabase(),
 		kinde(o),
 		fusionAuth(o),
+		betterAuth(o),
 	}
 	for _, s := range r {
 		s.now = o.Now
