@@ -88,6 +88,10 @@ chaos: tools-test ## Let everything go wrong, ROUNDS (100) times over, and print
 backlog: tools-test ## Let DELETIONS (1000000) wait, paused, and print what sweep, list, stats and resume take.
 	POLAR_BRIDGE_BACKLOG=$(or $(DELETIONS),1000000) go test -count=1 -v -p 1 -timeout=30m -run 'Backlog' ./internal/queue ./e2e
 
+.PHONY: outbox
+outbox: tools-test ## Delete ROWS (100000) users of an auth system at once, and print what the outbox takes and what webhooks feel.
+	POLAR_BRIDGE_OUTBOX=$(or $(ROWS),100000) go test -count=1 -v -p 1 -timeout=60m -run 'ManyRowsAtOnce' ./e2e
+
 .PHONY: mutation
 mutation: $(GREMLINS) ## List the changes to deletion and provider that no test notices; takes most of an hour.
 	@scripts/mutation $(GREMLINS) $(PACKAGES)

@@ -39,7 +39,7 @@ func (a *authDatabase) requireEmptyOutbox(t *testing.T) {
 	require.Eventually(t, func() bool {
 		var n int
 		return a.QueryRowContext(t.Context(), "SELECT count(*) FROM polar_bridge.outbox").Scan(&n) == nil && n == 0
-	}, time.Minute, 50*time.Millisecond)
+	}, 10*time.Minute, 50*time.Millisecond)
 }
 
 func (p *process) ready(t *testing.T) bool {
