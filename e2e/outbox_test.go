@@ -153,3 +153,29 @@ func TestARestoredAuthDatabaseDeletesNobodyWhoLives(t *testing.T) {
 	env.waitDeleted(t, ids[7:8], 30*time.Second)
 	require.Zero(t, p.terminate(t))
 }
+
+func TestOutboxCheckAndDoctorSayWhetherDeletionsCome(t *testing.T) {
+	t.Parallel()
+	env, a := withOutbox(t, databasetest.SQLite(t), databasetest.Postgres(t))
+	ids := a.populate(t, env, 3)
+	env.bridge(t, 0, "migrate")
+	require.Contains(t, env.bridge(t, 0, "outbox", "check"), `Deletions from "public"."user" in the database`)
+	rehearsed := env.bridge(t, 0, "outbox", "check", "--admin-url", a.url.String(), "--user-id", ids[0])
+	require.Contains(t, rehearsed, "The deletion of that user was recorded, and was rolled back.")
+	require.Contains(t, env.bridge(t, 0, "doctor"), "are recorded, and rows of the outbox can be read and deleted")
+	require.Contains(t, env.fails(t, "outbox", "check", "--admin-url", a.url.String(), "--user-id", "nobody"), "does not know this user")
+
+	a.run(t, `ALTER TABLE public."user" DISABLE TRIGGER polar_bridge_deleted; GRANT INSERT ON polar_bridge.outbox TO PUBLIC`)
+	said := env.fails(t, "outbox", "check")
+	require.Contains(t, said, `the trigger polar_bridge_deleted on "public"."user" is missing or disabled`)
+	require.Contains(t, said, "PUBLIC (outbox)")
+	require.Contains(t, said, "2 faults; run there what polar-bridge outbox sql prints")
+	require.Contains(t, env.bridge(t, 1, "doctor"), "is missing or disabled")
+	require.Contains(t, env.bridge(t, 1, "outbox", "check", "--json"), `"ok":false`)
+
+	a.run(t, env.bridge(t, 0, "outbox", "sql"))
+	env.bridge(t, 0, "outbox", "check")
+	var left int
+	require.NoError(t, a.QueryRowContext(t.Context(), `SELECT (SELECT count(*) FROM public."user") + (SELECT count(*) FROM polar_bridge.outbox)`).Scan(&left))
+	require.Equal(t, 3, left, "nobody was deleted, and nothing recorded")
+}

@@ -66,7 +66,7 @@ func rules() []rule {
 		{"internal/provider/providertest", "config internal/deletion internal/fault internal/provider internal/provider/signature"},
 
 		// Does this user still exist?
-		{"internal/authdatabase", ""},
+		{"internal/authdatabase", "internal/database/namedsql"},
 		{"internal/outbox", "internal/authdatabase internal/deletion internal/directory metrics"},
 		{"internal/directory", "internal/authdatabase internal/deletion"},
 		{"internal/directory/directorytest", ""},

@@ -1,12 +1,12 @@
 package app
 
 import (
-	"database/sql"
 	"fmt"
 	"net/url"
 	"strings"
 	"time"
 
+	"github.com/polar-bridge/polar-bridge/internal/authdatabase"
 	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/internal/directory"
 	"github.com/polar-bridge/polar-bridge/internal/settings"
@@ -19,7 +19,8 @@ type Directories struct {
 	Auth0 *directory.Auth0 // nil without credentials
 	SQL   *directory.SQL   // nil without AUTH_DATABASE_URL
 
-	authDatabase *sql.DB
+	// AuthDatabase is what SQL asks, nil without AUTH_DATABASE_URL.
+	AuthDatabase *authdatabase.Database
 }
 
 // authConnections bound what one replica takes from the auth system's database.
@@ -65,21 +66,24 @@ func NewDirectories(all settings.All, build Build, now func() time.Time, db *dat
 		})
 	}
 	if users, ok := all.AuthUsers(); ok {
-		var err error
-		if d.authDatabase, err = database.Connect(all.AuthDatabase.URL.Value(), authConnections); err != nil {
+		auth, err := database.Connect(all.AuthDatabase.URL.Value(), authConnections)
+		if err != nil {
 			return Directories{}, fmt.Errorf("AUTH_DATABASE_URL: %w", err)
 		}
-		d.SQL = directory.NewSQL(directory.SQLOptions{DB: d.authDatabase, Users: users, Pinned: pinned(users.Provider, nil)})
+		if d.AuthDatabase, err = authdatabase.New(auth, users); err != nil {
+			return Directories{}, err
+		}
+		d.SQL = directory.NewSQL(directory.SQLOptions{Database: d.AuthDatabase, Pinned: pinned(users.Provider, nil)})
 	}
 	return d, nil
 }
 
 // Close ends the connections that are kept.
 func (d Directories) Close() error {
-	if d.authDatabase == nil {
+	if d.AuthDatabase == nil {
 		return nil
 	}
-	return d.authDatabase.Close()
+	return d.AuthDatabase.Close()
 }
 
 // Sources returns them by the names of the routes that their events come by.

@@ -64,9 +64,9 @@ func (a *App) setup(ctx context.Context) error {
 	if err := a.openQueue(ctx, a.directories.Sources()); err != nil {
 		return err
 	}
-	if users, ok := all.AuthUsers(); ok && c.AuthDatabase.Outbox {
+	if auth := a.directories.AuthDatabase; auth != nil && c.AuthDatabase.Outbox {
 		a.outbox = outbox.New(outbox.Options{
-			DB: a.directories.authDatabase, Users: users, Pinned: &directory.PinnedInstance{Store: a.db, Provider: users.Provider},
+			Database: auth, Pinned: &directory.PinnedInstance{Store: a.db, Provider: auth.Provider},
 			Pattern: c.Work.ExternalIDPattern, Acceptor: a.queue, Metrics: a.metrics, Logger: a.log, Now: o.Now,
 		})
 	}

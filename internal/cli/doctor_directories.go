@@ -36,8 +36,8 @@ func (d *doctor) checkDirectories(ctx context.Context) {
 	if directories.Auth0 != nil {
 		d.checkAuth0(ctx, directories.Auth0)
 	}
-	if directories.SQL != nil {
-		d.checkAuthDatabase(ctx, directories.SQL)
+	if directories.AuthDatabase != nil {
+		d.checkAuthDatabase(ctx, directories)
 	}
 	if d.accept != "" && !d.accepted {
 		d.fault("accept instance", fmt.Sprintf("No credentials that work belong to %s: nothing was accepted.", visible(d.accept)), "Give doctor the credentials of that instance or tenant, and its id as doctor prints it.")
@@ -80,15 +80,33 @@ func (d *doctor) checkAuth0(ctx context.Context, api *directory.Auth0) {
 	d.checkInstance(ctx, directory.ProviderAuth0, api.Tenant(), nil, detail)
 }
 
-func (d *doctor) checkAuthDatabase(ctx context.Context, database *directory.SQL) {
+// checkAuthDatabase does what outbox check does, besides whether that database is
+// the one that was asked so far.
+func (d *doctor) checkAuthDatabase(ctx context.Context, directories app.Directories) {
+	const name, run = "outbox", "Have an administrator run in the auth database what polar-bridge outbox sql prints, then run doctor again."
 	ctx, cancel := context.WithTimeout(ctx, doctorTimeout)
 	defer cancel()
-	asked, err := database.Instance(ctx)
+	asked, err := directories.SQL.Instance(ctx)
 	if err != nil {
-		d.addDirectory("auth database", err, "Check AUTH_DATABASE_URL, AUTH_DATABASE_SCHEMA and AUTH_DATABASE_USERS, and that an administrator has run there what polar-bridge outbox sql prints.")
+		d.addDirectory("auth database", err, "Check AUTH_DATABASE_URL, AUTH_DATABASE_SCHEMA and AUTH_DATABASE_USERS. "+run)
 		return
 	}
-	d.checkInstance(ctx, database.Source().Provider, asked, nil, "AUTH_DATABASE_URL says which users exist, and names the database "+visible(asked)+".")
+	auth := directories.AuthDatabase
+	d.checkInstance(ctx, auth.Provider, asked, nil, "AUTH_DATABASE_URL says which users exist, and names the database "+visible(asked)+".")
+	report, err := auth.Check(ctx)
+	if err != nil {
+		report.Faults = append(report.Faults, fmt.Sprintf("It cannot be looked at: %s.", err))
+	}
+	for _, fault := range report.Faults {
+		d.fault(name, visible(fault), run)
+	}
+	switch {
+	case len(report.Faults) > 0:
+	case d.config.AuthDatabase.Outbox:
+		d.ok(name, checked(auth, report))
+	default:
+		d.warn(name, "AUTH_DATABASE_OUTBOX is false: deletions are recorded there, and nobody reads them.", "Set AUTH_DATABASE_OUTBOX to true, or remove the trigger: polar-bridge outbox remove")
+	}
 }
 
 // checkInstance says whether serve would believe the instance, after the

@@ -9,6 +9,7 @@ import (
 
 type outboxCommand struct {
 	SQL    outboxSQLCommand    `cmd:"" name:"sql" help:"Print the SQL that makes the outbox in the auth system's database."`
+	Check  outboxCheckCommand  `cmd:"" help:"Look whether it was run there and deletions will come."`
 	Remove outboxRemoveCommand `cmd:"" help:"Print the SQL that undoes it."`
 }
 

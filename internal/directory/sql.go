@@ -2,7 +2,6 @@ package directory
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 
 	"github.com/polar-bridge/polar-bridge/internal/authdatabase"
@@ -14,8 +13,7 @@ const sqlMaxIDs = 500
 
 // SQLOptions for NewSQL.
 type SQLOptions struct {
-	DB    *sql.DB // the auth system's own database
-	Users authdatabase.Users
+	Database *authdatabase.Database
 	// Pinned says whether that database may be asked; nil allows any. Another one, a
 	// test environment's say, knows none of our users.
 	Pinned *PinnedInstance
@@ -29,11 +27,11 @@ type SQL struct {
 }
 
 // NewSQL returns the database's directory. It makes no request.
-func NewSQL(o SQLOptions) *SQL { return &SQL{o, o.Users.OwnsID()} }
+func NewSQL(o SQLOptions) *SQL { return &SQL{o, o.Database.OwnsID()} }
 
 // Source returns the directory with what has to be known about its ids.
 func (s *SQL) Source() Source {
-	return Source{Directory: s, Provider: s.options.Users.Provider, MaxIDs: sqlMaxIDs, OwnsID: s.ownsID, IDsAmbiguous: true}
+	return Source{Directory: s, Provider: s.options.Database.Provider, MaxIDs: sqlMaxIDs, OwnsID: s.ownsID, IDsAmbiguous: true}
 }
 
 // Existing implements Directory.
@@ -48,7 +46,7 @@ func (s *SQL) Existing(ctx context.Context, userIDs []string) (map[string]bool, 
 // IsDeleted implements Directory.
 func (s *SQL) IsDeleted(ctx context.Context, userID string) (Answer, error) {
 	if !s.ownsID(userID) {
-		return Answer{}, inconclusive("the event's user id has another form than the ids of %s: it is none of its users", s.options.Users.Provider)
+		return Answer{}, inconclusive("the event's user id has another form than the ids of %s: it is none of its users", s.options.Database.Provider)
 	}
 	living, instance, err := s.living(ctx, []string{userID})
 	if err != nil || living[userID] {
@@ -72,7 +70,7 @@ func (s *SQL) living(ctx context.Context, userIDs []string) (living map[string]b
 }
 
 func (s *SQL) ask(ctx context.Context, userIDs []string) (living map[string]bool, instance string, err error) {
-	living, instance, err = s.options.Users.Living(ctx, s.options.DB, userIDs)
+	living, instance, err = s.options.Database.Living(ctx, userIDs)
 	switch problem, ok := errors.AsType[*authdatabase.Error](err); {
 	case !ok:
 	case problem.Problem == authdatabase.Unavailable:

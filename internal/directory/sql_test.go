@@ -64,7 +64,14 @@ func (a *authSystem) directory(t *testing.T, users authdatabase.Users, pinned *d
 	db, err := database.Connect(address.String(), 2)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
-	return directory.NewSQL(directory.SQLOptions{DB: db, Users: users, Pinned: pinned})
+	return ask(t, db, users, pinned)
+}
+
+func ask(t *testing.T, db *sql.DB, users authdatabase.Users, pinned *directory.PinnedInstance) *directory.SQL {
+	t.Helper()
+	auth, err := authdatabase.New(db, users)
+	require.NoError(t, err)
+	return directory.NewSQL(directory.SQLOptions{Database: auth, Pinned: pinned})
 }
 
 func (a *authSystem) run(t *testing.T, text string) {
@@ -169,7 +176,7 @@ func TestSQL(t *testing.T) {
 		t.Cleanup(func() { require.NoError(t, db.Close()) })
 		require.NoError(t, db.PingContext(t.Context()))
 		server.Stop(t)
-		requireAskAgain(t, directory.NewSQL(directory.SQLOptions{DB: db, Users: supabase(t)}), deletion.RetryDirectoryUnavailable, "does not answer")
+		requireAskAgain(t, ask(t, db, supabase(t), nil), deletion.RetryDirectoryUnavailable, "does not answer")
 	})
 }
 
@@ -205,7 +212,7 @@ func TestSQLDoesNotBelieveAReplica(t *testing.T) {
 	db, err := database.Connect(replica.URL(), 1)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
-	requireAskAgain(t, directory.NewSQL(directory.SQLOptions{DB: db, Users: supabase(t)}), deletion.RetryDirectoryInconclusive, "replica")
+	requireAskAgain(t, ask(t, db, supabase(t), nil), deletion.RetryDirectoryInconclusive, "replica")
 }
 
 func TestARowOfTheOutboxIsAClaim(t *testing.T) {

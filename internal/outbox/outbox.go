@@ -9,7 +9,6 @@ package outbox
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"regexp"
@@ -40,8 +39,7 @@ type Acceptor interface {
 
 // Options for New.
 type Options struct {
-	DB    *sql.DB // the auth system's own database
-	Users authdatabase.Users
+	Database *authdatabase.Database
 	// Pinned says which database may be read: another one has other users.
 	Pinned *directory.PinnedInstance
 	// Pattern limits the external ids that are taken; nil for all.
@@ -92,26 +90,26 @@ func (r *Reader) read(ctx context.Context) (taken int, err error) {
 	o := &r.options
 	ctx, cancel := context.WithTimeout(ctx, batchTimeout)
 	defer cancel()
-	tx, err := o.DB.BeginTx(ctx, nil)
+	tx, err := o.Database.BeginTx(ctx, nil)
 	if err != nil {
 		return 0, authdatabase.Explain(err)
 	}
 	defer tx.Rollback() //nolint:errcheck // what is not committed is taken again
-	instance, err := o.Users.Verify(ctx, tx)
+	instance, err := o.Database.Verify(ctx, tx)
 	if err != nil {
 		return 0, err
 	}
 	if err := o.Pinned.Allow(ctx, instance); err != nil {
 		return 0, err
 	}
-	rows, err := authdatabase.Take(ctx, tx, batch)
+	rows, err := o.Database.Take(ctx, tx, batch)
 	if err != nil || len(rows) == 0 {
 		return 0, err
 	}
 	if err := r.store(ctx, rows, instance); err != nil {
 		return 0, fmt.Errorf("%w: %w", errNotStored, err)
 	}
-	if err := authdatabase.Done(ctx, tx, rows); err != nil {
+	if err := o.Database.Done(ctx, tx, rows); err != nil {
 		return 0, err
 	}
 	return len(rows), authdatabase.Explain(tx.Commit())
@@ -125,7 +123,7 @@ func (r *Reader) store(ctx context.Context, rows []authdatabase.Row, instance st
 	delivery := deletion.Delivery{Deletions: make([]deletion.Deletion, len(rows))}
 	for i, row := range rows {
 		d := deletion.Deletion{
-			Provider: o.Users.Provider, EventID: row.ID, UserID: row.UserID, ExternalID: row.UserID,
+			Provider: o.Database.Provider, EventID: row.ID, UserID: row.UserID, ExternalID: row.UserID,
 			Instance: instance, Source: deletion.SourceOutbox, ReceivedAt: now,
 		}
 		d.OccurredAt, _ = deletion.Occurred(row.DeletedAt, now)
@@ -139,7 +137,7 @@ func (r *Reader) store(ctx context.Context, rows []authdatabase.Row, instance st
 	if err != nil {
 		return err
 	}
-	provider := o.Users.Provider
+	provider := o.Database.Provider
 	o.Metrics.Events(provider, metrics.EventAccepted, receipt.Accepted-receipt.Held)
 	o.Metrics.Events(provider, metrics.EventHeld, receipt.Held)
 	o.Metrics.Events(provider, metrics.EventDuplicate, receipt.Duplicates)
@@ -153,7 +151,7 @@ func (r *Reader) store(ctx context.Context, rows []authdatabase.Row, instance st
 // again: what an administrator has to change is not asked for all the time.
 func (r *Reader) observe(err error) time.Duration {
 	problem := problemOf(err)
-	now, provider := r.options.Now(), zap.String("provider", r.options.Users.Provider)
+	now, provider := r.options.Now(), zap.String("provider", r.options.Database.Provider)
 	r.options.Metrics.SetOutboxBlocked(problem)
 	switch {
 	case problem == "" && r.problem != "":

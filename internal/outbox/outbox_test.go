@@ -124,10 +124,12 @@ func (e *environment) reader(t *testing.T, pinned *directory.PinnedInstance) *ou
 	db, err := database.Connect(e.address.String(), 2)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	auth, err := authdatabase.New(db, betterAuth(t))
+	require.NoError(t, err)
 	core, logs := observer.New(zapcore.InfoLevel)
 	e.logs, e.registry = logs, prometheus.NewRegistry()
 	return outbox.New(outbox.Options{
-		DB: db, Users: betterAuth(t), Pinned: pinned, Pattern: regexp.MustCompile("^[^-]"), Acceptor: e.queue, Now: now, Logger: zap.New(core),
+		Database: auth, Pinned: pinned, Pattern: regexp.MustCompile("^[^-]"), Acceptor: e.queue, Now: now, Logger: zap.New(core),
 		Metrics: metrics.New(e.registry, metrics.Options{Providers: []string{"better-auth"}, Enabled: []string{"better-auth"}}),
 	})
 }
