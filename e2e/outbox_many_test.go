@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
+	"github.com/polar-bridge/polar-bridge/internal/provider"
 )
 
 // outboxVariable is how many users are deleted at once: make outbox has 100,000.
@@ -64,6 +65,8 @@ func TestManyRowsAtOnceInTheOutbox(t *testing.T) {
 // sendSteadily posts an event every 20 ms until ctx ends, and says how long each answer took.
 func sendSteadily(ctx context.Context, t *testing.T, p *process) <-chan []time.Duration {
 	t.Helper()
+	clerk, ok := everyProvider().Lookup("clerk")
+	require.True(t, ok)
 	result := make(chan []time.Duration, 1)
 	go func() {
 		var latencies []time.Duration
@@ -72,9 +75,13 @@ func sendSteadily(ctx context.Context, t *testing.T, p *process) <-chan []time.D
 		defer tick.Stop()
 		for i := 0; ctx.Err() == nil; i++ {
 			<-tick.C
-			event := sign(t, "clerk", fmt.Sprint("msg_beside_", i), fmt.Sprint("user_beside_", i))
+			header, body, err := clerk.Sample(clerkKey, provider.Sample{ExternalID: fmt.Sprint("user_beside_", i), EventID: fmt.Sprint("msg_beside_", i), Time: time.Now()})
+			if err != nil {
+				t.Error(err)
+				return
+			}
 			begin := time.Now()
-			if status, text := p.post(context.WithoutCancel(ctx), http.DefaultClient, event); status != http.StatusAccepted {
+			if status, text := p.post(context.WithoutCancel(ctx), http.DefaultClient, delivery{"clerk", header, body}); status != http.StatusAccepted {
 				t.Error(status, text)
 				return
 			}

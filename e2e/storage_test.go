@@ -103,7 +103,7 @@ func TestADamagedFileIsRefusedWithTheWayOut(t *testing.T) {
 	ids := env.addCustomers(300)
 	p := env.start(t)
 	ctx, stop := context.WithCancel(t.Context())
-	defer stop()
+	t.Cleanup(stop)
 	var l load
 	l.run(ctx, t, p, ids)
 	l.senders.Wait()
@@ -112,6 +112,7 @@ func TestADamagedFileIsRefusedWithTheWayOut(t *testing.T) {
 	whole, err := os.ReadFile(sqliteFile(env.database))
 	require.NoError(t, err)
 	calls := env.calls()
+	t.Cleanup(func() { require.Equal(t, calls, env.calls()) })
 
 	const page = 4096
 	middle := len(whole) / 2 / page * page
@@ -136,7 +137,6 @@ func TestADamagedFileIsRefusedWithTheWayOut(t *testing.T) {
 			require.NotContains(t, said, "goroutine")
 		})
 	}
-	require.Equal(t, calls, env.calls())
 }
 
 // refused requires that the command does not start and fails, and returns what
