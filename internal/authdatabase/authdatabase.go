@@ -77,6 +77,8 @@ type Users struct {
 	Type                  IDType
 	// Ignored are the rows whose deletion is no user's.
 	Ignored []Condition
+	// Elsewhere begins the ids of users who are kept elsewhere; "" for none.
+	Elsewhere string
 	// SoftDeleted is the column of the time since which a user who is kept counts as
 	// deleted; "" for none.
 	SoftDeleted string
@@ -106,8 +108,8 @@ func (s Schema) users() Users {
 		}}}
 	case Logto: // https://github.com/logto-io/logto (packages/schemas/tables/users.sql)
 		return Users{Schema: "public", Table: "users", Column: "id", Type: Text}
-	case Keycloak: // https://github.com/keycloak/keycloak (model/jpa, UserEntity)
-		return Users{Schema: "public", Table: "user_entity", Column: "id", Type: Text, Ignored: []Condition{
+	case Keycloak: // https://github.com/keycloak/keycloak (model/jpa, UserEntity; StorageId)
+		return Users{Schema: "public", Table: "user_entity", Column: "id", Type: Text, Elsewhere: "f:", Ignored: []Condition{
 			{"federation_link", false, "A federated user's row is a copy, which is deleted when it is imported again."},
 			{"service_account_client_link", false, "A service account belongs to a client."},
 		}}
@@ -178,7 +180,12 @@ func identifiers(text string) (names []string, ok bool) {
 }
 
 // OwnsID says whether a text can be the id of one of the users.
-func (u Users) OwnsID() func(id string) bool { return regexp.MustCompile(u.Type.Form()).MatchString }
+func (u Users) OwnsID() func(id string) bool {
+	form := regexp.MustCompile(u.Type.Form())
+	return func(id string) bool {
+		return form.MatchString(id) && (u.Elsewhere == "" || !strings.HasPrefix(id, u.Elsewhere))
+	}
+}
 
 // From is the table as it is written in SQL.
 func (u Users) From() string { return pgx.Identifier{u.Schema, u.Table}.Sanitize() }

@@ -227,6 +227,26 @@ func TestLivingIsNotBelievedWhereAUserWhoExistsIsNotFound(t *testing.T) {
 	require.Equal(t, "PB004", a.code(t, "SELECT polar_bridge.living(ARRAY ['1'])"))
 }
 
+// Whoever makes the schema first could have the administrator's rights by a trigger on
+// the outbox.
+func TestOutboxSQLRefusesWhatBelongsToSomebodyElse(t *testing.T) {
+	t.Parallel()
+	for name, made := range map[string]string{
+		"the schema": "CREATE SCHEMA polar_bridge AUTHORIZATION anon",
+		"the outbox": "CREATE SCHEMA polar_bridge; CREATE TABLE polar_bridge.outbox (id uuid, user_id text, deleted_at timestamptz); ALTER TABLE polar_bridge.outbox OWNER TO anon",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := open(t, tables(authdatabase.Hanko))
+			a.role(t, "anon")
+			a.run(t, made)
+			text, err := authdatabase.Installation{Users: parse(t, "hanko", "")}.InstallSQL()
+			require.NoError(t, err)
+			require.ErrorContains(t, a.try(t, text), "belongs to another role")
+		})
+	}
+}
+
 func TestOutboxRemoveRefusesUnreadRows(t *testing.T) {
 	t.Parallel()
 	a := open(t, tables(authdatabase.AuthJS))
@@ -291,6 +311,12 @@ func TestParse(t *testing.T) {
 		require.Equal(t, [4]string{"auth", "User", `id "x"`, "uuid"}, [4]string{users.Schema, users.Table, users.Column, string(users.Type)})
 		require.Equal(t, "better-auth", users.Provider)
 		require.Equal(t, authdatabase.Other, parse(t, "", "a.b.c").Provider)
+	})
+	t.Run("leaves out ids that are kept elsewhere", func(t *testing.T) {
+		t.Parallel()
+		owns := parse(t, "keycloak", "").OwnsID()
+		require.True(t, owns("0b9f8a3e-1111-4c3a-9d9a-6a5f2f1c7a55"))
+		require.False(t, owns("f:0b9f8a3e-1111-4c3a-9d9a-6a5f2f1c7a55:ada"))
 	})
 	t.Run("refuses an auth system that it does not know", func(t *testing.T) {
 		t.Parallel()

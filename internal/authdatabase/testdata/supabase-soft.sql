@@ -11,6 +11,13 @@ BEGIN
     IF pg_catalog.to_regclass('polar_bridge.polar_bridge_deletions') IS NOT NULL THEN
         RAISE EXCEPTION 'the schema polar_bridge of this database holds polar-bridge''s own tables: set DATABASE_SCHEMA to another name for those first';
     END IF;
+    -- What somebody else has made here could do with the owner's rights whatever they want.
+    IF EXISTS (
+        SELECT FROM pg_catalog.pg_namespace AS n LEFT JOIN pg_catalog.pg_class AS c ON c.relnamespace = n.oid
+        WHERE n.nspname = 'polar_bridge' AND (n.nspowner <> current_user::pg_catalog.regrole OR c.relowner <> current_user::pg_catalog.regrole)
+    ) THEN
+        RAISE EXCEPTION 'the schema polar_bridge, or something in it, belongs to another role: run this as that role, or drop the schema if it is nobody''s';
+    END IF;
     IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'polar_bridge') THEN
         CREATE ROLE polar_bridge LOGIN; -- set its password afterwards: \password polar_bridge
     END IF;
