@@ -99,8 +99,8 @@ func (r Registry) Misplaced() []config.MisplacedKey {
 }
 
 // RequireOne notes a problem when no provider is enabled, unless one that is
-// meant to be has a problem of its own already.
-func (r Registry) RequireOne(l *config.Loader) {
+// meant to be has a problem of its own already. Instead are settings that would do.
+func (r Registry) RequireOne(l *config.Loader, instead ...string) {
 	var names []string
 	for _, s := range r {
 		for _, name := range slices.Compact([]string{s.EnabledBy, s.KeysURLEnv}) {
@@ -112,7 +112,7 @@ func (r Registry) RequireOne(l *config.Loader) {
 			}
 		}
 	}
-	l.Problem("No identity provider", "is enabled; set one of "+strings.Join(names, ", "))
+	l.Problem("No identity provider", "is enabled; set one of "+strings.Join(append(names, instead...), ", "))
 }
 
 // CheckReconcile reports why Polar's customers cannot be compared with the users of

@@ -16,7 +16,8 @@ func TestAnAuthDatabase(t *testing.T) {
 		require.Equal(t, []string{"kratos"}, all.Enabled())
 		require.Empty(t, all.Reconciled())
 		_, err = with(append(base, "AUTH_DATABASE_SCHEMA", "kratos")...).parse(nil, forServe)
-		require.ErrorContains(t, err, "No identity provider is enabled")
+		require.ErrorContains(t, err, "No identity provider is enabled; set one of ")
+		require.ErrorContains(t, err, ", AUTH_DATABASE_OUTBOX.")
 	})
 	t.Run("says who exists, under the name of the webhooks' provider", func(t *testing.T) {
 		t.Parallel()

@@ -62,7 +62,7 @@ func (a All) Load(l *config.Loader) {
 		l.Require(a.Polar.AccessToken.IsSet(), "POLAR_ACCESS_TOKEN",
 			"is required; create an organization access token with the scope customers:write at Polar")
 		if !a.AuthDatabase.Outbox {
-			a.Providers.RequireOne(l)
+			a.Providers.RequireOne(l, "AUTH_DATABASE_OUTBOX")
 		}
 	}
 }
