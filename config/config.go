@@ -102,7 +102,7 @@ type AuthDatabase struct {
 	// URL is postgres://….
 	URL *SecretSource `kong:"-" secret:"AUTH_DATABASE_URL" help:"The auth system's own database, the primary: postgres://polar_bridge:PASSWORD@HOST/NAME, as the role that polar-bridge outbox sql makes."`
 	// Schema is whose tables are there.
-	Schema string `name:"auth-database-schema" env:"AUTH_DATABASE_SCHEMA" type:"setting" placeholder:"NAME" help:"Whose tables are in the auth database: better-auth, authjs, supabase, logto, keycloak, kratos or hanko."`
+	Schema string `name:"auth-database-schema" env:"AUTH_DATABASE_SCHEMA" type:"setting" placeholder:"NAME" help:"Whose tables are in the auth database: better-auth, authjs, supabase, logto, keycloak, kratos or hanko; keycloak/REALM-ID counts the users of one realm, and so on for the tenants of logto, kratos and hanko."`
 	// Users is where the users are, when it is another table than the schema's own.
 	Users string `name:"auth-database-users" env:"AUTH_DATABASE_USERS" type:"setting" placeholder:"COLUMN" help:"Where the users' ids are, instead of or beside AUTH_DATABASE_SCHEMA: schema.table.column with SQL's quoting, and ::uuid or ::bigint behind it unless they are text."`
 	// Outbox says whether deletions are taken from there.

@@ -82,6 +82,8 @@ type Users struct {
 	// SoftDeleted is the column of the time since which a user who is kept counts as
 	// deleted; "" for none.
 	SoftDeleted string
+	// Tenant is what TenantColumn of those who count says; "" if everybody does.
+	TenantColumn, Tenant string
 }
 
 // Condition is a column that tells rows apart.
@@ -121,24 +123,44 @@ func (s Schema) users() Users {
 	return Users{SoftDeleted: "deleted_at"}
 }
 
+// tenant returns the column that says whose a user is; "" for none.
+func (s Schema) tenant() string {
+	switch s {
+	case Keycloak:
+		return "realm_id"
+	case Logto, Hanko:
+		return "tenant_id"
+	case Kratos:
+		return "nid"
+	case BetterAuth, AuthJS, Supabase:
+	}
+	return ""
+}
+
 // Why settings name no table. The texts follow the setting's name.
 var (
 	errSchema = fmt.Errorf("must be one of %s", strings.Join(Providers()[:len(Schemas())], ", "))
 	errColumn = errors.New(`must be SCHEMA.TABLE.COLUMN with SQL's quoting, such as public."user".id, of ids that are text; behind it ::uuid or ::bigint for others`)
+	errTenant = errors.New("may name a realm or tenant behind a slash only after keycloak, logto, kratos or hanko, by an id of at most 36 letters, digits, '_', '.' and '-'")
 	errNone   = errors.New("must name the auth system, unless the table with its users is named")
 )
 
 // Parse returns the users that the settings AUTH_DATABASE_SCHEMA and AUTH_DATABASE_USERS
 // name. The second one, which is "" for the schema's own table, says where they are
-// instead. Of an error that follows the name of the first one, inColumn is false.
+// instead. The first one may say, behind a slash, whose users count of several tenants'.
+// Of an error that follows the name of the first one, inColumn is false.
 func Parse(schema, column string) (u Users, inColumn bool, err error) {
+	schema, tenant, ofTenant := strings.Cut(schema, "/")
 	switch {
 	case schema == "" && column == "":
 		return Users{}, false, errNone
 	case schema != "" && !slices.Contains(Schemas(), Schema(schema)):
 		return Users{}, false, errSchema
+	case ofTenant && (Schema(schema).tenant() == "" || !regexp.MustCompile(`^[A-Za-z0-9_.-]{1,36}$`).MatchString(tenant)):
+		return Users{}, false, errTenant
 	}
 	u = Schema(schema).users()
+	u.TenantColumn, u.Tenant = Schema(schema).tenant(), tenant
 	u.Provider = schema
 	if schema == "" {
 		u.Provider = Other

@@ -48,8 +48,9 @@ func ids(t authdatabase.IDType) [3]string {
 func TestOutboxSQL(t *testing.T) {
 	t.Parallel()
 	golden := map[string]authdatabase.Installation{
-		"supabase-soft": {Users: parse(t, "supabase", ""), Soft: true},
-		"quoted":        {Users: parse(t, "", `"my ""auth"".'x'".Users."User Id"::bigint`)},
+		"keycloak-realm": {Users: parse(t, "keycloak/9b2f-shop", "")},
+		"supabase-soft":  {Users: parse(t, "supabase", ""), Soft: true},
+		"quoted":         {Users: parse(t, "", `"my ""auth"".'x'".Users."User Id"::bigint`)},
 	}
 	for _, s := range authdatabase.Schemas() {
 		golden[string(s)] = authdatabase.Installation{Users: parse(t, string(s), "")}
@@ -317,6 +318,18 @@ func TestParse(t *testing.T) {
 		owns := parse(t, "keycloak", "").OwnsID()
 		require.True(t, owns("0b9f8a3e-1111-4c3a-9d9a-6a5f2f1c7a55"))
 		require.False(t, owns("f:0b9f8a3e-1111-4c3a-9d9a-6a5f2f1c7a55:ada"))
+	})
+	for _, wrong := range []string{"keycloak/", "keycloak/a/b", "keycloak/a b", "keycloak/$polar_bridge$", "supabase/x", "/x", "zitadel/x"} {
+		t.Run("refuses the tenant of "+wrong, func(t *testing.T) {
+			t.Parallel()
+			_, inColumn, err := authdatabase.Parse(wrong, "a.b.c")
+			require.Error(t, err)
+			require.False(t, inColumn)
+		})
+	}
+	t.Run("keeps the provider's name beside a tenant", func(t *testing.T) {
+		t.Parallel()
+		require.Equal(t, "keycloak", parse(t, "keycloak/shop", "").Provider)
 	})
 	t.Run("refuses an auth system that it does not know", func(t *testing.T) {
 		t.Parallel()

@@ -15,6 +15,7 @@ import (
 // its SQL, ids are written as A to F, for which valid ones are put.
 type published struct {
 	schema    authdatabase.Schema
+	tenant    string // what stands behind the schema's name
 	soft      bool
 	installer string // the role that runs `outbox sql`; "" for a superuser
 	role      string // the auth system's; "" for a superuser
@@ -86,6 +87,19 @@ func publishedSystems() map[string]published {
 			},
 			recorded: "ADE", living: "F",
 		},
+		"Keycloak, one realm": {
+			schema: authdatabase.Keycloak, tenant: "/shop",
+			users:     `INSERT INTO user_entity (id, realm_id) VALUES ('A', 'shop'), ('B', 'staff'), ('C', NULL), ('D', 'shop'), ('E', 'staff')`,
+			deletions: []string{`DELETE FROM user_entity WHERE id IN ('A', 'B', 'C')`},
+			recorded:  "A", living: "DE",
+		},
+		"Kratos, one network": {
+			schema: authdatabase.Kratos, tenant: "/0000000f-1111-4c3a-9d9a-6a5f2f1c7a55",
+			users: `INSERT INTO networks VALUES ('E', now(), now()), ('F', now(), now());
+				INSERT INTO identities (id, nid, schema_id, traits, created_at, updated_at) VALUES ('A', 'E', 's', '{}', now(), now()), ('B', 'F', 's', '{}', now(), now()), ('C', 'F', 's', '{}', now(), now())`,
+			deletions: []string{`DELETE FROM identities WHERE id IN ('A', 'B')`},
+			recorded:  "B", living: "C",
+		},
 		"Kratos": {
 			schema: authdatabase.Kratos,
 			users: `INSERT INTO networks VALUES ('F', now(), now());
@@ -119,7 +133,7 @@ func TestPublishedTables(t *testing.T) {
 			tables, err := os.ReadFile(filepath.Join("testdata", "tables", string(system.schema)+".sql"))
 			require.NoError(t, err)
 			a := open(t, string(tables))
-			users := parse(t, string(system.schema), "")
+			users := parse(t, string(system.schema)+system.tenant, "")
 			a.run(t, ids6(users.Type).Replace(system.users))
 			a.asOrAdministrator(t, system.installer, func() {
 				a.install(t, authdatabase.Installation{Users: users, Soft: system.soft})

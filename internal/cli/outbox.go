@@ -15,7 +15,7 @@ type outboxCommand struct {
 
 // usersFlags say which table has the users, as the settings of serve do.
 type usersFlags struct {
-	Schema string `name:"schema" env:"AUTH_DATABASE_SCHEMA" type:"setting" placeholder:"NAME" help:"Whose tables they are: better-auth, authjs, supabase, logto, keycloak, kratos or hanko."`
+	Schema string `name:"schema" env:"AUTH_DATABASE_SCHEMA" type:"setting" placeholder:"NAME" help:"Whose tables they are: better-auth, authjs, supabase, logto, keycloak, kratos or hanko; keycloak/REALM-ID counts the users of one realm, and so on for the tenants of logto, kratos and hanko."`
 	Users  string `name:"users" env:"AUTH_DATABASE_USERS" type:"setting" placeholder:"COLUMN" help:"Where the users' ids are, instead of or beside --schema: schema.table.column with SQL's quoting, and ::uuid or ::bigint behind it unless they are text."`
 }
 
