@@ -76,6 +76,7 @@ func newCommands(providers provider.Registry) *commands {
 	c.Serve.Config.Providers = settings
 	c.Doctor.Config.Providers = settings
 	c.Reconcile.Config.Providers = settings
+	c.Deletions.Request.Providers = settings
 	c.Send.Providers = settings
 	return c
 }

@@ -22,6 +22,7 @@ type deletionsCommand struct {
 	List        listCommand        `cmd:"" help:"List deletions, the newest first."`
 	Show        showCommand        `cmd:"" help:"Show everything that is known of one deletion."`
 	Stats       statsCommand       `cmd:"" help:"Count deletions by provider, outcome and reason."`
+	Request     requestCommand     `cmd:"" help:"Have customers deleted of whom no webhook tells: somebody wrote an e-mail."`
 	Retry       retryCommand       `cmd:"" help:"Try waiting or held deletions now, with all guards."`
 	Approve     approveCommand     `cmd:"" help:"Let held deletions pass the guard that held them."`
 	Cancel      cancelCommand      `cmd:"" help:"End waiting or held deletions without deleting anybody."`

@@ -46,6 +46,7 @@ func describe(r queue.Record) [][2]string {
 		{"state", state},
 		{"provider", visible(r.Provider)},
 		{"event id", visible(r.EventID)},
+		{"source", visible(string(r.Source))},
 		{"instance", visible(r.Instance)},
 		{"user id", visible(r.UserID)},
 		{"external id", shownID(r)},

@@ -80,7 +80,7 @@ func (c *reconcileCommand) webhookEvidence(ctx context.Context, s *session, queu
 		if err != nil {
 			return webhookEvidence{}, fmt.Errorf("read the known deletions: %w", err)
 		}
-		if r.Provider != c.Provider && r.Provider != c.Provider+"-logs" || (deletion.Deletion{EventID: r.EventID}).Reconciled() {
+		if r.Provider != c.Provider && r.Provider != c.Provider+"-logs" || (deletion.Deletion{EventID: r.EventID}).Reconciled() || r.Source == deletion.SourceOperator {
 			continue
 		}
 		switch {

@@ -80,7 +80,9 @@ func (c *Confirmer) Confirm(ctx context.Context, a deletion.Attempt) deletion.De
 		return nil
 	}
 	err = errors.New("the user still exists at the provider: the event is forged, the user was linked to another, or is back")
-	if !claimed && age >= 0 && age < existsFor { // a row of the outbox was committed with the deletion
+	// A row of the outbox was committed with the deletion, and who has approved it
+	// waits for no other answer.
+	if !claimed && !a.Approves(deletion.HoldUserExists, "") && age >= 0 && age < existsFor {
 		return deletion.Wait{Reason: deletion.WaitUserPresent, For: min(recheckAfter, existsFor-age), Err: err}
 	}
 	return deletion.Hold{Reason: deletion.HoldUserExists, Err: err}

@@ -127,6 +127,14 @@ func TestAForgedDeletionOfAnExistingUserNeverReachesPolar(t *testing.T) {
 	e.requireDeleted(t, approved(attempt(), deletion.HoldUserExists))
 }
 
+func TestWhoWasApprovedBeforeIsNotWaitedFor(t *testing.T) {
+	t.Parallel()
+	e := newEnvironment(t, 0)
+	e.clerk.AddUser("user_1")
+	require.IsType(t, deletion.Wait{}, e.apply(t, approved(attempt(), deletion.HoldTeam)))
+	e.requireDeleted(t, approved(attempt(), deletion.HoldUserExists)) // as a request by hand may be from the start
+}
+
 func TestAUserWhoIsGoneIsDeletedAsSoonAsTheProviderKnows(t *testing.T) {
 	t.Parallel()
 	e := newEnvironment(t, 0)

@@ -74,7 +74,8 @@ func (r *run) load(ctx context.Context, args jobArgs) (found bool, err error) {
 		return false, err
 	}
 	r.record = *record
-	if r.record.HeldAt.IsZero() { // it was never held, so nobody has approved anything
+	// What was never held has been approved by nobody, unless somebody asked for it so.
+	if r.record.HeldAt.IsZero() && r.record.Source != deletion.SourceOperator {
 		return true, nil
 	}
 	r.record.Approved, err = r.queue.store.Approvals(ctx, r.Reader, args.DeletionID)

@@ -69,22 +69,9 @@ func (a Acceptor) LeftAlone(ctx context.Context, deletions []deletion.Deletion) 
 	for i, d := range deletions {
 		externalIDs[i] = d.ExternalID
 	}
-	batch, err := json.Marshal(externalIDs)
-	if err != nil {
-		return nil, fmt.Errorf("encode external ids: %w", err)
-	}
-	o := a.operator.options
-	ids, err := queue.IDs(ctx, o.Reader, a.operator.sql.OpenOfExternalIDs, string(batch), o.Store.Binding(), a.dryRun)
-	if err != nil {
-		return nil, fmt.Errorf("look for deletions of the same customers: %w", err)
-	}
-	records, err := o.Store.Records(ctx, o.Reader, ids, o.Now())
+	known, err := a.open(ctx, a.operator.options.Reader, externalIDs)
 	if err != nil {
 		return nil, err
-	}
-	known := make(map[string][]queue.Record, len(records))
-	for _, r := range records {
-		known[r.ExternalID] = append(known[r.ExternalID], r)
 	}
 	// Of several, what somebody must decide says most.
 	order := []deletion.State{deletion.StateCancelled, deletion.StateWaiting, deletion.StateReappeared, deletion.StateHeld}
@@ -99,4 +86,27 @@ func (a Acceptor) LeftAlone(ctx context.Context, deletions []deletion.Deletion) 
 		}
 	}
 	return left, nil
+}
+
+// open finds the deletions of the customers that are not done, by external id; dry
+// runs only where these count.
+func (a Acceptor) open(ctx context.Context, from queue.Querier, externalIDs []string) (map[string][]queue.Record, error) {
+	batch, err := json.Marshal(externalIDs)
+	if err != nil {
+		return nil, fmt.Errorf("encode external ids: %w", err)
+	}
+	o := a.operator.options
+	ids, err := queue.IDs(ctx, from, a.operator.sql.OpenOfExternalIDs, string(batch), o.Store.Binding(), a.dryRun)
+	if err != nil {
+		return nil, fmt.Errorf("look for deletions of the same customers: %w", err)
+	}
+	records, err := o.Store.Records(ctx, from, ids, o.Now())
+	if err != nil {
+		return nil, err
+	}
+	known := make(map[string][]queue.Record, len(records))
+	for _, r := range records {
+		known[r.ExternalID] = append(known[r.ExternalID], r)
+	}
+	return known, nil
 }

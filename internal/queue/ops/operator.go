@@ -1,5 +1,5 @@
 // Package ops is what operators do about deletions, for the commands and the
-// console: list, approve, cancel, pause, export, forget.
+// console: request, list, approve, cancel, pause, export, forget.
 //
 // It runs no deletions and needs no lock, so it works beside servers. It must not
 // know who asks, nor how the answer is shown.
@@ -186,12 +186,6 @@ func (o *Operator) carryOut(ctx context.Context, tx *sql.Tx, r queue.Record, don
 	if _, err := tx.ExecContext(ctx, done.change, append([]any{r.ID}, done.values...)...); err != nil {
 		return fmt.Errorf("%s deletion %d: %w", done.action, r.ID, err)
 	}
-	if done.approves != "" {
-		_, err := tx.ExecContext(ctx, o.sql.Approve, r.ID, string(done.approves), r.CustomerID)
-		if err != nil {
-			return fmt.Errorf("approve deletion %d: %w", r.ID, err)
-		}
-	}
 	if done.unapproves {
 		if _, err := tx.ExecContext(ctx, o.sql.Unapprove, r.ID); err != nil {
 			return fmt.Errorf("end approvals of deletion %d: %w", r.ID, err)
@@ -200,6 +194,17 @@ func (o *Operator) carryOut(ctx context.Context, tx *sql.Tx, r queue.Record, don
 	if done.again {
 		if err := o.options.Store.SendAgain(ctx, tx, r, time.Time{}, false); err != nil {
 			return err
+		}
+	}
+	return o.record(ctx, tx, r, done, now)
+}
+
+// record writes down the approval and who did it.
+func (o *Operator) record(ctx context.Context, tx *sql.Tx, r queue.Record, done *act, now time.Time) error {
+	if done.approves != "" {
+		_, err := tx.ExecContext(ctx, o.sql.Approve, r.ID, string(done.approves), r.CustomerID)
+		if err != nil {
+			return fmt.Errorf("approve deletion %d: %w", r.ID, err)
 		}
 	}
 	return o.note(ctx, tx, r.ID, queue.Action{At: now, Action: string(done.action), Reason: done.reason})

@@ -1,0 +1,195 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/polar-bridge/polar-bridge/config"
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
+	"github.com/polar-bridge/polar-bridge/internal/provider"
+	"github.com/polar-bridge/polar-bridge/internal/queue/ops"
+	"github.com/polar-bridge/polar-bridge/internal/settings"
+	"github.com/polar-bridge/polar-bridge/polar"
+)
+
+type requestCommand struct {
+	ExternalID externalID     `name:"external-id" placeholder:"ID" help:"Whose customer: the external id at Polar."`
+	File       string         `name:"file" placeholder:"PATH" help:"Several: a file with one external id a line, at most 10000; - is stdin."`
+	UserID     externalID     `name:"user-id" placeholder:"ID" help:"The user's id at the identity provider, if it is not the external id."`
+	Provider   string         `name:"provider" placeholder:"NAME" help:"Whose user it was, where that is not clear from the settings."`
+	Because    operatorReason `name:"because" required:"" placeholder:"TEXT" help:"Why, for those who ask later; at most 500 bytes."`
+	Although   bool           `name:"although-the-user-exists" help:"Delete the customer also if the user still exists, or the provider cannot be asked about them."`
+	Yes        bool           `name:"yes" help:"Do not ask; needed where there is no terminal."`
+	JSON       bool           `name:"json" help:"Print JSON, one object a line."`
+
+	Polar        config.Polar        `embed:"" group:"Polar"`
+	Providers    kong.Plugins        `embed:"" group:"Identity providers"`
+	Directory    config.Directory    `embed:"" group:"Identity providers' APIs"`
+	AuthDatabase config.AuthDatabase `embed:"" group:"Auth database"`
+	Work         config.Work         `embed:"" group:"Deletions"`
+}
+
+// Help is shown below the flags' list.
+func (*requestCommand) Help() string {
+	return `The deletion goes into the servers' queue and meets the guards that every other meets. A customer about whom a deletion waits or is held is left alone. The identity provider is asked first where its credentials are set, and again right before the deletion: a user who still exists is refused. Delete the user there instead, unless the customer is to go alone.`
+}
+
+// Validate wants one id or a file.
+func (c *requestCommand) Validate() error {
+	switch {
+	case (c.ExternalID == "") == (c.File == ""):
+		return errors.New("say whose customer: either --external-id or --file")
+	case c.UserID != "" && c.File != "":
+		return errors.New("--user-id goes with --external-id, not with --file")
+	}
+	return nil
+}
+
+// requested is what is printed of one.
+type requested struct {
+	ExternalID string              `json:"external_id"`
+	Result     string              `json:"result"` // requested, left_alone or refused
+	ID         int64               `json:"deletion_id,omitempty"`
+	State      deletion.State      `json:"state,omitempty"` // of the one because of which it was left alone
+	Reason     deletion.HoldReason `json:"hold_reason,omitempty"`
+	Why        string              `json:"why,omitempty"` // it was refused
+}
+
+// Run puts deletions into the queue.
+func (c *requestCommand) Run(ctx context.Context, env *Env, s *session, loader *config.Loader, providers provider.Registry) error {
+	all, err := c.load(loader, providers)
+	if err != nil {
+		return err
+	}
+	p, err := s.openPolar(ctx, c.Polar, env.Version)
+	if err != nil {
+		return err
+	}
+	defer p.client.CloseIdleConnections()
+	if err := p.gate.Check(ctx); err != nil {
+		return err
+	}
+	if !p.gate.Open() {
+		return errors.New("the database belongs to another Polar organization than POLAR_ACCESS_TOKEN: nothing is put into its queue")
+	}
+	candidates, err := c.candidates(ctx, env, s, all)
+	if err != nil {
+		return err
+	}
+	acceptor := s.Acceptor(c.Work.DryRun)
+	requests, refused, err := c.sort(ctx, env, acceptor, candidates)
+	if err != nil {
+		return err
+	}
+	if len(requests) > 0 {
+		if err := env.confirm(c.Yes, c.question(ctx, p, requests)); err != nil {
+			return err
+		}
+	}
+	results, err := acceptor.Request(ctx, requests, string(c.Because))
+	for i, r := range results {
+		err = errors.Join(err, c.print(env, requests[i].ExternalID, r))
+	}
+	if err == nil && refused > 0 {
+		err = fmt.Errorf("%s refused", plural(refused, "request"))
+	}
+	return err
+}
+
+// load reads the settings that the servers have.
+func (c *requestCommand) load(loader *config.Loader, providers provider.Registry) (settings.All, error) {
+	if err := loader.Load(&c.Polar, &c.Directory, &c.AuthDatabase, &c.Work, providers); err != nil {
+		return settings.All{}, err
+	}
+	if !c.Polar.AccessToken.IsSet() {
+		return settings.All{}, errors.New("Polar cannot be asked: set POLAR_ACCESS_TOKEN") //nolint:staticcheck // a name begins it
+	}
+	return settings.All{
+		Config:    &config.Config{Polar: c.Polar, Directory: c.Directory, AuthDatabase: c.AuthDatabase, Work: c.Work, Providers: c.Providers},
+		Providers: providers,
+	}, nil
+}
+
+// sort returns what is to be asked about, and says what becomes of the others.
+func (c *requestCommand) sort(ctx context.Context, env *Env, acceptor ops.Acceptor, candidates []candidate) (requests []ops.Request, refused int, err error) {
+	var good []ops.Request
+	for _, one := range candidates {
+		if one.refused == "" {
+			good = append(good, one.Request)
+			continue
+		}
+		refused++
+		fmt.Fprintf(env.Stderr, "polar-bridge: %q: %s\n", one.ExternalID, one.refused)
+		if c.JSON {
+			err = errors.Join(err, printJSON(env.Stdout, requested{ExternalID: one.ExternalID, Result: "refused", Why: one.refused}))
+		}
+	}
+	standings, leftErr := acceptor.LeftAloneOnRequest(ctx, good)
+	if err := errors.Join(err, leftErr); err != nil {
+		return nil, refused, err
+	}
+	for i, r := range standings {
+		if r.LeftAlone.State == "" {
+			requests = append(requests, good[i])
+			continue
+		}
+		err = errors.Join(err, c.print(env, good[i].ExternalID, r))
+	}
+	return requests, refused, err
+}
+
+// print says what became of one that was not refused.
+func (c *requestCommand) print(env *Env, externalID string, r ops.Requested) error {
+	line := requested{ExternalID: externalID, Result: "requested", ID: r.ID, State: r.LeftAlone.State, Reason: r.LeftAlone.Reason}
+	text := fmt.Sprintf("deletion %d: requested for %q", r.ID, externalID)
+	if line.State != "" {
+		line.Result = "left_alone"
+		text = fmt.Sprintf("%q is left alone: deletion %d of the same customer is %s", externalID, r.ID, line.State)
+		if line.Reason != "" {
+			text += " as " + string(line.Reason)
+		}
+	}
+	return env.print(c.JSON, line, text)
+}
+
+// question says what is going to be deleted; of one customer, what Polar has.
+func (c *requestCommand) question(ctx context.Context, p polarAccess, requests []ops.Request) string {
+	if c.File != "" {
+		return fmt.Sprintf("Request %s; the customers that Polar has with these external ids will be deleted for good, and their subscriptions end",
+			plural(len(requests), "deletion"))
+	}
+	question := fmt.Sprintf("Request the deletion of %q", requests[0].ExternalID)
+	if c.Yes { // nobody reads it
+		return question
+	}
+	return question + "; " + atPolar(ctx, p, requests[0].ExternalID)
+}
+
+// atPolar says what Polar has, and nothing that says who it is.
+func atPolar(ctx context.Context, p polarAccess, externalID string) string {
+	const requests = 2
+	permit, decision := p.limiter.ForSweeps().Acquire(ctx, requests)
+	if decision != nil {
+		return "Polar cannot be asked now what it has"
+	}
+	customer, answer, _ := p.client.GetCustomer(ctx, externalID) // the answer says what there is to say
+	switch answer.Result {
+	case polar.ResultNotFound:
+		return "Polar has no customer with that external id"
+	case polar.ResultRateLimited:
+		_ = permit.Report(ctx, deletion.Wait{Reason: deletion.WaitRateLimited, For: answer.RetryAfter, Everybody: true}) // the servers find out as well
+		return "Polar asks to wait and does not say what it has"
+	case polar.ResultFound:
+	case polar.ResultDeleted, polar.ResultUnauthorized, polar.ResultRejected, polar.ResultServerError, polar.ResultNetworkError, polar.ResultForbidden, polar.ResultUnexpected:
+		return fmt.Sprintf("Polar does not say what it has (status %d)", answer.StatusCode)
+	}
+	subscriptions := "an unknown number of active subscriptions"
+	if state, answer, _ := p.client.GetState(ctx, externalID); answer.Result == polar.ResultFound {
+		subscriptions = plural(state.ActiveSubscriptions, "active subscription")
+	}
+	return fmt.Sprintf("Polar has a customer (%s, created %s, %s), who will be deleted for good", visible(customer.Type), customer.CreatedAt.UTC().Format(time.DateTime), subscriptions)
+}
