@@ -28,7 +28,7 @@ KUBECTL_VALIDATE := $(BIN)/kubectl-validate-$(KUBECTL_VALIDATE_VERSION)
 HELM_DOCS     := $(BIN)/helm-docs-$(HELM_DOCS_VERSION)
 HELM_UNITTEST := $(BIN)/helm-unittest
 CRDS          := $(BIN)/crds-$(PROMETHEUS_OPERATOR_VERSION)-$(GATEWAY_API_VERSION)
-OFFICIAL      := e2e/official/node_modules/.package-lock.json
+NPM           := $(patsubst %,e2e/%/node_modules/.package-lock.json,official betterauth)
 TEST_JSON     := $(BIN)/test.json
 
 # The version comes in through ldflags; git may refuse a checkout that belongs
@@ -55,10 +55,10 @@ test: test-needs official $(GOTESTSUM) ## Run all tests with the race detector, 
 	CGO_ENABLED=1 $(GOTESTSUM) --format=pkgname --jsonfile=$(TEST_JSON) -- -race -shuffle=on -timeout=30m ./...
 
 .PHONY: official
-official: $(OFFICIAL) ## Install the senders' own libraries, which the tests compare with.
+official: $(NPM) ## Install the senders' own libraries and servers, which the tests compare with.
 
-$(OFFICIAL): e2e/official/package-lock.json | tools-test
-	npm ci --prefix e2e/official --ignore-scripts --no-audit --no-fund --loglevel=error
+$(NPM): e2e/%/node_modules/.package-lock.json: e2e/%/package-lock.json | tools-test
+	npm ci --prefix e2e/$* --ignore-scripts --no-audit --no-fund --loglevel=error
 
 .PHONY: lint
 lint: $(GOLANGCI_LINT) $(ACTIONLINT) ## Check style, import table, formatting and workflows.
@@ -139,7 +139,7 @@ tools: $(ACTIONLINT) $(GOLANGCI_LINT) $(GOTESTSUM) ## Build the pinned tools int
 
 .PHONY: test-needs
 test-needs:
-	@scripts/test-tools $(OFFICIAL) $(GOTESTSUM)
+	@scripts/test-tools $(GOTESTSUM) $(NPM)
 
 .PHONY: tools-test
 tools-test:

@@ -82,11 +82,16 @@ func newEnvironment(t *testing.T, database string, settings ...string) *environm
 		},
 	}
 	env.settings["POLAR_BASE_URL"] = env.polar.URL().String()
+	env.set(settings...)
+	return env
+}
+
+// set changes settings, NAME=VALUE.
+func (env *environment) set(settings ...string) {
 	for _, setting := range settings {
 		name, value, _ := strings.Cut(setting, "=")
 		env.settings[name] = value
 	}
-	return env
 }
 
 // process is one run of the binary.
