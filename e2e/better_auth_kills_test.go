@@ -53,7 +53,7 @@ func (s *shop) goes(ctx context.Context, m *member, way departure) bool {
 // leaveWhile has all members deleted at once, and disturbs when a fifth is gone.
 func (s *shop) leaveWhile(t *testing.T, members []*member, disturb func()) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	var tried, gone atomic.Int64
 	var leaving sync.WaitGroup
