@@ -45,6 +45,8 @@ func TestTheOrphanSweepOfABacklog(t *testing.T) {
 		t.Logf("%d waiting: %d steps, the slowest %s, all %s, %d kB allocated a step", many, steps, slowest, whole, allocated>>10)
 		require.Equal(t, 1, h.logs.FilterMessage(adopted).Len())
 		require.Less(t, slowest, 2*time.Second)
-		require.Less(t, allocated, most)
+		if os.Getenv(variable) != "" { // alone: otherwise what other tests allocate would count
+			require.Less(t, allocated, most)
+		}
 	})
 }
