@@ -52,7 +52,7 @@ quick: $(GOLANGCI_LINT) ## Lint (go vet included) and run the unit tests, on SQL
 
 .PHONY: test
 test: test-needs official $(GOTESTSUM) ## Run all tests with the race detector, on SQLite and PostgreSQL. Says what it installs.
-	CGO_ENABLED=1 $(GOTESTSUM) --format=pkgname --jsonfile=$(TEST_JSON) -- -race -shuffle=on -timeout=30m ./...
+	CGO_ENABLED=1 $(GOTESTSUM) --format=pkgname --jsonfile=$(TEST_JSON) -- -race -shuffle=on -timeout=60m ./...
 
 .PHONY: official
 official: $(NPM) ## Install the senders' own libraries and servers, which the tests compare with.
