@@ -83,6 +83,7 @@ func TestCheck(t *testing.T) {
 		"a right to the schema":      {"GRANT CREATE ON SCHEMA polar_bridge TO anon", "anon (schema)"},
 		"too many rights of ours":    {"GRANT INSERT ON polar_bridge.outbox TO polar_bridge", "polar_bridge (outbox)"},
 		"a schema of ours":           {"GRANT CREATE ON SCHEMA polar_bridge TO polar_bridge", "polar_bridge (schema)"},
+		"another owner":              {"ALTER TABLE polar_bridge.outbox OWNER TO anon", "What is there has several owners: anon, postgres."},
 		"nobody in the table":        {"TRUNCATE auth.users", "Nobody can say who exists: the auth database has no user at all"},
 	} {
 		t.Run("finds "+name, func(t *testing.T) {
@@ -134,7 +135,11 @@ func TestRehearse(t *testing.T) {
 		"a disabled trigger":    {"ALTER TABLE auth.users DISABLE TRIGGER polar_bridge_deleted", ids(authdatabase.UUID)[0], "not recorded"},
 		"a user who is not one": {"SELECT 1", "0b9f8a3e-4444-4c3a-9d9a-6a5f2f1c7a55", "does not know this user"},
 		"an anonymous user":     {"UPDATE auth.users SET is_anonymous = true", ids(authdatabase.UUID)[0], "one of those who are left out"},
-		"a reference to them":   {"CREATE TABLE auth.sessions (user_id uuid REFERENCES auth.users); INSERT INTO auth.sessions SELECT id FROM auth.users", ids(authdatabase.UUID)[0], "SQLSTATE 23503"},
+		"a function that finds everybody": {
+			"CREATE OR REPLACE FUNCTION polar_bridge.living(ids text[]) RETURNS SETOF text LANGUAGE sql SECURITY DEFINER SET search_path = '' AS 'SELECT pg_catalog.unnest(ids)'",
+			ids(authdatabase.UUID)[0], "says that the deleted user exists",
+		},
+		"a reference to them": {"CREATE TABLE auth.sessions (user_id uuid REFERENCES auth.users); INSERT INTO auth.sessions SELECT id FROM auth.users", ids(authdatabase.UUID)[0], "SQLSTATE 23503"},
 	} {
 		t.Run("fails with "+name, func(t *testing.T) {
 			t.Parallel()
