@@ -223,7 +223,7 @@ type act struct {
 }
 
 func (c *choice) act(ctx context.Context, env *Env, s *session, a act) error {
-	a.choose = func() ([]ops.Chosen, error) { return s.Choose(ctx, a.verb, c.Reason) }
+	a.choose = func() ([]ops.Chosen, error) { return s.Choose(ctx, a.verb, ops.Filter{Reason: c.Reason}) }
 	return c.asking.act(ctx, env, s, a)
 }
 
@@ -248,7 +248,10 @@ func (c *asking) act(ctx context.Context, env *Env, s *session, a act) error {
 			return err
 		}
 	}
-	count, err := s.Many(ctx, a.verb, chosen, a.because)
+	count, left, err := s.Many(ctx, a.verb, chosen, a.because)
+	for _, id := range left {
+		fmt.Fprintf(env.Stderr, "deletion %d is left alone: it has changed since the question\n", id)
+	}
 	if err != nil {
 		return fmt.Errorf("%s %s, then: %w", a.done, plural(count, "deletion"), err)
 	}

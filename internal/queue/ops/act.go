@@ -127,31 +127,76 @@ func chosen(r queue.Record) Chosen {
 	return c
 }
 
-// Choose returns what the verb can be done to now: what is held for the reason,
-// or, when it is "", everything. For redo see ChooseDone.
-func (o *Operator) Choose(ctx context.Context, verb deletion.Verb, reason deletion.HoldReason) ([]Chosen, error) {
-	states := []deletion.State{deletion.StateHeld}
-	if reason == "" && verb != deletion.VerbApprove {
-		states = append(states, deletion.StateWaiting)
+// Choose returns what of the filter's deletions the verb can be done to now, in the
+// order of their acceptance: at most the filter's limit of them. For redo see ChooseDone.
+func (o *Operator) Choose(ctx context.Context, verb deletion.Verb, f Filter) ([]Chosen, error) {
+	states := []deletion.State{f.State}
+	if f.State == "" && f.Reason == "" {
+		states = deletion.PendingStates()
 	}
 	active, err := o.options.Bindings.Active(ctx, o.options.Reader)
 	if err != nil {
 		return nil, err
 	}
+	limit := f.Limit
+	f.Oldest, f.After, f.Limit = true, 0, 0
 	var found []Chosen
-	for _, state := range states {
-		for r, err := range o.List(ctx, Filter{State: state, Reason: reason}) {
-			switch {
-			case err != nil:
+	for _, f.State = range states {
+		count := 0
+		for r, err := range o.List(ctx, f) {
+			if err != nil {
 				return nil, err
-			case r.InFlight, r.Binding != active, r.State == deletion.StateHeld && verb != deletion.VerbCancel && r.Remedy().Of(verb).Does == "":
-			default:
-				found = append(found, chosen(r))
+			}
+			if !choosable(r, verb, active) {
+				continue
+			}
+			found = append(found, chosen(r))
+			if count++; count == limit {
+				break
 			}
 		}
 	}
 	slices.SortFunc(found, func(a, b Chosen) int { return cmp.Compare(a.ID, b.ID) })
+	if limit > 0 {
+		found = found[:min(len(found), limit)]
+	}
 	return found, nil
+}
+
+// ChooseIDs returns which of the deletions the verb can be done to now, and the ids of
+// the others.
+func (o *Operator) ChooseIDs(ctx context.Context, verb deletion.Verb, ids []int64) (found []Chosen, others []int64, err error) {
+	active, err := o.options.Bindings.Active(ctx, o.options.Reader)
+	if err != nil {
+		return nil, nil, err
+	}
+	records, err := o.options.Store.Records(ctx, o.options.Reader, ids, o.options.Now())
+	if err != nil {
+		return nil, nil, err
+	}
+	can := map[int64]bool{}
+	for _, r := range records {
+		if choosable(r, verb, active) {
+			can[r.ID] = true
+			found = append(found, chosen(r))
+		}
+	}
+	return found, slices.DeleteFunc(slices.Clone(ids), func(id int64) bool { return can[id] }), nil
+}
+
+// choosable says whether the verb can be done to it, while the database belongs to the
+// active organization.
+func choosable(r queue.Record, verb deletion.Verb, active int64) bool {
+	either := verb == deletion.VerbCancel || verb == deletion.VerbRetry
+	switch {
+	case r.InFlight || r.Binding != active:
+		return false
+	case r.State == deletion.StateWaiting:
+		return either
+	case r.State == deletion.StateHeld && verb == deletion.VerbCancel:
+		return true
+	}
+	return r.Remedy().Of(verb).Does != ""
 }
 
 const (
@@ -164,9 +209,9 @@ const (
 
 // Many does the verb to those that are still as they were chosen, and leaves all
 // others alone. It works in batches, each of which stands whatever happens
-// afterwards, and returns how many it was done to. Only cancel and redo need a
-// reason.
-func (o *Operator) Many(ctx context.Context, verb deletion.Verb, all []Chosen, reason string) (count int, err error) {
+// afterwards, and returns how many it was done to, and the ids of those it left alone.
+// Only cancel and redo need a reason.
+func (o *Operator) Many(ctx context.Context, verb deletion.Verb, all []Chosen, reason string) (count int, left []int64, err error) {
 	do := map[deletion.Verb]decide{
 		deletion.VerbApprove: o.approve, deletion.VerbRetry: o.retry, deletion.VerbAcknowledge: o.acknowledge,
 		deletion.VerbCancel: func(r queue.Record) (*act, error) { return o.cancel(r, reason) },
@@ -184,20 +229,22 @@ func (o *Operator) Many(ctx context.Context, verb deletion.Verb, all []Chosen, r
 			question := asked[r.ID]
 			delete(asked, r.ID)
 			if r.InFlight || chosen(r) != question {
+				left = append(left, r.ID)
 				return nil, nil //nolint:nilnil // it is another question by now
 			}
 			return do(r)
 		})
 		count += n
 		if err != nil {
-			return count, err
+			return count, left, err
 		}
 		for id := range asked {
+			left = append(left, id)
 			o.options.Logger.Warn("a chosen deletion is not there any more: left out", zap.Int64("deletion_id", id))
 		}
 		if err := queue.Sleep(ctx, max(time.Since(began), shortestRest)); err != nil { //nolint:forbidigo // only paces the batches
-			return count, err
+			return count, left, err
 		}
 	}
-	return count, nil
+	return count, left, nil
 }

@@ -125,7 +125,7 @@ func TestWhatNoApprovalChangesIsRefused(t *testing.T) {
 			requireRefused(t, s.Approve(t.Context(), s.only(t, eventID).ID), held.because)
 			require.Empty(t, s.only(t, eventID).Actions)
 		}
-		chosen, err := s.Choose(t.Context(), deletion.VerbApprove, "")
+		chosen, err := s.Choose(t.Context(), deletion.VerbApprove, ops.Filter{})
 		require.NoError(t, err)
 		require.Empty(t, chosen)
 	})
@@ -166,11 +166,11 @@ func TestManyAtOnce(t *testing.T) {
 			fill(t, db, 3, deletion.HoldTeam)
 			fill(t, db, 1, deletion.HoldUnaddressable)
 			s := operator(t, db)
-			chosen, err := s.Choose(t.Context(), deletion.VerbApprove, deletion.HoldMassDeletion)
+			chosen, err := s.Choose(t.Context(), deletion.VerbApprove, ops.Filter{Reason: deletion.HoldMassDeletion})
 			require.NoError(t, err)
 			require.Len(t, chosen, many)
 			fill(t, db, 2, deletion.HoldRecreated) // after the question
-			n, err := s.Many(t.Context(), deletion.VerbApprove, chosen, "")
+			n, _, err := s.Many(t.Context(), deletion.VerbApprove, chosen, "")
 			require.NoError(t, err)
 			require.Equal(t, many, n)
 			require.Len(t, s.list(t, ops.Filter{State: deletion.StateHeld}), 6)
@@ -180,12 +180,12 @@ func TestManyAtOnce(t *testing.T) {
 			require.Equal(t, 1, s.jobs(t, waiting[0].EventID))
 			require.Equal(t, []deletion.Approval{{Reason: deletion.HoldMassDeletion}}, s.only(t, waiting[0].EventID).Approved)
 
-			n, err = s.Many(t.Context(), deletion.VerbApprove, chosen, "")
+			n, _, err = s.Many(t.Context(), deletion.VerbApprove, chosen, "")
 			require.NoError(t, err)
 			require.Zero(t, n, "they wait already")
-			all, err := s.Choose(t.Context(), deletion.VerbApprove, "")
+			all, err := s.Choose(t.Context(), deletion.VerbApprove, ops.Filter{})
 			require.NoError(t, err)
-			n, err = s.Many(t.Context(), deletion.VerbApprove, all, "")
+			n, _, err = s.Many(t.Context(), deletion.VerbApprove, all, "")
 			require.NoError(t, err)
 			require.Equal(t, 5, n)
 			require.Len(t, s.logs.FilterMessage("operator action").All(), many+5)
@@ -200,7 +200,7 @@ func TestManyAtOnce(t *testing.T) {
 				s.hold(t, eventID, deletion.HoldTeam)
 			}
 			for _, verb := range []deletion.Verb{deletion.VerbApprove, deletion.VerbRetry, deletion.VerbCancel} {
-				chosen, err := s.Choose(t.Context(), verb, deletion.HoldTeam)
+				chosen, err := s.Choose(t.Context(), verb, ops.Filter{Reason: deletion.HoldTeam})
 				require.NoError(t, err)
 				require.Len(t, chosen, 6)
 				s.set(t, "held again", "held_at = held_at + 1000000")
@@ -208,9 +208,11 @@ func TestManyAtOnce(t *testing.T) {
 				s.set(t, "for another customer", "generation = generation + 2")
 				s.set(t, "running", "state = 'waiting', in_flight = TRUE, hold_reason = '', sent_at = $2", queue.Micros(time.Now()))
 				s.set(t, "done", "state = 'done', hold_reason = '', outcome = 'deleted'")
-				n, err := s.Many(t.Context(), verb, chosen, "no")
+				n, left, err := s.Many(t.Context(), verb, chosen, "no")
 				require.NoError(t, err)
 				require.Equal(t, 1, n, verb)
+				require.Len(t, left, 5)
+				require.NotContains(t, left, s.only(t, "as it was").ID)
 				require.Len(t, s.only(t, "as it was").Actions, 1+slices.Index([]deletion.Verb{deletion.VerbApprove, deletion.VerbRetry, deletion.VerbCancel}, verb))
 				for _, eventID := range []string{"held again", "held for another reason", "for another customer", "running", "done", "as it was"} {
 					s.set(t, eventID, "in_flight = FALSE, sent_at = 0, finished_at = 0, outcome = ''")
@@ -232,13 +234,13 @@ func TestManyAtOnce(t *testing.T) {
 				verb deletion.Verb
 				want int
 			}{{deletion.VerbApprove, 2}, {deletion.VerbRetry, 2}, {deletion.VerbCancel, 3}} {
-				chosen, err := s.Choose(t.Context(), tt.verb, "")
+				chosen, err := s.Choose(t.Context(), tt.verb, ops.Filter{})
 				require.NoError(t, err)
 				require.Len(t, chosen, tt.want, tt.verb)
 			}
-			chosen, err := s.Choose(t.Context(), deletion.VerbCancel, "")
+			chosen, err := s.Choose(t.Context(), deletion.VerbCancel, ops.Filter{})
 			require.NoError(t, err)
-			n, err := s.Many(t.Context(), deletion.VerbCancel, chosen, "a test run")
+			n, _, err := s.Many(t.Context(), deletion.VerbCancel, chosen, "a test run")
 			require.NoError(t, err)
 			require.Equal(t, 3, n)
 			require.Equal(t, "a test run", s.only(t, "waits").Actions[0].Reason)
@@ -248,19 +250,68 @@ func TestManyAtOnce(t *testing.T) {
 	})
 }
 
+func TestAChoice(t *testing.T) {
+	t.Parallel()
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		s := operator(t, db)
+		s.accept(t, newDeletion("waits", "u1"), newDeletion("held", "u2"), newDeletion("conflict", "u3"), newDeletion("reappeared", "u4"), newDeletion("done", "u5"))
+		s.hold(t, "held", deletion.HoldTeam)
+		s.hold(t, "conflict", deletion.HoldConflict)
+		s.finish(t, "done", time.Now())
+		s.finish(t, "reappeared", time.Now())
+		s.set(t, "reappeared", "state = 'reappeared', verification = 'found'")
+		all := s.list(t, ops.Filter{Oldest: true})
+		ids := make([]int64, 0, len(all)+1)
+		for _, r := range all {
+			ids = append(ids, r.ID)
+		}
+		ids = append(ids, ids[len(ids)-1]+1) // which is not there
+		events := func(chosen []ops.Chosen) (events []string) {
+			for _, c := range chosen {
+				events = append(events, all[slices.Index(ids, c.ID)].EventID)
+			}
+			return events
+		}
+		for verb, want := range map[deletion.Verb][]string{
+			deletion.VerbApprove: {"held", "conflict"}, deletion.VerbRetry: {"waits", "held"},
+			deletion.VerbCancel: {"waits", "held", "conflict"}, deletion.VerbAcknowledge: {"reappeared"}, deletion.VerbRedo: nil,
+		} {
+			t.Run("is of what "+string(verb)+" can be done to, by a filter or by ids", func(t *testing.T) {
+				t.Parallel()
+				chosen, err := s.Choose(t.Context(), verb, ops.Filter{})
+				require.NoError(t, err)
+				require.Equal(t, want, events(chosen))
+				some, others, err := s.ChooseIDs(t.Context(), verb, ids)
+				require.NoError(t, err)
+				require.Equal(t, chosen, some)
+				require.Len(t, others, len(ids)-len(want))
+			})
+		}
+		t.Run("keeps to the filter and its limit, the oldest first", func(t *testing.T) {
+			t.Parallel()
+			for want, f := range map[string]ops.Filter{"waits": {Limit: 1}, "conflict": {ExternalID: "u3", Limit: 9}, "held": {State: deletion.StateHeld, Limit: 1}} {
+				chosen, err := s.Choose(t.Context(), deletion.VerbCancel, f)
+				require.NoError(t, err)
+				require.Equal(t, []string{want}, events(chosen))
+			}
+		})
+	})
+}
+
 func TestManyLeavesOutWhatIsNotThereAnyMore(t *testing.T) {
 	t.Parallel()
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		s := operator(t, db)
 		fill(t, db, 3, deletion.HoldTeam)
-		chosen, err := s.Choose(t.Context(), deletion.VerbCancel, deletion.HoldTeam)
+		chosen, err := s.Choose(t.Context(), deletion.VerbCancel, ops.Filter{Reason: deletion.HoldTeam})
 		require.NoError(t, err)
 		require.Len(t, chosen, 3)
 		_, err = db.Main.ExecContext(t.Context(), "DELETE FROM polar_bridge_deletions WHERE id = $1", chosen[1].ID)
 		require.NoError(t, err)
-		n, err := s.Many(t.Context(), deletion.VerbCancel, chosen, "a test run")
+		n, left, err := s.Many(t.Context(), deletion.VerbCancel, chosen, "a test run")
 		require.NoError(t, err)
 		require.Equal(t, 2, n)
+		require.Equal(t, []int64{chosen[1].ID}, left)
 		require.Len(t, s.logs.FilterMessage("a chosen deletion is not there any more: left out").All(), 1)
 	})
 }

@@ -17,17 +17,27 @@ import (
 // so that SQLite's write-ahead log can be checkpointed in between.
 const rowsAtOnce = 500
 
-// Filter chooses deletions. Its zero value chooses all.
+// Filter chooses deletions. Its zero value chooses all, the newest first.
 type Filter struct {
 	State deletion.State
-	// Since leaves out those that were accepted before.
-	Since      time.Time
-	ExternalID string
-	UserID     string
-	CustomerID string
-	Provider   string
 	// Reason is why they are held.
-	Reason deletion.HoldReason
+	Reason   deletion.HoldReason
+	Outcome  deletion.Outcome
+	Provider string
+
+	ExternalID, UserID, EventID string
+	// CustomerID is Polar's.
+	CustomerID string
+	// AnyID is one of those four.
+	AnyID string
+
+	// Since leaves out those that were accepted before, Until those that were not.
+	Since, Until time.Time
+
+	// Oldest lists the oldest first.
+	Oldest bool
+	// After is the id of the last one that was seen: those that follow are listed.
+	After int64
 	// Limit is how many at most, 0 for all.
 	Limit int
 }
@@ -48,21 +58,22 @@ func (o *Operator) Find(ctx context.Context, id int64) (queue.Record, error) {
 	return r, errors.Join(approvals, actions)
 }
 
-// List yields the chosen deletions, the newest first, until an error.
+// List yields the chosen deletions, until an error.
 func (o *Operator) List(ctx context.Context, f Filter) iter.Seq2[queue.Record, error] {
-	statement := o.sql.List
 	if f.Reason != "" {
 		f.State = deletion.StateHeld
 	}
-	switch {
-	case f.ExternalID != "":
-		statement = o.sql.ListExternalID
-	case f.State == deletion.StateWaiting, f.State == deletion.StateHeld, f.State == deletion.StateReappeared:
-		statement = o.sql.ListPending
+	start, statement := f.After, o.listing(f)
+	if start == 0 && !f.Oldest {
+		start = math.MaxInt64
 	}
-	chosen := o.pages(ctx, math.MaxInt64, func(last int64) ([]int64, error) {
-		return queue.IDs(ctx, o.options.Reader, statement, last, string(f.State), string(f.Reason), f.ExternalID, f.UserID, f.CustomerID, f.Provider,
-			queue.Micros(f.Since), rowsAtOnce)
+	read := rowsAtOnce
+	if f.Limit > 0 {
+		read = min(read, f.Limit)
+	}
+	chosen := o.pages(ctx, start, func(last int64) ([]int64, error) {
+		return queue.IDs(ctx, o.options.Reader, statement, last, string(f.State), string(f.Reason), string(f.Outcome), f.Provider,
+			f.ExternalID, f.UserID, f.EventID, f.CustomerID, f.AnyID, queue.Micros(f.Since), queue.Micros(f.Until), read)
 	})
 	return func(yield func(queue.Record, error) bool) {
 		count := 0
@@ -75,6 +86,21 @@ func (o *Operator) List(ctx context.Context, f Filter) iter.Seq2[queue.Record, e
 			}
 		}
 	}
+}
+
+// listing is the statement that finds what the filter chooses by the best index.
+func (o *Operator) listing(f Filter) string {
+	newest, oldest := o.sql.List, o.sql.ListOldest
+	switch {
+	case f.ExternalID != "":
+		newest, oldest = o.sql.ListExternalID, o.sql.ListExternalIDOldest
+	case slices.Contains(deletion.PendingStates(), f.State):
+		newest, oldest = o.sql.ListPending, o.sql.ListPendingOldest
+	}
+	if f.Oldest {
+		return oldest
+	}
+	return newest
 }
 
 // Finished yields what was done or cancelled since then and before until, when

@@ -43,8 +43,41 @@ func TestDeletionsAreListedByWhatIsAskedFor(t *testing.T) {
 		require.Equal(t, []string{"e3"}, events(ops.Filter{Reason: deletion.HoldUnusableID}))
 		require.Empty(t, events(ops.Filter{Since: time.Now().Add(time.Hour)}))
 		require.Len(t, events(ops.Filter{Since: time.Now().Add(-time.Hour)}), 1204)
+		require.Empty(t, events(ops.Filter{Until: time.Now().Add(-time.Hour)}))
+		require.Equal(t, []string{"e2", "e1"}, events(ops.Filter{Outcome: deletion.OutcomeDeleted, Until: time.Now().Add(time.Hour)}))
+		require.Equal(t, []string{"e3"}, events(ops.Filter{EventID: "e3"}))
+		for _, id := range []string{"u2", "internal", "e2", "c2"} {
+			require.Contains(t, events(ops.Filter{AnyID: id}), "e2", id)
+		}
+		require.Equal(t, []string{"e2"}, events(ops.Filter{AnyID: "c2", ExternalID: "u2"}))
+		require.Empty(t, events(ops.Filter{AnyID: "c2", State: deletion.StateHeld}))
 		require.Empty(t, events(ops.Filter{ExternalID: `' OR '1'='1`}))
 		require.Equal(t, []string{"team7"}, events(ops.Filter{State: deletion.StateHeld, Reason: deletion.HoldTeam, ExternalID: "u7", UserID: "u7", Provider: "clerk"}))
+	})
+}
+
+func TestListsGoOnWhereTheyEnded(t *testing.T) {
+	t.Parallel()
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		s := operator(t, db)
+		fill(t, db, 1200, deletion.HoldTeam)
+		for _, f := range []ops.Filter{{}, {State: deletion.StateHeld}, {Oldest: true}, {Oldest: true, Reason: deletion.HoldTeam}} {
+			whole := s.list(t, f)
+			require.Len(t, whole, 1200)
+			var paged []queue.Record
+			for f.Limit = 700; ; f.After = paged[len(paged)-1].ID {
+				page := s.list(t, f)
+				if len(page) == 0 {
+					break
+				}
+				paged = append(paged, page...)
+			}
+			require.Equal(t, whole, paged)
+		}
+		s.accept(t, newDeletion("e1", "u1"))
+		person := s.list(t, ops.Filter{ExternalID: "u1", Oldest: true})
+		require.Equal(t, []string{"team1", "e1"}, []string{person[0].EventID, person[1].EventID})
+		require.Len(t, s.list(t, ops.Filter{ExternalID: "u1", Oldest: true, After: person[0].ID}), 1)
 	})
 }
 

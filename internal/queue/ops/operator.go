@@ -57,7 +57,9 @@ var statementFiles embed.FS
 
 // statements are the SQL of operators' commands, as it stands in sql.
 type statements struct {
-	List, ListPending, ListExternalID, Finished, OfExternalID string
+	List, ListPending, ListExternalID                         string
+	ListOldest, ListPendingOldest, ListExternalIDOldest       string
+	Finished, OfExternalID                                    string
 	OpenOfExternalIDs                                         string
 	CountAll, CountUnfinished                                 string
 	ResetFailing, Release, Cancel, Acknowledge, Approve, Note string

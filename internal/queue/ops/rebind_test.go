@@ -52,7 +52,7 @@ func TestRebind(t *testing.T) {
 		_, err = s.Cancel(t.Context(), id, "why")
 		refused(err, "another Polar organization")
 		refused(s.Retry(t.Context(), id), "another Polar organization")
-		chosen, err := s.Choose(t.Context(), deletion.VerbRetry, "")
+		chosen, err := s.Choose(t.Context(), deletion.VerbRetry, ops.Filter{})
 		require.NoError(t, err)
 		require.Empty(t, chosen)
 	})

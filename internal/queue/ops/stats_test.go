@@ -91,7 +91,7 @@ func TestAnOperatorIsToldThatTheTablesAreGone(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		s := operator(t, db)
 		s.accept(t, newDeletion("e1", "u1"))
-		chosen, err := s.Choose(t.Context(), deletion.VerbRetry, "")
+		chosen, err := s.Choose(t.Context(), deletion.VerbRetry, ops.Filter{})
 		require.NoError(t, err)
 		for _, table := range []string{"polar_bridge_deletions", "river_queue"} {
 			_, err := db.Main.ExecContext(t.Context(), "DROP TABLE "+table)
@@ -99,8 +99,8 @@ func TestAnOperatorIsToldThatTheTablesAreGone(t *testing.T) {
 		}
 		_, found := s.Find(t.Context(), 1)
 		_, stats := s.Stats(t.Context())
-		_, chose := s.Choose(t.Context(), deletion.VerbApprove, "")
-		_, many := s.Many(t.Context(), deletion.VerbRetry, chosen, "")
+		_, chose := s.Choose(t.Context(), deletion.VerbApprove, ops.Filter{})
+		_, _, many := s.Many(t.Context(), deletion.VerbRetry, chosen, "")
 		_, cancelled := s.Cancel(t.Context(), 1, "why")
 		_, paused := s.Pause(t.Context())
 		_, resumed := s.Resume(t.Context())

@@ -1,28 +1,60 @@
 -- Statements of operators' commands that are the same for SQLite and Postgres.
--- Lists read ids only, newest first: $1 is the id before which to look, and '' or 0
--- stands for a filter that is not set. Each says by which index it finds them.
+-- Lists read ids only: $1 is the id before or after which to look, and '' or 0 stands
+-- for a filter that is not set. Each says by which index it finds them.
 
 -- by id
 -- name: List
 SELECT id FROM {schema}.polar_bridge_deletions
-WHERE id < $1 AND ($2 = '' OR state = $2) AND ($3 = '' OR hold_reason = $3) AND ($4 = '' OR external_id = $4) AND ($5 = '' OR user_id = $5)
-    AND ($6 = '' OR customer_id = $6) AND ($7 = '' OR provider = $7) AND received_at >= $8
-ORDER BY id DESC LIMIT $9
+WHERE id < $1
+    AND ($2 = '' OR state = $2) AND ($3 = '' OR hold_reason = $3) AND ($4 = '' OR outcome = $4) AND ($5 = '' OR provider = $5)
+    AND ($6 = '' OR external_id = $6) AND ($7 = '' OR user_id = $7) AND ($8 = '' OR event_id = $8) AND ($9 = '' OR customer_id = $9)
+    AND ($10 = '' OR $10 IN (external_id, user_id, event_id, customer_id)) AND received_at >= $11 AND (CAST($12 AS bigint) = 0 OR received_at < $12)
+ORDER BY id DESC LIMIT $13
 
 -- by polar_bridge_deletions_pending
 -- name: ListPending
 SELECT id FROM {schema}.polar_bridge_deletions
-WHERE id < $1 AND state IN ('waiting', 'held', 'reappeared') AND state = $2 AND ($3 = '' OR hold_reason = $3)
-    AND ($4 = '' OR external_id = $4) AND ($5 = '' OR user_id = $5)
-    AND ($6 = '' OR customer_id = $6) AND ($7 = '' OR provider = $7) AND received_at >= $8
-ORDER BY id DESC LIMIT $9
+WHERE id < $1 AND state IN ('waiting', 'held', 'reappeared') AND state = $2
+    AND ($3 = '' OR hold_reason = $3) AND ($4 = '' OR outcome = $4) AND ($5 = '' OR provider = $5)
+    AND ($6 = '' OR external_id = $6) AND ($7 = '' OR user_id = $7) AND ($8 = '' OR event_id = $8) AND ($9 = '' OR customer_id = $9)
+    AND ($10 = '' OR $10 IN (external_id, user_id, event_id, customer_id)) AND received_at >= $11 AND (CAST($12 AS bigint) = 0 OR received_at < $12)
+ORDER BY id DESC LIMIT $13
 
 -- by polar_bridge_deletions_external_id
 -- name: ListExternalID
 SELECT id FROM {schema}.polar_bridge_deletions
-WHERE id < $1 AND ($2 = '' OR state = $2) AND ($3 = '' OR hold_reason = $3) AND external_id <> '' AND external_id = $4 AND ($5 = '' OR user_id = $5)
-    AND ($6 = '' OR customer_id = $6) AND ($7 = '' OR provider = $7) AND received_at >= $8
-ORDER BY id DESC LIMIT $9
+WHERE id < $1 AND external_id <> '' AND external_id = $6
+    AND ($2 = '' OR state = $2) AND ($3 = '' OR hold_reason = $3) AND ($4 = '' OR outcome = $4) AND ($5 = '' OR provider = $5)
+    AND ($7 = '' OR user_id = $7) AND ($8 = '' OR event_id = $8) AND ($9 = '' OR customer_id = $9)
+    AND ($10 = '' OR $10 IN (external_id, user_id, event_id, customer_id)) AND received_at >= $11 AND (CAST($12 AS bigint) = 0 OR received_at < $12)
+ORDER BY id DESC LIMIT $13
+
+-- by id
+-- name: ListOldest
+SELECT id FROM {schema}.polar_bridge_deletions
+WHERE id > $1
+    AND ($2 = '' OR state = $2) AND ($3 = '' OR hold_reason = $3) AND ($4 = '' OR outcome = $4) AND ($5 = '' OR provider = $5)
+    AND ($6 = '' OR external_id = $6) AND ($7 = '' OR user_id = $7) AND ($8 = '' OR event_id = $8) AND ($9 = '' OR customer_id = $9)
+    AND ($10 = '' OR $10 IN (external_id, user_id, event_id, customer_id)) AND received_at >= $11 AND (CAST($12 AS bigint) = 0 OR received_at < $12)
+ORDER BY id LIMIT $13
+
+-- by polar_bridge_deletions_pending
+-- name: ListPendingOldest
+SELECT id FROM {schema}.polar_bridge_deletions
+WHERE id > $1 AND state IN ('waiting', 'held', 'reappeared') AND state = $2
+    AND ($3 = '' OR hold_reason = $3) AND ($4 = '' OR outcome = $4) AND ($5 = '' OR provider = $5)
+    AND ($6 = '' OR external_id = $6) AND ($7 = '' OR user_id = $7) AND ($8 = '' OR event_id = $8) AND ($9 = '' OR customer_id = $9)
+    AND ($10 = '' OR $10 IN (external_id, user_id, event_id, customer_id)) AND received_at >= $11 AND (CAST($12 AS bigint) = 0 OR received_at < $12)
+ORDER BY id LIMIT $13
+
+-- by polar_bridge_deletions_external_id
+-- name: ListExternalIDOldest
+SELECT id FROM {schema}.polar_bridge_deletions
+WHERE id > $1 AND external_id <> '' AND external_id = $6
+    AND ($2 = '' OR state = $2) AND ($3 = '' OR hold_reason = $3) AND ($4 = '' OR outcome = $4) AND ($5 = '' OR provider = $5)
+    AND ($7 = '' OR user_id = $7) AND ($8 = '' OR event_id = $8) AND ($9 = '' OR customer_id = $9)
+    AND ($10 = '' OR $10 IN (external_id, user_id, event_id, customer_id)) AND received_at >= $11 AND (CAST($12 AS bigint) = 0 OR received_at < $12)
+ORDER BY id LIMIT $13
 
 -- by polar_bridge_deletions_finished
 -- name: Finished
