@@ -109,11 +109,12 @@ const (
 	OperationListCustomers  = "list_customers"
 
 	OperationListSubscriptions = "list_subscriptions"
+	OperationSearchMetadata    = "search_metadata"
 )
 
 // PolarOperations lists the operations at Polar.
 func PolarOperations() []string {
-	return []string{OperationDeleteCustomer, OperationProbe, OperationGetCustomer, OperationGetState, OperationListCustomers, OperationListSubscriptions}
+	return []string{OperationDeleteCustomer, OperationProbe, OperationGetCustomer, OperationGetState, OperationListCustomers, OperationListSubscriptions, OperationSearchMetadata}
 }
 
 // CodeError is the code of a request that got no answer.

@@ -10,7 +10,11 @@ import (
 
 // externalPath is the endpoint's path up to the id, see
 // https://polar.sh/docs/api-reference/customers/delete-external.
-const externalPath = "/v1/customers/external/"
+const externalPath = customersPath + "external/"
+
+// customersPath is the endpoint's path up to Polar's own id, and the list's: without
+// the slash at the end Polar redirects.
+const customersPath = "/v1/customers/"
 
 // ErrUnaddressable says that Polar's endpoint cannot address the external id.
 // Nothing was sent.

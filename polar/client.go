@@ -31,6 +31,7 @@ const (
 	OperationState         = "get_state"
 	OperationList          = "list_customers"
 	OperationSubscriptions = "list_subscriptions"
+	OperationSearch        = "search_metadata"
 )
 
 // maxBody bounds what is read of an answer. Polar's own are below 1 KiB.
@@ -92,21 +93,33 @@ func New(options Options) *Client {
 // ErrUnaddressable when the id cannot be addressed, and then nothing was sent
 // and the Answer is zero. Its text names no URL, id or token.
 func (c *Client) DeleteCustomer(ctx context.Context, externalID string, anonymize bool) (Answer, error) {
-	if err := CheckExternalID(externalID); err != nil {
+	return c.deleteCustomer(ctx, externalPath, externalID, anonymize)
+}
+
+// DeleteCustomerByID is DeleteCustomer for exactly the customer with that id of Polar's
+// own.
+//
+// https://polar.sh/docs/api-reference/customers/delete
+func (c *Client) DeleteCustomerByID(ctx context.Context, id string, anonymize bool) (Answer, error) {
+	return c.deleteCustomer(ctx, customersPath, id, anonymize)
+}
+
+func (c *Client) deleteCustomer(ctx context.Context, path, id string, anonymize bool) (Answer, error) {
+	if err := CheckExternalID(id); err != nil {
 		return Answer{}, err
 	}
 	query := ""
 	if anonymize {
 		query = "anonymize=true"
 	}
-	return c.do(ctx, request{OperationDelete, http.MethodDelete, c.customerURL(externalID, "", query), Classify})
+	return c.do(ctx, request{OperationDelete, http.MethodDelete, c.customerURL(path, id, "", query), Classify})
 }
 
 // Probe asks to delete the customer of a random UUID, which deletes nothing.
 // ResultNotFound proves that the URL, the token and its scope are right: Polar
 // checks all of them before it looks the customer up.
 func (c *Client) Probe(ctx context.Context) (Answer, error) {
-	return c.do(ctx, request{OperationProbe, http.MethodDelete, c.customerURL(randomUUID(), "", ""), Classify})
+	return c.do(ctx, request{OperationProbe, http.MethodDelete, c.customerURL(externalPath, randomUUID(), "", ""), Classify})
 }
 
 // CloseIdleConnections closes the connections that no request uses.
@@ -124,9 +137,9 @@ type request struct {
 }
 
 // customerURL returns the URL of a customer, or of what is below them, for an id that
-// CheckExternalID took.
-func (c *Client) customerURL(externalID, below, query string) *url.URL {
-	return c.url(externalPath+externalID+below, externalPath+url.PathEscape(externalID)+below, query)
+// CheckExternalID took. path says whose id it is.
+func (c *Client) customerURL(path, id, below, query string) *url.URL {
+	return c.url(path+id+below, path+url.PathEscape(id)+below, query)
 }
 
 // url returns the URL of an endpoint. Both forms of the path are set: net/url sends
@@ -188,7 +201,7 @@ func (c *Client) roundTrip(httpRequest *http.Request, r request) (Answer, error)
 	}
 	defer response.Body.Close() //nolint:errcheck // it was only read; nothing is lost with it
 	limit := int64(maxBody)
-	if r.operation == OperationList || r.operation == OperationSubscriptions {
+	if r.operation == OperationList || r.operation == OperationSubscriptions || r.operation == OperationSearch {
 		limit = maxListBody
 	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, limit))

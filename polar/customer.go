@@ -36,7 +36,7 @@ func (c *Client) GetCustomer(ctx context.Context, externalID string) (Customer, 
 	if err := CheckExternalID(externalID); err != nil {
 		return Customer{}, Answer{}, err
 	}
-	return get(ctx, c, OperationGet, c.customerURL(externalID, "", ""), func(body []byte) (Customer, bool) {
+	return get(ctx, c, OperationGet, c.customerURL(externalPath, externalID, "", ""), func(body []byte) (Customer, bool) {
 		return readCustomer(body, externalID)
 	})
 }
@@ -48,8 +48,20 @@ func (c *Client) GetState(ctx context.Context, externalID string) (State, Answer
 	if err := CheckExternalID(externalID); err != nil {
 		return State{}, Answer{}, err
 	}
-	return get(ctx, c, OperationState, c.customerURL(externalID, "/state", ""), func(body []byte) (State, bool) {
-		return readState(body, externalID)
+	return get(ctx, c, OperationState, c.customerURL(externalPath, externalID, "/state", ""), func(body []byte) (State, bool) {
+		return readState(body, func(s customerState) bool { return s.ExternalID == externalID })
+	})
+}
+
+// GetStateByID is GetState for the customer with that id of Polar's own.
+//
+// https://polar.sh/docs/api-reference/customers/state
+func (c *Client) GetStateByID(ctx context.Context, id string) (State, Answer, error) {
+	if err := CheckExternalID(id); err != nil {
+		return State{}, Answer{}, err
+	}
+	return get(ctx, c, OperationState, c.customerURL(customersPath, id, "/state", ""), func(body []byte) (State, bool) {
+		return readState(body, func(s customerState) bool { return s.ID == id })
 	})
 }
 
@@ -96,17 +108,21 @@ func readCustomer(body []byte, externalID string) (Customer, bool) {
 	return found, readable && c.ExternalID == externalID
 }
 
-// readState counts what a deletion would end.
-func readState(body []byte, externalID string) (State, bool) {
-	var s struct {
-		ExternalID    string            `json:"external_id"`
-		Subscriptions *[]jsontext.Value `json:"active_subscriptions"`
-		Benefits      *[]jsontext.Value `json:"granted_benefits"`
-	}
+// customerState is what is read of a customer and what they have.
+type customerState struct {
+	ID            string            `json:"id"`
+	ExternalID    string            `json:"external_id"`
+	Subscriptions *[]jsontext.Value `json:"active_subscriptions"`
+	Benefits      *[]jsontext.Value `json:"granted_benefits"`
+}
+
+// readState counts what a deletion would end, of the customer that was asked for.
+func readState(body []byte, wanted func(customerState) bool) (State, bool) {
+	var s customerState
 	if err := json.Unmarshal(body, &s); err != nil {
 		return State{}, false
 	}
-	if s.ExternalID != externalID || s.Subscriptions == nil || s.Benefits == nil {
+	if !wanted(s) || s.Subscriptions == nil || s.Benefits == nil {
 		return State{}, false
 	}
 	return State{ActiveSubscriptions: len(*s.Subscriptions), GrantedBenefits: len(*s.Benefits)}, true

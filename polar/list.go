@@ -44,8 +44,7 @@ type Page struct {
 func (c *Client) ListCustomers(ctx context.Context, page, limit int) (Page, Answer, error) {
 	limit = min(max(limit, 1), MaxPage)
 	query := url.Values{"page": {strconv.Itoa(page)}, "limit": {strconv.Itoa(limit)}, "sorting": {"created_at"}}
-	const path = "/v1/customers/" // without the slash at the end Polar redirects
-	found, answer, err := get(ctx, c, OperationList, c.url(path, path, query.Encode()), func(body []byte) (Page, bool) {
+	found, answer, err := get(ctx, c, OperationList, c.url(customersPath, customersPath, query.Encode()), func(body []byte) (Page, bool) {
 		return readPage(body, page, limit)
 	})
 	if answer.Result == ResultNotFound {

@@ -34,6 +34,13 @@ type Customer struct {
 	Forbidden bool
 	// Members are the external ids of the members of a team.
 	Members []string
+	// Metadata are the customer's own, SubscriptionMetadata those of each of the
+	// subscriptions; Orders are the metadata of each order. Values are strings, numbers
+	// or booleans.
+	Metadata, SubscriptionMetadata map[string]any
+	Orders                         []map[string]any
+
+	deletedAt *time.Time
 }
 
 // customers are the live ones. Server.mu guards them.
@@ -42,7 +49,7 @@ type customers struct {
 	past       map[string]past // by external id, what a replica that lags shows
 	byID       map[string]*Customer
 	byExternal map[string]*Customer
-	former     []*Customer            // deleted ones that had subscriptions
+	former     []*Customer            // deleted ones that had subscriptions or orders
 	sorted     map[string][]*Customer // by sorting, until something changes
 }
 

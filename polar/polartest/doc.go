@@ -13,7 +13,7 @@
 //
 // Looking one customer up may lag behind (SetReplicaLag), as Polar's replicas do.
 //
-// Weaker than Polar: only the customer endpoints that this project needs; one
+// Weaker than Polar: only the endpoints that this project needs; one
 // organization; no pending-token limit; creating and changing customers is
 // done with AddCustomer, not over HTTP.
 package polartest

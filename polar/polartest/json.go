@@ -88,7 +88,8 @@ func customerJSON(organizationID string, customer *Customer) customerData {
 	return customerData{
 		ID:             customer.ID,
 		CreatedAt:      customer.CreatedAt.UTC(),
-		Metadata:       map[string]any{},
+		Metadata:       orEmpty(customer.Metadata),
+		DeletedAt:      customer.deletedAt,
 		ExternalID:     orNull(customer.ExternalID),
 		Email:          customer.Email,
 		EmailVerified:  true,
@@ -114,7 +115,7 @@ func stateJSON(organizationID string, customer *Customer) stateData {
 			ID:                 fmt.Sprintf("5ab5c000-0000-4000-8000-%012x", i+1),
 			CreatedAt:          started,
 			CustomFieldData:    map[string]any{},
-			Metadata:           map[string]any{},
+			Metadata:           orEmpty(customer.SubscriptionMetadata),
 			Status:             "active",
 			Amount:             1000,
 			Currency:           "usd",
@@ -137,6 +138,14 @@ func stateJSON(organizationID string, customer *Customer) stateData {
 		})
 	}
 	return state
+}
+
+// orEmpty returns an empty object for nil, which would be null.
+func orEmpty(metadata map[string]any) map[string]any {
+	if metadata == nil {
+		return map[string]any{}
+	}
+	return metadata
 }
 
 // orNull returns nil for "".

@@ -3,6 +3,7 @@ package polartest
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -27,6 +28,9 @@ func (s *Server) list(query url.Values) answer {
 		return invalidRequest("enum", "query", "sorting", "Input should be a valid sorting", sorting)
 	}
 	found := filter(s.customers.by(sorting), last(query, "query"), last(query, "email"))
+	if carries := metadataFilter(query); carries != nil {
+		found = slices.DeleteFunc(slices.Clone(found), func(c *Customer) bool { return !carries(c.Metadata) })
+	}
 	result := listJSON{Items: []customerData{}, Pagination: paginationJSON{
 		TotalCount: len(found), MaxPage: (len(found) + limit - 1) / limit,
 	}}

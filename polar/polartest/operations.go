@@ -29,11 +29,13 @@ func (o Operation) scopes() []string {
 	switch o {
 	case OperationDelete, OperationDeleteByID:
 		return []string{scopeWrite}
+	case OperationOrders:
+		return []string{scopeOrdersRead}
 	case OperationDeleteMember:
 		return []string{scopeMembersWrite}
 	case OperationSubscriptions:
 		return []string{scopeSubscriptionsRead, scopeSubscriptionsWrite}
-	case OperationGet, OperationState, OperationList, OperationGetByID:
+	case OperationGet, OperationState, OperationList, OperationGetByID, OperationStateByID:
 		return []string{scopeRead, scopeWrite}
 	case OperationNone:
 	}
@@ -43,15 +45,21 @@ func (o Operation) scopes() []string {
 // operate carries the operation out: mu is held.
 func (s *Server) operate(c *call, kind TokenKind) answer {
 	query := c.request.URL.Query()
+	for name := range s.unknown {
+		query.Del(name)
+	}
 	if c.match.operation == OperationList {
 		return s.list(query)
 	}
 	if c.match.operation == OperationSubscriptions {
 		return s.listSubscriptions(query)
 	}
+	if c.match.operation == OperationOrders {
+		return s.listOrders(query)
+	}
 	id := c.match.parameters[0]
 	customer := s.customers.byExternal[id]
-	byID := c.match.operation == OperationDeleteByID || c.match.operation == OperationGetByID
+	byID := slices.Contains([]Operation{OperationDeleteByID, OperationGetByID, OperationStateByID}, c.match.operation)
 	switch {
 	case byID && !isUUID(id):
 		return invalidRequest("uuid_parsing", "path", "id", uuidMessage(id), id)
@@ -79,13 +87,13 @@ func (s *Server) operateOn(c *call, kind TokenKind, customer *Customer) answer {
 	switch c.match.operation {
 	case OperationGet, OperationGetByID:
 		return jsonAnswer(http.StatusOK, encode(customerJSON(s.options.OrganizationID, customer)))
-	case OperationState:
+	case OperationState, OperationStateByID:
 		return jsonAnswer(http.StatusOK, encode(stateJSON(s.options.OrganizationID, customer)))
 	case OperationDeleteMember:
 		return s.deleteMember(customer, c.match.parameters[1], kind)
 	case OperationDelete, OperationDeleteByID:
 		return s.deleteCustomer(customer, kind)
-	case OperationList, OperationSubscriptions, OperationNone:
+	case OperationList, OperationSubscriptions, OperationOrders, OperationNone:
 	}
 	return notFoundRoute() // operate lets no such call through
 }
@@ -97,7 +105,9 @@ func (s *Server) deleteCustomer(customer *Customer, kind TokenKind) answer {
 	}
 	s.customers.remember(customer.ExternalID, s.options.Now())
 	s.customers.remove(customer)
-	if customer.ActiveSubscriptions > 0 {
+	now := s.options.Now().UTC()
+	customer.deletedAt = &now
+	if customer.ActiveSubscriptions > 0 || len(customer.Orders) > 0 {
 		s.customers.former = append(s.customers.former, customer)
 	}
 	s.deleted[customer.ExternalID]++

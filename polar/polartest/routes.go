@@ -20,7 +20,9 @@ const (
 	OperationGetByID      Operation = "customers:get"
 	OperationDeleteMember Operation = "members:delete_external"
 
+	OperationStateByID     Operation = "customers:get_state"
 	OperationSubscriptions Operation = "subscriptions:list"
+	OperationOrders        Operation = "orders:list"
 )
 
 // route is a path with the operation of each method; "{}" stands for one
@@ -44,6 +46,8 @@ func routes() []route {
 		path("/v1/customers/external/{}", map[string]Operation{
 			http.MethodGet: OperationGet, http.MethodDelete: OperationDelete,
 		}),
+		path("/v1/orders/", map[string]Operation{http.MethodGet: OperationOrders}),
+		path("/v1/customers/{}/state", map[string]Operation{http.MethodGet: OperationStateByID}),
 		path("/v1/customers/external/{}/state", map[string]Operation{http.MethodGet: OperationState}),
 		path("/v1/customers/external/{}/members/{}", map[string]Operation{http.MethodDelete: OperationDeleteMember}),
 	}
@@ -62,7 +66,7 @@ func (m match) externalID() string {
 	switch m.operation {
 	case OperationDelete, OperationGet, OperationState, OperationDeleteMember:
 		return m.parameters[0]
-	case OperationNone, OperationList, OperationSubscriptions, OperationGetByID, OperationDeleteByID:
+	case OperationNone, OperationList, OperationSubscriptions, OperationOrders, OperationGetByID, OperationStateByID, OperationDeleteByID:
 	}
 	return ""
 }

@@ -59,7 +59,7 @@ type Server struct {
 	journal   journal
 	faults    faults
 	onDelete  func(Entry)
-	unknown   map[string]bool // filters of subscriptions that are dropped
+	unknown   map[string]bool // filters of lists that are dropped
 
 	replicaLag time.Duration
 }
@@ -213,7 +213,7 @@ func (s *Server) finish(c *call, reply answer, fault Fault) {
 	entry, hook := *c.entry, s.onDelete
 	s.journal.wake()
 	s.mu.Unlock()
-	if hook != nil && entry.Operation == OperationDelete {
+	if hook != nil && (entry.Operation == OperationDelete || entry.Operation == OperationDeleteByID) {
 		hook(entry)
 	}
 }

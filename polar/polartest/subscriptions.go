@@ -2,7 +2,6 @@ package polartest
 
 import (
 	"fmt"
-	"net/http"
 	"net/url"
 	"slices"
 	"time"
@@ -17,12 +16,6 @@ type listedSubscription struct {
 	EndedAt    *time.Time   `json:"ended_at"`
 }
 
-// subscriptionsJSON is a page of subscriptions.
-type subscriptionsJSON struct {
-	Items      []listedSubscription `json:"items"`
-	Pagination paginationJSON       `json:"pagination"`
-}
-
 // EndSubscriptions ends those that Customer.KeepSubscriptions has kept, as whoever
 // looks after them in Polar's dashboard does.
 func (s *Server) EndSubscriptions() {
@@ -33,8 +26,8 @@ func (s *Server) EndSubscriptions() {
 	}
 }
 
-// DropFilter makes the list of subscriptions drop a filter, as Polar drops each that
-// it does not know: whoever sends it gets everybody's.
+// DropFilter makes all lists drop a filter, as Polar drops each that it does not
+// know: whoever sends it gets everybody's.
 func (s *Server) DropFilter(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -44,9 +37,6 @@ func (s *Server) DropFilter(name string) {
 // listSubscriptions answers one page of the subscriptions of all customers, deleted
 // ones too: mu is held.
 func (s *Server) listSubscriptions(query url.Values) answer {
-	for name := range s.unknown {
-		query.Del(name)
-	}
 	page, limit, problem := paging(query)
 	if problem != nil {
 		return *problem
@@ -60,21 +50,20 @@ func (s *Server) listSubscriptions(query url.Values) answer {
 	if !ok {
 		return invalidRequest("bool_parsing", "query", "active", "Input should be a valid boolean, unable to interpret input", last(query, "active"))
 	}
-	found := slices.DeleteFunc(s.subscriptions(), func(one listedSubscription) bool {
+	found := slices.DeleteFunc(s.subscriptions(metadataFilter(query)), func(one listedSubscription) bool {
 		return query.Has("active") && active != (one.EndedAt == nil) || query.Has("customer_id") && !slices.Contains(query["customer_id"], one.CustomerID)
 	})
-	result := subscriptionsJSON{Items: []listedSubscription{}, Pagination: paginationJSON{TotalCount: len(found), MaxPage: (len(found) + limit - 1) / limit}}
-	if start := (page - 1) * limit; start < len(found) {
-		result.Items = found[start:min(start+limit, len(found))]
-	}
-	return jsonAnswer(http.StatusOK, encode(result))
+	return pageOf(found, page, limit)
 }
 
-// subscriptions returns all: those of a deleted customer have ended, unless they are
-// kept. mu is held.
-func (s *Server) subscriptions() []listedSubscription {
+// subscriptions returns all whose metadata carries says so of; nil is all. Those of a
+// deleted customer have ended, unless they are kept. mu is held.
+func (s *Server) subscriptions(carries func(map[string]any) bool) []listedSubscription {
 	var all []listedSubscription
 	for i, customer := range slices.Concat(s.customers.former, s.customers.by("created_at")) {
+		if carries != nil && !carries(customer.SubscriptionMetadata) {
+			continue
+		}
 		for _, one := range stateJSON(s.options.OrganizationID, customer).ActiveSubscriptions {
 			listed := listedSubscription{subscriptionData: one, CustomerID: customer.ID, Customer: customerJSON(s.options.OrganizationID, customer)}
 			listed.ID = fmt.Sprintf("5ab5c000-0000-4000-8000-%012x", len(all)+1)

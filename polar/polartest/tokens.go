@@ -2,6 +2,7 @@ package polartest
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -19,6 +20,8 @@ const (
 	TokenWriteOnly
 	// TokenReadOnly has customers:read and no other scope.
 	TokenReadOnly
+	// TokenWithoutOrders has every scope but orders:read.
+	TokenWithoutOrders
 	// TokenUser is a user's token who may not manage customers.
 	TokenUser
 	// TokenCustomerSession is of a type that these endpoints do not take.
@@ -59,6 +62,7 @@ const (
 	scopeMembersWrite       = "members:write"
 	scopeSubscriptionsRead  = "subscriptions:read"
 	scopeSubscriptionsWrite = "subscriptions:write"
+	scopeOrdersRead         = "orders:read"
 )
 
 // authorize returns nil when kind may do what needs one of the scopes.
@@ -67,6 +71,11 @@ func (k TokenKind) authorize(scopes []string) *answer {
 	switch k {
 	case TokenFull, TokenUser:
 		return nil // a user's permission is checked after the lookup
+	case TokenWithoutOrders:
+		if !slices.Contains(scopes, scopeOrdersRead) {
+			return nil
+		}
+		refusal = insufficientScope(scopes)
 	case TokenWriteOnly, TokenReadOnly:
 		for _, scope := range scopes {
 			if scope == scopeWrite && k == TokenWriteOnly || scope == scopeRead && k == TokenReadOnly {
