@@ -51,7 +51,7 @@ func rules() []rule {
 		{"internal/fault", ""},
 		{"internal/deletion", "polar"},
 		{"internal/queue", "internal/database/namedsql internal/deletion internal/fault internal/ratelimit metrics"},
-		{"internal/queue/ops", "internal/binding internal/database/namedsql internal/deletion internal/queue"},
+		{"internal/queue/ops", "internal/binding internal/database/namedsql internal/deletion internal/directory internal/queue polar"},
 		{"internal/binding", "internal/database/namedsql internal/deletion polar"},
 		{"internal/ratelimit", "internal/database/namedsql internal/deletion"},
 		{"internal/database", "internal/database/namedsql internal/database/stmtcache"},

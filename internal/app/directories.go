@@ -9,6 +9,7 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/authdatabase"
 	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/internal/directory"
+	"github.com/polar-bridge/polar-bridge/internal/queue/ops"
 	"github.com/polar-bridge/polar-bridge/internal/settings"
 )
 
@@ -101,4 +102,13 @@ func (d Directories) Sources() map[string]directory.Source {
 		sources[source.Provider] = source
 	}
 	return sources
+}
+
+// RequestChecks find out what speaks against a deletion that an operator requests. How
+// people insist is the caller's to say.
+func RequestChecks(all settings.All, sources map[string]directory.Source) ops.Checks {
+	return ops.Checks{
+		Sources: sources, Providers: all.ProviderNames(), Enabled: all.Enabled(), Pattern: all.Work.ExternalIDPattern,
+		SharesIDs: func(provider string) bool { return all.CheckReconcile(provider) == nil },
+	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/alecthomas/kong"
 
@@ -13,7 +12,6 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/provider"
 	"github.com/polar-bridge/polar-bridge/internal/queue/ops"
 	"github.com/polar-bridge/polar-bridge/internal/settings"
-	"github.com/polar-bridge/polar-bridge/polar"
 )
 
 type requestCommand struct {
@@ -115,17 +113,17 @@ func (c *requestCommand) load(loader *config.Loader, providers provider.Registry
 }
 
 // sort returns what is to be asked about, and says what becomes of the others.
-func (c *requestCommand) sort(ctx context.Context, env *Env, acceptor ops.Acceptor, candidates []candidate) (requests []ops.Request, refused int, err error) {
+func (c *requestCommand) sort(ctx context.Context, env *Env, acceptor ops.Acceptor, candidates []ops.Candidate) (requests []ops.Request, refused int, err error) {
 	var good []ops.Request
 	for _, one := range candidates {
-		if one.refused == "" {
+		if one.Refused == "" {
 			good = append(good, one.Request)
 			continue
 		}
 		refused++
-		fmt.Fprintf(env.Stderr, "polar-bridge: %q: %s\n", one.ExternalID, one.refused)
+		fmt.Fprintf(env.Stderr, "polar-bridge: %q: %s\n", one.ExternalID, one.Refused)
 		if c.JSON {
-			err = errors.Join(err, printJSON(env.Stdout, requested{ExternalID: one.ExternalID, Result: "refused", Why: one.refused}))
+			err = errors.Join(err, printJSON(env.Stdout, requested{ExternalID: one.ExternalID, Result: "refused", Why: one.Refused}))
 		}
 	}
 	standings, leftErr := acceptor.LeftAloneOnRequest(ctx, good)
@@ -166,30 +164,5 @@ func (c *requestCommand) question(ctx context.Context, p polarAccess, requests [
 	if c.Yes { // nobody reads it
 		return question
 	}
-	return question + "; " + atPolar(ctx, p, requests[0].ExternalID)
-}
-
-// atPolar says what Polar has, and nothing that says who it is.
-func atPolar(ctx context.Context, p polarAccess, externalID string) string {
-	const requests = 2
-	permit, decision := p.limiter.ForSweeps().Acquire(ctx, requests)
-	if decision != nil {
-		return "Polar cannot be asked now what it has"
-	}
-	customer, answer, _ := p.client.GetCustomer(ctx, externalID) // the answer says what there is to say
-	switch answer.Result {
-	case polar.ResultNotFound:
-		return "Polar has no customer with that external id"
-	case polar.ResultRateLimited:
-		_ = permit.Report(ctx, deletion.Wait{Reason: deletion.WaitRateLimited, For: answer.RetryAfter, Everybody: true}) // the servers find out as well
-		return "Polar asks to wait and does not say what it has"
-	case polar.ResultFound:
-	case polar.ResultDeleted, polar.ResultUnauthorized, polar.ResultRejected, polar.ResultServerError, polar.ResultNetworkError, polar.ResultForbidden, polar.ResultUnexpected:
-		return fmt.Sprintf("Polar does not say what it has (status %d)", answer.StatusCode)
-	}
-	subscriptions := "an unknown number of active subscriptions"
-	if state, answer, _ := p.client.GetState(ctx, externalID); answer.Result == polar.ResultFound {
-		subscriptions = plural(state.ActiveSubscriptions, "active subscription")
-	}
-	return fmt.Sprintf("Polar has a customer (%s, created %s, %s), who will be deleted for good", visible(customer.Type), customer.CreatedAt.UTC().Format(time.DateTime), subscriptions)
+	return question + "; " + ops.AtPolar(ctx, p.client, p.limiter.ForSweeps(), requests[0].ExternalID)
 }

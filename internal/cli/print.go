@@ -6,10 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"github.com/polar-bridge/polar-bridge/internal/queue/ops"
 )
 
 // print writes the value as one line of JSON, or else the text, to stdout.
@@ -74,12 +75,7 @@ func (t *table) line(cells ...any) {
 func (t *table) flush() error { return errors.Join(t.columns.Flush(), t.out.Flush()) }
 
 // visible returns text as it is when it can be seen as it is, else quoted.
-func visible(text string) string {
-	if quoted := strconv.Quote(text); quoted != `"`+text+`"` {
-		return quoted
-	}
-	return text
-}
+func visible(text string) string { return ops.Visible(text) }
 
 // at shows a time to the second, in UTC.
 func at(t time.Time) string {
