@@ -4,6 +4,7 @@ package chart_test
 
 import (
 	"io/fs"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -68,8 +69,8 @@ func (s setup) settings(t *testing.T) *config.Config {
 	all, err := settings.Read(config.Env{
 		Getenv: func(name string) string { return variables[name] },
 		ReadFile: func(path string) ([]byte, error) {
-			setting, found := strings.CutPrefix(path, "/etc/polar-bridge/")
-			if !found {
+			folder, setting := filepath.Split(path)
+			if folder != "/etc/polar-bridge/" && folder != "/vault/secrets/" {
 				return nil, fs.ErrNotExist
 			}
 			return []byte(secretContent(setting)), nil

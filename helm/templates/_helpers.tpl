@@ -59,7 +59,7 @@ namespace: {{ default (include "polar-bridge.namespace" $root) $own.namespace }}
 labels:
   {{- $labels := mergeOverwrite (include "polar-bridge.labels" $root | fromYaml) (default dict $own.labels) }}
   {{- toYaml $labels | nindent 2 }}
-{{- with merge dict (default dict $own.annotations) $root.Values.commonAnnotations }}
+{{- with merge dict (default dict $own.annotations) (default dict $root.Values.commonAnnotations) }}
 annotations:
   {{- tpl (toYaml .) $root | nindent 2 }}
 {{- end }}
@@ -78,7 +78,11 @@ annotations:
 {{- end }}
 
 {{- define "polar-bridge.imagePullSecrets" -}}
-{{- with concat .Values.global.imagePullSecrets .Values.imagePullSecrets | uniq }}
+{{- $names := list }}
+{{- range concat (default list .Values.global.imagePullSecrets) (default list .Values.imagePullSecrets) }}
+{{- $names = append $names (kindIs "map" . | ternary (get (kindIs "map" . | ternary . dict) "name") .) }}
+{{- end }}
+{{- with uniq $names }}
 imagePullSecrets:
   {{- range . }}
   - name: {{ . }}
@@ -97,4 +101,10 @@ imagePullSecrets:
 
 {{- define "polar-bridge.gracePeriod" -}}
 {{- default (add (include "polar-bridge.shortestGracePeriod" .) 3) .Values.terminationGracePeriodSeconds | int }}
+{{- end }}
+
+{{/* The number of bytes that a size such as 2Gi is: Kubernetes gives back 2048Mi as 2Gi. */}}
+{{- define "polar-bridge.bytes" -}}
+{{- $factors := dict "" 1 "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 "Ti" 1099511627776 }}
+{{- mulf (regexFind "^[0-9.]+" . | float64) (get $factors (regexFind "[A-Za-z]*$" .)) }}
 {{- end }}

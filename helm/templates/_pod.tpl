@@ -4,7 +4,8 @@
 {{- $secrets := include "polar-bridge.secrets" . | fromYaml -}}
 metadata:
   labels:
-    {{- mergeOverwrite (include "polar-bridge.labels" . | fromYaml) (tpl (toYaml .Values.podLabels) . | fromYaml) (include "polar-bridge.selectorLabels" . | fromYaml) | toYaml | nindent 4 }}
+    {{- /* Without helm.sh/chart: another version of the chart alone is no reason for another pod. */}}
+    {{- mergeOverwrite (omit (include "polar-bridge.labels" . | fromYaml) "helm.sh/chart") (tpl (toYaml .Values.podLabels) . | fromYaml) (include "polar-bridge.selectorLabels" . | fromYaml) | toYaml | nindent 4 }}
   annotations:
     kubectl.kubernetes.io/default-container: polar-bridge
     {{- /* Both are read at start only. Secrets of others are read again when they change. */}}
@@ -12,7 +13,7 @@ metadata:
     {{- with include "polar-bridge.ownSecret" . }}
     checksum/secret: {{ sha256sum . }}
     {{- end }}
-    {{- with merge dict .Values.podAnnotations .Values.commonAnnotations }}
+    {{- with merge dict (default dict .Values.podAnnotations) (default dict .Values.commonAnnotations) }}
     {{- tpl (toYaml .) $ | nindent 4 }}
     {{- end }}
 spec:
@@ -38,7 +39,7 @@ spec:
         {{- toYaml .Values.containerSecurityContext | nindent 8 }}
       ports:
         - {name: http, containerPort: 8080, protocol: TCP}
-        - {name: admin, containerPort: 9090, protocol: TCP}
+        - {name: admin, containerPort: {{ .Values.adminService.port }}, protocol: TCP}
       envFrom:
         - configMapRef:
             name: {{ include "polar-bridge.fullname" . }}
@@ -53,10 +54,17 @@ spec:
         {{- toYaml .Values.livenessProbe | nindent 8 }}
       readinessProbe:
         {{- toYaml .Values.readinessProbe | nindent 8 }}
+      {{- with .Values.lifecycle }}
+      lifecycle:
+        {{- tpl (toYaml .) $ | nindent 8 }}
+      {{- end }}
       resources:
         {{- toYaml .Values.resources | nindent 8 }}
       volumeMounts:
+        - {name: tmp, mountPath: /tmp}
+        {{- if $secrets }}
         - {name: secrets, mountPath: /etc/polar-bridge, readOnly: true}
+        {{- end }}
         {{- if $sqlite }}
         - {name: data, mountPath: /data}
         {{- end }}
@@ -67,6 +75,9 @@ spec:
     {{- tpl (toYaml .) $ | nindent 4 }}
     {{- end }}
   volumes:
+    - name: tmp
+      emptyDir: {}
+    {{- if $secrets }}
     - name: secrets
       projected:
         defaultMode: 0440
@@ -77,6 +88,7 @@ spec:
               items:
                 - {key: {{ $s.key | quote }}, path: {{ $name }}}
           {{- end }}
+    {{- end }}
     {{- if $sqlite }}
     {{- if not .Values.persistence.enabled }}
     - name: data
@@ -102,10 +114,9 @@ spec:
     {{- tpl (toYaml .) $ | nindent 4 }}
   {{- end }}
   {{- end }}
-  {{- with .Values.priorityClassName }}
-  priorityClassName: {{ . }}
+  {{- range $key := list "dnsPolicy" "priorityClassName" "runtimeClassName" }}
+  {{- with get $.Values $key }}
+  {{ $key }}: {{ . }}
   {{- end }}
-  {{- with .Values.runtimeClassName }}
-  runtimeClassName: {{ . }}
   {{- end }}
 {{- end }}

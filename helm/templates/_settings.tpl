@@ -19,7 +19,7 @@
 
 {{/* The settings that are no secrets: a map of texts. */}}
 {{- define "polar-bridge.plain" -}}
-{{- $settings := dict "LISTEN_ADDR" ":8080" "ADMIN_ADDR" ":9090" "SHUTDOWN_DELAY" (printf "%ds" (int .Values.shutdownDelaySeconds)) }}
+{{- $settings := dict "LISTEN_ADDR" ":8080" "ADMIN_ADDR" (printf ":%d" (int .Values.adminService.port)) "SHUTDOWN_DELAY" (printf "%ds" (int .Values.shutdownDelaySeconds)) }}
 {{- if eq .Values.database.type "sqlite" }}
 {{- $_ := set $settings "DATABASE_URL" "sqlite:/data/polar-bridge.db" }}
 {{- end }}
@@ -46,6 +46,26 @@
 {{- toYaml $secrets }}
 {{- end }}
 
+{{/* The operator's own variables, by name; Kubernetes' form, a list, is taken too. */}}
+{{- define "polar-bridge.extraEnv" -}}
+{{- $env := dict }}
+{{- if kindIs "slice" .Values.extraEnv }}
+{{- range .Values.extraEnv }}
+{{- $_ := set $env .name (hasKey . "valueFrom" | ternary (pick . "valueFrom") .value) }}
+{{- end }}
+{{- else }}
+{{- $env = default dict .Values.extraEnv }}
+{{- end }}
+{{- toYaml $env }}
+{{- end }}
+
+{{/* Whether a secret is given: a list of the root and the setting. What extraEnvFrom has only the cluster knows. */}}
+{{- define "polar-bridge.given" -}}
+{{- $env := include "polar-bridge.extraEnv" (index . 0) | fromYaml }}
+{{- $name := index . 1 }}
+{{- if or (hasKey (include "polar-bridge.secrets" (index . 0) | fromYaml) $name) (hasKey $env $name) (hasKey $env (printf "%s_FILE" $name)) (index . 0).Values.extraEnvFrom }}true{{ end }}
+{{- end }}
+
 {{/* The content of the Secret that the chart makes, if any. */}}
 {{- define "polar-bridge.ownSecret" -}}
 {{- range $name, $s := include "polar-bridge.secrets" . | fromYaml }}
@@ -61,14 +81,15 @@
 {{- range $name, $s := include "polar-bridge.secrets" . | fromYaml }}
 {{- $_ := set $env (printf "%s_FILE" $name) (dict "value" (printf "/etc/polar-bridge/%s" $name)) }}
 {{- end }}
-{{- if hasKey $env "DATABASE_URL_FILE" }}
+{{- $own := include "polar-bridge.extraEnv" . | fromYaml }}
+{{- if or (hasKey $env "DATABASE_URL_FILE") (hasKey $own "DATABASE_URL_FILE") }}
 {{- /* The image sets it, and the program refuses to choose between the two. */}}
 {{- $_ := set $env "DATABASE_URL" (dict "value" "") }}
 {{- end }}
 {{- with include "polar-bridge.memoryLimit" . }}
 {{- $_ := set $env "GOMEMLIMIT" (dict "value" .) }}
 {{- end }}
-{{- range $name, $value := .Values.extraEnv }}
+{{- range $name, $value := $own }}
 {{- $_ := set $env $name (kindIs "map" $value | ternary $value (dict "value" (include "polar-bridge.text" $value))) }}
 {{- end }}
 {{- range $name, $value := $env }}
@@ -83,7 +104,7 @@
 
 {{/* Nine tenths of the container's limit, when that is in Mi or Gi. */}}
 {{- define "polar-bridge.memoryLimit" -}}
-{{- $limit := toString (dig "limits" "memory" "" .Values.resources) }}
+{{- $limit := toString (dig "limits" "memory" "" (default dict .Values.resources)) }}
 {{- if regexMatch "^[0-9]+Mi$" $limit }}
 {{- printf "%dMiB" (div (mul 9 (trimSuffix "Mi" $limit | int)) 10) }}
 {{- else if regexMatch "^[0-9]+Gi$" $limit }}
