@@ -39,6 +39,7 @@ type proof struct {
 	Provider    string                `json:"provider"`
 	EventID     string                `json:"event_id"`
 	Source      deletion.Source       `json:"source"`
+	Object      deletion.Object       `json:"object"`
 	ExternalID  string                `json:"external_id"`
 	CustomerID  string                `json:"customer_id"`
 	ReceivedAt  string                `json:"received_at"`
@@ -120,7 +121,7 @@ func (c *exportCommand) write(w io.Writer, records iter.Seq2[queue.Record, error
 
 func prove(r queue.Record, show func(id string) string) proof {
 	p := proof{
-		ID: r.ID, Provider: r.Provider, EventID: r.EventID, Source: r.Source, ExternalID: show(cmp.Or(r.UnusableID, r.ExternalID)), CustomerID: r.CustomerID,
+		ID: r.ID, Provider: r.Provider, EventID: r.EventID, Source: r.Source, Object: r.Object, ExternalID: show(cmp.Or(r.UnusableID, r.ExternalID)), CustomerID: r.CustomerID,
 		ReceivedAt: instant(r.ReceivedAt), VerifiedAt: instant(r.VerifiedAt), FinishedAt: instant(r.FinishedAt),
 		Attempts: r.Attempts, Outcome: r.Outcome, ConfirmedBy: r.ConfirmedBy, Anonymized: r.Anonymized, Forgotten: r.Forgotten,
 		Verification: r.Verification, ActiveSubscriptions: r.ActiveSubscriptions, GrantedBenefits: r.GrantedBenefits,

@@ -47,6 +47,7 @@ func describe(r queue.Record) [][2]string {
 		{"provider", visible(r.Provider)},
 		{"event id", visible(r.EventID)},
 		{"source", visible(string(r.Source))},
+		{"object", visible(string(r.Object))},
 		{"instance", visible(r.Instance)},
 		{"user id", visible(r.UserID)},
 		{"external id", shownID(r)},

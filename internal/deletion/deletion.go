@@ -9,15 +9,27 @@ import (
 	"github.com/polar-bridge/polar-bridge/polar"
 )
 
-// Deletion says that one user was deleted at an identity provider and that the
-// customer with ExternalID has to go at Polar.
+// Object is what was deleted at an identity provider. The set is closed; "" is a user.
+type Object string
+
+// What is deleted.
+const (
+	ObjectUser         Object = "user"
+	ObjectOrganization Object = "organization" // of users: a shop that sells to businesses bills it, and not them
+)
+
+// Deletion says that one user, or organization, was deleted at an identity provider
+// and that the customer with ExternalID has to go at Polar.
 type Deletion struct {
 	Provider string // the route's name, for example "clerk"
+	// Object is what was deleted.
+	Object Object `json:",omitzero"`
 	// EventID identifies the event at its provider. Provider and EventID
 	// together are the idempotency key: a repeat carries the same pair.
 	EventID string
 	// UserID is the provider's own id of the deleted user; it may differ from
-	// ExternalID when the shop maps its own ids. Empty when unusable.
+	// ExternalID when the shop maps its own ids. Empty when unusable, and of an
+	// organization, whose own id is the ExternalID.
 	UserID string
 	// ExternalID is Polar's external id of the customer. It satisfies
 	// CheckExternalID unless UnusableID is set, and then it is empty.
@@ -267,7 +279,7 @@ const (
 	HoldTeam          HoldReason = "team"          // the customer is a team: its subscription is many people's
 	HoldRecreated     HoldReason = "recreated"     // the customer was created after the user was deleted
 	HoldMassDeletion  HoldReason = "mass_deletion" // more were deleted within an hour than is usual
-	HoldUserExists    HoldReason = "user_exists"   // the user still exists at the identity provider, or may: the event does not name them
+	HoldUserExists    HoldReason = "user_exists"   // the user or organization still exists at the identity provider, or may: the event does not name them
 
 	// HoldOtherInstance holds a deletion at an instance of the provider that
 	// cannot be asked whether the user is gone.

@@ -13,6 +13,16 @@ import (
 	"github.com/polar-bridge/polar-bridge/polar/polartest"
 )
 
+func TestTheDeletionOfAnOrganizationIsNotHeldAsATeams(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	h.polar.AddCustomer(polartest.Customer{ExternalID: "org_1", Type: "team", CreatedAt: occurred().Add(-time.Hour)})
+	a := attempt("org_1")
+	h.requireHeld(t, a, deletion.HoldTeam)
+	a.Object, a.UserID = deletion.ObjectOrganization, ""
+	h.requireDeleted(t, a)
+}
+
 func TestATeamIsHeld(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []string{"team", "enterprise"} {

@@ -45,12 +45,14 @@ func NewClerk(o ClerkOptions) *Clerk { return &Clerk{options: o} }
 
 // Source returns the directory with what has to be known about its ids.
 func (c *Clerk) Source() Source {
-	form := regexp.MustCompile(`^user_[0-9A-Za-z]+$`)
-	return Source{Directory: c, Provider: ProviderClerk, MaxIDs: clerkMaxIDs, OwnsID: form.MatchString}
+	return Source{
+		Directory: c, Provider: ProviderClerk, MaxIDs: clerkMaxIDs, OwnsID: regexp.MustCompile(`^user_[0-9A-Za-z]+$`).MatchString,
+		Organizations: &Organizations{IsDeleted: c.isOrganizationDeleted, OwnsID: regexp.MustCompile(`^org_[0-9A-Za-z]+$`).MatchString},
+	}
 }
 
-// clerkUser is what is read of Clerk's User.
-type clerkUser struct {
+// clerkObject is what is read of Clerk's User and Organization.
+type clerkObject struct {
 	Object string `json:"object"`
 	ID     string `json:"id"`
 }
@@ -74,7 +76,7 @@ func (c *Clerk) list(ctx context.Context, key string, query url.Values) ([]strin
 	if err != nil {
 		return nil, err
 	}
-	var users []clerkUser
+	var users []clerkObject
 	if !response.decode(http.StatusOK, &users) || users == nil {
 		return nil, inconclusive("Clerk answered %d to the list of users, without a list", response.Status)
 	}
@@ -88,20 +90,31 @@ func (c *Clerk) list(ctx context.Context, key string, query url.Values) ([]strin
 	return ids, nil
 }
 
-// clerkNotFound is the code of Clerk's 404 for a user; an unknown route or a
+// clerkNotFound is the code of Clerk's 404 for a user or an organization; an unknown route or a
 // proxy has no such code. https://clerk.com/docs/errors/backend-api
 const clerkNotFound = "resource_not_found"
 
 // IsDeleted implements Directory: GET /v1/users/{user_id}.
 // https://clerk.com/docs/reference/backend-api/tag/users/GET/users/{user_id}
 func (c *Clerk) IsDeleted(ctx context.Context, userID string) (Answer, error) {
+	return c.isDeleted(ctx, "user", userID)
+}
+
+// isOrganizationDeleted asks GET /v1/organizations/{organization_id}. An instance
+// without organizations answers with another code.
+// https://clerk.com/docs/reference/backend-api/tag/organizations/GET/organizations/{organization_id}
+func (c *Clerk) isOrganizationDeleted(ctx context.Context, id string) (Answer, error) {
+	return c.isDeleted(ctx, "organization", id)
+}
+
+func (c *Clerk) isDeleted(ctx context.Context, object, id string) (Answer, error) {
 	key := c.options.SecretKey() // may be another one at the next call
-	response, err := c.get(ctx, key, nil, "users", userID)
+	response, err := c.get(ctx, key, nil, object+"s", id)
 	if err != nil {
 		return Answer{}, err
 	}
-	var user clerkUser
-	if response.decode(http.StatusOK, &user) && user.Object == "user" && user.ID == userID {
+	var found clerkObject
+	if response.decode(http.StatusOK, &found) && found.Object == object && found.ID == id {
 		return Answer{}, nil
 	}
 	var problem struct {
@@ -114,7 +127,7 @@ func (c *Clerk) IsDeleted(ctx context.Context, userID string) (Answer, error) {
 		instance, err := c.verify(ctx, key)
 		return Answer{Deleted: err == nil, Instance: instance}, err
 	}
-	return Answer{}, inconclusive("Clerk answered %d to the lookup of a user, with neither that user nor %s", response.Status, clerkNotFound)
+	return Answer{}, inconclusive("Clerk answered %d to the lookup of one %s, with neither that one nor %s", response.Status, object, clerkNotFound)
 }
 
 // Instance proves that address and key work, and returns which instance the key

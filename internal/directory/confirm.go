@@ -37,8 +37,8 @@ func NewConfirmer(sources map[string]Source, outboxOnly bool, now func() time.Ti
 // Confirm returns nil when the provider states that the user is gone, or is not
 // asked. Otherwise it decides: Hold as deletion.HoldUserExists when the user still
 // exists after a while, or when the event names the customer by an id of the
-// operator's own and not the user, who may still exist, and as
-// deletion.HoldOtherInstance when the event comes from another instance than the
+// operator's own and not the user, who may still exist, or by an id that none of the
+// provider's users has, and as deletion.HoldOtherInstance when the event comes from another instance than the
 // answer; Wait to look again; and Retry after whatever kept the provider from a
 // clear answer, which never is a yes.
 func (c *Confirmer) Confirm(ctx context.Context, a deletion.Attempt) deletion.Decision {
@@ -54,6 +54,7 @@ func (c *Confirmer) Confirm(ctx context.Context, a deletion.Attempt) deletion.De
 			"no webhook told of this deletion, and this server cannot ask %s: give it the provider's API credentials, and leave CONFIRM on", a.Provider)}
 	case !asked:
 		return nil
+	case a.Object == deletion.ObjectOrganization:
 	case a.UserID == "":
 		return deletion.Hold{Reason: deletion.HoldUserExists, Err: errors.New("the event names a customer, but not which user of the provider it is about: whether they still exist cannot be asked")}
 	}
@@ -61,9 +62,19 @@ func (c *Confirmer) Confirm(ctx context.Context, a deletion.Attempt) deletion.De
 	if early := source.ReadLag - age; early > 0 {
 		return deletion.Wait{Reason: deletion.WaitDirectoryLag, For: min(early, source.ReadLag), Err: errors.New("it is too early to ask the provider")}
 	}
+	isDeleted, ownsID, id, object := source.IsDeleted, source.OwnsID, a.UserID, deletion.ObjectUser
+	if a.Object == deletion.ObjectOrganization {
+		if source.Organizations == nil {
+			return deletion.Hold{Reason: deletion.HoldUserExists, Err: fmt.Errorf("%s cannot be asked whether the organization still exists", a.Provider)}
+		}
+		isDeleted, ownsID, id, object = source.Organizations.IsDeleted, source.Organizations.OwnsID, a.ExternalID, a.Object
+	}
+	if !ownsID(id) { // there is none with that id, and what has it may exist
+		return deletion.Hold{Reason: deletion.HoldUserExists, Err: fmt.Errorf("the event's id has another form than the id of a %s of %s", object, a.Provider)}
+	}
 	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
-	answer, err := source.IsDeleted(ctx, a.UserID)
+	answer, err := isDeleted(ctx, id)
 	unanswered, known := errors.AsType[*Error](err)
 	switch {
 	case known && unanswered.RetryAfter > 0:
@@ -75,11 +86,11 @@ func (c *Confirmer) Confirm(ctx context.Context, a deletion.Attempt) deletion.De
 	case answer.Deleted && a.Instance != "" && answer.Instance != "" && a.Instance != answer.Instance:
 		// The instance that was asked knows nobody of the other one, existing or not.
 		return deletion.Hold{Reason: deletion.HoldOtherInstance, Err: fmt.Errorf(
-			"the user was one of %q, and %q was asked: whether the user is gone is not known", a.Instance, answer.Instance)}
+			"the %[1]s was one of %[2]q, and %[3]q was asked: whether the %[1]s is gone is not known", object, a.Instance, answer.Instance)}
 	case answer.Deleted:
 		return nil
 	}
-	err = errors.New("the user still exists at the provider: the event is forged, the user was linked to another, or is back")
+	err = fmt.Errorf("the %[1]s still exists at the provider: the event is forged, the %[1]s was linked to another, or is back", object)
 	// A row of the outbox was committed with the deletion, and who has approved it
 	// waits for no other answer.
 	if !claimed && !a.Approves(deletion.HoldUserExists, "") && age >= 0 && age < existsFor {

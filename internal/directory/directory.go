@@ -47,10 +47,18 @@ type Source struct {
 	// OwnsID says whether a text looks like an id of this provider. What does
 	// not is never asked about and never deleted.
 	OwnsID func(id string) bool
+	// Organizations asks about organizations of users; nil where that is not possible.
+	Organizations *Organizations
 	// IDsAmbiguous says that ids of others look the same, so that many who are missing
 	// may be somebody else's.
 	IDsAmbiguous bool
 	ReadLag      time.Duration // how long after a change IsDeleted may still answer as before it
+}
+
+// Organizations is a provider's word on which organizations of users exist.
+type Organizations struct {
+	IsDeleted func(ctx context.Context, id string) (Answer, error) // as Directory.IsDeleted
+	OwnsID    func(id string) bool                                 // as Source.OwnsID
 }
 
 // Error says why a provider gave no clear answer. Its text is for people, and has no

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"regexp"
+	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -17,6 +18,7 @@ import (
 type Clerk struct {
 	SigningSecret *config.SecretSource `kong:"-" secret:"CLERK_WEBHOOK_SIGNING_SECRET" help:"Enables /webhooks/clerk."`
 	IDField       string               `name:"clerk-id-field" env:"CLERK_ID_FIELD" type:"setting" default:"id" placeholder:"FIELD" help:"The user's field that is Polar's external id: id or external_id."`
+	Events        string               `name:"clerk-events" env:"CLERK_EVENTS" type:"setting" default:"user.deleted" placeholder:"EVENTS" help:"The events that delete a customer, separated by a comma: user.deleted, and organization.deleted where organizations are billed. The organization's id is Polar's external id then."`
 	InstanceID    string               `name:"clerk-instance-id" env:"CLERK_INSTANCE_ID" type:"setting" placeholder:"IDS" help:"Ids of Clerk instances (ins_…), separated by commas: events of any other are ignored, and the Backend API's key must be of one of them."`
 	SecretKey     *config.SecretSource `kong:"-" secret:"CLERK_SECRET_KEY" group:"Identity providers' APIs" help:"Secret key of Clerk's Backend API: deletions are confirmed at Clerk."`
 	APIURL        string               `name:"clerk-api-url" env:"CLERK_API_URL" type:"setting" default:"https://api.clerk.com" placeholder:"URL" group:"Identity providers' APIs" help:"Another address of Clerk's Backend API, for tests and proxies: https, or http on loopback."`
@@ -56,6 +58,7 @@ func clerk(o Options) *Spec {
 func (s *Clerk) check(l *config.Loader) {
 	s.SecretKey = l.Secret("CLERK_SECRET_KEY", config.One(config.CheckToken))
 	l.RequireOneOf("CLERK_ID_FIELD", s.IDField, idOwn, idExternal)
+	requireEvents(l, "CLERK_EVENTS", s.Events)
 	l.RequireEach("CLERK_INSTANCE_ID", s.InstanceID, regexp.MustCompile(`^ins_[0-9A-Za-z]+$`),
 		"must be ids of Clerk instances such as ins_2g7np7Hrk0SN6kj5EDMLDaKNL0S, separated by commas")
 	l.RequireAddress("CLERK_API_URL", s.APIURL)
@@ -77,6 +80,11 @@ func (s *Clerk) checkReconcile() error {
 	return nil
 }
 
+// reads says whether events of the type delete customers.
+func (s *Clerk) reads(event string) bool {
+	return slices.Contains(config.List(cmp.Or(s.Events, eventUser)), event)
+}
+
 // read leaves out what other types of events carry in other forms. Deleted
 // organizations and roles share Clerk's DeletedObject, whose schema requires object
 // and deleted only.
@@ -93,27 +101,29 @@ func (s *Clerk) read(m Message) (deletion.Delivery, error) {
 		return deletion.Delivery{}, err
 	}
 	eventID := payload.EventID(m.ID, m.Payload)
-	var user struct {
+	var object struct {
 		Object  string         `json:"object"`
 		Deleted bool           `json:"deleted"`
 		ID      jsontext.Value `json:"id"`
 	}
-	if e.Type == "user.deleted" {
-		if err := payload.Member(e.Data, &user); err != nil {
+	if s.reads(e.Type) {
+		if err := payload.Member(e.Data, &object); err != nil {
 			return deletion.Delivery{}, err
 		}
 	}
 	switch {
-	case user.Object != "user" || !user.Deleted:
+	case object.Object+".deleted" != e.Type || !object.Deleted:
 		return ignored(eventID, deletion.IgnoreOtherType), nil
 	case elsewhere(s.Instances(), e.InstanceID):
 		return ignored(eventID, deletion.IgnoreOtherInstance), nil
+	case e.Type == eventOrganization: // it has no other id than Clerk's
+		return only(at(m.organization(eventID, payload.NewID(object.ID), e.Timestamp), e.InstanceID)), nil
 	case idField == idExternal && id.Absent():
 		return ignored(eventID, deletion.IgnoreNoExternalID), nil
 	}
 	d := m.deletion(eventID, id, e.Timestamp)
 	if idField == idExternal {
-		d.UserID = payload.NewID(user.ID).Usable()
+		d.UserID = payload.NewID(object.ID).Usable()
 	}
 	return only(at(d, e.InstanceID)), nil
 }
@@ -121,14 +131,17 @@ func (s *Clerk) read(m Message) (deletion.Delivery, error) {
 // event follows Clerk's OpenAPI description, version 2025-04-15.
 // https://github.com/clerk/openapi-specs/tree/main/webhooks
 func (s *Clerk) event(sample Sample) any {
-	user := map[string]any{"object": "user", "id": sample.ExternalID, "deleted": true}
-	if s.IDField == idExternal {
+	user, event := map[string]any{"object": "user", "id": sample.ExternalID, "deleted": true}, eventUser
+	switch {
+	case !s.reads(eventUser):
+		user["object"], event = "organization", eventOrganization
+	case s.IDField == idExternal:
 		user["id"] = "user_2g7np7Hrk0SN6kj5EDMLDaKNL0S"
 		user["external_id"] = sample.ExternalID
 	}
 	e := map[string]any{
 		"object":    "event",
-		"type":      "user.deleted",
+		"type":      event,
 		"timestamp": sample.Time.UnixMilli(),
 		"data":      user,
 		"event_attributes": map[string]any{

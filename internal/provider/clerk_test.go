@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
 	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
 )
@@ -41,4 +42,15 @@ func TestClerkUserIDIsKeptBesideTheExternalID(t *testing.T) {
 func clerk(t *testing.T, pairs ...string) *sender {
 	t.Helper()
 	return enabled(t, "clerk", append([]string{"CLERK_WEBHOOK_SIGNING_SECRET", svixKey}, pairs...)...)
+}
+
+func TestClerkAnOrganizationHasNoOtherIDThanClerks(t *testing.T) {
+	t.Parallel()
+	p := clerk(t, "CLERK_ID_FIELD", "external_id", "CLERK_EVENTS", "user.deleted,organization.deleted", "CLERK_INSTANCE_ID", "ins_1")
+	d := p.only(t, `{"type":"organization.deleted","instance_id":"ins_1","data":{"object":"organization","deleted":true,"external_id":"e","id":"org_1"}}`)
+	require.Equal(t, deletion.ObjectOrganization, d.Object)
+	require.Equal(t, "org_1", d.ExternalID)
+	require.Empty(t, d.UserID)
+	require.Equal(t, "ins_1", d.Instance)
+	require.Empty(t, p.only(t, `{"type":"user.deleted","instance_id":"ins_1","data":{"object":"user","deleted":true,"external_id":"e","id":"user_1"}}`).Object)
 }

@@ -1,12 +1,14 @@
 package provider
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/polar-bridge/polar-bridge/config"
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
 	"github.com/polar-bridge/polar-bridge/internal/provider/payload"
@@ -106,6 +108,25 @@ const (
 	idOwn      = "id"
 	idExternal = "external_id" // the one that the operator's application gave
 )
+
+// The events that deletions come by where a provider has both.
+const (
+	eventUser         = "user.deleted"
+	eventOrganization = "organization.deleted"
+)
+
+// requireEvents notes a problem with a list of such events.
+func requireEvents(l *config.Loader, name, text string) {
+	l.RequireEach(name, text, regexp.MustCompile(`^(user|organization)\.deleted$`), "must be "+eventUser+", "+eventOrganization+" or both, separated by a comma")
+}
+
+// organization returns the deletion of an organization, whose id is Polar's external
+// id.
+func (m Message) organization(eventID string, id payload.ID, occurred jsontext.Value) deletion.Deletion {
+	d := m.deletion(eventID, id, occurred)
+	d.Object, d.UserID = deletion.ObjectOrganization, ""
+	return d
+}
 
 // usablePointer says whether the pointer is valid and leads to a member with names
 // that have a text.

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -15,6 +16,7 @@ import (
 type workOSSettings struct {
 	WebhookSecret *config.SecretSource `kong:"-" secret:"WORKOS_WEBHOOK_SECRET" help:"Enables /webhooks/workos."`
 	IDField       string               `name:"workos-id-field" env:"WORKOS_ID_FIELD" type:"setting" default:"id" placeholder:"FIELD" help:"The WorkOS user's field that is Polar's external id: id or external_id."`
+	Events        string               `name:"workos-events" env:"WORKOS_EVENTS" type:"setting" default:"user.deleted" placeholder:"EVENTS" help:"The events that delete a customer, separated by a comma: user.deleted, and organization.deleted where organizations are billed. The organization's id is Polar's external id then."`
 	DirectorySync bool                 `name:"workos-directory-sync" env:"WORKOS_DIRECTORY_SYNC" type:"setting" default:"false" help:"Also delete the customers whose external id is the id of a deleted directory user of WorkOS."`
 }
 
@@ -56,8 +58,14 @@ func workOS(o Options) *Spec {
 
 func (s *workOSSettings) check(l *config.Loader) {
 	l.RequireOneOf("WORKOS_ID_FIELD", s.IDField, idOwn, idExternal)
+	requireEvents(l, "WORKOS_EVENTS", s.Events)
 	l.Require(!s.DirectorySync || s.IDField != idExternal, "WORKOS_DIRECTORY_SYNC",
 		"needs WORKOS_ID_FIELD=id, because directory users have no external id")
+}
+
+// reads says whether events of the type delete customers.
+func (s *workOSSettings) reads(event string) bool {
+	return s.DirectorySync && event == "dsync.user.deleted" || slices.Contains(config.List(cmp.Or(s.Events, eventUser)), event)
 }
 
 // read leaves context out: its actor is who deleted, not who was deleted.
@@ -74,21 +82,24 @@ func (s *workOSSettings) read(m Message) (deletion.Delivery, error) {
 		return deletion.Delivery{}, err
 	}
 	eventID := payload.EventID(payload.Text(e.ID), m.Payload)
-	if e.Event != "user.deleted" && (!s.DirectorySync || e.Event != "dsync.user.deleted") {
+	if !s.reads(e.Event) {
 		return ignored(eventID, deletion.IgnoreOtherType), nil
 	}
-	var user struct {
+	var object struct {
 		ID jsontext.Value `json:"id"`
 	}
-	if err := payload.Member(e.Data, &user); err != nil {
+	if err := payload.Member(e.Data, &object); err != nil {
 		return deletion.Delivery{}, err
+	}
+	if e.Event == eventOrganization {
+		return only(m.organization(eventID, payload.NewID(object.ID), e.CreatedAt)), nil
 	}
 	d := m.deletion(eventID, id, e.CreatedAt)
 	if idField == idExternal {
 		if id.Absent() {
 			return ignored(eventID, deletion.IgnoreNoExternalID), nil
 		}
-		d.UserID = payload.NewID(user.ID).Usable()
+		d.UserID = payload.NewID(object.ID).Usable()
 	}
 	return only(d), nil
 }
@@ -98,14 +109,18 @@ func (s *workOSSettings) read(m Message) (deletion.Delivery, error) {
 func (s *workOSSettings) event(sample Sample) any {
 	at := sample.Time.UTC().Format(time.RFC3339Nano)
 	user := map[string]any{"object": "user", "id": sample.ExternalID, "email": "deleted@example.com", "created_at": at}
-	if s.IDField == idExternal {
+	event := eventUser
+	switch {
+	case !s.reads(eventUser):
+		user["object"], event = "organization", eventOrganization
+	case s.IDField == idExternal:
 		user["id"] = "user_01E4ZCR3C56J083X43JQXF3JK5"
 		user["external_id"] = sample.ExternalID
 	}
 	return map[string]any{
 		"object":     "event",
 		"id":         sample.EventID,
-		"event":      "user.deleted",
+		"event":      event,
 		"created_at": at,
 		"data":       user,
 		"context": map[string]any{

@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
 )
 
 func TestWorkOSTheActorIsNotTheUser(t *testing.T) {
@@ -39,4 +41,13 @@ func workOSEvent(members string) string {
 func workOS(t *testing.T, pairs ...string) *sender {
 	t.Helper()
 	return enabled(t, "workos", append([]string{"WORKOS_WEBHOOK_SECRET", textKey}, pairs...)...)
+}
+
+func TestWorkOSAnOrganizationsOwnIDCountsWhateverTheFieldOfUsers(t *testing.T) {
+	t.Parallel()
+	p := workOS(t, "WORKOS_ID_FIELD", "external_id", "WORKOS_EVENTS", "user.deleted,organization.deleted")
+	d := p.only(t, `{"id":"event_1","event":"organization.deleted","data":{"object":"organization","id":"org_1","external_id":"5"}}`)
+	require.Equal(t, deletion.ObjectOrganization, d.Object)
+	require.Equal(t, "org_1", d.ExternalID)
+	require.Empty(t, d.UserID)
 }

@@ -24,6 +24,7 @@ type Record struct {
 	Provider   string          `json:"provider"`
 	EventID    string          `json:"event_id,omitzero"`
 	Source     deletion.Source `json:"source,omitzero"`
+	Object     deletion.Object `json:"object,omitzero"`
 	UserID     string          `json:"user_id,omitzero"`
 	ExternalID string          `json:"external_id,omitzero"`
 	// Instance is the provider's instance or tenant that told of it.
@@ -100,7 +101,7 @@ func scanRecord(rows *sql.Rows, now time.Time) (Record, error) {
 	var r Record
 	var occurred, received, nextTry, finished, decided, held, created, verify, verified, failing, lookupFailing int64
 	var subscriptions, benefits int
-	err := rows.Scan(&r.ID, &r.State, &r.DryRun, &r.Forgotten, &r.Provider, &r.EventID, &r.Source, &r.UserID, &r.ExternalID, &r.Instance, &r.UnusableID,
+	err := rows.Scan(&r.ID, &r.State, &r.DryRun, &r.Forgotten, &r.Provider, &r.EventID, &r.Source, &r.Object, &r.UserID, &r.ExternalID, &r.Instance, &r.UnusableID,
 		&occurred, &received, &nextTry, &finished, &r.Attempts, &r.Failures, &failing, &lookupFailing, &r.Result, &decided, &r.Outcome, &r.ConfirmedBy, &r.Anonymized,
 		&r.PolarStatus, &r.PolarError, &r.HoldReason, &held, &r.send.sentAt, &r.send.inFlight, &r.send.anonymized, &r.send.saw, &r.CustomerID, &r.CustomerType, &created,
 		&subscriptions, &benefits, &r.Verification, &verify, &verified, &r.SubscriptionsEnded, &r.Binding, &r.Generation)
@@ -136,7 +137,7 @@ func (r *Record) Remedy() deletion.Remedy {
 // Deletion is what was accepted.
 func (r *Record) Deletion() deletion.Deletion {
 	return deletion.Deletion{
-		Provider: r.Provider, EventID: r.EventID, UserID: r.UserID, ExternalID: r.ExternalID, UnusableID: r.UnusableID,
+		Provider: r.Provider, Object: r.Object, EventID: r.EventID, UserID: r.UserID, ExternalID: r.ExternalID, UnusableID: r.UnusableID,
 		Instance: r.Instance, Source: r.Source, OccurredAt: r.OccurredAt, ReceivedAt: r.ReceivedAt,
 	}
 }

@@ -178,6 +178,7 @@ type insertedRow struct {
 	DryRun         bool                `json:"dry_run"`
 	Variant        string              `json:"variant"`
 	Source         deletion.Source     `json:"source"`
+	Object         deletion.Object     `json:"object"`
 	Instance       string              `json:"instance"`
 	UserID         string              `json:"user_id"`
 	ExternalID     string              `json:"external_id"`
@@ -198,7 +199,7 @@ func (s *Store) insertRows(ctx context.Context, tx *sql.Tx, l *Ledger, all []ins
 	rows := make([]insertedRow, len(all))
 	for i, d := range all {
 		row := insertedRow{
-			IdempotencyKey: d.key, Provider: d.Provider, EventID: d.EventID, DryRun: l.dryRun, Variant: d.variant, Source: cmp.Or(d.Source, deletion.SourceWebhook),
+			IdempotencyKey: d.key, Provider: d.Provider, EventID: d.EventID, DryRun: l.dryRun, Variant: d.variant, Source: cmp.Or(d.Source, deletion.SourceWebhook), Object: cmp.Or(d.Object, deletion.ObjectUser),
 			Instance: d.Instance, UserID: d.UserID, ExternalID: d.ExternalID, UnusableID: d.UnusableID,
 			OccurredAt: Micros(d.OccurredAt), ReceivedAt: Micros(d.ReceivedAt), State: deletion.StateWaiting, NextTryAt: Micros(s.due(d.Deletion)), Binding: l.binding,
 		}

@@ -4,11 +4,16 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/directory"
 	"github.com/polar-bridge/polar-bridge/polar"
 )
+
+// organizationPrefix begins the ids of organizations, who are no missing users, also
+// where ids of users may have any form.
+const organizationPrefix = "org_"
 
 // candidates counts the unread customers of a page, and returns those of them
 // whose users the provider does not list.
@@ -23,7 +28,7 @@ func (s *Sweeper) candidates(ctx context.Context, current *sweep, customers []po
 		switch {
 		case c.ExternalID == "":
 			current.Counts.WithoutID++
-		case deletion.CheckExternalID(c.ExternalID) != nil, !s.options.Source.OwnsID(c.ExternalID), s.options.Pattern != nil && !s.options.Pattern.MatchString(c.ExternalID):
+		case strings.HasPrefix(c.ExternalID, organizationPrefix), deletion.CheckExternalID(c.ExternalID) != nil, !s.options.Source.OwnsID(c.ExternalID), s.options.Pattern != nil && !s.options.Pattern.MatchString(c.ExternalID):
 			current.Counts.Foreign++
 		case s.options.Now().Sub(c.CreatedAt) < youngest:
 			current.Counts.Young++

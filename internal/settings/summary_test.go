@@ -46,6 +46,7 @@ func TestSummary(t *testing.T) {
 		{Name: "POLAR_TIMEOUT", Value: "5s"},
 		{Name: "CLERK_WEBHOOK_SIGNING_SECRET", Value: "set"},
 		{Name: "CLERK_ID_FIELD", Value: "id"},
+		{Name: "CLERK_EVENTS", Value: "user.deleted"},
 		{Name: "CLERK_INSTANCE_ID", Value: "not set"},
 		{Name: "CLERK_SECRET_KEY", Value: "not set"},
 		{Name: "CLERK_API_URL", Value: "https://api.clerk.com"},

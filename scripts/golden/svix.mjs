@@ -44,6 +44,16 @@ const deletedUser = {
 clerk('user-deleted', deletedUser);
 clerk('user-updated', { ...deletedUser, type: 'user.updated', data: { id: deletedUser.data.id, object: 'user' } });
 clerk('unknown-key', deletedUser, { keys: [nobodys] });
+const deletedOrganization = {
+  ...deletedUser, type: 'organization.deleted',
+  data: { object: 'organization', id: 'org_2g7np7Hrk0SN6kj5EDMLDaKNL0S', slug: 'acme-corp', deleted: true },
+};
+clerk('organization/organization-deleted', deletedOrganization);
+clerk('organization/missing-id', { ...deletedOrganization, data: { ...deletedOrganization.data, id: undefined } });
+clerk('organization/membership-deleted', {
+  ...deletedUser, type: 'organizationMembership.deleted',
+  data: { object: 'organization_membership', id: 'orgmem_2g7np7Hrk0SN6kj5EDMLDaKNL0S', organization: { object: 'organization', id: deletedOrganization.data.id } },
+});
 
 // https://www.svix.com/event-types/us/org_2olWIePjxAFYube1xW8DoQUEnyY
 const stytch = (file, payload, options) => write('stytch', file, payload, options);

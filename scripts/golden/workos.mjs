@@ -38,6 +38,21 @@ const directoryUser = {
   email: 'lela.block@example.com',
   state: 'inactive',
 };
+// https://workos.com/docs/events/organization
+const organization = {
+  id: 'org_01HV1VNQBQ24JVREYB94RFCNDC',
+  name: 'Foo Corp',
+  object: 'organization',
+  external_id: null,
+  domains: [
+    {
+      id: 'org_domain_01HV1VX5N18E48ETTHNNK54R6S', state: 'verified', domain: 'foo-corp.com', object: 'organization_domain',
+      organization_id: 'org_01HV1VNQBQ24JVREYB94RFCNDC', verification_strategy: 'manual',
+    },
+  ],
+  created_at: '2023-11-16T16:32:25.239Z',
+  updated_at: '2023-11-16T17:32:25.239Z',
+};
 
 const sign = (at, payload, key) => webhooks.computeSignature(at, payload, key);
 
@@ -65,3 +80,8 @@ await write('user-updated', event('user.updated', user));
 await write('missing-id', event('user.deleted', { object: 'user', email: user.email }));
 await write('directory/user-deleted', event('dsync.user.deleted', directoryUser));
 await write('directory/directory-deleted', event('dsync.deleted', { object: 'directory', id: directoryUser.directory_id }));
+await write('organization/organization-deleted', event('organization.deleted', organization));
+await write('organization/missing-id', event('organization.deleted', { ...organization, id: undefined }));
+await write('organization/membership-deleted', event('organization_membership.deleted', {
+  object: 'organization_membership', id: 'om_01E4ZCR3C56J083X43JQXF3JK5', user_id: user.id, organization_id: organization.id,
+}));

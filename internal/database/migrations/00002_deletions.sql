@@ -15,6 +15,8 @@ CREATE TABLE polar_bridge_deletions (
     variant text NOT NULL,
     -- webhook, outbox, operator, reconcile or selftest
     source text NOT NULL,
+    -- what was deleted: user or organization
+    object text NOT NULL DEFAULT 'user',
     instance text NOT NULL,
     user_id text NOT NULL,
     external_id text NOT NULL,

@@ -25,13 +25,15 @@ const (
 type Clerk struct {
 	Server
 
-	others map[string]*clerkInstance // by key
+	others        map[string]*clerkInstance // by key
+	organizations map[string]bool           // of the first instance; nil has none enabled
 }
 
 // clerkInstance is what one key gives access to.
 type clerkInstance struct {
-	id    string
-	users map[string][]string
+	id            string
+	users         map[string][]string
+	organizations map[string]bool
 }
 
 // AddInstance adds another instance, which its own key gives access to, with
@@ -46,6 +48,16 @@ func (c *Clerk) AddInstance(key, id string, users ...string) {
 	c.others[key] = other
 }
 
+// SetOrganizations enables organizations of users, and says which exist.
+func (c *Clerk) SetOrganizations(ids ...string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.organizations = map[string]bool{}
+	for _, id := range ids {
+		c.organizations[id] = true
+	}
+}
+
 // StartClerk starts one that ends with the test.
 func StartClerk(tb TB) *Clerk {
 	c := &Clerk{others: map[string]*clerkInstance{}}
@@ -56,10 +68,11 @@ func StartClerk(tb TB) *Clerk {
 func (c *Clerk) answer(r *http.Request, f Fault) (int, any) {
 	path := strings.TrimPrefix(r.URL.Path, "/v1/")
 	id, one := strings.CutPrefix(path, "users/")
+	organization, ofUsers := strings.CutPrefix(path, "organizations/")
 	key := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
 	asked := c.others[key]
 	if key == ClerkKey {
-		asked = &clerkInstance{id: ClerkInstance, users: c.users}
+		asked = &clerkInstance{id: ClerkInstance, users: c.users, organizations: c.organizations}
 	}
 	switch {
 	case asked == nil:
@@ -75,6 +88,15 @@ func (c *Clerk) answer(r *http.Request, f Fault) (int, any) {
 			return clerkProblem(http.StatusNotFound, "resource_not_found")
 		}
 		return http.StatusOK, clerkUser(id)
+	case ofUsers && asked.organizations == nil:
+		return clerkProblem(http.StatusForbidden, "organization_not_enabled_in_instance")
+	case ofUsers && !asked.organizations[organization]:
+		return clerkProblem(http.StatusNotFound, "resource_not_found")
+	case ofUsers:
+		return http.StatusOK, map[string]any{
+			"object": "organization", "id": organization, "name": "Acme Corp", "slug": "acme-corp", "max_allowed_memberships": 5,
+			"admin_delete_enabled": true, "public_metadata": map[string]any{}, "created_at": 1716883200000, "updated_at": 1716883200000,
+		}
 	}
 	return clerkProblem(http.StatusNotFound, "route_not_found")
 }

@@ -66,7 +66,11 @@ func (c *Checks) Check(ctx context.Context, provider string, requests []Request)
 	source, canAsk := c.Sources[provider]
 	candidates := make([]Candidate, len(requests))
 	for i, r := range requests {
-		if r.UserID == "" && canAsk && c.SharesIDs(provider) && source.OwnsID(r.ExternalID) {
+		switch {
+		case r.UserID != "" || !canAsk:
+		case source.Organizations != nil && source.Organizations.OwnsID(r.ExternalID):
+			r.Object = deletion.ObjectOrganization
+		case c.SharesIDs(provider) && source.OwnsID(r.ExternalID):
 			r.UserID = r.ExternalID
 		}
 		candidates[i].Request = r
@@ -82,12 +86,14 @@ func (c *Checks) Check(ctx context.Context, provider string, requests []Request)
 	return candidates, c.ask(ctx, source, provider, candidates)
 }
 
-// ask has the provider say which of the users still exist.
+// ask has the provider say which of the users, and organizations, still exist.
 func (c *Checks) ask(ctx context.Context, source directory.Source, provider string, candidates []Candidate) error {
-	var userIDs []string
+	var userIDs, organizations []string
 	for i := range candidates {
 		switch one := &candidates[i]; {
 		case one.Refused != "":
+		case one.Object == deletion.ObjectOrganization:
+			organizations = append(organizations, one.ExternalID)
 		case one.UserID != "" && source.OwnsID(one.UserID):
 			userIDs = append(userIDs, one.UserID)
 		case one.UserID != "":
@@ -97,30 +103,38 @@ func (c *Checks) ask(ctx context.Context, source directory.Source, provider stri
 			one.Refused = fmt.Sprintf("%s cannot be asked whether the user still exists, because the external id is none of its ids: %s, or %s", provider, c.SayUserID, c.SayAlthough)
 		}
 	}
-	existing, err := existing(ctx, source, userIDs)
+	existing, err := existing(ctx, source, userIDs, organizations)
 	if err != nil {
 		return fmt.Errorf("ask %s whether the user still exists: %w; nothing was done", provider, err)
 	}
 	for i := range candidates {
 		switch one := &candidates[i]; {
-		case one.UserID == "" || one.Refused != "": // nobody was asked about
-		case !existing[one.UserID]:
+		case one.Refused != "", one.UserID == "" && one.Object != deletion.ObjectOrganization: // nobody was asked about
+		case !existing[cmp.Or(one.UserID, one.ExternalID)]:
 			one.AlthoughUserExists = false // there is nothing to insist on
 		case !one.AlthoughUserExists:
-			one.Refused = fmt.Sprintf("the user still exists at %s: delete the user there, or %s", provider, c.SayAlthough)
+			one.Refused = fmt.Sprintf("the %[1]s still exists at %[2]s: delete the %[1]s there, or %[3]s", cmp.Or(one.Object, deletion.ObjectUser), provider, c.SayAlthough)
 		}
 	}
 	return nil
 }
 
-// existing says which of the users exist. Of several, those that are missing are asked
+// existing says which of the users and organizations exist. Of several users, those that are missing are asked
 // about once more by the servers, each alone.
-func existing(ctx context.Context, source directory.Source, userIDs []string) (map[string]bool, error) {
+func existing(ctx context.Context, source directory.Source, userIDs, organizations []string) (map[string]bool, error) {
+	all := map[string]bool{}
+	for _, id := range organizations {
+		answer, err := source.Organizations.IsDeleted(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		all[id] = !answer.Deleted
+	}
 	if len(userIDs) == 1 {
 		answer, err := source.IsDeleted(ctx, userIDs[0])
-		return map[string]bool{userIDs[0]: !answer.Deleted}, err
+		all[userIDs[0]] = !answer.Deleted
+		return all, err
 	}
-	all := map[string]bool{}
 	for some := range slices.Chunk(userIDs, source.MaxIDs) {
 		found, err := source.Existing(ctx, some)
 		if err != nil {

@@ -17,13 +17,14 @@ const verbRequest deletion.Verb = "request"
 // Request is a deletion that an operator asks for by hand.
 type Request struct {
 	Provider, UserID, ExternalID string
+	Object                       deletion.Object
 	// AlthoughUserExists lets it pass deletion.HoldUserExists.
 	AlthoughUserExists bool
 }
 
 func (r Request) deletion(now time.Time) deletion.Deletion {
 	return deletion.Deletion{
-		Provider: r.Provider, EventID: "request:" + rand.Text(), UserID: r.UserID, ExternalID: r.ExternalID,
+		Provider: r.Provider, Object: r.Object, EventID: "request:" + rand.Text(), UserID: r.UserID, ExternalID: r.ExternalID,
 		Source: deletion.SourceOperator, OccurredAt: now, ReceivedAt: now,
 	}
 }

@@ -4,13 +4,13 @@
 
 -- name: InsertDeletions
 INSERT INTO {schema}.polar_bridge_deletions (
-    idempotency_key, provider, event_id, dry_run, variant, source, instance, user_id, external_id, unusable_id, occurred_at,
+    idempotency_key, provider, event_id, dry_run, variant, source, object, instance, user_id, external_id, unusable_id, occurred_at,
     received_at, state, hold_reason, held_at, next_try_at, binding)
 SELECT
-    idempotency_key, provider, event_id, dry_run, variant, source, instance, user_id, external_id, unusable_id, occurred_at,
+    idempotency_key, provider, event_id, dry_run, variant, source, object, instance, user_id, external_id, unusable_id, occurred_at,
     received_at, state, hold_reason, held_at, next_try_at, binding
 FROM json_to_recordset(CAST($1 AS json)) AS batch (
-    idempotency_key text, provider text, event_id text, dry_run boolean, variant text, source text, instance text, user_id text,
+    idempotency_key text, provider text, event_id text, dry_run boolean, variant text, source text, object text, instance text, user_id text,
     external_id text, unusable_id text, occurred_at bigint, received_at bigint, state text, hold_reason text, held_at bigint,
     next_try_at bigint, binding bigint)
 ON CONFLICT (idempotency_key) DO NOTHING RETURNING id, idempotency_key
@@ -79,7 +79,7 @@ FROM v WHERE d.id = v.deletion_id AND d.id = ANY (ARRAY (SELECT deletion_id FROM
 RETURNING id
 
 -- name: Records
-SELECT id, state, dry_run, redacted, provider, event_id, source, user_id, external_id, instance, unusable_id,
+SELECT id, state, dry_run, redacted, provider, event_id, source, object, user_id, external_id, instance, unusable_id,
     occurred_at, received_at, next_try_at, finished_at, attempts, failures, failing_for, lookup_failing_for, result, decided_at, outcome, confirmed_by, anonymized,
     polar_status, polar_error, hold_reason, held_at, sent_at, in_flight, sent_anonymized, sent_saw, customer_id, customer_type, customer_created_at,
     active_subscriptions, granted_benefits, verification, verify_at, verified_at, subscriptions_ended, binding, generation
@@ -87,7 +87,7 @@ FROM {schema}.polar_bridge_deletions WHERE id = ANY (ARRAY (SELECT CAST(value AS
 ORDER BY id
 
 -- name: LockRecords
-SELECT id, state, dry_run, redacted, provider, event_id, source, user_id, external_id, instance, unusable_id,
+SELECT id, state, dry_run, redacted, provider, event_id, source, object, user_id, external_id, instance, unusable_id,
     occurred_at, received_at, next_try_at, finished_at, attempts, failures, failing_for, lookup_failing_for, result, decided_at, outcome, confirmed_by, anonymized,
     polar_status, polar_error, hold_reason, held_at, sent_at, in_flight, sent_anonymized, sent_saw, customer_id, customer_type, customer_created_at,
     active_subscriptions, granted_benefits, verification, verify_at, verified_at, subscriptions_ended, binding, generation

@@ -4,11 +4,11 @@
 -- name: InsertDeletions
 WITH batch AS MATERIALIZED (SELECT value FROM jsonb_each($1))
 INSERT INTO {schema}.polar_bridge_deletions (
-    idempotency_key, provider, event_id, dry_run, variant, source, instance, user_id, external_id, unusable_id, occurred_at,
+    idempotency_key, provider, event_id, dry_run, variant, source, object, instance, user_id, external_id, unusable_id, occurred_at,
     received_at, state, hold_reason, held_at, next_try_at, binding)
 SELECT
     value ->> 'idempotency_key', value ->> 'provider', value ->> 'event_id', value ->> 'dry_run', value ->> 'variant',
-    value ->> 'source', value ->> 'instance', value ->> 'user_id', value ->> 'external_id', value ->> 'unusable_id',
+    value ->> 'source', value ->> 'object', value ->> 'instance', value ->> 'user_id', value ->> 'external_id', value ->> 'unusable_id',
     value ->> 'occurred_at', value ->> 'received_at', value ->> 'state', value ->> 'hold_reason', value ->> 'held_at',
     value ->> 'next_try_at', value ->> 'binding'
 FROM batch WHERE true
@@ -88,7 +88,7 @@ FROM v WHERE d.id = v.deletion_id AND d.generation = v.generation AND (
 RETURNING id
 
 -- name: Records
-SELECT id, state, dry_run, redacted, provider, event_id, source, user_id, external_id, instance, unusable_id,
+SELECT id, state, dry_run, redacted, provider, event_id, source, object, user_id, external_id, instance, unusable_id,
     occurred_at, received_at, next_try_at, finished_at, attempts, failures, failing_for, lookup_failing_for, result, decided_at, outcome, confirmed_by, anonymized,
     polar_status, polar_error, hold_reason, held_at, sent_at, in_flight, sent_anonymized, sent_saw, customer_id, customer_type, customer_created_at,
     active_subscriptions, granted_benefits, verification, verify_at, verified_at, subscriptions_ended, binding, generation
@@ -96,7 +96,7 @@ FROM {schema}.polar_bridge_deletions WHERE id IN (SELECT value FROM json_each($1
 ORDER BY id
 
 -- name: LockRecords
-SELECT id, state, dry_run, redacted, provider, event_id, source, user_id, external_id, instance, unusable_id,
+SELECT id, state, dry_run, redacted, provider, event_id, source, object, user_id, external_id, instance, unusable_id,
     occurred_at, received_at, next_try_at, finished_at, attempts, failures, failing_for, lookup_failing_for, result, decided_at, outcome, confirmed_by, anonymized,
     polar_status, polar_error, hold_reason, held_at, sent_at, in_flight, sent_anonymized, sent_saw, customer_id, customer_type, customer_created_at,
     active_subscriptions, granted_benefits, verification, verify_at, verified_at, subscriptions_ended, binding, generation
