@@ -6,9 +6,10 @@ GOTESTSUM_VERSION     := v1.13.0
 GREMLINS_VERSION      := v0.6.0
 HELM3_VERSION         := v3.22.0
 HELM4_VERSION         := v4.3.1
+KIND_VERSION          := v0.33.0
 KUBECTL_VALIDATE_VERSION := v0.0.4
 HELM_DOCS_VERSION     := v1.14.2
-# helm-unittest's version stands in tools/helm-unittest/go.mod.
+# The versions of helm-unittest and of the API server stand in tools/*/go.mod.
 # The definitions of the objects that are not Kubernetes' own.
 PROMETHEUS_OPERATOR_VERSION := v0.85.0
 GATEWAY_API_VERSION   := v1.6.3
@@ -27,6 +28,8 @@ HELM4         := $(BIN)/helm-$(HELM4_VERSION)
 KUBECTL_VALIDATE := $(BIN)/kubectl-validate-$(KUBECTL_VALIDATE_VERSION)
 HELM_DOCS     := $(BIN)/helm-docs-$(HELM_DOCS_VERSION)
 HELM_UNITTEST := $(BIN)/helm-unittest
+KIND          := $(BIN)/kind-$(KIND_VERSION)
+APISERVER     := $(BIN)/apiserver
 CRDS          := $(BIN)/crds-$(PROMETHEUS_OPERATOR_VERSION)-$(GATEWAY_API_VERSION)
 NPM           := $(patsubst %,e2e/%/node_modules/.package-lock.json,official betterauth)
 TEST_JSON     := $(BIN)/test.json
@@ -107,14 +110,18 @@ settings: ## Write docs/settings.md, docs/providers.md, docs/metrics.md and the 
 .PHONY: chart
 chart: chart-tools ## Check the chart: lint, render, validate, its tests, its README.
 	HELM3=$(HELM3) HELM4=$(HELM4) HELM_UNITTEST=$(HELM_UNITTEST) HELM_DOCS=$(HELM_DOCS) \
-	KUBECTL_VALIDATE=$(KUBECTL_VALIDATE) CRDS=$(CRDS) scripts/chart-test
+	KUBECTL_VALIDATE=$(KUBECTL_VALIDATE) APISERVER=$(APISERVER) CRDS=$(CRDS) scripts/chart-test
 
 .PHONY: chart-readme
 chart-readme: $(HELM_DOCS) ## Write the chart's README from its values.
 	$(HELM_DOCS) --chart-search-root helm --sort-values-order file --log-level warning
 
+.PHONY: cluster
+cluster: $(HELM4) $(KIND) ## Install the chart in a real cluster, with Docker and kind; needs the internet.
+	HELM4=$(HELM4) KIND=$(KIND) scripts/cluster-test
+
 .PHONY: chart-tools
-chart-tools: $(HELM3) $(HELM4) $(HELM_UNITTEST) $(HELM_DOCS) $(KUBECTL_VALIDATE) $(CRDS)
+chart-tools: $(HELM3) $(HELM4) $(HELM_UNITTEST) $(HELM_DOCS) $(KUBECTL_VALIDATE) $(APISERVER) $(CRDS)
 
 .PHONY: image
 image: ## Build the image and try it, with buildah and podman.
@@ -169,6 +176,10 @@ $(HELM4):
 	GOBIN=$(BIN)/tmp go install -ldflags '-s -w' helm.sh/helm/v4/cmd/helm@$(HELM4_VERSION)
 	@mv $(BIN)/tmp/helm $@
 
+$(KIND):
+	GOBIN=$(BIN)/tmp go install -ldflags '-s -w' sigs.k8s.io/kind@$(KIND_VERSION)
+	@mv $(BIN)/tmp/kind $@
+
 $(HELM_DOCS):
 	GOBIN=$(BIN)/tmp go install github.com/norwoodj/helm-docs/cmd/helm-docs@$(HELM_DOCS_VERSION)
 	@mv $(BIN)/tmp/helm-docs $@
@@ -179,6 +190,10 @@ $(HELM_UNITTEST): tools/helm-unittest/go.mod
 $(KUBECTL_VALIDATE):
 	GOBIN=$(BIN)/tmp go install -ldflags '-s -w' sigs.k8s.io/kubectl-validate@$(KUBECTL_VALIDATE_VERSION)
 	@mv $(BIN)/tmp/kubectl-validate $@
+
+# Helm asks for the version, which Kubernetes takes from its build.
+$(APISERVER): tools/apiserver/go.mod tools/apiserver/main.go
+	go -C tools/apiserver build -ldflags "-s -w -X k8s.io/component-base/version.gitVersion=$$(go -C tools/apiserver list -m -f '{{.Version}}' k8s.io/kubernetes)" -o $@ .
 
 $(CRDS):
 	scripts/chart-crds $@ $(PROMETHEUS_OPERATOR_VERSION) $(GATEWAY_API_VERSION)
