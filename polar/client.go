@@ -1,5 +1,5 @@
-// Package polar sends requests to Polar (https://polar.sh): delete a customer, or
-// look one up. It classifies each answer as one Result.
+// Package polar sends requests to Polar (https://polar.sh): delete a customer, look
+// one up, or make one for a test. It classifies each answer as one Result.
 //
 // It exists because the call cannot be undone and Polar's answers are easy to
 // misread: an id that is not escaped deletes somebody else, three different
@@ -11,6 +11,7 @@
 package polar
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -32,6 +33,7 @@ const (
 	OperationList          = "list_customers"
 	OperationSubscriptions = "list_subscriptions"
 	OperationSearch        = "search_metadata"
+	OperationCreate        = "create_customer"
 )
 
 // maxBody bounds what is read of an answer. Polar's own are below 1 KiB.
@@ -112,14 +114,14 @@ func (c *Client) deleteCustomer(ctx context.Context, path, id string, anonymize 
 	if anonymize {
 		query = "anonymize=true"
 	}
-	return c.do(ctx, request{OperationDelete, http.MethodDelete, c.customerURL(path, id, "", query), Classify})
+	return c.do(ctx, request{OperationDelete, http.MethodDelete, c.customerURL(path, id, "", query), nil, Classify})
 }
 
 // Probe asks to delete the customer of a random UUID, which deletes nothing.
 // ResultNotFound proves that the URL, the token and its scope are right: Polar
 // checks all of them before it looks the customer up.
 func (c *Client) Probe(ctx context.Context) (Answer, error) {
-	return c.do(ctx, request{OperationProbe, http.MethodDelete, c.customerURL(externalPath, randomUUID(), "", ""), Classify})
+	return c.do(ctx, request{OperationProbe, http.MethodDelete, c.customerURL(externalPath, randomUUID(), "", ""), nil, Classify})
 }
 
 // CloseIdleConnections closes the connections that no request uses.
@@ -133,6 +135,7 @@ func (c *Client) CloseIdleConnections() {
 type request struct {
 	operation, method string
 	endpoint          *url.URL
+	body              []byte // JSON; nil for none
 	classify          func(statusCode int, header http.Header, body []byte, now time.Time) Answer
 }
 
@@ -166,13 +169,16 @@ func (c *Client) do(ctx context.Context, r request) (Answer, error) {
 		return Answer{Result: ResultNetworkError}, networkError(r.operation, err)
 	}
 	ctx, connected := traceConnection(ctx)
-	httpRequest, err := http.NewRequestWithContext(ctx, r.method, r.endpoint.String(), http.NoBody)
+	httpRequest, err := http.NewRequestWithContext(ctx, r.method, r.endpoint.String(), bytes.NewReader(r.body))
 	if err != nil {
 		return Answer{Result: ResultNetworkError}, networkError(r.operation, err)
 	}
 	httpRequest.URL = r.endpoint // exactly as built, not as parsed again
 	httpRequest.Header.Set("Authorization", "Bearer "+token)
 	httpRequest.Header.Set("Accept", "application/json")
+	if r.body != nil {
+		httpRequest.Header.Set("Content-Type", "application/json")
+	}
 	if c.options.UserAgent != "" {
 		httpRequest.Header.Set("User-Agent", c.options.UserAgent)
 	}

@@ -2,6 +2,7 @@ package polar
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"time"
@@ -65,11 +66,38 @@ func (c *Client) GetStateByID(ctx context.Context, id string) (State, Answer, er
 	})
 }
 
+// CreateCustomer makes a customer with that external id, name and e-mail address, whose
+// domain Polar looks up in the DNS. ResultFound comes with the Customer, ResultRejected
+// says that Polar does not take the id or the address. Everything else is classified as
+// for DeleteCustomer; after ResultServerError and ResultNetworkError the customer may
+// exist.
+//
+// https://polar.sh/docs/api-reference/customers/create
+func (c *Client) CreateCustomer(ctx context.Context, externalID, name, email string) (made Customer, answer Answer, err error) {
+	if err := CheckExternalID(externalID); err != nil {
+		return Customer{}, Answer{}, err
+	}
+	body, err := json.Marshal(map[string]string{"external_id": externalID, "name": name, "email": email})
+	if err != nil {
+		return Customer{}, Answer{}, fmt.Errorf("polar %s: %w", OperationCreate, err)
+	}
+	answer, err = c.do(ctx, request{OperationCreate, http.MethodPost, c.url(customersPath, customersPath, ""), body, func(statusCode int, header http.Header, body []byte, now time.Time) Answer {
+		answer := Classify(statusCode, header, body, now)
+		if statusCode == http.StatusCreated && isJSON(header) {
+			if found, ok := readCustomer(body, externalID); ok {
+				made, answer.Result = found, ResultFound
+			}
+		}
+		return answer
+	}})
+	return made, answer, err
+}
+
 // get looks something up. It is found only when Polar itself says so in JSON and read
 // understands it.
 func get[T any](ctx context.Context, c *Client, operation string, endpoint *url.URL, read func(body []byte) (T, bool)) (T, Answer, error) {
 	var found, none T
-	answer, err := c.do(ctx, request{operation, http.MethodGet, endpoint, func(statusCode int, header http.Header, body []byte, now time.Time) Answer {
+	answer, err := c.do(ctx, request{operation, http.MethodGet, endpoint, nil, func(statusCode int, header http.Header, body []byte, now time.Time) Answer {
 		answer := Classify(statusCode, header, body, now)
 		answer.AnswerLost = false
 		if answer.Result == ResultDeleted {

@@ -64,6 +64,11 @@ func newCustomers() customers {
 func (s *Server) AddCustomer(customer Customer) Customer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.insert(customer)
+}
+
+// insert is AddCustomer: mu is held.
+func (s *Server) insert(customer Customer) Customer {
 	s.customers.added++
 	if customer.ID == "" {
 		customer.ID = fmt.Sprintf("c0ffee00-0000-4000-8000-%012x", s.customers.added)

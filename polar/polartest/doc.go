@@ -14,6 +14,6 @@
 // Looking one customer up may lag behind (SetReplicaLag), as Polar's replicas do.
 //
 // Weaker than Polar: only the endpoints that this project needs; one
-// organization; no pending-token limit; creating and changing customers is
-// done with AddCustomer, not over HTTP.
+// organization; no pending-token limit; changing customers is done with
+// AddCustomer, not over HTTP, and the domains of e-mail addresses are not looked up.
 package polartest

@@ -27,7 +27,7 @@ func (s *Server) routed(c *call, kind TokenKind) answer {
 // scopes returns the scopes of which the operation needs one.
 func (o Operation) scopes() []string {
 	switch o {
-	case OperationDelete, OperationDeleteByID:
+	case OperationDelete, OperationDeleteByID, OperationCreate:
 		return []string{scopeWrite}
 	case OperationOrders:
 		return []string{scopeOrdersRead}
@@ -48,14 +48,15 @@ func (s *Server) operate(c *call, kind TokenKind) answer {
 	for name := range s.unknown {
 		query.Del(name)
 	}
-	if c.match.operation == OperationList {
+	switch c.match.operation { //nolint:exhaustive // the others are about a customer
+	case OperationList:
 		return s.list(query)
-	}
-	if c.match.operation == OperationSubscriptions {
+	case OperationSubscriptions:
 		return s.listSubscriptions(query)
-	}
-	if c.match.operation == OperationOrders {
+	case OperationOrders:
 		return s.listOrders(query)
+	case OperationCreate:
+		return s.create(c, kind)
 	}
 	id := c.match.parameters[0]
 	customer := s.customers.byExternal[id]
@@ -93,7 +94,7 @@ func (s *Server) operateOn(c *call, kind TokenKind, customer *Customer) answer {
 		return s.deleteMember(customer, c.match.parameters[1], kind)
 	case OperationDelete, OperationDeleteByID:
 		return s.deleteCustomer(customer, kind)
-	case OperationList, OperationSubscriptions, OperationOrders, OperationNone:
+	case OperationList, OperationCreate, OperationSubscriptions, OperationOrders, OperationNone:
 	}
 	return notFoundRoute() // operate lets no such call through
 }

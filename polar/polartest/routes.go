@@ -21,6 +21,7 @@ const (
 	OperationDeleteMember Operation = "members:delete_external"
 
 	OperationStateByID     Operation = "customers:get_state"
+	OperationCreate        Operation = "customers:create"
 	OperationSubscriptions Operation = "subscriptions:list"
 	OperationOrders        Operation = "orders:list"
 )
@@ -38,7 +39,7 @@ func routes() []route {
 		return route{strings.Split(pattern, "/"), operations}
 	}
 	return []route{
-		path("/v1/customers/", map[string]Operation{http.MethodGet: OperationList}),
+		path("/v1/customers/", map[string]Operation{http.MethodGet: OperationList, http.MethodPost: OperationCreate}),
 		path("/v1/subscriptions/", map[string]Operation{http.MethodGet: OperationSubscriptions}),
 		path("/v1/customers/{}", map[string]Operation{
 			http.MethodGet: OperationGetByID, http.MethodDelete: OperationDeleteByID,
@@ -66,7 +67,7 @@ func (m match) externalID() string {
 	switch m.operation {
 	case OperationDelete, OperationGet, OperationState, OperationDeleteMember:
 		return m.parameters[0]
-	case OperationNone, OperationList, OperationSubscriptions, OperationOrders, OperationGetByID, OperationStateByID, OperationDeleteByID:
+	case OperationNone, OperationList, OperationCreate, OperationSubscriptions, OperationOrders, OperationGetByID, OperationStateByID, OperationDeleteByID:
 	}
 	return ""
 }

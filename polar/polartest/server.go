@@ -2,6 +2,7 @@ package polartest
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -100,6 +101,7 @@ func New(options Options) *Server {
 type call struct {
 	request *http.Request
 	match   match
+	body    []byte // of a request that has one
 	entry   *Entry // guarded by Server.mu
 }
 
@@ -126,6 +128,9 @@ func (s *Server) arrive(r *http.Request) (*call, Fault) {
 		ExternalID: found.externalID(),
 	}}
 	c.entry.Anonymize, _ = parseBool(r.URL.Query(), "anonymize")
+	if found.operation == OperationCreate {
+		c.body, _ = io.ReadAll(io.LimitReader(r.Body, maxCreate)) // half of it is not JSON
+	}
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
