@@ -14,10 +14,12 @@ import (
 // retryAfter is sent with every 503, in seconds.
 const retryAfter = "5"
 
-// refusal is the body of every other answer. It never has an error's text.
+// refusal is the body of every other answer. It never has an error's text, and a reason
+// only where the sender knows all that it is made from.
 type refusal struct {
-	Error     string `json:"error"`
-	RequestID string `json:"request_id"`
+	Error     string       `json:"error"`
+	Reason    fault.Reason `json:"reason,omitzero"`
+	RequestID string       `json:"request_id"`
 }
 
 // handleError is the only place that answers an error. Echo's own handler does
@@ -31,7 +33,11 @@ func handleError(err error, c echo.Context) {
 	if status == http.StatusServiceUnavailable {
 		header.Set("Retry-After", retryAfter)
 	}
-	body, err := json.Marshal(refusal{Error: code, RequestID: header.Get(echo.HeaderXRequestID)})
+	said := refusal{Error: code, RequestID: header.Get(echo.HeaderXRequestID)}
+	if fault.ReasonOf(err) == fault.ReasonBodyChanged {
+		said.Reason = fault.ReasonBodyChanged
+	}
+	body, err := json.Marshal(said)
 	if err != nil || c.Request().Method == http.MethodHead {
 		_ = c.NoContent(status) // Never fails.
 		return

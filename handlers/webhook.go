@@ -2,8 +2,11 @@ package handlers
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -55,7 +58,21 @@ func receive(c echo.Context, p Provider, bodies *bodies) (deletion.Delivery, err
 	if err != nil {
 		return deletion.Delivery{}, err
 	}
-	return p.Receive(r.Header, body)
+	delivery, err := p.Receive(r.Header, body)
+	if refusal, ok := errors.AsType[*fault.Error](err); ok && changedOnTheWay(r.Header, body) {
+		changed := *refusal
+		changed.Reason = fault.ReasonBodyChanged
+		err = &changed
+	}
+	return delivery, err
+}
+
+// changedOnTheWay says that the sender gave a digest of the body (RFC 9530), as
+// polar-bridge selftest does, and that it is another body's.
+func changedOnTheWay(h http.Header, body []byte) bool {
+	digest, found := strings.CutPrefix(h.Get("Content-Digest"), "sha-256=:")
+	sum := sha256.Sum256(body)
+	return found && digest != base64.StdEncoding.EncodeToString(sum[:])+":"
 }
 
 // accept stores the deletions within acceptTimeout. It does not stop when the

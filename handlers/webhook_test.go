@@ -3,6 +3,7 @@ package handlers_test
 import (
 	"context"
 	"errors"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
+	"github.com/polar-bridge/polar-bridge/internal/fault"
 )
 
 func TestAcknowledgement(t *testing.T) {
@@ -165,4 +167,25 @@ func TestProviderStatesItsOwnAcknowledgement(t *testing.T) {
 		require.Empty(t, got.body)
 	}
 	require.Equal(t, 2, e.counted(t)["webhooks_total{accepted,clerk}"])
+}
+
+// polar-bridge selftest sends a digest of the body, which nobody else's refusal is
+// changed by.
+func TestARefusedBodyThatWasChangedOnTheWay(t *testing.T) {
+	t.Parallel()
+	const ofHello = "sha-256=:LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=:" // of the body hello
+	for digest, reason := range map[string]string{"": "", ofHello: "", "sha-256=:AAAA:": "body_changed", "md5=:AAAA:": ""} {
+		e := newEdge(t)
+		e.provider.Receive = delivers(deletion.Delivery{}, fault.New(fault.Unauthenticated, fault.ReasonBadSignature, "x"))
+		r := request(t, strings.NewReader("hello"))
+		r.Header.Set("Content-Digest", digest)
+		w := serveOnce(e.handler(), r)
+		require.Equal(t, http.StatusUnauthorized, w.Code)
+		if reason == "" {
+			require.Equal(t, refusal("unauthenticated"), w.Body.String(), digest)
+			continue
+		}
+		require.Contains(t, w.Body.String(), `"reason":"body_changed"`, digest)
+		require.Equal(t, reason, e.line(t)["reason"])
+	}
 }

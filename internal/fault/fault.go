@@ -51,6 +51,7 @@ const (
 	ReasonBadType        Reason = "bad_type"         // a member has another JSON type than documented
 	ReasonBodyTooLarge   Reason = "body_too_large"   // over the route's limit
 	ReasonBodyRead       Reason = "body_read"        // the body broke off
+	ReasonBodyChanged    Reason = "body_changed"     // refused, and not the body of which the sender has sent the digest
 	ReasonEncoding       Reason = "content_encoding" // Content-Encoding other than identity
 	ReasonDatabase       Reason = "database"         // the database does not take it
 	ReasonOverload       Reason = "overload"         // too many bodies in flight
