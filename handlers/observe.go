@@ -68,7 +68,7 @@ func observe(o *observer) echo.MiddlewareFunc {
 
 func (o *observer) count(rec *record, duration time.Duration) {
 	o.metrics.WebhookReceived(rec.provider, rec.outcome, duration)
-	if rec.hasReceipt {
+	if rec.hasReceipt && !rec.selftest() {
 		o.metrics.Events(rec.provider, metrics.EventAccepted, rec.receipt.Accepted-rec.receipt.Held)
 		o.metrics.Events(rec.provider, metrics.EventHeld, rec.receipt.Held)
 		o.metrics.Events(rec.provider, metrics.EventDuplicate, rec.receipt.Duplicates)
@@ -180,6 +180,11 @@ func (r *record) refused(err error) {
 	if e, ok := errors.AsType[*fault.Error](err); ok {
 		r.reason, r.headers = string(e.Reason), e.Headers
 	}
+}
+
+// selftest says that it is the delivery of polar-bridge selftest: one deletion.
+func (r *record) selftest() bool {
+	return len(r.delivery.Deletions) == 1 && r.delivery.Deletions[0].Source == deletion.SourceSelftest
 }
 
 // wrongInstance says that another instance's events arrive here, which is a

@@ -48,6 +48,8 @@ func (m *Metrics) registerWork(f factory) {
 
 	m.finished = f.counter("deletions_total",
 		"Deletions that came to their end, by outcome.", "provider", "outcome")
+	m.selftests = f.counter("selftest_deletions_total",
+		"Deletions of polar-bridge selftest that came to their end, by outcome. No other metric of deletions and events counts them.", "outcome")
 	m.held = f.counter("deletions_held_total",
 		"How often a deletion was held for a human, by reason.", "provider", "reason")
 	m.attempts = f.counter("deletion_attempts_total",
@@ -128,6 +130,9 @@ func (m *Metrics) zero() {
 	}
 	for _, state := range deletion.PendingStates() {
 		m.SetPending(state, 0)
+	}
+	for _, outcome := range deletion.Outcomes() {
+		m.selftests.WithLabelValues(string(outcome))
 	}
 	for _, kind := range OrphanKinds() {
 		m.orphans.WithLabelValues(string(kind))

@@ -11,6 +11,10 @@ import (
 // this program does not know (any more).
 const ProviderNone = "none"
 
+// ProviderSelftest stands for the deletions of the command selftest, which have a
+// counter of their own and are left out of all others.
+const ProviderSelftest = string(deletion.SourceSelftest)
+
 // What became of a webhook request.
 const (
 	WebhookAccepted        = "accepted"

@@ -38,7 +38,7 @@ type Options struct {
 type Metrics struct {
 	providers, enabled, reconciled []string
 
-	webhooks, events, finished, held, attempts, verified, orphans, databaseMaintenanceFailures *prometheus.CounterVec
+	webhooks, events, finished, selftests, held, attempts, verified, orphans, databaseMaintenanceFailures *prometheus.CounterVec
 
 	webhookDuration, delay, polarRequests, rateLimitWait *prometheus.HistogramVec
 
@@ -86,6 +86,10 @@ func (m *Metrics) DeletionFinished(provider string, outcome deletion.Outcome, de
 	if outcome = oneOf(deletion.Outcomes(), outcome, ""); outcome == "" {
 		return
 	}
+	if provider == ProviderSelftest {
+		m.selftests.WithLabelValues(string(outcome)).Inc()
+		return
+	}
 	provider = m.provider(provider)
 	m.finished.WithLabelValues(provider, string(outcome)).Inc()
 	if outcome != deletion.OutcomeCancelled {
@@ -95,18 +99,27 @@ func (m *Metrics) DeletionFinished(provider string, outcome deletion.Outcome, de
 
 // DeletionHeld counts that a deletion was put in front of a human.
 func (m *Metrics) DeletionHeld(provider string, reason deletion.HoldReason) {
+	if provider == ProviderSelftest {
+		return
+	}
 	reason = oneOf(deletion.HoldReasons(), reason, deletion.HoldUnexpected)
 	m.held.WithLabelValues(m.provider(provider), string(reason)).Inc()
 }
 
 // Attempt counts one request about a deletion.
 func (m *Metrics) Attempt(provider string, result polar.Result) {
+	if provider == ProviderSelftest {
+		return
+	}
 	result = oneOf(polar.Results(), result, polar.ResultUnexpected)
 	m.attempts.WithLabelValues(m.provider(provider), string(result)).Inc()
 }
 
 // DeletionVerified counts what a lookup some time after a deletion came to.
 func (m *Metrics) DeletionVerified(provider string, verification deletion.Verification) {
+	if provider == ProviderSelftest {
+		return
+	}
 	verification = oneOf(deletion.Verifications(), verification, deletion.VerificationError)
 	m.verified.WithLabelValues(m.provider(provider), string(verification)).Inc()
 }

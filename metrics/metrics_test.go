@@ -119,6 +119,7 @@ func TestNamesAndLabels(t *testing.T) {
 		"gauge polar_bridge_reconcile_interval_seconds{}",
 		"gauge polar_bridge_reconcile_last_success_timestamp_seconds{provider}",
 		"gauge polar_bridge_reconcile_orphans{provider}",
+		"counter polar_bridge_selftest_deletions_total{outcome}",
 		"counter polar_bridge_verifications_total{outcome,provider}",
 		"histogram polar_bridge_webhook_duration_seconds{provider}",
 		"counter polar_bridge_webhooks_total{outcome,provider}",
@@ -181,6 +182,9 @@ func TestKnownSeriesOfEnabledProvidersExistFromTheStart(t *testing.T) {
 		for o := range strings.FieldsSeq("gone found subscription_active error") {
 			want = append(want, fmt.Sprintf(`polar_bridge_verifications_total{outcome=%q,provider=%q}`, o, p))
 		}
+	}
+	for o := range strings.FieldsSeq("deleted not_found dry_run cancelled") {
+		want = append(want, fmt.Sprintf(`polar_bridge_selftest_deletions_total{outcome=%q}`, o))
 	}
 	for state := range strings.FieldsSeq("waiting held reappeared") {
 		want = append(want, fmt.Sprintf(`polar_bridge_deletions_pending{state=%q}`, state))

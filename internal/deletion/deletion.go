@@ -70,6 +70,14 @@ func (d Deletion) ReconciledCustomer() string {
 	return id
 }
 
+// CountedAs is whose deletion metrics count it as: the provider's, or, of a test, none's.
+func (d Deletion) CountedAs() string {
+	if d.Source == SourceSelftest {
+		return string(SourceSelftest)
+	}
+	return d.Provider
+}
+
 // maxFuture is how far ahead of ours a provider's clock is believed.
 const maxFuture = 5 * time.Minute
 

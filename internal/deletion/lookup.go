@@ -47,7 +47,7 @@ func (d *Deleter) lookup(ctx context.Context, a Attempt, seen *Observed) (lookup
 		}
 		return found, nil
 	}
-	d.options.Metrics.Attempt(a.Provider, answer.Result)
+	d.options.Metrics.Attempt(a.CountedAs(), answer.Result)
 	switch answer.Result {
 	case polar.ResultRejected:
 		return found, Hold{Reason: HoldRejected, Err: refusal(answer)}

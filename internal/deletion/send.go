@@ -22,7 +22,7 @@ func (d *Deleter) delete(ctx context.Context, a Attempt, seen *Observed) Decisio
 		return Retry{Reason: RetryDatabase, Err: fmt.Errorf("it took too long to write down that a request is sent: %w", err)}
 	}
 	answer, err := d.options.Polar.DeleteCustomer(sending, a.ExternalID, d.options.Anonymize)
-	d.options.Metrics.Attempt(a.Provider, answer.Result)
+	d.options.Metrics.Attempt(a.CountedAs(), answer.Result)
 	seen.see(answer)
 	seen.Sent = maybeDone(answer)
 	switch answer.Result {

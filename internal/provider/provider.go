@@ -149,5 +149,9 @@ func (s *Spec) Receive(h http.Header, body []byte) (deletion.Delivery, error) {
 	if err != nil {
 		return deletion.Delivery{}, err
 	}
-	return s.Read(Message{m, s.Name, s.now().UTC()})
+	delivery, err := s.Read(Message{m, s.Name, s.now().UTC()})
+	if err == nil {
+		s.markSelftests(h, &delivery)
+	}
+	return delivery, err
 }

@@ -71,7 +71,7 @@ func (q *Queue) receipt(deletions []deletion.Deletion, l *Ledger) deletion.Recei
 		r.Accepted++
 		if reason != "" {
 			r.Held++
-			q.options.Metrics.DeletionHeld(d.Provider, reason)
+			q.options.Metrics.DeletionHeld(d.CountedAs(), reason)
 			q.options.Logger.Error("deletion held", append(q.options.fields(d), zap.String("reason", string(reason)), zap.Int64("deletion_id", id))...)
 		}
 	}

@@ -205,6 +205,14 @@ func (q *Queue) writeSends(ctx context.Context, tx *sql.Tx, sends []*send) error
 	return err
 }
 
+// CountHour is how many deletions took a place within the last hour.
+func (s *Store) CountHour(ctx context.Context, from Querier, now time.Time) (n int, err error) {
+	if err = from.QueryRowContext(ctx, s.sql.CountHour, Micros(now.Add(-hour))).Scan(&n); err != nil {
+		return 0, fmt.Errorf("count the hour: %w", err)
+	}
+	return n, nil
+}
+
 // hourCount is how many deletions took a place within the last hour.
 type hourCount struct {
 	sql     *statements

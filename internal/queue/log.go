@@ -45,9 +45,13 @@ func (o *Options) fields(d deletion.Deletion) []zap.Field {
 	if d.UnusableID != "" {
 		id = d.UnusableID
 	}
-	return []zap.Field{
+	fields := []zap.Field{
 		zap.String("provider", d.Provider),
 		zap.String("event_id", d.EventID),
 		zap.String("external_id", o.LogID(id)),
 	}
+	if d.Source == deletion.SourceSelftest {
+		fields = append(fields, zap.String("source", string(d.Source)))
+	}
+	return fields
 }

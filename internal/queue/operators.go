@@ -66,7 +66,7 @@ func (q *Queue) reportCancelled(ctx context.Context) (counted int, err error) {
 }
 
 func (q *Queue) finishCancelled(ctx context.Context, r Record) error {
-	q.options.Metrics.DeletionFinished(r.Provider, deletion.OutcomeCancelled, 0)
+	q.options.Metrics.DeletionFinished(r.Deletion().CountedAs(), deletion.OutcomeCancelled, 0)
 	actions, err := q.store.Actions(ctx, q.options.Reader, r.ID)
 	if err != nil {
 		return err

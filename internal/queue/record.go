@@ -35,6 +35,7 @@ type Record struct {
 	OccurredAt time.Time `json:"occurred_at,omitzero"`
 	ReceivedAt time.Time `json:"received_at,omitzero"`
 	NextTryAt  time.Time `json:"next_try_at,omitzero"` // of a waiting one
+	SentAt     time.Time `json:"sent_at,omitzero"`     // when a request to Polar was sent that may have done it
 	FinishedAt time.Time `json:"finished_at,omitzero"` // of a done or cancelled one
 
 	// Attempts counts the requests that may have been sent, Failures the tries in
@@ -109,6 +110,7 @@ func scanRecord(rows *sql.Rows, now time.Time) (Record, error) {
 		return Record{}, fmt.Errorf("read a deletion: %w", err)
 	}
 	r.OccurredAt, r.ReceivedAt, r.NextTryAt, r.FinishedAt = Instant(occurred), Instant(received), Instant(nextTry), Instant(finished)
+	r.SentAt = Instant(r.send.sentAt)
 	r.DecidedAt, r.HeldAt, r.CustomerCreatedAt = Instant(decided), Instant(held), Instant(created)
 	r.VerifyAt, r.VerifiedAt = Instant(verify), Instant(verified)
 	r.failingFor = time.Duration(failing) * time.Microsecond

@@ -73,7 +73,7 @@ func (r *run) verified(ctx context.Context, found deletion.Verification, seen de
 		r.Logger.Error("a verification could not be written", zap.Int64("deletion_id", r.record.ID), zap.Error(err))
 		return river.JobSnooze(rowAgain)
 	}
-	r.Metrics.DeletionVerified(r.record.Provider, found)
+	r.Metrics.DeletionVerified(r.record.Deletion().CountedAs(), found)
 	fields := r.lineFields(seen, zap.String("outcome", string(found)))
 	switch found {
 	case deletion.VerificationFound:

@@ -195,7 +195,7 @@ func (r *run) finish(d *decided) error {
 		return river.JobSnooze(rowAgain) // the row says what is to be done
 	case deletion.Hold:
 		if d.written {
-			r.Metrics.DeletionHeld(r.record.Provider, decision.Reason)
+			r.Metrics.DeletionHeld(r.record.Deletion().CountedAs(), decision.Reason)
 			r.Logger.Error("deletion held", r.lineFields(d.seen, zap.String("reason", string(decision.Reason)), zap.NamedError("cause", decision.Err))...)
 			return nil
 		}
@@ -222,7 +222,7 @@ func (r *run) done(d *decided, done deletion.Done) {
 	if d.seen.GuardsBlind {
 		fields = append(fields, zap.Bool("guards_blind", true))
 	}
-	r.Metrics.DeletionFinished(r.record.Provider, done.Outcome, d.now.Sub(r.record.ReceivedAt))
+	r.Metrics.DeletionFinished(r.record.Deletion().CountedAs(), done.Outcome, d.now.Sub(r.record.ReceivedAt))
 	r.Logger.Info("deletion finished", r.lineFields(d.seen, fields...)...)
 }
 

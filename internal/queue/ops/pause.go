@@ -25,6 +25,15 @@ func (o *Operator) Paused(ctx context.Context) (queue.Pause, error) {
 	return o.options.Store.ReadPause(ctx, o.options.Reader)
 }
 
+// CountHour is how many deletions took a place within the last hour.
+func (o *Operator) CountHour(ctx context.Context) (int, error) {
+	return o.options.Store.CountHour(ctx, o.options.Reader, o.options.Now())
+}
+
+// Foreign reports whether a deletion belongs to another Polar organization than the
+// database does.
+func (o *Operator) Foreign(r *queue.Record) bool { return r.Binding != o.options.Store.Binding() }
+
 func (o *Operator) setPaused(ctx context.Context, action string, wanted bool) (changed bool, err error) {
 	err = queue.Transact(ctx, o.options.DB, o.options.Store, func(ctx context.Context, tx *sql.Tx) error {
 		active, err := o.options.Bindings.Active(ctx, tx)

@@ -59,7 +59,7 @@ ORDER BY id LIMIT $13
 -- by polar_bridge_deletions_finished
 -- name: Finished
 SELECT id FROM {schema}.polar_bridge_deletions
-WHERE finished_at > 0 AND finished_at >= $1 AND (CAST($2 AS bigint) = 0 OR finished_at < $2) AND id > $3
+WHERE finished_at > 0 AND finished_at >= $1 AND (CAST($2 AS bigint) = 0 OR finished_at < $2) AND id > $3 AND source <> 'selftest'
 ORDER BY id LIMIT $4
 
 -- by polar_bridge_deletions_finished
@@ -73,9 +73,9 @@ ORDER BY id LIMIT $6
 SELECT id FROM {schema}.polar_bridge_deletions WHERE external_id <> '' AND external_id = $1 ORDER BY id
 
 -- name: CountAll
-SELECT provider, state, hold_reason, outcome, count(*), min(received_at), coalesce(min(CASE WHEN next_try_at > 0 THEN next_try_at END), 0)
+SELECT CASE WHEN source = 'selftest' THEN source ELSE provider END AS counted_as, state, hold_reason, outcome, count(*), min(received_at), coalesce(min(CASE WHEN next_try_at > 0 THEN next_try_at END), 0)
 FROM {schema}.polar_bridge_deletions
-GROUP BY provider, state, hold_reason, outcome ORDER BY provider
+GROUP BY counted_as, state, hold_reason, outcome ORDER BY counted_as
 
 -- by polar_bridge_deletions_pending
 -- name: CountUnfinished
