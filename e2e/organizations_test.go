@@ -19,10 +19,17 @@ const otherOrganization = "0c2b8bd4-6b0f-4a39-9d1c-6f0f5d3a7e11"
 func (env *environment) elsewhere(t *testing.T) *environment {
 	t.Helper()
 	const token = "polar_oat_marker_secret_of_another_one"
+	server := polartest.Start(t, polartest.Options{Token: token, OrganizationID: otherOrganization})
+	other := env.with("POLAR_ACCESS_TOKEN="+token, "POLAR_BASE_URL="+server.URL().String())
+	other.polar = server
+	return other
+}
+
+// with is the same environment with other settings.
+func (env *environment) with(settings ...string) *environment {
 	other := *env
-	other.polar = polartest.Start(t, polartest.Options{Token: token, OrganizationID: otherOrganization})
 	other.settings = maps.Clone(env.settings)
-	other.settings["POLAR_ACCESS_TOKEN"], other.settings["POLAR_BASE_URL"] = token, other.polar.URL().String()
+	other.set(settings...)
 	return &other
 }
 

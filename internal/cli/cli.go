@@ -59,6 +59,7 @@ type commands struct {
 	Serve       serveCommand       `cmd:"" help:"Take webhooks and delete customers at Polar."`
 	Demo        demoCommand        `cmd:"" help:"Show the whole way on this machine, with a local Polar: no account needed."`
 	Send        sendCommand        `cmd:"" help:"Sign one deletion as an identity provider would and post it to a running server."`
+	Selftest    selftestCommand    `cmd:"" help:"Prove the whole way: make a customer at Polar, and have a server delete it."`
 	Doctor      doctorCommand      `cmd:"" help:"Look at everything that serve needs and say what to do about each fault."`
 	Deletions   deletionsCommand   `cmd:"" help:"Look at deletions and act on them: list, show, approve, cancel, export and more."`
 	Reconcile   reconcileCommand   `cmd:"" help:"Find customers at Polar whose user is gone, because a webhook got lost."`
@@ -78,6 +79,7 @@ func newCommands(providers provider.Registry) *commands {
 	c.Reconcile.Config.Providers = settings
 	c.Deletions.Request.Providers = settings
 	c.Send.Providers = settings
+	c.Selftest.Providers = settings
 	return c
 }
 

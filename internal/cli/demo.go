@@ -36,6 +36,7 @@ type demo struct {
 	polar     *polartest.Server
 	providers provider.Registry
 	secrets   map[string]string // of the providers
+	exports   []string          // the settings that other commands need, NAME=VALUE
 	log       logLines
 	webhooks  string // address of the public listener
 	operator  string // address of the admin listener
@@ -92,6 +93,9 @@ func (d *demo) serve(ctx context.Context, env *Env, environment map[string]strin
 		return nil, err
 	}
 	d.providers = all.Providers
+	for _, name := range []string{"CLERK_WEBHOOK_SIGNING_SECRET", "POLAR_ACCESS_TOKEN", "POLAR_BASE_URL", "DATABASE_URL"} {
+		d.exports = append(d.exports, name+"="+environment[name])
+	}
 	logger, err := app.NewLogger(all.Log, d.log)
 	if err != nil {
 		return nil, err

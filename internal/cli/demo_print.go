@@ -47,8 +47,11 @@ func calls(statuses []int) string {
 func (d *demo) stay(ctx context.Context, env *Env) error {
 	_, err := fmt.Fprintf(env.Stdout, `Still running; Ctrl-C ends it. One customer is left. Try, from another terminal:
 
-  CLERK_WEBHOOK_SIGNING_SECRET=%s \
-    polar-bridge send clerk --url %s --external-id %s --yes
+  export %s
+
+  polar-bridge send clerk --url %s --external-id %s --yes
+  polar-bridge selftest clerk --url %s --email you@polar.sh
+  polar-bridge deletions list
 
   webhooks  %s/webhooks/clerk, %s/webhooks/auth0
   metrics   %s/metrics
@@ -56,7 +59,7 @@ func (d *demo) stay(ctx context.Context, env *Env) error {
   Polar     %s
 
 The log follows.
-`, d.secrets["clerk"], d.webhooks, demoCleo, d.webhooks, d.webhooks, d.operator, d.operator, d.polar.URL())
+`, strings.Join(d.exports, " \\\n    "), d.webhooks, demoCleo, d.webhooks, d.webhooks, d.webhooks, d.operator, d.operator, d.polar.URL())
 	for err == nil {
 		select {
 		case line := <-d.log:

@@ -17,7 +17,7 @@ func TestEveryCommandHasHelp(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
 	visitHelp(t, nil, seen)
-	for _, want := range []string{"serve", "demo", "send", "doctor", "migrate", "healthcheck", "version", "deletions list", "deletions forget", "outbox sql", "outbox check"} {
+	for _, want := range []string{"serve", "demo", "send", "selftest", "doctor", "migrate", "healthcheck", "version", "deletions list", "deletions forget", "outbox sql", "outbox check"} {
 		require.True(t, seen[want], "%s is not in the list of commands", want)
 	}
 }

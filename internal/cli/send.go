@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -14,8 +15,10 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+	"github.com/go-json-experiment/json"
 
 	"github.com/polar-bridge/polar-bridge/config"
+	"github.com/polar-bridge/polar-bridge/internal/fault"
 	"github.com/polar-bridge/polar-bridge/internal/provider"
 )
 
@@ -86,10 +89,39 @@ func (c *sendCommand) Run(ctx context.Context, env *Env, loader *config.Loader, 
 		return err
 	}
 	err = env.print(c.JSON, s, fmt.Sprintf("%s event %s for %q: %d %s", s.Provider, s.EventID, s.ExternalID, s.Status, s.Body))
-	if err == nil && s.Status/100 != http.StatusOK/100 {
-		err = fmt.Errorf("the server did not take it: %d", s.Status)
+	return cmp.Or(err, refusal(p, s.Status, s.Body))
+}
+
+// refusal says in words why a server did not take an event that was signed with the
+// settings' secret; nil when it did.
+func refusal(p *provider.Spec, status int, body string) error {
+	var said struct {
+		Error  string       `json:"error"`
+		Reason fault.Reason `json:"reason"`
 	}
-	return err
+	_ = json.Unmarshal([]byte(body), &said) // somebody else's answer has none of it
+	why := ""
+	switch {
+	case status/100 == http.StatusOK/100:
+		return nil
+	case said.Reason == fault.ReasonBodyChanged:
+		why = "a proxy in front of the server changes the body; have it pass bodies on as they are"
+	case said.Error == string(fault.Unauthenticated):
+		why = "the secret differs from the server's: compare " + p.EnabledBy + " here and there (or one of the clocks is minutes off)"
+	case said.Error == string(fault.NotFound):
+		why = "the server has no such route: " + p.EnabledBy + " is not set there"
+	case said.Error == string(fault.Unavailable) || said.Error == string(fault.Internal):
+		why = "it is in trouble itself: see its log and polar-bridge doctor"
+	case said.Error == string(fault.Unsupported):
+		why = "a proxy in front of the server encodes the body"
+	case said.Error != "":
+		why = said.Error
+	case status/100 == http.StatusMultipleChoices/100:
+		why = "the address redirects, which providers do not follow: use the one that it redirects to"
+	default:
+		why = "this is not polar-bridge's answer, but that of something in front of it, or of another program"
+	}
+	return fmt.Errorf("the server did not take it: %d: %s", status, why)
 }
 
 // list prints the providers, each with the setting that has its secret.
@@ -113,9 +145,9 @@ func (c *sendCommand) list(env *Env, providers provider.Registry) error {
 
 // consent refuses what may delete a real customer unless --yes is there.
 func (c *sendCommand) consent() error {
-	address, err := url.Parse(c.URL)
-	if err != nil || address.Host == "" || address.Scheme != "http" && address.Scheme != "https" {
-		return usage("--url must be an address such as http://127.0.0.1:8080")
+	address, err := serverAddress(c.URL)
+	if err != nil {
+		return err
 	}
 	switch {
 	case c.Yes:
@@ -126,6 +158,15 @@ func (c *sendCommand) consent() error {
 		return usage("the customer with that external id will be deleted and their subscriptions end at once; add --yes if you mean it")
 	}
 	return nil
+}
+
+// serverAddress reads --url.
+func serverAddress(text string) (*url.URL, error) {
+	address, err := url.Parse(text)
+	if err != nil || address.Host == "" || address.Scheme != "http" && address.Scheme != "https" {
+		return nil, usage("--url must be an address such as http://127.0.0.1:8080")
+	}
+	return address, nil
 }
 
 // post sends one delivery and returns the answer.
