@@ -46,6 +46,9 @@ type Polar struct {
 	RateLimit int `name:"polar-rate-limit" env:"POLAR_RATE_LIMIT" type:"setting" default:"60" placeholder:"N" help:"Requests per minute to Polar, over all replicas together. 0 is unlimited."`
 	// Concurrency is requests in flight per replica.
 	Concurrency int `name:"polar-concurrency" env:"POLAR_CONCURRENCY" type:"setting" default:"4" placeholder:"N" help:"Requests to Polar in flight per replica, 1 to 100."`
+	// MetadataKey is where customers without an external id have the user's id, "" for
+	// nowhere.
+	MetadataKey string `name:"polar-metadata-key" env:"POLAR_METADATA_KEY" type:"setting" placeholder:"KEY" help:"For shops whose customers have no external id: the key of the metadata that has the user's id. Whoever is found by it is held, never deleted unattended. Three more requests to Polar for each user who has no customer."`
 	// Timeout bounds one request.
 	Timeout time.Duration `name:"polar-timeout" env:"POLAR_TIMEOUT" type:"setting" default:"5s" placeholder:"DURATION" help:"How long one request to Polar may take, at most 12s."`
 

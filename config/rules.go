@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // RequireAddress notes a problem unless the text is the address of an API to which a
@@ -34,6 +35,14 @@ func schemaName(text string) bool {
 	odd := func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '_' }
 	return text != "" && len(text) <= longest && text[0] >= 'a' && text[0] <= 'z' && !strings.ContainsFunc(text, odd) &&
 		!strings.HasPrefix(text, "pg_") && text != "public" && text != "information_schema"
+}
+
+// metadataKey takes what Polar takes for a key of metadata, besides those that it keeps
+// for itself or takes from a checkout link's address.
+func metadataKey(text string) bool {
+	const longest = 40
+	return utf8.RuneCountInString(text) <= longest && !strings.ContainsAny(text, "[]") &&
+		!strings.HasPrefix(text, "__") && !strings.HasPrefix(text, "utm_") && text != "reference_id"
 }
 
 // checkDatabaseURL is the rule for DATABASE_URL.

@@ -48,6 +48,8 @@ func (p *Polar) Load(l *Loader) {
 	}
 	l.Require(p.RateLimit >= 0, "POLAR_RATE_LIMIT", "must be 0 (unlimited) or more")
 	l.Require(p.Concurrency >= 1 && p.Concurrency <= maxConcurrency, "POLAR_CONCURRENCY", "must lie between 1 and 100")
+	l.Require(metadataKey(p.MetadataKey), "POLAR_METADATA_KEY",
+		"must have at most 40 characters and no brackets, not begin with __ or utm_, and not be reference_id: the last two can be set by anybody in a checkout link")
 	l.Require(p.Timeout > 0 && p.Timeout <= maxTimeout, "POLAR_TIMEOUT", "must be more than 0s and at most 12s")
 }
 

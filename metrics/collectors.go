@@ -60,6 +60,8 @@ func (m *Metrics) registerWork(f factory) {
 		[]float64{0.1, 0.5, 1, 2, 5, 10, 30, 60, 300, 900, 3600, 21600, 86400, 259200, 604800}, "provider")
 	m.verified = f.counter("verifications_total",
 		"Looks at Polar some time after a deletion, by what they came to: gone, found again, subscription_active when a subscription of the deleted customer is still active, or error when Polar could not be asked.", "provider", "outcome")
+	m.searched = f.counter("metadata_searches_total",
+		"Searches by POLAR_METADATA_KEY for customers without an external id, by what they came to; those that fail are tried again and not counted.", "result")
 	m.orphans = f.counter("queue_orphans_total",
 		"Deletions that no job would have carried out and that got a new one, and jobs whose deletion is not there.", "kind")
 
@@ -133,6 +135,9 @@ func (m *Metrics) zero() {
 	}
 	for _, outcome := range deletion.Outcomes() {
 		m.selftests.WithLabelValues(string(outcome))
+	}
+	for _, result := range deletion.Searches() {
+		m.searched.WithLabelValues(string(result))
 	}
 	for _, kind := range OrphanKinds() {
 		m.orphans.WithLabelValues(string(kind))

@@ -38,7 +38,7 @@ type Options struct {
 type Metrics struct {
 	providers, enabled, reconciled []string
 
-	webhooks, events, finished, selftests, held, attempts, verified, orphans, databaseMaintenanceFailures *prometheus.CounterVec
+	webhooks, events, finished, selftests, held, attempts, verified, orphans, searched, databaseMaintenanceFailures *prometheus.CounterVec
 
 	webhookDuration, delay, polarRequests, rateLimitWait *prometheus.HistogramVec
 
@@ -122,6 +122,13 @@ func (m *Metrics) DeletionVerified(provider string, verification deletion.Verifi
 	}
 	verification = oneOf(deletion.Verifications(), verification, deletion.VerificationError)
 	m.verified.WithLabelValues(m.provider(provider), string(verification)).Inc()
+}
+
+// Searched counts a search by metadata that came to its end.
+func (m *Metrics) Searched(result deletion.Search) {
+	if result = oneOf(deletion.Searches(), result, ""); result != "" {
+		m.searched.WithLabelValues(string(result)).Inc()
+	}
 }
 
 // OrphanFound counts a deletion without a live job, or a job without its

@@ -111,6 +111,7 @@ func TestNamesAndLabels(t *testing.T) {
 		"counter polar_bridge_events_total{outcome,provider}",
 		"gauge polar_bridge_guards_blind{guard}",
 		"counter polar_bridge_log_lines_dropped_total{}",
+		"counter polar_bridge_metadata_searches_total{result}",
 		"gauge polar_bridge_oldest_waiting_timestamp_seconds{}",
 		"gauge polar_bridge_polar_paused{reason}",
 		"histogram polar_bridge_polar_rate_limit_wait_seconds{}",
@@ -173,7 +174,7 @@ func TestKnownSeriesOfEnabledProvidersExistFromTheStart(t *testing.T) {
 		for o := range strings.FieldsSeq("deleted not_found dry_run cancelled") {
 			want = append(want, fmt.Sprintf(`polar_bridge_deletions_total{outcome=%q,provider=%q}`, o, p))
 		}
-		for r := range strings.FieldsSeq("unusable_id unaddressable rejected unexpected exhausted forbidden team recreated mass_deletion user_exists conflict other_instance") {
+		for r := range strings.FieldsSeq("unusable_id unaddressable rejected unexpected exhausted forbidden team recreated mass_deletion user_exists conflict other_instance found_by_metadata ambiguous_metadata") {
 			want = append(want, fmt.Sprintf(`polar_bridge_deletions_held_total{provider=%q,reason=%q}`, p, r))
 		}
 		for r := range strings.FieldsSeq("deleted not_found rate_limited unauthorized forbidden rejected server_error network_error unexpected") {
@@ -191,6 +192,9 @@ func TestKnownSeriesOfEnabledProvidersExistFromTheStart(t *testing.T) {
 	}
 	for r := range strings.FieldsSeq("rate_limited unauthorized unexpected outage operator other_organization") {
 		want = append(want, fmt.Sprintf(`polar_bridge_polar_paused{reason=%q}`, r))
+	}
+	for r := range strings.FieldsSeq("nobody customers subscriptions orders ambiguous filter_ignored unsearchable") {
+		want = append(want, fmt.Sprintf(`polar_bridge_metadata_searches_total{result=%q}`, r))
 	}
 	for g := range strings.FieldsSeq("team recreated") {
 		want = append(want, fmt.Sprintf(`polar_bridge_guards_blind{guard=%q}`, g))

@@ -139,6 +139,18 @@ func TestVerbs(t *testing.T) {
 			},
 		},
 		{
+			"searches by metadata",
+			func(m *metrics.Metrics) {
+				m.Searched(deletion.SearchNobody)
+				m.Searched(deletion.SearchFilterIgnored)
+				m.Searched("a word that nobody knows")
+			},
+			map[string]float64{
+				`polar_bridge_metadata_searches_total{result="nobody"}`:         1,
+				`polar_bridge_metadata_searches_total{result="filter_ignored"}`: 1,
+			},
+		},
+		{
 			"guards without a lookup",
 			func(m *metrics.Metrics) { m.SetGuardsBlind([]deletion.HoldReason{deletion.HoldTeam}) },
 			map[string]float64{`polar_bridge_guards_blind{guard="team"}`: 1},

@@ -190,7 +190,7 @@ func (a *App) openQueue(ctx context.Context, sources map[string]directory.Source
 	c, now := a.options.Config, a.options.Now
 	deleter := deletion.New(deletion.Options{
 		Polar: a.polar, Limiter: a.limiter, Confirmer: directory.NewConfirmer(sources, !c.Directory.Confirm(), now), Metrics: a.metrics, Logger: a.log, Now: now, Owns: a.binding.Owns,
-		Anonymize: c.Polar.Anonymize, GracePeriod: c.Guards.GracePeriod, LookBeforeDelete: c.Guards.LookBeforeDelete, RecordLoss: c.Guards.RecordLoss,
+		Anonymize: c.Polar.Anonymize, GracePeriod: c.Guards.GracePeriod, LookBeforeDelete: c.Guards.LookBeforeDelete, RecordLoss: c.Guards.RecordLoss, MetadataKey: c.Polar.MetadataKey,
 		HoldTeam: c.Guards.HoldTeam, HoldRecreated: c.Guards.HoldRecreated, HoldBlind: c.Guards.WhenBlind == config.GuardsHold,
 	})
 	maxPerHour := c.Guards.MaxDeletionsPerHour

@@ -56,6 +56,7 @@ type proof struct {
 	SubscriptionsEnded  deletion.SubscriptionsEnded `json:"subscriptions_ended"`
 	ActiveSubscriptions *int                        `json:"active_subscriptions"`
 	GrantedBenefits     *int                        `json:"granted_benefits"`
+	MetadataSearch      deletion.Search             `json:"metadata_search"`
 }
 
 // Validate refuses a window whose end is not settled.
@@ -125,6 +126,7 @@ func prove(r queue.Record, show func(id string) string) proof {
 		ReceivedAt: instant(r.ReceivedAt), VerifiedAt: instant(r.VerifiedAt), FinishedAt: instant(r.FinishedAt),
 		Attempts: r.Attempts, Outcome: r.Outcome, ConfirmedBy: r.ConfirmedBy, Anonymized: r.Anonymized, Forgotten: r.Forgotten,
 		Verification: r.Verification, ActiveSubscriptions: r.ActiveSubscriptions, GrantedBenefits: r.GrantedBenefits,
+		MetadataSearch: r.MetadataSearch,
 	}
 	if r.Outcome == deletion.OutcomeDeleted {
 		p.DeletedAt = p.FinishedAt

@@ -2,11 +2,13 @@ package cli
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/polar-bridge/polar-bridge/internal/binding"
@@ -41,9 +43,42 @@ func (d *doctor) checkPolar(ctx context.Context) {
 	d.judgePolar(p)
 	d.judgeToken(p.answer)
 	d.judgeClock(p)
+	if p.answer.Result == polar.ResultNotFound {
+		d.checkMetadata(ctx, client)
+	}
 	if d.binding != nil {
 		d.checkBinding(ctx, client, *d.binding)
 	}
+}
+
+// checkMetadata says whether customers can be searched by POLAR_METADATA_KEY: it
+// searches for nobody.
+func (d *doctor) checkMetadata(ctx context.Context, client *polar.Client) {
+	const name = "metadata search"
+	key := d.config.Polar.MetadataKey
+	if key == "" || d.invalid["POLAR_METADATA_KEY"] {
+		return
+	}
+	var missing []string
+	for _, of := range polar.Resources() {
+		found, answer, _ := client.FindByMetadata(ctx, of, key, rand.Text()) // the answer says what there is to say
+		switch {
+		case answer.LacksScope():
+			missing = append(missing, string(of)+":read")
+		case answer.Result != polar.ResultFound:
+			d.warn(name, fmt.Sprintf("Not proved: Polar does not list %s by POLAR_METADATA_KEY%s.", of, code(answer)), "Run doctor again when Polar answers as it should; meanwhile the deletions that need it are tried again.")
+			return
+		case found.FilterIgnored:
+			d.warn(name, fmt.Sprintf("Polar ignores the filter and lists all %s: nobody can be found by POLAR_METADATA_KEY.", of), "Unset POLAR_METADATA_KEY, or ask Polar's support about metadata filters.")
+			return
+		}
+	}
+	if len(missing) > 0 {
+		scopes := strings.Join(missing, " and ")
+		d.warn(name, "POLAR_METADATA_KEY is set, and the token lacks the scope "+scopes+": customers who have the user's id only there are not found.", "Add the scope to the token, or create one with customers:write, subscriptions:read and orders:read.")
+		return
+	}
+	d.ok(name, "Customers without an external id are searched by the metadata "+visible(key)+"; whoever is found is held.")
 }
 
 // checkBinding says which Polar the database belongs to. Only where that is an

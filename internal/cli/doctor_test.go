@@ -245,3 +245,36 @@ func TestDoctorJudgesTheFile(t *testing.T) {
 		})
 	}
 }
+
+func TestDoctorSaysWhetherMetadataCanBeSearched(t *testing.T) {
+	t.Parallel()
+	search := func(t *testing.T, prepare func(*polartest.Server)) check {
+		t.Helper()
+		server := startPolar(t)
+		server.AddCustomer(polartest.Customer{ExternalID: "somebody", ActiveSubscriptions: 1})
+		prepare(server)
+		e := examine(t, server, "POLAR_METADATA_KEY=userId")
+		require.Len(t, server.Customers(), 1)
+		return e.find(t, "metadata search")
+	}
+	for name, tt := range map[string]struct {
+		prepare      func(*polartest.Server)
+		status, says string
+	}{
+		"it can":             {func(*polartest.Server) {}, "ok", "userId"},
+		"no scope":           {func(s *polartest.Server) { s.AllowToken(polarToken, polartest.TokenWriteOnly) }, "warning", "lacks the scope subscriptions:read and orders:read"},
+		"one of two":         {func(s *polartest.Server) { s.AllowToken(polarToken, polartest.TokenWithoutOrders) }, "warning", "lacks the scope orders:read:"},
+		"the filter ignored": {func(s *polartest.Server) { s.DropFilter("metadata[userId]") }, "warning", "Polar ignores the filter"},
+		"an odd answer":      {func(s *polartest.Server) { s.FailNextOf(polartest.OperationOrders, 1, polartest.Challenge()) }, "warning", "does not list orders"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			found := search(t, tt.prepare)
+			require.Equal(t, tt.status, found.Status)
+			require.Contains(t, found.Detail, tt.says)
+		})
+	}
+	for _, c := range examine(t, startPolar(t)).Checks {
+		require.NotEqual(t, "metadata search", c.Name, "without the key")
+	}
+}

@@ -62,6 +62,17 @@ func (d *Deleter) probe(ctx context.Context) Decision {
 	return retryOrPause(ctx, answer, err)
 }
 
+// notCharged decides on a request of a search that could not be counted.
+func (*Deleter) notCharged(ctx context.Context, err error) Decision {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return Wait{Reason: WaitStopping, Err: errStopping}
+	}
+	if ctx.Err() != nil { // Polar left no time for it
+		return Retry{Reason: RetryLookup, Err: err}
+	}
+	return Retry{Reason: RetryDatabase, Err: err}
+}
+
 // refusal says how Polar answered, for the log.
 func refusal(answer polar.Answer) error {
 	text := fmt.Sprintf("polar answered %d", answer.StatusCode)

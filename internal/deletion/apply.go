@@ -73,6 +73,8 @@ type Metrics interface {
 	Attempt(provider string, result polar.Result)
 	// RateLimitWait observes how long a permit was waited for.
 	RateLimitWait(d time.Duration)
+	// Searched counts one search by metadata.
+	Searched(result Search)
 	// SetGuardsBlind states which guards see nothing.
 	SetGuardsBlind(guards []HoldReason)
 }
@@ -93,6 +95,9 @@ type Options struct {
 
 	GracePeriod time.Duration // how long after its arrival a deletion is not tried
 	Confirmer   Confirmer     // asks the identity provider; nil asks nobody
+	// MetadataKey is the key of customers', subscriptions' and orders' metadata that may
+	// have the user's id; "" searches for nobody.
+	MetadataKey string
 	// LookBeforeDelete looks the customer up first. Without it HoldTeam,
 	// HoldRecreated and the hourly limit do nothing.
 	LookBeforeDelete bool
@@ -144,7 +149,13 @@ type Observed struct {
 	// SubscriptionsEnded is what a verification learned; "" is not asked.
 	SubscriptionsEnded SubscriptionsEnded
 
+	// Search is what the search by metadata came to, "" when nobody searched, and
+	// Candidates are the customers, by Polar's ids, when they are several.
+	Search     Search
+	Candidates []string
+
 	answered bool // Polar answered something
+	works    bool // Polar has just answered as it should
 }
 
 func (o *Observed) see(answer polar.Answer) {
@@ -193,7 +204,11 @@ func (d *Deleter) request(ctx context.Context, a Attempt, permit Permit, journal
 	// those who never bought anything take none; where Polar cannot tell, everybody
 	// may be one.
 	counts := d.options.LookBeforeDelete && found.saw != SawNobody && !a.Approves(HoldMassDeletion, found.customer.ID)
-	sending := Sending{Permit: permit, Saw: found.saw, Customer: found.customer, Loss: seen.Loss, Counts: counts, Anonymize: d.options.Anonymize}
+	saw := found.saw
+	if saw == SawCustomer && a.approvedCustomer() != "" {
+		saw = SawFound
+	}
+	sending := Sending{Permit: permit, Saw: saw, Customer: found.customer, Loss: seen.Loss, Counts: counts, Anonymize: d.options.Anonymize}
 	if decision := journal.BeginSend(ctx, sending); decision != nil {
 		return decision
 	}

@@ -173,6 +173,7 @@ const (
 	SawNothing  Saw = ""         // nobody looked, or nobody could
 	SawNobody   Saw = "nobody"   // there was no such customer
 	SawCustomer Saw = "customer" // there was one
+	SawFound    Saw = "found"    // there was one, found by metadata: the request names Polar's own id
 )
 
 // Attempt is one try to carry out a Deletion.
@@ -190,6 +191,7 @@ type Attempt struct {
 	LostAnonymized bool
 	DryRun         bool       // everything but the DELETE is to be done
 	Approved       []Approval // the guards that an operator lets this deletion pass
+	Search         Search     // what the last search by metadata came to
 	// Seen is whom an earlier attempt found at Polar, or, for a verification,
 	// whom the deletion found.
 	Seen Customer
@@ -202,6 +204,22 @@ func (a *Attempt) Approves(reason HoldReason, customerID string) bool {
 	return slices.ContainsFunc(a.Approved, func(given Approval) bool {
 		return given.Reason == reason && (given.CustomerID == "" || customerID == "" || given.CustomerID == customerID)
 	})
+}
+
+// approvedCustomer is Polar's id of the customer who was found by metadata and whom an
+// operator lets be deleted, "" when there is none.
+func (a *Attempt) approvedCustomer() string {
+	for _, given := range a.Approved {
+		if given.Reason == HoldFoundByMetadata {
+			return given.CustomerID
+		}
+	}
+	return ""
+}
+
+// foundByMetadata reports whether the customer was found so.
+func (a *Attempt) foundByMetadata() bool {
+	return a.Seen.ID != "" && (a.Search == SearchCustomers || a.Search == SearchSubscriptions || a.Search == SearchOrders)
 }
 
 // Loss is what a deletion ends besides the customer.
@@ -293,6 +311,9 @@ const (
 	// cannot be asked whether the user is gone.
 	HoldOtherInstance HoldReason = "other_instance"
 	HoldConflict      HoldReason = "conflict" // a repeat of the event names another user
+
+	HoldFoundByMetadata   HoldReason = "found_by_metadata"  // nobody has the external id, but one customer has it in the metadata
+	HoldAmbiguousMetadata HoldReason = "ambiguous_metadata" // several have
 )
 
 // HoldReasons lists every HoldReason.
@@ -300,6 +321,6 @@ func HoldReasons() []HoldReason {
 	return []HoldReason{
 		HoldUnusableID, HoldUnaddressable, HoldRejected, HoldUnexpected, HoldExhausted, HoldForbidden,
 		HoldTeam, HoldRecreated, HoldMassDeletion, HoldUserExists, HoldConflict,
-		HoldOtherInstance,
+		HoldOtherInstance, HoldFoundByMetadata, HoldAmbiguousMetadata,
 	}
 }

@@ -23,6 +23,9 @@ type lookup struct {
 // nobody does not end it: Polar's lookups come from a replica, its deletions do
 // not.
 func (d *Deleter) lookup(ctx context.Context, a Attempt, seen *Observed) (lookup, Decision) {
+	if a.approvedCustomer() != "" {
+		return d.lookupFound(ctx, a, seen)
+	}
 	if !d.options.LookBeforeDelete {
 		return lookup{}, nil
 	}

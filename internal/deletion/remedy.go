@@ -85,6 +85,9 @@ func Remedies() []Remedy {
 		held(HoldOtherInstance, passes, again),
 		held(HoldConflict, Effect{Does: "makes it an event of its own, with all guards"},
 			Effect{Refused: "its event had named another user before, and no guard can find out which of them left; approve it if this user left, too, or cancel it"}),
+		held(HoldFoundByMetadata, Effect{Does: "deletes exactly that customer, by Polar's id, if one more look finds the same"}, again),
+		held(HoldAmbiguousMetadata, Effect{Refused: "several customers carry this id in their metadata, and nothing says whose it is; delete the right one in Polar's dashboard and cancel the deletion, " +
+			"or give it the external id at Polar and retry the deletion"}, again),
 		{
 			State:       StateReappeared,
 			Approve:     Effect{Refused: "approving would delete nobody; look at the subscription in Polar, then acknowledge it"},

@@ -2,6 +2,7 @@ package deletion
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 
@@ -21,7 +22,7 @@ func (d *Deleter) delete(ctx context.Context, a Attempt, seen *Observed) Decisio
 	if err := sending.Err(); err != nil {
 		return Retry{Reason: RetryDatabase, Err: fmt.Errorf("it took too long to write down that a request is sent: %w", err)}
 	}
-	answer, err := d.options.Polar.DeleteCustomer(sending, a.ExternalID, d.options.Anonymize)
+	answer, err := d.deleteCustomer(sending, a)
 	d.options.Metrics.Attempt(a.CountedAs(), answer.Result)
 	seen.see(answer)
 	seen.Sent = maybeDone(answer)
@@ -29,7 +30,7 @@ func (d *Deleter) delete(ctx context.Context, a Attempt, seen *Observed) Decisio
 	case polar.ResultDeleted:
 		return Done{Outcome: OutcomeDeleted, ConfirmedBy: ConfirmedByAnswer, Anonymized: d.options.Anonymize}
 	case polar.ResultNotFound:
-		return notFound(a, seen)
+		return d.notFound(ctx, a, seen)
 	case polar.ResultRejected:
 		return Hold{Reason: HoldRejected, Err: refusal(answer)}
 	case polar.ResultForbidden, polar.ResultUnexpected:
@@ -41,21 +42,36 @@ func (d *Deleter) delete(ctx context.Context, a Attempt, seen *Observed) Decisio
 	return Hold{Reason: HoldUnexpected, Err: refusal(answer)}
 }
 
+// deleteCustomer deletes by the external id, or exactly the customer who was found by
+// metadata and approved.
+func (d *Deleter) deleteCustomer(ctx context.Context, a Attempt) (polar.Answer, error) {
+	if id := a.approvedCustomer(); id != "" {
+		return d.options.Polar.DeleteCustomerByID(ctx, id, d.options.Anonymize)
+	}
+	return d.options.Polar.DeleteCustomer(ctx, a.ExternalID, d.options.Anonymize)
+}
+
 // notFound is what it means that Polar has no such customer: after a request
 // whose answer was lost, that this one has deleted them, unless the lookup before
-// it had found nobody.
-func notFound(a Attempt, seen *Observed) Decision {
+// it had found nobody. Unless one was seen, they are searched by metadata.
+func (d *Deleter) notFound(ctx context.Context, a Attempt, seen *Observed) Decision {
 	confirmed := ConfirmedByRetry
 	switch {
 	case !a.AnswerLost, a.LostSaw == SawNobody:
-		return Done{Outcome: OutcomeNotFound, ConfirmedBy: ConfirmedByAnswer}
+		return d.search(ctx, a, seen, Done{Outcome: OutcomeNotFound, ConfirmedBy: ConfirmedByAnswer})
+	case a.LostSaw == SawFound && a.approvedCustomer() == "": // that one named another customer
+		return d.search(ctx, a, seen, Hold{Reason: HoldFoundByMetadata, Err: errors.New("nobody knows what became of a request to delete the customer who was found by metadata")})
 	case a.LostSaw == SawNothing:
 		confirmed = ConfirmedByRetryUnseen
 	}
 	if seen.Customer == (Customer{}) {
 		seen.Customer = a.Seen
 	}
-	return Done{Outcome: OutcomeDeleted, ConfirmedBy: confirmed, Anonymized: a.LostAnonymized}
+	done := Done{Outcome: OutcomeDeleted, ConfirmedBy: confirmed, Anonymized: a.LostAnonymized}
+	if confirmed == ConfirmedByRetryUnseen {
+		return d.search(ctx, a, seen, done)
+	}
+	return done
 }
 
 // maybeDone reports whether the answer leaves it open that Polar has done what
@@ -81,9 +97,17 @@ func (d *Deleter) recordLoss(ctx context.Context, a Attempt, found lookup, seen 
 	}
 	asking, cancel := context.WithTimeout(ctx, lossTimeout)
 	defer cancel()
-	if state, answer, _ := d.options.Polar.GetState(asking, a.ExternalID); answer.Result == polar.ResultFound {
+	if state, answer, _ := d.getState(asking, a); answer.Result == polar.ResultFound {
 		seen.Loss = &state
 	}
+}
+
+// getState asks what whoever would be deleted has.
+func (d *Deleter) getState(ctx context.Context, a Attempt) (Loss, polar.Answer, error) {
+	if id := a.approvedCustomer(); id != "" {
+		return d.options.Polar.GetStateByID(ctx, id)
+	}
+	return d.options.Polar.GetState(ctx, a.ExternalID)
 }
 
 // assess takes the deletion's place in a dry run: it finds out what would have
@@ -91,16 +115,20 @@ func (d *Deleter) recordLoss(ctx context.Context, a Attempt, found lookup, seen 
 func (d *Deleter) assess(ctx context.Context, a Attempt, found lookup, seen *Observed) Decision {
 	if found.saw == SawNobody {
 		seen.Loss = &Loss{}
+		return d.search(ctx, a, seen, Done{Outcome: OutcomeDryRun})
 	}
 	if seen.Loss != nil {
 		return Done{Outcome: OutcomeDryRun}
 	}
-	state, answer, err := d.options.Polar.GetState(ctx, a.ExternalID)
+	state, answer, err := d.getState(ctx, a)
 	seen.see(answer)
 	switch answer.Result {
-	case polar.ResultFound, polar.ResultNotFound: // then it is nothing
+	case polar.ResultFound:
 		seen.Loss = &state
 		return Done{Outcome: OutcomeDryRun}
+	case polar.ResultNotFound:
+		seen.Loss = &Loss{}
+		return d.search(ctx, a, seen, Done{Outcome: OutcomeDryRun})
 	case polar.ResultRejected, polar.ResultForbidden, polar.ResultUnexpected, polar.ResultDeleted:
 		return Done{Outcome: OutcomeDryRun}
 	case polar.ResultRateLimited, polar.ResultUnauthorized, polar.ResultServerError, polar.ResultNetworkError:

@@ -61,6 +61,9 @@ func (d *Deleter) Verify(ctx context.Context, a Attempt, tries int) (Verificatio
 	if asks {
 		requests = 2
 	}
+	if a.foundByMetadata() {
+		requests++
+	}
 	seen, decision := d.withPermit(ctx, requests, func(ctx context.Context, _ Permit, seen *Observed) (decision Decision) {
 		if verification, decision = d.lookAgain(ctx, a, tries, seen); verification != VerificationGone || !asks {
 			return decision
@@ -76,7 +79,7 @@ func (d *Deleter) Verify(ctx context.Context, a Attempt, tries int) (Verificatio
 
 // lookAgain makes the lookup of a verification.
 func (d *Deleter) lookAgain(ctx context.Context, a Attempt, tries int, seen *Observed) (Verification, Decision) {
-	found, answer, err := d.find(ctx, a.ExternalID)
+	found, answer, err := d.findAgain(ctx, a)
 	seen.see(answer)
 	seen.Customer = found.customer
 	switch {
@@ -96,6 +99,17 @@ func (d *Deleter) lookAgain(ctx context.Context, a Attempt, tries int, seen *Obs
 		return VerificationError, decision
 	}
 	return VerificationError, retryOrPause(ctx, answer, err)
+}
+
+// findAgain looks the external id up, and before that the customer who was found by
+// metadata and has none.
+func (d *Deleter) findAgain(ctx context.Context, a Attempt) (lookup, polar.Answer, error) {
+	if a.foundByMetadata() {
+		if found, answer, err := d.findByID(ctx, a.Seen); found.saw != SawNobody {
+			return found, answer, err
+		}
+	}
+	return d.find(ctx, a.ExternalID)
 }
 
 // askSubscriptions asks whether the subscriptions of the deleted customer ended. They

@@ -57,7 +57,7 @@ func (s sendState) sending(o deletion.Sending, now time.Time) sendState {
 		return next
 	}
 	next.anonymized = next.anonymized && s.anonymized
-	if s.saw == deletion.SawCustomer || s.saw == deletion.SawNothing && o.Saw == deletion.SawNobody {
+	if s.saw == deletion.SawCustomer || s.saw == deletion.SawFound && o.Saw != deletion.SawCustomer || s.saw == deletion.SawNothing && o.Saw == deletion.SawNobody {
 		next.saw = s.saw
 	}
 	return next

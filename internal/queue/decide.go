@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
@@ -58,6 +59,9 @@ type decisionRow struct {
 	CustomerCreatedAt int64        `json:"customer_created_at"`
 	VerifyJob         int64        `json:"verify_job"`
 
+	MetadataSearch    deletion.Search `json:"metadata_search"`
+	MetadataCustomers string          `json:"metadata_customers"`
+
 	State               deletion.State        `json:"state"`
 	HoldReason          deletion.HoldReason   `json:"hold_reason"`
 	Outcome             deletion.Outcome      `json:"outcome"`
@@ -80,6 +84,7 @@ func (d *decided) row() decisionRow {
 		ID: d.id, Generation: d.generation, Result: d.result(), PolarStatus: d.seen.PolarStatus, PolarError: d.seen.PolarError, DecidedAt: Micros(d.now),
 		SentBy: sentBy, SentAt: sent.sentAt, SentSaw: sent.saw, SentAnonymized: sent.anonymized, DeadBefore: d.deadBefore,
 		CustomerID: d.seen.Customer.ID, CustomerType: d.seen.Customer.Type, CustomerCreatedAt: Micros(d.seen.Customer.CreatedAt),
+		MetadataSearch: d.seen.Search, MetadataCustomers: strings.Join(d.seen.Candidates, " "),
 		VerifyJob: d.verifyJob, State: deletion.StateWaiting, LookupFailingFor: d.lookupFailingFor.Microseconds(),
 	}
 	row.ActiveSubscriptions, row.GrantedBenefits = counts(d.seen.Loss)

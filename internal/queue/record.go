@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
@@ -66,6 +67,10 @@ type Record struct {
 	// What the lookup found that the deletion would end; nil when not known.
 	ActiveSubscriptions *int `json:"active_subscriptions,omitzero"`
 	GrantedBenefits     *int `json:"granted_benefits,omitzero"`
+	// MetadataSearch is what the last search by metadata came to, and MetadataCustomers are
+	// the customers whom it found when they are several, by Polar's ids.
+	MetadataSearch    deletion.Search `json:"metadata_search,omitzero"`
+	MetadataCustomers []string        `json:"metadata_customers,omitempty"`
 	// Verification is what a lookup after the deletion came to, at VerifiedAt.
 	Verification deletion.Verification `json:"verification,omitzero"`
 	VerifyAt     time.Time             `json:"verify_at,omitzero"`
@@ -102,10 +107,11 @@ func scanRecord(rows *sql.Rows, now time.Time) (Record, error) {
 	var r Record
 	var occurred, received, nextTry, finished, decided, held, created, verify, verified, failing, lookupFailing int64
 	var subscriptions, benefits int
+	var candidates string
 	err := rows.Scan(&r.ID, &r.State, &r.DryRun, &r.Forgotten, &r.Provider, &r.EventID, &r.Source, &r.Object, &r.UserID, &r.ExternalID, &r.Instance, &r.UnusableID,
 		&occurred, &received, &nextTry, &finished, &r.Attempts, &r.Failures, &failing, &lookupFailing, &r.Result, &decided, &r.Outcome, &r.ConfirmedBy, &r.Anonymized,
 		&r.PolarStatus, &r.PolarError, &r.HoldReason, &held, &r.send.sentAt, &r.send.inFlight, &r.send.anonymized, &r.send.saw, &r.CustomerID, &r.CustomerType, &created,
-		&subscriptions, &benefits, &r.Verification, &verify, &verified, &r.SubscriptionsEnded, &r.Binding, &r.Generation)
+		&subscriptions, &benefits, &r.MetadataSearch, &candidates, &r.Verification, &verify, &verified, &r.SubscriptionsEnded, &r.Binding, &r.Generation)
 	if err != nil {
 		return Record{}, fmt.Errorf("read a deletion: %w", err)
 	}
@@ -113,6 +119,7 @@ func scanRecord(rows *sql.Rows, now time.Time) (Record, error) {
 	r.SentAt = Instant(r.send.sentAt)
 	r.DecidedAt, r.HeldAt, r.CustomerCreatedAt = Instant(decided), Instant(held), Instant(created)
 	r.VerifyAt, r.VerifiedAt = Instant(verify), Instant(verified)
+	r.MetadataCustomers = strings.Fields(candidates)
 	r.failingFor = time.Duration(failing) * time.Microsecond
 	r.lookupFailingFor = time.Duration(lookupFailing) * time.Microsecond
 	r.LookupFailingSeconds = lookupFailing / int64(time.Second/time.Microsecond)

@@ -108,8 +108,8 @@ func (r *run) delete(ctx context.Context) error {
 		}
 	case deletion.Retry:
 		d.wait = Backoff(int(r.record.Failures) + 1)
-		if decision.Reason == deletion.RetryLookup {
-			d.lookupFailingFor += d.wait
+		if decision.Reason == deletion.RetryLookup { // before the request, or after it when searching
+			d.lookupFailingFor = r.record.lookupFailingFor + d.wait
 		}
 		d.decision = r.exhausted(d, decision)
 	}
@@ -147,6 +147,7 @@ func (r *run) attempt() deletion.Attempt {
 	return deletion.Attempt{
 		Deletion: r.record.Deletion(), ID: r.record.ID, Failures: r.record.Failures, DryRun: r.record.DryRun, Approved: r.record.Approved,
 		AnswerLost: r.record.send.sentAt > 0, LostSaw: r.record.send.saw, LostAnonymized: r.record.send.anonymized, Seen: r.record.Customer(),
+		Search: r.record.MetadataSearch,
 	}
 }
 
@@ -218,6 +219,9 @@ func (r *run) done(d *decided, done deletion.Done) {
 	if loss := d.seen.Loss; loss != nil {
 		fields = append(fields, zap.Bool("customer_found", d.seen.Customer.ID != ""),
 			zap.Int("active_subscriptions", loss.ActiveSubscriptions), zap.Int("granted_benefits", loss.GrantedBenefits))
+	}
+	if d.seen.Search != "" {
+		fields = append(fields, zap.String("metadata_search", string(d.seen.Search)))
 	}
 	if d.seen.GuardsBlind {
 		fields = append(fields, zap.Bool("guards_blind", true))

@@ -1,6 +1,7 @@
 package settings_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -9,15 +10,17 @@ import (
 func TestRules(t *testing.T) {
 	t.Parallel()
 	const (
-		durationText = " must be a duration with its unit, such as 500ms, 5s or 72h."
-		addressText  = " must be HOST:PORT or :PORT with a port up to 65535."
-		databaseText = "DATABASE_URL must be sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME."
-		httpsText    = "POLAR_BASE_URL must begin with https://; http:// is allowed on loopback only."
-		absoluteText = "POLAR_BASE_URL must be an absolute URL such as https://api.example.com."
-		partsText    = "POLAR_BASE_URL must have no user, query or fragment."
-		timeoutText  = "POLAR_TIMEOUT must be more than 0s and at most 12s."
-		proxiesText  = "TRUSTED_PROXIES must be networks such as 10.0.0.0/8 or addresses, separated by commas."
-		tokenText    = "POLAR_ACCESS_TOKEN must consist of visible ASCII characters without spaces."
+		durationText   = " must be a duration with its unit, such as 500ms, 5s or 72h."
+		addressText    = " must be HOST:PORT or :PORT with a port up to 65535."
+		databaseText   = "DATABASE_URL must be sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME."
+		httpsText      = "POLAR_BASE_URL must begin with https://; http:// is allowed on loopback only."
+		absoluteText   = "POLAR_BASE_URL must be an absolute URL such as https://api.example.com."
+		partsText      = "POLAR_BASE_URL must have no user, query or fragment."
+		timeoutText    = "POLAR_TIMEOUT must be more than 0s and at most 12s."
+		proxiesText    = "TRUSTED_PROXIES must be networks such as 10.0.0.0/8 or addresses, separated by commas."
+		badMetadataKey = "POLAR_METADATA_KEY must have at most 40 characters and no brackets, not begin with __ or utm_, and not be reference_id: " +
+			"the last two can be set by anybody in a checkout link."
+		tokenText = "POLAR_ACCESS_TOKEN must consist of visible ASCII characters without spaces."
 	)
 	checkRules(t, []rule{
 		{"POLAR_SERVER", "sandbox", ""},
@@ -40,6 +43,15 @@ func TestRules(t *testing.T) {
 		{"POLAR_RATE_LIMIT", "0", ""},
 		{"POLAR_RATE_LIMIT", "-1", "POLAR_RATE_LIMIT must be 0 (unlimited) or more."},
 		{"POLAR_RATE_LIMIT", "many", "POLAR_RATE_LIMIT must be a whole number."},
+		{"POLAR_METADATA_KEY", "userId", ""},
+		{"POLAR_METADATA_KEY", strings.Repeat("é", 40), ""},
+		{"POLAR_METADATA_KEY", strings.Repeat("k", 41), badMetadataKey},
+		{"POLAR_METADATA_KEY", "user[id", badMetadataKey},
+		{"POLAR_METADATA_KEY", "user]id", badMetadataKey},
+		{"POLAR_METADATA_KEY", "__external_id", badMetadataKey},
+		{"POLAR_METADATA_KEY", "utm_source", badMetadataKey},
+		{"POLAR_METADATA_KEY", "reference_id", badMetadataKey},
+		{"POLAR_METADATA_KEY", "my_reference_id", ""},
 		{"POLAR_CONCURRENCY", "1", ""},
 		{"POLAR_CONCURRENCY", "100", ""},
 		{"POLAR_CONCURRENCY", "0", "POLAR_CONCURRENCY must lie between 1 and 100."},

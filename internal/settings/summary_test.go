@@ -43,6 +43,7 @@ func TestSummary(t *testing.T) {
 		{Name: "POLAR_ANONYMIZE", Value: "false"},
 		{Name: "POLAR_RATE_LIMIT", Value: "60"},
 		{Name: "POLAR_CONCURRENCY", Value: "4"},
+		{Name: "POLAR_METADATA_KEY", Value: "not set"},
 		{Name: "POLAR_TIMEOUT", Value: "5s"},
 		{Name: "CLERK_WEBHOOK_SIGNING_SECRET", Value: "set"},
 		{Name: "CLERK_ID_FIELD", Value: "id"},

@@ -52,7 +52,8 @@ CREATE TABLE polar_bridge_deletions (
     sent_at bigint NOT NULL DEFAULT 0,
     -- whether its answer is still waited for, unless its process died
     in_flight boolean NOT NULL DEFAULT FALSE,
-    -- what the lookup before it came to: customer, nobody, or '' when nobody looked
+    -- what the lookup before it came to: customer, found (by metadata, so the request named
+    -- Polar's id), nobody, or '' when nobody looked
     sent_saw text NOT NULL DEFAULT '',
     -- whether all of those asked to erase name and e-mail as well
     sent_anonymized boolean NOT NULL DEFAULT FALSE,
@@ -73,6 +74,10 @@ CREATE TABLE polar_bridge_deletions (
     -- what the lookup found that the deletion would end, -1 when not known
     active_subscriptions bigint NOT NULL DEFAULT -1,
     granted_benefits bigint NOT NULL DEFAULT -1,
+    -- what the last search by metadata came to, '' when nobody searched, and the
+    -- customers whom it found when they are several
+    metadata_search text NOT NULL DEFAULT '',
+    metadata_customers text NOT NULL DEFAULT '',
     -- when Polar is asked whether the customer stayed away, and what it said:
     -- pending, gone, found, subscription_active or error
     verify_at bigint NOT NULL DEFAULT 0,

@@ -53,7 +53,7 @@ WITH v AS MATERIALIZED (SELECT * FROM json_to_recordset(CAST($1 AS json)) AS bat
     customer_type text, customer_created_at bigint, adds_attempts bigint, adds_failures bigint, adds_failing_for bigint,
     lookup_failing_for bigint,
     next_try_at bigint, hold_reason text, outcome text, confirmed_by text, anonymized boolean, active_subscriptions bigint,
-    granted_benefits bigint, verify_job bigint, verify_at bigint, verification text))
+    granted_benefits bigint, metadata_search text, metadata_customers text, verify_job bigint, verify_at bigint, verification text))
 UPDATE {schema}.polar_bridge_deletions AS d SET state = v.state, result = v.result, polar_status = v.polar_status, polar_error = v.polar_error, decided_at = v.decided_at,
     in_flight = CASE WHEN d.sent_at = v.sent_by THEN FALSE ELSE d.in_flight END,
     sent_at = CASE WHEN v.sent_by > 0 AND d.sent_at = v.sent_by THEN v.sent_at ELSE d.sent_at END,
@@ -72,6 +72,8 @@ UPDATE {schema}.polar_bridge_deletions AS d SET state = v.state, result = v.resu
     outcome = v.outcome, confirmed_by = v.confirmed_by, anonymized = v.anonymized,
     active_subscriptions = CASE WHEN v.active_subscriptions < 0 AND v.customer_id IN ('', d.customer_id) THEN d.active_subscriptions ELSE v.active_subscriptions END,
     granted_benefits = CASE WHEN v.granted_benefits < 0 AND v.customer_id IN ('', d.customer_id) THEN d.granted_benefits ELSE v.granted_benefits END,
+    metadata_search = CASE WHEN v.metadata_search = '' THEN d.metadata_search ELSE v.metadata_search END,
+    metadata_customers = CASE WHEN v.metadata_search = '' THEN d.metadata_customers ELSE v.metadata_customers END,
     job_id = CASE WHEN v.state = 'waiting' THEN d.job_id ELSE v.verify_job END, verify_at = v.verify_at, verification = v.verification
 FROM v WHERE d.id = v.deletion_id AND d.id = ANY (ARRAY (SELECT deletion_id FROM v)) AND d.generation = v.generation AND (
     d.state = 'waiting' AND (d.sent_at = v.sent_by OR NOT d.in_flight OR d.sent_at <= v.dead_before)
@@ -82,7 +84,7 @@ RETURNING id
 SELECT id, state, dry_run, redacted, provider, event_id, source, object, user_id, external_id, instance, unusable_id,
     occurred_at, received_at, next_try_at, finished_at, attempts, failures, failing_for, lookup_failing_for, result, decided_at, outcome, confirmed_by, anonymized,
     polar_status, polar_error, hold_reason, held_at, sent_at, in_flight, sent_anonymized, sent_saw, customer_id, customer_type, customer_created_at,
-    active_subscriptions, granted_benefits, verification, verify_at, verified_at, subscriptions_ended, binding, generation
+    active_subscriptions, granted_benefits, metadata_search, metadata_customers, verification, verify_at, verified_at, subscriptions_ended, binding, generation
 FROM {schema}.polar_bridge_deletions WHERE id = ANY (ARRAY (SELECT CAST(value AS bigint) FROM json_array_elements_text(CAST($1 AS json))))
 ORDER BY id
 
@@ -90,7 +92,7 @@ ORDER BY id
 SELECT id, state, dry_run, redacted, provider, event_id, source, object, user_id, external_id, instance, unusable_id,
     occurred_at, received_at, next_try_at, finished_at, attempts, failures, failing_for, lookup_failing_for, result, decided_at, outcome, confirmed_by, anonymized,
     polar_status, polar_error, hold_reason, held_at, sent_at, in_flight, sent_anonymized, sent_saw, customer_id, customer_type, customer_created_at,
-    active_subscriptions, granted_benefits, verification, verify_at, verified_at, subscriptions_ended, binding, generation
+    active_subscriptions, granted_benefits, metadata_search, metadata_customers, verification, verify_at, verified_at, subscriptions_ended, binding, generation
 FROM {schema}.polar_bridge_deletions WHERE id = ANY (ARRAY (SELECT CAST(value AS bigint) FROM json_array_elements_text(CAST($1 AS json))))
 ORDER BY id
 FOR UPDATE

@@ -61,6 +61,7 @@ WITH batch AS MATERIALIZED (SELECT value FROM jsonb_each($1)), v AS MATERIALIZED
     value ->> 'next_try_at' AS next_try_at, value ->> 'hold_reason' AS hold_reason, value ->> 'outcome' AS outcome,
     value ->> 'confirmed_by' AS confirmed_by, value ->> 'anonymized' AS anonymized,
     value ->> 'active_subscriptions' AS active_subscriptions, value ->> 'granted_benefits' AS granted_benefits,
+    value ->> 'metadata_search' AS metadata_search, value ->> 'metadata_customers' AS metadata_customers,
     value ->> 'verify_job' AS verify_job, value ->> 'verify_at' AS verify_at, value ->> 'verification' AS verification
 FROM batch)
 UPDATE {schema}.polar_bridge_deletions AS d SET state = v.state, result = v.result, polar_status = v.polar_status, polar_error = v.polar_error, decided_at = v.decided_at,
@@ -81,6 +82,8 @@ UPDATE {schema}.polar_bridge_deletions AS d SET state = v.state, result = v.resu
     outcome = v.outcome, confirmed_by = v.confirmed_by, anonymized = v.anonymized,
     active_subscriptions = CASE WHEN v.active_subscriptions < 0 AND v.customer_id IN ('', d.customer_id) THEN d.active_subscriptions ELSE v.active_subscriptions END,
     granted_benefits = CASE WHEN v.granted_benefits < 0 AND v.customer_id IN ('', d.customer_id) THEN d.granted_benefits ELSE v.granted_benefits END,
+    metadata_search = CASE WHEN v.metadata_search = '' THEN d.metadata_search ELSE v.metadata_search END,
+    metadata_customers = CASE WHEN v.metadata_search = '' THEN d.metadata_customers ELSE v.metadata_customers END,
     job_id = CASE WHEN v.state = 'waiting' THEN d.job_id ELSE v.verify_job END, verify_at = v.verify_at, verification = v.verification
 FROM v WHERE d.id = v.deletion_id AND d.generation = v.generation AND (
     d.state = 'waiting' AND (d.sent_at = v.sent_by OR NOT d.in_flight OR d.sent_at <= v.dead_before)
@@ -91,7 +94,7 @@ RETURNING id
 SELECT id, state, dry_run, redacted, provider, event_id, source, object, user_id, external_id, instance, unusable_id,
     occurred_at, received_at, next_try_at, finished_at, attempts, failures, failing_for, lookup_failing_for, result, decided_at, outcome, confirmed_by, anonymized,
     polar_status, polar_error, hold_reason, held_at, sent_at, in_flight, sent_anonymized, sent_saw, customer_id, customer_type, customer_created_at,
-    active_subscriptions, granted_benefits, verification, verify_at, verified_at, subscriptions_ended, binding, generation
+    active_subscriptions, granted_benefits, metadata_search, metadata_customers, verification, verify_at, verified_at, subscriptions_ended, binding, generation
 FROM {schema}.polar_bridge_deletions WHERE id IN (SELECT value FROM json_each($1))
 ORDER BY id
 
@@ -99,7 +102,7 @@ ORDER BY id
 SELECT id, state, dry_run, redacted, provider, event_id, source, object, user_id, external_id, instance, unusable_id,
     occurred_at, received_at, next_try_at, finished_at, attempts, failures, failing_for, lookup_failing_for, result, decided_at, outcome, confirmed_by, anonymized,
     polar_status, polar_error, hold_reason, held_at, sent_at, in_flight, sent_anonymized, sent_saw, customer_id, customer_type, customer_created_at,
-    active_subscriptions, granted_benefits, verification, verify_at, verified_at, subscriptions_ended, binding, generation
+    active_subscriptions, granted_benefits, metadata_search, metadata_customers, verification, verify_at, verified_at, subscriptions_ended, binding, generation
 FROM {schema}.polar_bridge_deletions WHERE id IN (SELECT value FROM json_each($1))
 ORDER BY id
 

@@ -98,7 +98,7 @@ UPDATE {schema}.polar_bridge_deletions SET state = 'done' WHERE id = $1
 -- name: Redo
 UPDATE {schema}.polar_bridge_deletions SET state = 'waiting', outcome = '', confirmed_by = '', anonymized = FALSE, finished_at = 0,
     sent_at = 0, in_flight = FALSE, sent_saw = '', sent_anonymized = FALSE, counted_at = 0, failures = 0, failing_for = 0, lookup_failing_for = 0,
-    verification = '', verify_at = 0, verified_at = 0, subscriptions_ended = ''
+    metadata_search = '', metadata_customers = '', verification = '', verify_at = 0, verified_at = 0, subscriptions_ended = ''
 WHERE id = $1
 
 -- name: Unapprove
@@ -113,7 +113,7 @@ INSERT INTO {schema}.polar_bridge_actions (deletion_id, at, operator, action, re
 
 -- name: RedactDeletion
 UPDATE {schema}.polar_bridge_deletions SET event_id = '', variant = '', instance = '', user_id = '', external_id = '', unusable_id = '',
-    customer_id = '', customer_type = '', customer_created_at = 0, polar_error = '', active_subscriptions = -1, granted_benefits = -1, redacted = TRUE
+    customer_id = '', customer_type = '', customer_created_at = 0, polar_error = '', active_subscriptions = -1, granted_benefits = -1, metadata_customers = '', redacted = TRUE
 WHERE id = $1
 
 -- name: RedactApprovals
