@@ -3,6 +3,8 @@
 ACTIONLINT_VERSION    := v1.7.12
 GOLANGCI_LINT_VERSION := v2.15.0
 GOTESTSUM_VERSION     := v1.13.0
+GOVULNCHECK_VERSION   := v1.9.0
+VULNDB_VERSION        := v0.0.0-20261105234957-e22db6528018
 GREMLINS_VERSION      := v0.6.0
 HELM3_VERSION         := v3.22.0
 HELM4_VERSION         := v4.3.1
@@ -22,6 +24,8 @@ BIN           := $(CURDIR)/bin
 ACTIONLINT    := $(BIN)/actionlint-$(ACTIONLINT_VERSION)
 GOLANGCI_LINT := $(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION)
 GOTESTSUM     := $(BIN)/gotestsum-$(GOTESTSUM_VERSION)
+GOVULNCHECK   := $(BIN)/govulncheck-$(GOVULNCHECK_VERSION)
+VULNDB        := $(BIN)/vulndb-$(VULNDB_VERSION)
 GREMLINS      := $(BIN)/gremlins-$(GREMLINS_VERSION)
 HELM3         := $(BIN)/helm-$(HELM3_VERSION)
 HELM4         := $(BIN)/helm-$(HELM4_VERSION)
@@ -64,12 +68,16 @@ $(NPM): e2e/%/node_modules/.package-lock.json: e2e/%/package-lock.json | tools-t
 	npm ci --prefix e2e/$* --ignore-scripts --no-audit --no-fund --loglevel=error
 
 .PHONY: lint
-lint: $(GOLANGCI_LINT) $(ACTIONLINT) ## Check style, import table, formatting and workflows.
+lint: $(GOLANGCI_LINT) $(ACTIONLINT) vulnerabilities ## Check style, import table, formatting, workflows and known vulnerabilities.
 	$(GOLANGCI_LINT) run ./...
 	cd tools/monitoring && $(GOLANGCI_LINT) run ./...
 	$(ACTIONLINT)
 	@# An action is a commit, and a comment says which version that is.
 	! grep -rn 'uses:' .github/workflows | grep -vE '@[0-9a-f]{40} # v[0-9]+\.[0-9]+\.[0-9]+$$'
+
+.PHONY: vulnerabilities
+vulnerabilities: $(GOVULNCHECK) $(VULNDB)
+	scripts/vulnerabilities $(GOVULNCHECK) file://$(VULNDB)
 
 .PHONY: fmt
 fmt: $(GOLANGCI_LINT) ## Format the code.
@@ -163,6 +171,18 @@ $(GOLANGCI_LINT):
 $(GOTESTSUM):
 	GOBIN=$(BIN)/tmp go install gotest.tools/gotestsum@$(GOTESTSUM_VERSION)
 	@mv $(BIN)/tmp/gotestsum $@
+
+$(GOVULNCHECK):
+	GOBIN=$(BIN)/tmp go install golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION)
+	@mv $(BIN)/tmp/govulncheck $@
+
+# The database as it was that day, from its module, so that a build of today is red
+# or green tomorrow as well; govulncheck.yml asks the newest one every day.
+$(VULNDB):
+	GOBIN=$(BIN)/tmp go install golang.org/x/vulndb/cmd/indexdb@$(VULNDB_VERSION)
+	rm -rf $@.tmp
+	$(BIN)/tmp/indexdb -vulns $$(go env GOMODCACHE)/golang.org/x/vulndb@$(VULNDB_VERSION)/data/osv -out $@.tmp
+	@mv $@.tmp $@
 
 $(GREMLINS):
 	GOBIN=$(BIN)/tmp go install github.com/go-gremlins/gremlins/cmd/gremlins@$(GREMLINS_VERSION)
