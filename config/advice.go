@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -49,7 +50,7 @@ func (l *Loader) adviseNames(c *Config) []Advice {
 			all = append(all, Advice{name, "is ignored: " + base + " is no secret, and only secrets come from files", "Set " + base + " itself."})
 			continue
 		}
-		if meant := nearest(name, settings); meant != "" {
+		if meant := cmp.Or(nearest(name, settings), l.shortened(name, settings)); meant != "" {
 			all = append(all, Advice{name, "is no setting and is ignored, but it is nearly " + meant, "Write " + meant + " if you mean it; else rename or unset " + name + "."})
 		}
 	}
@@ -90,6 +91,25 @@ func nearest(name string, settings []string) string {
 		}
 	}
 	return meant
+}
+
+// shortened returns the setting of which the name leaves out one of several words, as
+// CLERK_WEBHOOK_SECRET does, "" for none. One that is set is not missed.
+func (l *Loader) shortened(name string, settings []string) string {
+	const fewest = 3 // words that say enough
+	words := strings.Split(name, "_")
+	for _, setting := range settings {
+		whole := strings.Split(setting, "_")
+		if len(words) < fewest || len(whole) != len(words)+1 || l.env.Getenv(setting) != "" || l.env.Getenv(setting+"_FILE") != "" {
+			continue
+		}
+		for i := range whole {
+			if slices.Equal(words, slices.Concat(whole[:i], whole[i+1:])) {
+				return setting
+			}
+		}
+	}
+	return ""
 }
 
 // distance counts the letters that must be added, left out, replaced or swapped
@@ -169,6 +189,9 @@ func polarKeys() []MisplacedKey {
 		{setting, "polar_whs_", "is the secret of a webhook of Polar's, not an access token", do},
 		{setting, "polar_cst_", "is the session of one customer, not an organization's access token", do},
 		{setting, "polar_cs_", "is the secret of an OAuth client, not an access token", do},
+		{setting, "sk_", "is the secret key of another service, such as Clerk or Stripe", do},
+		{setting, "pk_", "is the publishable key of another service, such as Clerk or Stripe", do},
+		{setting, "whsec_", "is the signing secret of a webhook, not an access token", do},
 		{setting, "polar_rt_", "is a refresh token, not an access token", do},
 	}
 }

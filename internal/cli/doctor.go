@@ -19,6 +19,7 @@ import (
 
 type doctorCommand struct {
 	JSON      bool   `name:"json" help:"Print JSON."`
+	Verbose   bool   `name:"verbose" help:"Also show all settings, valid ones too, and all providers."`
 	PublicURL string `name:"public-url" placeholder:"URL" help:"The address under which the internet reaches the server, to print the addresses to register."`
 
 	AcceptInstance string `name:"accept-instance" placeholder:"ID" help:"Say that from now on this Clerk instance or Auth0 tenant may be asked whether users are gone, although another one was asked so far. The settings' credentials must be its own."`
@@ -47,6 +48,7 @@ type doctor struct {
 	accept    string            // the instance that --accept-instance names
 	accepted  bool              // it is stored
 	binding   *database.Binding // nil when the database could not be read
+	countable bool              // the database has deletions that can be counted
 	instances map[string]string // that were asked so far, by provider
 	report    doctorReport
 }
@@ -117,15 +119,19 @@ func (c *doctorCommand) Run(ctx context.Context, env *Env, loader *config.Loader
 	d.checkDatabase(ctx)
 	d.checkPolar(ctx)
 	d.checkDirectories(ctx)
-	if err := d.print(c.JSON); err != nil {
+	d.checkHeld(ctx)
+	if err := d.print(c.JSON, c.Verbose); err != nil {
 		return err
 	}
-	found := plural(d.report.Faults, "fault") + ", " + plural(d.report.Warnings, "warning")
 	if !d.report.OK {
-		return errors.New(found)
+		return errors.New(d.found())
 	}
-	_, err := fmt.Fprintf(env.Stderr, "%s.\n", found)
+	_, err := fmt.Fprintf(env.Stderr, "%s.\n", d.found())
 	return err
+}
+
+func (d *doctor) found() string {
+	return plural(d.report.Faults, "fault") + ", " + plural(d.report.Warnings, "warning")
 }
 
 // checkChoices says what was decided about what cannot be undone, which guards see
@@ -156,35 +162,58 @@ func (d *doctor) checkChoices() {
 	}
 }
 
-// print writes the report as tables, or as JSON.
-func (d *doctor) print(asJSON bool) error {
+// print writes the report as tables, what is wrong first, or as JSON.
+func (d *doctor) print(asJSON, verbose bool) error {
 	if asJSON {
 		return printJSON(d.env.Stdout, d.report)
 	}
 	table := newTable(d.env.Stdout)
-	table.line("SETTING", "SOURCE", "VALUE")
-	for _, s := range d.report.Settings {
-		table.line(s.Name, s.Source, s.Value)
-	}
-	table.line()
-	table.line("PROVIDER", "ON", "EVENT ID SIGNED", "OLD REQUESTS REFUSED", "USER IDS REUSABLE", "REGISTER THIS URL")
-	for _, p := range d.report.Providers {
-		address := p.URL
-		if !p.Enabled {
-			address = p.Secret + " is not set"
-		}
-		if !p.Enabled && d.invalid[p.Secret] {
-			address = "see " + p.Secret
-		}
-		table.line(p.Name, yesNo(p.Enabled), yesNo(p.SignedID), yesNo(p.Timestamped), yesNo(p.IDsReusable), address)
+	switch {
+	case d.report.Faults > 0:
+		table.line(d.found() + ": put the faults right first.")
+	case d.report.Warnings > 0:
+		table.line("It works, with " + plural(d.report.Warnings, "warning") + ".")
+	default:
+		table.line("All is well.")
 	}
 	table.line()
 	table.line("STATUS", "CHECK", "DETAIL")
-	for _, c := range d.report.Checks {
-		table.line(c.Status, c.Name, c.Detail)
-		if c.Do != "" {
-			table.line("", "", "-> "+c.Do)
+	for _, status := range []string{"fault", "warning", "ok"} {
+		for _, c := range d.report.Checks {
+			if c.Status != status {
+				continue
+			}
+			table.line(c.Status, c.Name, c.Detail)
+			if c.Do != "" {
+				table.line("", "", "-> "+c.Do)
+			}
+		}
+	}
+	table.line()
+	d.listProviders(table, verbose)
+	if verbose {
+		table.line()
+		table.line("SETTING", "SOURCE", "VALUE")
+		for _, s := range d.report.Settings {
+			table.line(s.Name, s.Source, s.Value)
 		}
 	}
 	return table.flush()
+}
+
+// listProviders shows the enabled ones, or all of them.
+func (d *doctor) listProviders(table *table, all bool) {
+	table.line("PROVIDER", "ON", "EVENT ID SIGNED", "OLD REQUESTS REFUSED", "USER IDS REUSABLE", "REGISTER THIS URL")
+	for _, p := range d.report.Providers {
+		address := p.URL
+		switch {
+		case !p.Enabled && d.invalid[p.Secret]:
+			address = "see " + p.Secret
+		case !p.Enabled && !all:
+			continue
+		case !p.Enabled:
+			address = p.Secret + " is not set"
+		}
+		table.line(p.Name, yesNo(p.Enabled), yesNo(p.SignedID), yesNo(p.Timestamped), yesNo(p.IDsReusable), address)
+	}
 }

@@ -36,6 +36,8 @@ func (d *doctor) checkDatabase(ctx context.Context) {
 	d.judgeReach(seen, err)
 	if err == nil {
 		d.binding = &seen.Binding
+		d.countable = seen.Schema == nil && seen.Shared == nil && seen.Refused == nil && !seen.ReadOnly &&
+			(seen.File == nil || seen.File.Exists && seen.File.Unwritable == nil)
 		d.judgeTables(seen)
 		d.judgeDurability(seen)
 		if seen.Paused {

@@ -14,7 +14,7 @@ func TestDoctorSaysOfEveryProviderWhatItsWebhooksProve(t *testing.T) {
 	server := startPolar(t)
 	variables := settings()
 	variables["POLAR_BASE_URL"], variables["DATABASE_URL"] = server.URL().String(), "sqlite:"+t.TempDir()+"/bridge.db"
-	report := run(t, variables, "doctor").stdout
+	report := run(t, variables, "doctor", "--verbose").stdout
 	require.Regexp(t, `(?m)^PROVIDER +ON +EVENT ID SIGNED +OLD REQUESTS REFUSED +USER IDS REUSABLE +REGISTER THIS URL$`, report)
 	said := map[bool]string{true: "yes", false: "no"}
 	for _, e := range everyProvider() {

@@ -37,6 +37,7 @@ func TestAMisspeltSetting(t *testing.T) {
 		"POLAR_ANONYMISE": "POLAR_ANONYMIZE", "POLAR_ANNONYMISE": "POLAR_ANONYMIZE", "POLAR_ACCES_TOKEN": "POLAR_ACCESS_TOKEN",
 		"POLAR_ACCESS_TOKEN_FIL": "POLAR_ACCESS_TOKEN_FILE", "CLERK_WEBHOOK_SIGNING_SECRETS": "CLERK_WEBHOOK_SIGNING_SECRET",
 		"GRACEPERIOD": "GRACE_PERIOD", "MAX_DELETION_PER_HOUR": "MAX_DELETIONS_PER_HOUR", "AUTH_ID_FIELD": "AUTH0_ID_FIELD", "DATABSE_URL": "DATABASE_URL",
+		"CLERK_WEBHOOK_SECRET": "CLERK_WEBHOOK_SIGNING_SECRET", "MAX_DELETIONS_HOUR": "MAX_DELETIONS_PER_HOUR",
 	} {
 		t.Run(name+" is said to be nearly "+meant, func(t *testing.T) {
 			t.Parallel()
@@ -68,7 +69,7 @@ func TestNothingIsSaidOf(t *testing.T) {
 	})
 	t.Run("what apps and systems have", func(t *testing.T) {
 		t.Parallel()
-		w := with()
+		w := with("CLERK_WEBHOOK_SIGNING_SECRET", "whsec_bWFya2VyLW1hcmtlci1tYXJrZXI=") // else CLERK_WEBHOOK_SECRET is missed as it
 		for _, name := range []string{
 			"POLAR_WEBHOOK_SECRET", "POLAR_SUCCESS_URL", "POLAR_ORGANIZATION_ID", "BETTER_AUTH_SECRET", "BETTER_AUTH_URL", "CONFIG", "PATH", "HOME", "HOSTNAME", "TZ", "LANG", "PWD",
 			"HTTPS_PROXY", "NO_PROXY", "DATABASE_HOST", "CLERK_PUBLISHABLE_KEY", "NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY", "CLERK_WEBHOOK_SECRET", "CLERK_API_KEY", "CLERK_JWT_KEY", "AUTH0_SECRET",
@@ -107,7 +108,7 @@ func TestQuotationMarksAroundAValue(t *testing.T) {
 func TestAKeyOfTheWrongKind(t *testing.T) {
 	t.Parallel()
 	for value, name := range map[string]string{
-		"polar_whs_0123456789abcdef": "POLAR_ACCESS_TOKEN", "pk_live_0123456789abcdef": "CLERK_SECRET_KEY",
+		"polar_whs_0123456789abcdef": "POLAR_ACCESS_TOKEN", "sk_test_polar0123456789abcdef": "POLAR_ACCESS_TOKEN", "pk_live_0123456789abcdef": "CLERK_SECRET_KEY",
 		"sk_test_0123456789abcdef": "WORKOS_WEBHOOK_SECRET", "eyJhbGciOiJIUzI1NiJ9.e30.x": "SUPABASE_WEBHOOK_TOKEN", "sb_publishable_0123456789": "SUPABASE_WEBHOOK_TOKEN",
 	} {
 		got := advise(t, with(name, value))
