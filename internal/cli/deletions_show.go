@@ -81,6 +81,11 @@ func describe(r queue.Record) [][2]string {
 		{"benefits", number(r.GrantedBenefits)},
 		{"search by metadata", search(r)},
 	}...)
+	return append(lines, decisions(r)...)
+}
+
+// decisions are what operators did.
+func decisions(r queue.Record) (lines [][2]string) {
 	for _, a := range r.Approved {
 		text := visible(string(a.Reason))
 		if a.CustomerID != "" {
