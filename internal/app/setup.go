@@ -84,9 +84,9 @@ func (a *App) listen(ctx context.Context) error {
 	if c.H2C {
 		newServer = handlers.NewH2CServer
 	}
-	a.public.Server = newServer(handlers.New(handlers.Options{ //nolint:contextcheck // handlers have their requests' contexts
+	a.public.Server = newServer(a.closeWhenDraining(handlers.New(handlers.Options{ //nolint:contextcheck // handlers have their requests' contexts
 		Providers: a.routes(), Acceptor: a.queue, Metrics: a.metrics, Logger: a.log, Now: o.Now, TrustedProxies: c.TrustedProxies,
-	}), a.log)
+	})), a.log)
 	a.admin.Server = handlers.NewServer(handlers.NewAdmin(handlers.AdminOptions{ //nolint:contextcheck // handlers have their requests' contexts
 		Gatherer: a.registry, Ready: a.ready, Logger: a.log,
 	}), a.log)

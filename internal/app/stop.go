@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"go.uber.org/zap"
@@ -49,6 +50,19 @@ func (a *App) close(ctx context.Context) error {
 	}
 	auth := wrap("close auth database", a.directories.Close())
 	return errors.Join(public, admin, river, running, connections, auth)
+}
+
+// closeWhenDraining ends each connection after its next answer once stopping has
+// begun, so that the next request takes a new connection, to another replica.
+// Server.SetKeepAlivesEnabled would close idle ones at once, under a request that is
+// on its way.
+func (a *App) closeWhenDraining(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if a.draining.Load() {
+			w.Header().Set("Connection", "close")
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // closeEndpoint lets requests in flight finish. Whoever is slower than that is cut
