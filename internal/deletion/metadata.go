@@ -204,6 +204,7 @@ func (d *Deleter) lookupFound(ctx context.Context, a Attempt, seen *Observed) (l
 	gone, answer, err := d.findByID(looking, Customer{ID: id})
 	switch gone.saw {
 	case SawNobody:
+		seen.Search = "" // what is known of them is what found them before
 		return gone, nil
 	case SawCustomer:
 		return lookup{}, Hold{Reason: HoldFoundByMetadata, Err: errors.New("the customer is there, but the search does not find the id in the metadata any more")}

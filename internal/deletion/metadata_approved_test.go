@@ -110,6 +110,7 @@ func TestALostAnswerAboutAnApprovedCustomer(t *testing.T) {
 		seen, done := h.requireDeleted(t, approved(lost(customer.ID), customer.ID, deletion.HoldFoundByMetadata))
 		require.Equal(t, endsByRetry, done)
 		require.Equal(t, customer.ID, seen.Customer.ID)
+		require.Empty(t, seen.Search, "what found them before stays")
 	})
 	t.Run("says nothing about the external id", func(t *testing.T) {
 		t.Parallel()

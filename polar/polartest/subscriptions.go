@@ -50,18 +50,20 @@ func (s *Server) listSubscriptions(query url.Values) answer {
 	if !ok {
 		return invalidRequest("bool_parsing", "query", "active", "Input should be a valid boolean, unable to interpret input", last(query, "active"))
 	}
-	found := slices.DeleteFunc(s.subscriptions(metadataFilter(query)), func(one listedSubscription) bool {
-		return query.Has("active") && active != (one.EndedAt == nil) || query.Has("customer_id") && !slices.Contains(query["customer_id"], one.CustomerID)
+	carries := metadataFilter(query)
+	all := s.subscriptions(func(c *Customer) bool {
+		return (carries == nil || carries(c.SubscriptionMetadata)) && (!query.Has("customer_id") || slices.Contains(query["customer_id"], c.ID))
 	})
+	found := slices.DeleteFunc(all, func(one listedSubscription) bool { return query.Has("active") && active != (one.EndedAt == nil) })
 	return pageOf(found, page, limit)
 }
 
-// subscriptions returns all whose metadata carries says so of; nil is all. Those of a
-// deleted customer have ended, unless they are kept. mu is held.
-func (s *Server) subscriptions(carries func(map[string]any) bool) []listedSubscription {
+// subscriptions returns those of the customers who are wanted. Those of a deleted
+// customer have ended, unless they are kept. mu is held.
+func (s *Server) subscriptions(wanted func(*Customer) bool) []listedSubscription {
 	var all []listedSubscription
 	for i, customer := range slices.Concat(s.customers.former, s.customers.by("created_at")) {
-		if carries != nil && !carries(customer.SubscriptionMetadata) {
+		if !wanted(customer) {
 			continue
 		}
 		for _, one := range stateJSON(s.options.OrganizationID, customer).ActiveSubscriptions {
