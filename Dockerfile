@@ -16,6 +16,7 @@ ARG REVISION=unknown
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     CGO_ENABLED=0 GOOS=${TARGETOS} GOARCH=${TARGETARCH} \
     go build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=${VERSION} -X main.revision=${REVISION}" -o /out/polar-bridge . \
+    && scripts/licenses /out/licenses \
     && mkdir /out/data
 
 FROM gcr.io/distroless/static-debian12:nonroot
@@ -32,6 +33,7 @@ LABEL org.opencontainers.image.title="polar-bridge" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.base.name="gcr.io/distroless/static-debian12:nonroot"
 COPY --from=build /out/polar-bridge /polar-bridge
+COPY --from=build /out/licenses /licenses
 # The only place that is written to. A volume mounted here must belong to 65532.
 COPY --from=build --chown=65532:65532 /out/data /data
 # With PostgreSQL set DATABASE_URL, or empty it and set DATABASE_URL_FILE.

@@ -4,9 +4,11 @@ package image_test
 
 import (
 	"context"
+	"debug/buildinfo"
 	"debug/elf"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"os/exec"
@@ -196,6 +198,28 @@ func TestTheImageSaysWhatItIs(t *testing.T) {
 	}
 	require.Equal(t, "0.0.0-test", d.Config.Labels["org.opencontainers.image.version"])
 	require.Contains(t, podman(t, "run", "--rm", "--network=none", image(t, "IMAGE"), "version"), "0.0.0-test")
+}
+
+func TestTheImageCarriesTheLicenceOfEveryModuleInTheBinary(t *testing.T) {
+	t.Parallel()
+	root := podman(t, "image", "mount", image(t, "IMAGE"))
+	t.Cleanup(func() { podman(t, "image", "unmount", image(t, "IMAGE")) })
+	built, err := buildinfo.ReadFile(filepath.Join(root, "polar-bridge"))
+	require.NoError(t, err)
+	require.NotEmpty(t, built.Deps)
+	sources, err := os.ReadFile(filepath.Join(root, "licenses", "modules.csv"))
+	require.NoError(t, err)
+	for _, module := range built.Deps {
+		require.Contains(t, "\n"+string(sources), "\n"+module.Path, "where its source is")
+		found := 0
+		require.NoError(t, filepath.WalkDir(filepath.Join(root, "licenses", module.Path), func(_ string, entry fs.DirEntry, err error) error {
+			if err == nil && !entry.IsDir() {
+				found++
+			}
+			return err
+		}))
+		require.NotZero(t, found, module.Path)
+	}
 }
 
 func TestTheBinaryIsStaticStrippedAndSmall(t *testing.T) {
