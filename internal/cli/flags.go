@@ -8,8 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/alecthomas/kong"
 
@@ -85,24 +83,15 @@ func (e *externalID) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// maxReason bounds an operator's reason, in bytes.
-const maxReason = 500
-
 // operatorReason is why an operator does something: one readable line.
 type operatorReason string
 
 // UnmarshalText implements encoding.TextUnmarshaler.
 func (r *operatorReason) UnmarshalText(text []byte) error {
-	reason := string(text)
-	switch {
-	case strings.TrimSpace(reason) == "":
-		return errors.New("must say why")
-	case len(reason) > maxReason:
-		return fmt.Errorf("must have at most %d bytes", maxReason)
-	case !utf8.ValidString(reason) || strings.ContainsFunc(reason, func(r rune) bool { return !unicode.IsPrint(r) }):
-		return errors.New("must be one line of printable text")
+	if err := ops.CheckReason(string(text)); err != nil {
+		return err
 	}
-	*r = operatorReason(reason)
+	*r = operatorReason(text)
 	return nil
 }
 

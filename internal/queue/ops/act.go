@@ -187,16 +187,24 @@ func (o *Operator) ChooseIDs(ctx context.Context, verb deletion.Verb, ids []int6
 // choosable says whether the verb can be done to it, while the database belongs to the
 // active organization.
 func choosable(r queue.Record, verb deletion.Verb, active int64) bool {
-	either := verb == deletion.VerbCancel || verb == deletion.VerbRetry
-	switch {
-	case r.InFlight || r.Binding != active:
-		return false
-	case r.State == deletion.StateWaiting:
-		return either
-	case r.State == deletion.StateHeld && verb == deletion.VerbCancel:
-		return true
+	return !r.InFlight && r.Binding == active && slices.Contains(Verbs(r), verb)
+}
+
+// Verbs are what can be done to a deletion that is not done, as it stands.
+func Verbs(r queue.Record) []deletion.Verb {
+	if r.State == deletion.StateWaiting {
+		return []deletion.Verb{deletion.VerbRetry, deletion.VerbCancel}
 	}
-	return r.Remedy().Of(verb).Does != ""
+	var verbs []deletion.Verb
+	for _, verb := range []deletion.Verb{deletion.VerbApprove, deletion.VerbRetry, deletion.VerbAcknowledge} {
+		if r.Remedy().Of(verb).Does != "" {
+			verbs = append(verbs, verb)
+		}
+	}
+	if r.State == deletion.StateHeld {
+		verbs = append(verbs, deletion.VerbCancel)
+	}
+	return verbs
 }
 
 const (

@@ -9,8 +9,12 @@ import (
 	"context"
 	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"go.uber.org/zap"
 
@@ -33,8 +37,24 @@ type Options struct {
 	Logger *zap.Logger
 	LogID  func(id string) string
 	Now    func() time.Time
-	// By is who acts, as it is stored: "cli:<user>" or "console".
+	// By is who acts, as it is stored: "cli:NAME" or "console:NAME".
 	By string
+}
+
+// maxReason bounds an operator's reason, in bytes.
+const maxReason = 500
+
+// CheckReason wants one readable line of at most 500 bytes, which is why an operator does something.
+func CheckReason(reason string) error {
+	switch {
+	case strings.TrimSpace(reason) == "":
+		return errors.New("must say why")
+	case len(reason) > maxReason:
+		return fmt.Errorf("must have at most %d bytes", maxReason)
+	case !utf8.ValidString(reason) || strings.ContainsFunc(reason, func(r rune) bool { return !unicode.IsPrint(r) }):
+		return errors.New("must be one line of printable text")
+	}
+	return nil
 }
 
 // Operator looks at deletions and acts on them for a human.
@@ -52,6 +72,13 @@ func New(o Options) (*Operator, error) {
 	return operator, o.SQL.Load(statementFiles, &operator.sql)
 }
 
+// As returns the same for somebody else who acts.
+func (o *Operator) As(by string) *Operator {
+	other := *o
+	other.options.By = by
+	return &other
+}
+
 //go:embed sql
 var statementFiles embed.FS
 
@@ -61,7 +88,7 @@ type statements struct {
 	ListOldest, ListPendingOldest, ListExternalIDOldest       string
 	Finished, OfExternalID                                    string
 	OpenOfExternalIDs                                         string
-	CountAll, CountUnfinished                                 string
+	CountAll, CountUnfinished, EndedByHour, LastReceived      string
 	ResetFailing, Release, Cancel, Acknowledge, Approve, Note string
 	Redo, Redoable, Unapprove                                 string
 	RedactDeletion, RedactApprovals, RedactActions            string

@@ -2,6 +2,7 @@ package ops
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"time"
@@ -43,13 +44,8 @@ func (o *Operator) Stats(ctx context.Context) (Stats, error) {
 	return s, err
 }
 
-func (o *Operator) count(ctx context.Context, s *Stats) (err error) {
-	rows, err := o.options.Reader.QueryContext(ctx, o.sql.CountAll)
-	if err != nil {
-		return fmt.Errorf("count deletions: %w", err)
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
+func (o *Operator) count(ctx context.Context, s *Stats) error {
+	return o.read(ctx, func(rows *sql.Rows) error {
 		var provider string
 		var state deletion.State
 		var reason deletion.HoldReason
@@ -57,15 +53,15 @@ func (o *Operator) count(ctx context.Context, s *Stats) (err error) {
 		var n int
 		var oldest, next int64
 		if err := rows.Scan(&provider, &state, &reason, &outcome, &n, &oldest, &next); err != nil {
-			return fmt.Errorf("count deletions: %w", err)
+			return err
 		}
 		s.add(provider, state, reason, outcome, n)
 		if state == deletion.StateWaiting {
 			s.OldestWaiting = earlier(s.OldestWaiting, queue.Instant(oldest))
 			s.NextRetry = earlier(s.NextRetry, queue.Instant(next))
 		}
-	}
-	return rows.Err()
+		return nil
+	}, o.sql.CountAll)
 }
 
 // earlier is the earlier of two times, of which the zero time is none.
@@ -94,4 +90,62 @@ func (s *Stats) add(provider string, state deletion.State, reason deletion.HoldR
 	case deletion.StateDone, deletion.StateCancelled:
 		p.Outcomes[outcome] += n
 	}
+}
+
+// Ended is how many deletions ended so within the hour that began at Hour.
+type Ended struct {
+	Hour    time.Time
+	Outcome deletion.Outcome
+	Count   int
+}
+
+// EndedByHour counts what has ended since then.
+func (o *Operator) EndedByHour(ctx context.Context, since time.Time) (all []Ended, err error) {
+	err = o.read(ctx, func(rows *sql.Rows) error {
+		var one Ended
+		var hour int64
+		err := rows.Scan(&hour, &one.Outcome, &one.Count)
+		one.Hour = queue.Instant(hour)
+		all = append(all, one)
+		return err
+	}, o.sql.EndedByHour, queue.Micros(since))
+	return all, err
+}
+
+// Received is when the last deletion came from that source.
+type Received struct {
+	Provider string
+	Source   deletion.Source
+	At       time.Time
+}
+
+// LastReceivedAmong is how many of the newest deletions LastReceived looks at.
+const LastReceivedAmong = 1000
+
+// LastReceived says when the last of the newest deletions came from where.
+func (o *Operator) LastReceived(ctx context.Context) (all []Received, err error) {
+	err = o.read(ctx, func(rows *sql.Rows) error {
+		var one Received
+		var at int64
+		err := rows.Scan(&one.Provider, &one.Source, &at)
+		one.At = queue.Instant(at)
+		all = append(all, one)
+		return err
+	}, o.sql.LastReceived, LastReceivedAmong)
+	return all, err
+}
+
+// read calls scan for each row that the statement finds.
+func (o *Operator) read(ctx context.Context, scan func(rows *sql.Rows) error, statement string, args ...any) (err error) {
+	rows, err := o.options.Reader.QueryContext(ctx, statement, args...)
+	if err != nil {
+		return fmt.Errorf("count deletions: %w", err)
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return fmt.Errorf("count deletions: %w", err)
+		}
+	}
+	return rows.Err()
 }

@@ -125,3 +125,34 @@ func TestAnOperatorIsToldThatTheTablesAreGone(t *testing.T) {
 		require.Zero(t, s.logs.FilterMessage("operator action").Len(), "nothing was done")
 	})
 }
+
+func TestWhatEndedIsCountedByTheHour(t *testing.T) {
+	t.Parallel()
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		s := operator(t, db)
+		s.accept(t, newDeletion("e1", "u1"), newDeletion("e2", "u2"), newDeletion("e3", "u3"), newDeletion("e4", "u4"), newDeletion("e5", "u5"))
+		noon := time.Date(2026, 11, 2, 12, 0, 0, 0, time.UTC)
+		s.finish(t, "e1", noon)
+		s.finish(t, "e2", noon.Add(59*time.Minute))
+		s.finish(t, "e3", noon.Add(time.Hour))
+		s.set(t, "e3", "outcome = 'not_found'")
+		s.finish(t, "e4", noon.Add(-time.Minute))
+		ended, err := s.EndedByHour(t.Context(), noon)
+		require.NoError(t, err)
+		require.Equal(t, []ops.Ended{{Hour: noon, Outcome: deletion.OutcomeDeleted, Count: 2}, {Hour: noon.Add(time.Hour), Outcome: deletion.OutcomeNotFound, Count: 1}}, ended)
+	})
+}
+
+func TestWhenTheLastOneCame(t *testing.T) {
+	t.Parallel()
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		s := operator(t, db)
+		early, late, byHand := newDeletion("e1", "u1"), newDeletion("e2", "u2"), newDeletion("e3", "u3")
+		at := time.Date(2026, 11, 2, 12, 0, 0, 0, time.UTC)
+		early.ReceivedAt, late.ReceivedAt, byHand.ReceivedAt, byHand.Source = at, at.Add(time.Hour), at, deletion.SourceOperator
+		s.accept(t, early, late, byHand)
+		received, err := s.LastReceived(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, []ops.Received{{"clerk", deletion.SourceOperator, at}, {"clerk", deletion.SourceWebhook, at.Add(time.Hour)}}, received)
+	})
+}

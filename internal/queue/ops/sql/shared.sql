@@ -77,6 +77,18 @@ SELECT CASE WHEN source = 'selftest' THEN source ELSE provider END AS counted_as
 FROM {schema}.polar_bridge_deletions
 GROUP BY counted_as, state, hold_reason, outcome ORDER BY counted_as
 
+-- by polar_bridge_deletions_finished: by the hour in which they finished, in microseconds
+-- name: EndedByHour
+SELECT finished_at / 3600000000 * 3600000000 AS ended_hour, outcome, count(*) FROM {schema}.polar_bridge_deletions
+WHERE finished_at > 0 AND finished_at >= $1
+GROUP BY ended_hour, outcome ORDER BY ended_hour
+
+-- by id, among the newest $1
+-- name: LastReceived
+SELECT provider, source, max(received_at) FROM
+    (SELECT provider, source, received_at FROM {schema}.polar_bridge_deletions WHERE id > 0 ORDER BY id DESC LIMIT $1) AS newest
+GROUP BY provider, source ORDER BY provider, source
+
 -- by polar_bridge_deletions_pending
 -- name: CountUnfinished
 SELECT count(*) FROM {schema}.polar_bridge_deletions WHERE state IN ('waiting', 'held', 'reappeared') AND state <> 'reappeared' AND binding = $1
