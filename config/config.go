@@ -117,11 +117,13 @@ type HTTP struct {
 	// ListenAddr faces the internet.
 	ListenAddr string `name:"listen-addr" env:"LISTEN_ADDR" type:"setting" default:":8080" placeholder:"ADDR" help:"Where webhooks arrive. Without it, the port that PORT names."`
 	// AdminAddr is for operators and Prometheus.
-	AdminAddr string `name:"admin-addr" env:"ADMIN_ADDR" type:"setting" default:"127.0.0.1:9090" placeholder:"ADDR" help:"Where metrics and probes are."`
+	AdminAddr string `name:"admin-addr" env:"ADMIN_ADDR" type:"setting" default:"127.0.0.1:9090" placeholder:"ADDR" help:"Where metrics, probes and the console are."`
 	// AdminPassword enables the console.
-	AdminPassword *SecretSource `kong:"-" secret:"ADMIN_PASSWORD" help:"For the console, which this version does not have; at least 12 characters."`
+	AdminPassword *SecretSource `kong:"-" secret:"ADMIN_PASSWORD" help:"Enables the console, the pages for operators at /ui/ of ADMIN_ADDR; at least 12 characters."`
+	// AdminReadOnly keeps the console from doing anything.
+	AdminReadOnly bool `name:"admin-read-only" env:"ADMIN_READ_ONLY" type:"setting" default:"false" help:"The console shows everything and does nothing: for a screen on a wall."`
 	// TrustedProxies may say where a request came from.
-	TrustedProxies []netip.Prefix `name:"trusted-proxies" env:"TRUSTED_PROXIES" type:"setting" placeholder:"CIDR" help:"Networks or single addresses, separated by commas, whose X-Forwarded-For is believed."`
+	TrustedProxies []netip.Prefix `name:"trusted-proxies" env:"TRUSTED_PROXIES" type:"setting" placeholder:"CIDR" help:"Networks or single addresses, separated by commas, whose X-Forwarded-For is believed; on ADMIN_ADDR also X-Forwarded-Proto, and who X-Forwarded-User or Remote-User says acts in the console."`
 	// H2C lets webhooks come over HTTP/2 without TLS.
 	H2C bool `name:"h2c" env:"H2C" type:"setting" default:"false" help:"Take HTTP/2 without TLS on LISTEN_ADDR too, from proxies that begin with it (Cloud Run end to end, meshes)."`
 	// ShutdownDelay is how long readiness is red before the listeners close.

@@ -70,7 +70,10 @@ type AdminOptions struct {
 	// It gives up when ctx ends.
 	Ready func(ctx context.Context) error
 	// Console is what is under /ui, nil for nothing. It authenticates and
-	// protects itself.
+	// protects itself. Its requests have the sender's address, and ProxyHeaders
+	// only from a trusted proxy.
 	Console http.Handler
-	Logger  *zap.Logger // gets what goes wrong here
+	// TrustedProxies are believed about where a request came from, and by whom.
+	TrustedProxies []netip.Prefix
+	Logger         *zap.Logger // gets what goes wrong here
 }

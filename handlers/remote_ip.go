@@ -26,7 +26,7 @@ func ipExtractor(trusted []netip.Prefix) echo.IPExtractor {
 		sender := peer
 		hops := strings.Split(strings.Join(r.Header.Values(echo.HeaderXForwardedFor), ","), ",")
 		for _, hop := range slices.Backward(hops) {
-			if !slices.ContainsFunc(trusted, func(p netip.Prefix) bool { return p.Contains(sender) }) || strings.TrimSpace(hop) == "" {
+			if !trusts(trusted, sender) || strings.TrimSpace(hop) == "" {
 				break
 			}
 			if sender, ok = parseHop(hop); !ok {
@@ -35,6 +35,10 @@ func ipExtractor(trusted []netip.Prefix) echo.IPExtractor {
 		}
 		return sender.String()
 	}
+}
+
+func trusts(proxies []netip.Prefix, sender netip.Addr) bool {
+	return slices.ContainsFunc(proxies, func(p netip.Prefix) bool { return p.Contains(sender) })
 }
 
 // parseHop reads an address, which may have a port, and brackets around IPv6.

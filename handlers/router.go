@@ -44,7 +44,7 @@ func New(o Options) http.Handler {
 
 // NewAdmin returns the admin listener's handler.
 func NewAdmin(o AdminOptions) http.Handler {
-	e := newEcho(ipExtractor(nil))
+	e := newEcho(ipExtractor(o.TrustedProxies))
 	e.Use(requestID, secureHeaders, recoverPanics(o.Logger))
 
 	std, err := zap.NewStdLogAt(o.Logger, zapcore.ErrorLevel)
@@ -56,11 +56,29 @@ func NewAdmin(o AdminOptions) http.Handler {
 	route(e, "/readyz", readyz(o.Ready), http.MethodGet, http.MethodHead)
 	route(e, "/healthz", readyz(o.Ready), http.MethodGet, http.MethodHead)
 	if o.Console != nil { // whatever the method: the console decides
-		console := echo.WrapHandler(o.Console)
+		console := consoleRequests(o)
 		e.Any("/ui", console)
 		e.Any("/ui/*", console)
 	}
 	return e
+}
+
+// ProxyHeaders are what a proxy that ends TLS, or signs people in, says of a request.
+func ProxyHeaders() []string { return []string{"X-Forwarded-Proto", "X-Forwarded-User", "Remote-User"} }
+
+// consoleRequests hands requests to the console with what may be believed of them.
+func consoleRequests(o AdminOptions) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		r := c.Request().Clone(c.Request().Context())
+		if peer, ok := parseHop(r.RemoteAddr); !ok || !trusts(o.TrustedProxies, peer) {
+			for _, name := range ProxyHeaders() {
+				r.Header.Del(name)
+			}
+		}
+		r.RemoteAddr = c.RealIP()
+		o.Console.ServeHTTP(c.Response(), r)
+		return nil
+	}
 }
 
 func newEcho(ip echo.IPExtractor) *echo.Echo {

@@ -42,6 +42,7 @@ func rules() []rule {
 		{"config", ""},
 		{"internal/settings", "config internal/authdatabase internal/provider"},
 		{"handlers", "internal/deletion internal/fault metrics"},
+		{"internal/console", "internal/deletion internal/queue internal/queue/ops"},
 		{"internal/notify", ""},
 		{"metrics", "internal/deletion polar"},
 		{"polar", ""},

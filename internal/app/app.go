@@ -22,6 +22,7 @@ import (
 
 	"github.com/polar-bridge/polar-bridge/config"
 	"github.com/polar-bridge/polar-bridge/internal/binding"
+	"github.com/polar-bridge/polar-bridge/internal/console"
 	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/internal/notify"
 	"github.com/polar-bridge/polar-bridge/internal/outbox"
@@ -73,6 +74,7 @@ type App struct {
 	public, admin endpoint
 
 	notifier *notify.Notifier // nil when nobody is told
+	answers  console.Answers  // Polar's last ones, for the console
 
 	started  bool // the queue runs and has to be stopped
 	draining atomic.Bool

@@ -42,7 +42,7 @@ func (a *App) setup(ctx context.Context) error {
 	}
 	a.polar = polar.New(polar.Options{
 		BaseURL: c.Polar.Endpoint(), Token: c.Polar.AccessToken.Value, Timeout: c.Polar.Timeout,
-		UserAgent: "polar-bridge/" + o.Build.Version, Now: o.Now, OnRequest: a.metrics.PolarRequest,
+		UserAgent: "polar-bridge/" + o.Build.Version, Now: o.Now, OnRequest: a.polarRequest,
 	})
 	var err error
 	a.limiter, err = ratelimit.New(ctx, ratelimit.Options{
@@ -87,10 +87,13 @@ func (a *App) listen(ctx context.Context) error {
 	a.public.Server = newServer(a.closeWhenDraining(handlers.New(handlers.Options{ //nolint:contextcheck // handlers have their requests' contexts
 		Providers: a.routes(), Acceptor: a.queue, Metrics: a.metrics, Logger: a.log, Now: o.Now, TrustedProxies: c.TrustedProxies,
 	})), a.log)
+	console, err := a.openConsole(ctx)
+	if err != nil {
+		return err
+	}
 	a.admin.Server = handlers.NewServer(handlers.NewAdmin(handlers.AdminOptions{ //nolint:contextcheck // handlers have their requests' contexts
-		Gatherer: a.registry, Ready: a.ready, Logger: a.log,
+		Gatherer: a.registry, Ready: a.ready, Console: console, TrustedProxies: c.TrustedProxies, Logger: a.log,
 	}), a.log)
-	var err error
 	if a.public.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", c.ListenAddr); err != nil {
 		return fmt.Errorf("listen for webhook requests: %w", err)
 	}
@@ -128,9 +131,6 @@ func (a *App) logSettings() {
 	}
 	if a.options.Config.Work.DryRun {
 		a.log.Warn("DRY_RUN is on: no customer is deleted at Polar")
-	}
-	if a.options.Config.HTTP.AdminPassword.IsSet() {
-		a.log.Warn("ADMIN_PASSWORD is set, but this version has no console: use polar-bridge deletions")
 	}
 	if blind := a.options.Config.Guards.Blind(); len(blind) > 0 {
 		a.log.Warn("LOOK_BEFORE_DELETE is off: guards that need it do nothing", zap.Strings("guards", blind))

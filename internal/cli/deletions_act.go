@@ -242,7 +242,7 @@ func (c *asking) act(ctx context.Context, env *Env, s *session, a act) error {
 	} else {
 		question := fmt.Sprintf(a.question, plural(len(chosen), "deletion"))
 		if a.loses {
-			question += losses(chosen)
+			question += ops.Losses(chosen)
 		}
 		if err := env.confirm(c.Yes, question); err != nil {
 			return err
@@ -256,26 +256,6 @@ func (c *asking) act(ctx context.Context, env *Env, s *session, a act) error {
 		return fmt.Errorf("%s %s, then: %w", a.done, plural(count, "deletion"), err)
 	}
 	return env.print(c.JSON, map[string]int{a.done: count}, plural(count, "deletion")+" "+a.done)
-}
-
-// losses is what all of them would end, where it was recorded.
-func losses(all []ops.Chosen) string {
-	var subscriptions, benefits, unknown int
-	for _, one := range all {
-		subscriptions += one.Loss.ActiveSubscriptions
-		benefits += one.Loss.GrantedBenefits
-		if !one.LossKnown {
-			unknown++
-		}
-	}
-	if unknown == len(all) {
-		return ""
-	}
-	text := fmt.Sprintf(", and with them %s and %s", plural(subscriptions, "active subscription"), plural(benefits, "benefit"))
-	if unknown > 0 {
-		text += fmt.Sprintf(" (not known for %d)", unknown)
-	}
-	return text
 }
 
 // onEach does something to each of the deletions, says what became of it, and
@@ -313,7 +293,8 @@ func onEach(env *Env, ids []int64, asJSON bool, do func(id int64) (result string
 }
 
 type pauseCommand struct {
-	JSON bool `name:"json" help:"Print JSON."`
+	Because operatorReason `name:"because" placeholder:"TEXT" help:"Why, for those who find it paused; at most 500 bytes."`
+	JSON    bool           `name:"json" help:"Print JSON."`
 }
 
 // Help is shown below the flags' list.
@@ -323,7 +304,7 @@ func (*pauseCommand) Help() string {
 
 // Run pauses.
 func (c *pauseCommand) Run(ctx context.Context, env *Env, s *session) error {
-	changed, err := s.Pause(ctx)
+	changed, err := s.Pause(ctx, string(c.Because))
 	if err != nil {
 		return err
 	}

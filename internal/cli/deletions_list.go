@@ -105,6 +105,9 @@ func (c *statsCommand) Run(ctx context.Context, env *Env, s *session) error {
 		if stats.Pause.By != "" {
 			paused += " by " + visible(stats.Pause.By)
 		}
+		if stats.Pause.Reason != "" {
+			paused += ": " + visible(stats.Pause.Reason)
+		}
 	}
 	table.line("oldest waiting", at(stats.OldestWaiting))
 	table.line("next retry", at(stats.NextRetry))

@@ -146,10 +146,7 @@ func (c *requestCommand) print(env *Env, externalID string, r ops.Requested) err
 	text := fmt.Sprintf("deletion %d: requested for %q", r.ID, externalID)
 	if line.State != "" {
 		line.Result = "left_alone"
-		text = fmt.Sprintf("%q is left alone: deletion %d of the same customer is %s", externalID, r.ID, line.State)
-		if line.Reason != "" {
-			text += " as " + string(line.Reason)
-		}
+		text = fmt.Sprintf("%q is left alone: %s", externalID, r.LeftAloneBy())
 	}
 	return env.print(c.JSON, line, text)
 }

@@ -33,9 +33,9 @@ func (c *requestCommand) candidates(ctx context.Context, env *Env, s *session, a
 		sources = directories.Sources()
 	}
 	checks := app.RequestChecks(all, sources)
-	checks.SayUserID, checks.SayAlthough = "add --user-id", "add --although-the-user-exists"
+	checks.SayProvider, checks.SayUserID, checks.SayAlthough = "add --provider", "add --user-id", "add --although-the-user-exists"
 	if c.Provider, err = checks.Provider(c.Provider); err != nil {
-		return nil, usage("--provider: %w", err)
+		return nil, usage("%w", err)
 	}
 	requests := make([]ops.Request, len(ids))
 	for i, id := range ids {

@@ -85,12 +85,7 @@ func at(t time.Time) string {
 	return t.UTC().Format(time.DateTime)
 }
 
-func plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
-}
+func plural(n int, what string) string { return ops.Plural(n, what) }
 
 func yesNo(b bool) string {
 	if b {

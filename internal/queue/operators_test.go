@@ -148,7 +148,7 @@ func TestAPauseLastsOverRestartsAndTakesWebhooks(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		h := prepare(t, db, deletes(), nil)
 		o := operator(t, h)
-		changed, err := o.Pause(t.Context()) // no server has ever run
+		changed, err := o.Pause(t.Context(), "") // no server has ever run
 		require.NoError(t, err)
 		require.True(t, changed)
 

@@ -15,7 +15,12 @@ type Pause struct {
 	Since  time.Time `json:"since,omitzero"`
 	// By is who paused, "" when it was not done by a command of ours.
 	By string `json:"by,omitzero"`
+	// Reason is why, "" when nobody said so.
+	Reason string `json:"reason,omitzero"`
 }
+
+// ActionPause is what an operator's pause is noted as.
+const ActionPause = "pause"
 
 // PausedQueues are River's queues of a binding, which an operator's pause stops.
 func PausedQueues(binding int64) []string {
@@ -33,8 +38,8 @@ func (s *Store) ReadPause(ctx context.Context, from Querier) (p Pause, err error
 	}
 	p.Paused, p.Since = true, p.Since.UTC()
 	actions, err := s.Actions(ctx, from, 0)
-	if n := len(actions); n > 0 && actions[n-1].Action == "pause" {
-		p.By = actions[n-1].By
+	if n := len(actions); n > 0 && actions[n-1].Action == ActionPause {
+		p.By, p.Reason = actions[n-1].By, actions[n-1].Reason
 	}
 	return p, err
 }

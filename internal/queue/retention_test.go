@@ -24,7 +24,7 @@ func TestRetention(t *testing.T) {
 		require.NoError(t, err)
 		_, err = db.Main.ExecContext(t.Context(), "UPDATE polar_bridge_deletions SET state = 'reappeared' WHERE event_id = 'reappeared'")
 		require.NoError(t, err)
-		_, err = o.Pause(t.Context())
+		_, err = o.Pause(t.Context(), "")
 		require.NoError(t, err)
 
 		h.clock.step(24 * time.Hour)

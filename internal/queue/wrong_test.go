@@ -89,7 +89,7 @@ func TestAnOperatorWhoActsDuringAnAttempt(t *testing.T) {
 		t.Run("pauses "+string(at), func(t *testing.T) {
 			t.Parallel()
 			during(t, func(e *environment, _ int64) {
-				changed, err := e.operator.Pause(t.Context())
+				changed, err := e.operator.Pause(t.Context(), "")
 				require.NoError(t, err)
 				require.True(t, changed)
 			}, func(t *testing.T, e *environment) {

@@ -82,6 +82,7 @@ func TestSummary(t *testing.T) {
 		{Name: "LISTEN_ADDR", Value: ":8080"},
 		{Name: "ADMIN_ADDR", Value: "127.0.0.1:9090"},
 		{Name: "ADMIN_PASSWORD", Value: "set"},
+		{Name: "ADMIN_READ_ONLY", Value: "false"},
 		{Name: "TRUSTED_PROXIES", Value: "10.0.0.0/8,192.0.2.1/32"},
 		{Name: "H2C", Value: "false"},
 		{Name: "SHUTDOWN_DELAY", Value: "0s"},

@@ -170,7 +170,7 @@ func (o *Operator) ChooseIDs(ctx context.Context, verb deletion.Verb, ids []int6
 	if err != nil {
 		return nil, nil, err
 	}
-	records, err := o.options.Store.Records(ctx, o.options.Reader, ids, o.options.Now())
+	records, err := o.Records(ctx, ids)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -26,8 +25,8 @@ type Checks struct {
 	SharesIDs func(provider string) bool
 	// Pattern is what external ids match; nil matches all.
 	Pattern *regexp.Regexp
-	// SayUserID and SayAlthough tell people how to name the user, and how to insist.
-	SayUserID, SayAlthough string
+	// They tell people how to name the provider and the user, and how to insist.
+	SayProvider, SayUserID, SayAlthough string
 }
 
 // Candidate is a deletion that may be requested.
@@ -55,7 +54,7 @@ func (c *Checks) Provider(named string) (string, error) {
 		names = c.Enabled
 	}
 	if len(names) != 1 {
-		return "", refused(0, "say whose user it was (the settings name %s)", cmp.Or(strings.Join(names, ", "), "none"))
+		return "", refused(0, "say whose user it was: %s (the settings name %s)", c.SayProvider, cmp.Or(strings.Join(names, ", "), "none"))
 	}
 	return names[0], nil
 }
@@ -171,18 +170,7 @@ func AtPolar(ctx context.Context, client Polar, limiter deletion.Limiter, extern
 	}
 	subscriptions := "an unknown number of active subscriptions"
 	if state, answer, _ := client.GetState(ctx, externalID); answer.Result == polar.ResultFound {
-		subscriptions = strconv.Itoa(state.ActiveSubscriptions) + " active subscriptions"
-		if state.ActiveSubscriptions == 1 {
-			subscriptions = "1 active subscription"
-		}
+		subscriptions = Plural(state.ActiveSubscriptions, "active subscription")
 	}
 	return fmt.Sprintf("Polar has a customer (%s, created %s, %s), who will be deleted for good", Visible(customer.Type), customer.CreatedAt.UTC().Format(time.DateTime), subscriptions)
-}
-
-// Visible returns text as it is when it can be seen as it is, else quoted.
-func Visible(text string) string {
-	if quoted := strconv.Quote(text); quoted != `"`+text+`"` {
-		return quoted
-	}
-	return text
 }

@@ -44,7 +44,7 @@ type Filter struct {
 
 // Find returns one deletion, or a RefusedError when there is none.
 func (o *Operator) Find(ctx context.Context, id int64) (queue.Record, error) {
-	found, err := o.options.Store.Records(ctx, o.options.Reader, []int64{id}, o.options.Now())
+	found, err := o.Records(ctx, []int64{id})
 	if err != nil {
 		return queue.Record{}, err
 	}
@@ -56,6 +56,11 @@ func (o *Operator) Find(ctx context.Context, id int64) (queue.Record, error) {
 	r.Approved, approvals = o.options.Store.Approvals(ctx, o.options.Reader, id)
 	r.Actions, actions = o.options.Store.Actions(ctx, o.options.Reader, id)
 	return r, errors.Join(approvals, actions)
+}
+
+// Records returns those of the deletions that are there, in the order of their ids.
+func (o *Operator) Records(ctx context.Context, ids []int64) ([]queue.Record, error) {
+	return o.options.Store.Records(ctx, o.options.Reader, ids, o.options.Now())
 }
 
 // List yields the chosen deletions, until an error.
@@ -128,7 +133,7 @@ func (o *Operator) pages(ctx context.Context, start int64, next func(last int64)
 				yield(queue.Record{}, fmt.Errorf("list deletions: %w", err))
 				return
 			}
-			found, err := o.options.Store.Records(ctx, o.options.Reader, ids, o.options.Now())
+			found, err := o.Records(ctx, ids)
 			if err != nil {
 				yield(queue.Record{}, err)
 				return

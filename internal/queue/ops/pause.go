@@ -10,14 +10,15 @@ import (
 )
 
 // Pause stops all servers, also those that start later, from trying deletions
-// until Resume; what is being tried is finished. It says whether anything changed.
-func (o *Operator) Pause(ctx context.Context) (changed bool, err error) {
-	return o.setPaused(ctx, "pause", true)
+// until Resume; what is being tried is finished. The reason may be "". It says whether
+// anything changed.
+func (o *Operator) Pause(ctx context.Context, reason string) (changed bool, err error) {
+	return o.setPaused(ctx, queue.Action{Action: queue.ActionPause, Reason: reason}, true)
 }
 
 // Resume ends a pause. It says whether anything changed.
 func (o *Operator) Resume(ctx context.Context) (changed bool, err error) {
-	return o.setPaused(ctx, "resume", false)
+	return o.setPaused(ctx, queue.Action{Action: "resume"}, false)
 }
 
 // Paused looks whether an operator has paused.
@@ -34,7 +35,7 @@ func (o *Operator) CountHour(ctx context.Context) (int, error) {
 // database does.
 func (o *Operator) Foreign(r *queue.Record) bool { return r.Binding != o.options.Store.Binding() }
 
-func (o *Operator) setPaused(ctx context.Context, action string, wanted bool) (changed bool, err error) {
+func (o *Operator) setPaused(ctx context.Context, action queue.Action, wanted bool) (changed bool, err error) {
 	err = queue.Transact(ctx, o.options.DB, o.options.Store, func(ctx context.Context, tx *sql.Tx) error {
 		active, err := o.options.Bindings.Active(ctx, tx)
 		if err != nil {
@@ -50,11 +51,16 @@ func (o *Operator) setPaused(ctx context.Context, action string, wanted bool) (c
 		if !changed {
 			return nil
 		}
-		return o.note(ctx, tx, 0, queue.Action{At: o.options.Now(), Action: action})
+		action.At = o.options.Now()
+		return o.note(ctx, tx, 0, action)
 	})
 	if err != nil || !changed {
 		return false, err
 	}
-	o.options.Logger.Info("operator action", zap.String("action", action), zap.String("by", o.options.By))
+	fields := []zap.Field{zap.String("action", action.Action), zap.String("by", o.options.By)}
+	if action.Reason != "" {
+		fields = append(fields, zap.String("reason", action.Reason))
+	}
+	o.options.Logger.Info("operator action", fields...)
 	return true, nil
 }

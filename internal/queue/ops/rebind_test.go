@@ -35,7 +35,7 @@ func TestRebind(t *testing.T) {
 		refused(s.Rebind(t.Context(), 1, "moved"), "already")
 
 		s.finish(t, "e1", time.Now())
-		_, err = s.Pause(t.Context())
+		_, err = s.Pause(t.Context(), "")
 		require.NoError(t, err)
 		require.NoError(t, s.Rebind(t.Context(), 2, "moved"))
 		active, err := store.Active(t.Context(), db.Reader)

@@ -62,7 +62,7 @@ func TestAPause(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, queue.Pause{}, pause)
 		for _, changes := range []bool{true, false} { // no server has ever run
-			changed, err := s.Pause(t.Context())
+			changed, err := s.Pause(t.Context(), "a look at it")
 			require.NoError(t, err)
 			require.Equal(t, changes, changed)
 		}
@@ -70,6 +70,7 @@ func TestAPause(t *testing.T) {
 		require.NoError(t, err)
 		require.True(t, pause.Paused)
 		require.Equal(t, "cli:alice", pause.By)
+		require.Equal(t, "a look at it", pause.Reason)
 		require.WithinDuration(t, time.Now(), pause.Since, time.Minute)
 		stats, err := s.Stats(t.Context())
 		require.NoError(t, err)
@@ -102,7 +103,7 @@ func TestAnOperatorIsToldThatTheTablesAreGone(t *testing.T) {
 		_, chose := s.Choose(t.Context(), deletion.VerbApprove, ops.Filter{})
 		_, _, many := s.Many(t.Context(), deletion.VerbRetry, chosen, "")
 		_, cancelled := s.Cancel(t.Context(), 1, "why")
-		_, paused := s.Pause(t.Context())
+		_, paused := s.Pause(t.Context(), "a look at it")
 		_, resumed := s.Resume(t.Context())
 		_, pause := s.Paused(t.Context())
 		_, forgotten := s.Forget(t.Context(), "u1")

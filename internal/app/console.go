@@ -1,0 +1,82 @@
+package app
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/polar-bridge/polar-bridge/config"
+	"github.com/polar-bridge/polar-bridge/internal/binding"
+	"github.com/polar-bridge/polar-bridge/internal/console"
+	"github.com/polar-bridge/polar-bridge/internal/queue"
+	"github.com/polar-bridge/polar-bridge/internal/queue/ops"
+	"github.com/polar-bridge/polar-bridge/internal/settings"
+)
+
+// openConsole makes the pages for operators; nil without ADMIN_PASSWORD.
+func (a *App) openConsole(ctx context.Context) (http.Handler, error) {
+	c := a.options.Config
+	if !c.HTTP.AdminPassword.IsSet() {
+		return nil, nil //nolint:nilnil // there is no console
+	}
+	key, err := a.db.DigestKey(ctx)
+	if err != nil {
+		return nil, err
+	}
+	bindings, err := binding.NewStore(a.db.Main, a.db.SQL)
+	if err != nil {
+		return nil, err
+	}
+	store, err := queue.NewStore(a.db.Driver(), a.db.SQL, key, a.binding.ID, a.log)
+	if err != nil {
+		return nil, err
+	}
+	operator, err := ops.New(ops.Options{
+		Store: store, Bindings: bindings, SQL: a.db.SQL, DB: a.db.Main, Reader: a.db.Reader,
+		Logger: a.log, LogID: queue.LogID(c.Log.ExternalID, key), Now: a.options.Now,
+	})
+	if err != nil {
+		return nil, err
+	}
+	all := settings.All{Config: c, Providers: a.options.Providers}
+	return console.New(console.Options{
+		Operator: operator, Password: c.HTTP.AdminPassword.Value, Key: key, ReadOnly: c.HTTP.AdminReadOnly, DryRun: c.Work.DryRun,
+		Depth: a.queue.Depth, Status: a.consoleStatus,
+		Checks: RequestChecks(all, a.directories.Sources()), Polar: a.polar, Limiter: a.limiter.ForSweeps(),
+		CustomerURL: customerURL(c.Polar), ShowID: queue.LogID(queue.LogPlain, key), Logger: a.log, Now: a.options.Now,
+	})
+}
+
+// customerURL is where Polar's dashboard shows a customer: it finds the organization
+// by who is signed in there. There is none for another Polar.
+func customerURL(c config.Polar) string {
+	switch {
+	case c.BaseURL != "":
+		return ""
+	case c.Server == "sandbox":
+		return "https://sandbox.polar.sh/to/dashboard/customers/"
+	}
+	return "https://polar.sh/to/dashboard/customers/"
+}
+
+// consoleStatus is what the console shows besides the deletions.
+func (a *App) consoleStatus(ctx context.Context) (s console.Status, err error) {
+	s = console.Status{OtherOrganization: !a.binding.Open(), Damaged: !a.db.IntegrityOK(), Answers: a.answers.Last()}
+	if s.Paused, err = a.limiter.Paused(ctx); err != nil {
+		return s, err
+	}
+	for _, sweeper := range a.sweepers {
+		last, err := sweeper.Last(ctx)
+		if err != nil {
+			return s, err
+		}
+		s.Reconciled = append(s.Reconciled, console.Reconciled{Provider: sweeper.provider, At: last.FinishedAt, Orphans: last.Orphans})
+	}
+	return s, nil
+}
+
+// polarRequest counts a request to Polar, and remembers it for the console.
+func (a *App) polarRequest(operation, code string, took time.Duration) {
+	a.metrics.PolarRequest(operation, code, took)
+	a.answers.Add(console.Answer{At: a.options.Now(), Operation: operation, Code: code, Took: took})
+}

@@ -1,0 +1,207 @@
+package console
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
+	"github.com/polar-bridge/polar-bridge/internal/queue"
+	"github.com/polar-bridge/polar-bridge/internal/queue/ops"
+)
+
+const (
+	// maxChosen is how many deletions one question may be about.
+	maxChosen = 10_000
+	// shownAtMost is how many of them are shown one by one.
+	shownAtMost = 25
+	// actTimeout bounds carrying them out.
+	actTimeout = 5 * time.Minute
+)
+
+// verbs are what the console does.
+func verbs() []deletion.Verb {
+	return []deletion.Verb{deletion.VerbApprove, deletion.VerbRetry, deletion.VerbCancel, deletion.VerbAcknowledge}
+}
+
+// choose turns what was ticked, or everything that a list's filter has, into a question.
+func (c *console) choose(v *visit) error {
+	verb := deletion.Verb(v.PostForm.Get("verb"))
+	if !slices.Contains(verbs(), verb) {
+		return invalid("Choose what is to be done.")
+	}
+	asked := &question{Verb: verb, Back: listPath + v.PostForm.Get("filter")}
+	var err error
+	if v.PostForm.Get("which") == "all" {
+		err = c.chooseAll(v, asked)
+	} else {
+		err = c.chooseTicked(v, asked)
+	}
+	if err != nil {
+		return err
+	}
+	if len(asked.Chosen) == 0 {
+		return invalid("There is nothing to %s among them.", verb)
+	}
+	ids := make([]int64, 0, shownAtMost)
+	for _, one := range asked.Chosen[:min(len(asked.Chosen), shownAtMost)] {
+		ids = append(ids, one.ID)
+	}
+	if asked.Shown, err = c.records(v.Context(), ids); err != nil {
+		return err
+	}
+	http.Redirect(v.w, v.Request, "/ui/questions/"+c.questions.ask(asked), http.StatusSeeOther)
+	return nil
+}
+
+func (c *console) chooseAll(v *visit, asked *question) error {
+	query, err := url.ParseQuery(v.PostForm.Get("filter"))
+	if err != nil {
+		return invalid("The filter cannot be read.")
+	}
+	form, err := c.readFilter(query)
+	if err != nil {
+		return err
+	}
+	filter := form.filter()
+	filter.Limit = maxChosen + 1
+	asked.Chosen, err = c.options.Operator.Choose(v.Context(), asked.Verb, filter)
+	asked.More, asked.Filter = len(asked.Chosen) > maxChosen, form.String()
+	asked.Chosen = asked.Chosen[:min(len(asked.Chosen), maxChosen)]
+	return err
+}
+
+func (c *console) chooseTicked(v *visit, asked *question) error {
+	ids := make([]int64, 0, len(v.PostForm["id"]))
+	for _, text := range v.PostForm["id"] {
+		id, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			return invalid("%q is no deletion.", text)
+		}
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	if len(ids) == 0 {
+		return invalid("Tick the deletions first.")
+	}
+	var err error
+	asked.Chosen, asked.Others, err = c.options.Operator.ChooseIDs(v.Context(), asked.Verb, ids)
+	return err
+}
+
+// records reads what is to be shown of some deletions.
+func (c *console) records(ctx context.Context, ids []int64) ([]queue.Record, error) {
+	return c.options.Operator.Records(ctx, ids[:min(len(ids), shownAtMost)])
+}
+
+func (c *console) showQuestion(v *visit) error {
+	asked, err := c.questions.find(v.PathValue("token"))
+	if err != nil {
+		return err
+	}
+	if asked.answer != nil {
+		return c.showAnswer(v, http.StatusOK, asked.answer)
+	}
+	title := "Request a deletion"
+	if asked.Request == nil {
+		title = titled(asked.Verb)
+	}
+	return c.render(v, http.StatusOK, "question", title, asked)
+}
+
+func titled(verb deletion.Verb) string { return strings.ToUpper(string(verb[:1])) + string(verb[1:]) }
+
+// Losses are what all of them would end.
+func (q *question) Losses() string { return ops.Losses(q.Chosen) }
+
+// Consequence says in a sentence what will happen.
+func (q *question) Consequence() string {
+	many := ops.Plural(len(q.Chosen), "deletion")
+	switch q.Verb {
+	case deletion.VerbApprove:
+		return fmt.Sprintf("%s will pass the guard that held each, and then the customers are deleted at Polar for good, and their subscriptions end. This cannot be undone.", many)
+	case deletion.VerbRetry:
+		return fmt.Sprintf("%s will be tried now, with all guards; customers whom no guard protects are deleted at Polar for good. This cannot be undone.", many)
+	case deletion.VerbCancel:
+		return fmt.Sprintf("%s will never be tried: nobody is deleted, and a customer who has left may go on being charged. This cannot be undone.", many)
+	case deletion.VerbAcknowledge:
+		return fmt.Sprintf("The case of %s is closed: it deletes nobody and ends no subscription at Polar. This cannot be undone.", many)
+	case deletion.VerbRedo:
+	}
+	return "The deletion goes into the queue, and unless a guard holds it, the customer is deleted at Polar for good, and their subscriptions end. This cannot be undone."
+}
+
+// NeedsReason says whether the question asks why.
+func (q *question) NeedsReason() bool { return q.Verb == deletion.VerbCancel || q.Request != nil }
+
+// answerQuestion does exactly what was asked, once the number was typed.
+func (c *console) answerQuestion(v *visit) error {
+	asked, err := c.questions.find(v.PathValue("token"))
+	if err != nil {
+		return err
+	}
+	reason := strings.TrimSpace(v.PostFormValue("because"))
+	if asked.NeedsReason() {
+		if err := ops.CheckReason(reason); err != nil {
+			return invalid("Nothing was done: the reason %s.", err)
+		}
+	}
+	if n := len(asked.Chosen); n > 1 && strings.TrimSpace(v.PostFormValue("number")) != strconv.Itoa(n) {
+		return invalid("Nothing was done: type the number %d to %s %d deletions. You typed %q.", n, asked.Verb, n, v.PostFormValue("number"))
+	}
+	// Whoever answered may go away: what they said is done.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(v.Context()), actTimeout)
+	defer cancel()
+	_ = http.NewResponseController(v.w).SetWriteDeadline(c.options.Now().Add(actTimeout)) // else the answer may be cut off, and can be looked at again
+	done := asked.carryOut(func() *answer {
+		if asked.Request != nil {
+			return c.request(ctx, v, asked, reason)
+		}
+		return c.act(ctx, v, asked, reason)
+	})
+	status := http.StatusOK
+	if done.Done == 0 {
+		status = http.StatusConflict
+	}
+	return c.showAnswer(v, status, done)
+}
+
+func (c *console) act(ctx context.Context, v *visit, asked *question, reason string) *answer {
+	done := &answer{Question: asked}
+	var err error
+	done.Done, done.LeftIDs, err = c.operator(v).Many(ctx, asked.Verb, asked.Chosen, reason)
+	if err != nil {
+		done.Problem = c.problem(v, err)
+	}
+	slices.Sort(done.LeftIDs)
+	if done.Left, err = c.records(ctx, done.LeftIDs); err != nil {
+		done.Problem = c.problem(v, err)
+	}
+	return done
+}
+
+func (c *console) showAnswer(v *visit, status int, done *answer) error {
+	return c.render(v, status, "answered", "Done", done)
+}
+
+// Past is the verb in the past tense.
+func (q *question) Past() string {
+	switch q.Verb {
+	case deletion.VerbApprove:
+		return "approved"
+	case deletion.VerbRetry:
+		return "retried"
+	case deletion.VerbCancel:
+		return "cancelled"
+	case deletion.VerbAcknowledge:
+		return "acknowledged"
+	case deletion.VerbRedo:
+	}
+	return "requested"
+}

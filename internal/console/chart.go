@@ -1,0 +1,95 @@
+package console
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
+	"github.com/polar-bridge/polar-bridge/internal/queue/ops"
+)
+
+// The chart's size, in its own units.
+const (
+	chartHours  = 24
+	chartHeight = 100
+	hourWidth   = 24
+	barWidth    = 18
+)
+
+// chart is how many deletions ended in each hour: a bar each of pieces on top of each
+// other.
+type chart struct {
+	Pieces []piece
+	Labels []label
+	Most   int // in one hour
+	Width  int
+	Words  string
+}
+
+type piece struct {
+	X, Y, Width, Height float64
+	Outcome             deletion.Outcome
+	Title               string
+}
+
+type label struct {
+	X    int
+	Text string
+}
+
+// draw lays out the hours from since on.
+func draw(ended []ops.Ended, since time.Time) chart {
+	var counts [chartHours]map[deletion.Outcome]int
+	c := chart{Width: chartHours * hourWidth}
+	totals := make(map[deletion.Outcome]int)
+	for i := range counts {
+		counts[i] = make(map[deletion.Outcome]int)
+	}
+	for _, e := range ended {
+		i := int(e.Hour.Sub(since) / time.Hour)
+		if i < 0 || i >= chartHours {
+			continue // of a clock that stepped
+		}
+		counts[i][e.Outcome] += e.Count
+		totals[e.Outcome] += e.Count
+		sum := 0
+		for _, n := range counts[i] {
+			sum += n
+		}
+		c.Most = max(c.Most, sum)
+	}
+	for i, hour := range counts {
+		c.stack(i, since.Add(time.Duration(i)*time.Hour), hour)
+	}
+	c.Words = "In the last 24 hours"
+	for i, outcome := range deletion.Outcomes() {
+		separator := ", "
+		if i == 0 {
+			separator = ": "
+		}
+		c.Words += fmt.Sprintf("%s%d %s", separator, totals[outcome], outcome)
+	}
+	c.Words += "."
+	return c
+}
+
+func (c *chart) stack(i int, hour time.Time, counts map[deletion.Outcome]int) {
+	const labelled = 6
+	if hour.Hour()%labelled == 0 {
+		c.Labels = append(c.Labels, label{i * hourWidth, hour.Format("15:04")})
+	}
+	y := float64(chartHeight)
+	for _, outcome := range deletion.Outcomes() {
+		n := counts[outcome]
+		if n == 0 {
+			continue
+		}
+		const least = 2 // that can be seen
+		height := max(least, float64(n)*chartHeight/float64(c.Most))
+		y = max(0, y-height)
+		c.Pieces = append(c.Pieces, piece{
+			X: float64(i * hourWidth), Y: y, Width: barWidth, Height: height, Outcome: outcome,
+			Title: fmt.Sprintf("%s UTC: %d %s", hour.Format("15:04"), n, outcome),
+		})
+	}
+}

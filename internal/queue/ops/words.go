@@ -1,0 +1,55 @@
+package ops
+
+import (
+	"fmt"
+	"strconv"
+)
+
+// Visible returns text as it is when it can be seen as it is, else quoted.
+func Visible(text string) string {
+	if quoted := strconv.Quote(text); quoted != `"`+text+`"` {
+		return quoted
+	}
+	return text
+}
+
+// Plural counts things.
+func Plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// Losses is what all of them would end, where it was recorded: the end of a sentence.
+func Losses(all []Chosen) string {
+	var subscriptions, benefits, unknown int
+	for _, one := range all {
+		subscriptions += one.Loss.ActiveSubscriptions
+		benefits += one.Loss.GrantedBenefits
+		if !one.LossKnown {
+			unknown++
+		}
+	}
+	if unknown == len(all) {
+		return ""
+	}
+	text := fmt.Sprintf(", and with them %s and %s", Plural(subscriptions, "active subscription"), Plural(benefits, "benefit"))
+	if unknown > 0 {
+		text += fmt.Sprintf(" (not known for %d)", unknown)
+	}
+	return text
+}
+
+// LeftAloneBy says because of which other deletion of the customer a request was left
+// alone, "" when it was not.
+func (r Requested) LeftAloneBy() string {
+	if r.LeftAlone.State == "" {
+		return ""
+	}
+	text := fmt.Sprintf("deletion %d of the same customer is %s", r.ID, r.LeftAlone.State)
+	if r.LeftAlone.Reason != "" {
+		text += " as " + string(r.LeftAlone.Reason)
+	}
+	return text
+}
