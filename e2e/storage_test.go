@@ -61,6 +61,23 @@ func (l *load) run(ctx context.Context, t *testing.T, p *process, ids []string) 
 
 func TestABackupUnderLoadHasWhatWasAcknowledgedBeforeIt(t *testing.T) {
 	t.Parallel()
+	for name, backup := range map[string]func(t *testing.T, env *environment, to string){
+		"by the command": func(t *testing.T, env *environment, to string) { t.Helper(); env.bridge(t, 0, "backup", to) },
+		"by sqlite3": func(t *testing.T, env *environment, to string) {
+			t.Helper()
+			_, err := handle(t, sqliteFile(env.database)).ExecContext(t.Context(), "VACUUM INTO '"+to+"'")
+			require.NoError(t, err)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			testBackupUnderLoad(t, backup)
+		})
+	}
+}
+
+func testBackupUnderLoad(t *testing.T, backup func(t *testing.T, env *environment, to string)) {
+	t.Helper()
 	env := newEnvironment(t, databasetest.SQLite(t))
 	env.polar.SetFault(polartest.Slow(5 * time.Millisecond))
 	ids := env.addCustomers(5000)
@@ -74,8 +91,7 @@ func TestABackupUnderLoadHasWhatWasAcknowledgedBeforeIt(t *testing.T) {
 	// Four senders: all but the last four that were sent are acknowledged.
 	certain := int(l.acknowledged.Load()) - 4
 	copied := filepath.Join(t.TempDir(), "backup.db")
-	_, err := handle(t, sqliteFile(env.database)).ExecContext(t.Context(), "VACUUM INTO '"+copied+"'")
-	require.NoError(t, err)
+	backup(t, env, copied)
 	after := l.acknowledged.Load()
 	require.Eventually(t, func() bool { return l.acknowledged.Load() > after+50 }, time.Minute, 5*time.Millisecond, "the server works on")
 	stop()

@@ -151,6 +151,10 @@ func TestAVolumeOutlivesTheContainer(t *testing.T) {
 	podman(t, "stop", "--time=30", first.name)
 	second := start(t, volume)
 	require.Contains(t, second.send(t), `"status":"duplicate"`)
+
+	podman(t, "exec", second.name, "/polar-bridge", "backup", "/data/backup.db")
+	restored := start(t, volume, "--env=DATABASE_URL=sqlite:/data/backup.db")
+	require.Contains(t, restored.send(t), `"status":"duplicate"`)
 }
 
 // The chart empties the image's DATABASE_URL to name a file in its place.

@@ -66,6 +66,7 @@ type commands struct {
 	Outbox      outboxCommand      `cmd:"" help:"Have deletions come from the auth system's own database: SQL for it, and a check."`
 	Rebind      rebindCommand      `cmd:"" help:"Make the database belong to another Polar organization."`
 	Migrate     migrateCommand     `cmd:"" help:"Bring the database's tables up to date."`
+	Backup      backupCommand      `cmd:"" help:"Copy the SQLite database into a file, beside a running server."`
 	Healthcheck healthcheckCommand `cmd:"" help:"Ask a running server whether it is ready."`
 	Version     versionCommand     `cmd:"" help:"Print the version."`
 }

@@ -107,7 +107,7 @@ func (db *DB) Check(ctx context.Context) error {
 	if db.Dialect != SQLite {
 		return nil
 	}
-	err := db.integrityCheck(ctx)
+	err := integrityCheck(ctx, db.path, sqliteDSN(db.path, "_pragma=query_only(1)"))
 	db.integrityOK.Store(err == nil)
 	if errors.Is(err, ErrDamaged) {
 		db.damage.Store(&err)
@@ -123,8 +123,8 @@ func (db *DB) IntegrityOK() bool { return db.integrityOK.Load() }
 // in an index leaves its structure intact and hides rows. Its connection is its
 // own: others would answer from what they have in memory.
 // https://www.sqlite.org/pragma.html#pragma_integrity_check
-func (db *DB) integrityCheck(ctx context.Context) (err error) {
-	fresh, err := sql.Open("sqlite", sqliteDSN(db.path, "_pragma=query_only(1)"))
+func integrityCheck(ctx context.Context, path, dsn string) (err error) {
+	fresh, err := sql.Open("sqlite", dsn)
 	if err != nil {
 		return fmt.Errorf("check SQLite file: %w", err)
 	}
@@ -133,9 +133,9 @@ func (db *DB) integrityCheck(ctx context.Context) (err error) {
 	err = fresh.QueryRowContext(ctx, "PRAGMA integrity_check(1)").Scan(&found)
 	switch {
 	case err != nil:
-		return readable(db.path, err)
+		return readable(path, err)
 	case found != "ok":
-		return damaged(db.path, errors.New(found))
+		return damaged(path, errors.New(found))
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -177,6 +178,10 @@ func TestDamageAtRunTimeTurnsReadinessRed(t *testing.T) {
 	_, err = db.Size()
 	require.ErrorIs(t, err, database.ErrDamaged)
 	require.ErrorIs(t, db.Lock(t.Context()), database.ErrDamaged)
+
+	backup := filepath.Join(t.TempDir(), "backup.db")
+	require.Error(t, database.Backup(t.Context(), url, backup))
+	require.NoFileExists(t, backup, "half a backup is none")
 }
 
 func TestACheckCreatesNoFileWhereOneWasMovedAway(t *testing.T) {
