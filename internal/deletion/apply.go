@@ -177,11 +177,14 @@ func (d *Deleter) Apply(ctx context.Context, a Attempt, journal Journal) (Observ
 		return Observed{}, decision
 	}
 	requests := 1
-	if d.options.LookBeforeDelete {
-		requests = 2
-		if d.options.RecordLoss {
-			requests = 3
-		}
+	switch found := a.approvedCustomer() != ""; {
+	case found:
+		requests += len(polar.Resources())
+	case d.options.LookBeforeDelete:
+		requests++
+	}
+	if d.options.LookBeforeDelete && d.options.RecordLoss {
+		requests++
 	}
 	return d.withPermit(ctx, requests, func(ctx context.Context, permit Permit, seen *Observed) Decision {
 		return d.request(ctx, a, permit, journal, seen)

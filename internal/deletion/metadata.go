@@ -68,12 +68,15 @@ func (d *Deleter) search(ctx context.Context, a Attempt, seen *Observed, otherwi
 	return decision
 }
 
-// carriers makes the requests of a search.
+// carriers makes the requests of a search. Before a deletion they have permits; after
+// one they are counted.
 func (d *Deleter) carriers(ctx context.Context, a Attempt, seen *Observed) (found carriers, decision Decision) {
 	seen.Search = SearchNobody
 	for _, of := range polar.Resources() {
-		if err := d.options.Limiter.Charge(ctx); err != nil {
-			return found, d.notCharged(ctx, err)
+		if seen.works {
+			if err := d.options.Limiter.Charge(ctx); err != nil {
+				return found, d.notCharged(ctx, err)
+			}
 		}
 		matches, answer, err := d.options.Polar.FindByMetadata(ctx, of, d.options.MetadataKey, a.ExternalID)
 		switch {

@@ -22,6 +22,9 @@ func TestTheApprovedCustomerIsDeletedByPolarsID(t *testing.T) {
 	require.Len(t, h.polar.Customers(), others-1)
 	require.False(t, h.lives(customer.ID))
 	require.Zero(t, h.deletes(), "by the external id")
+	require.Equal(t, []int{5}, h.limiter.acquired)
+	require.Zero(t, h.limiter.charged)
+	require.Equal(t, 5, h.polar.Calls())
 	sent := h.journal.sendings[0]
 	require.Equal(t, deletion.SawFound, sent.Saw)
 	require.Equal(t, customer.ID, sent.Customer.ID)
