@@ -97,6 +97,11 @@ func (m *Metrics) registerState(f factory, o Options) {
 	m.reconcileInterval = f.gauge("reconcile_interval_seconds",
 		"RECONCILE_INTERVAL; 0 when customers are not compared with users."+sharedState)
 
+	m.polarCustomers = f.gauge("polar_customers",
+		"Customers at Polar by their external id, of those counted last by doctor (a sample, unless --all) or reconcile: present in the form that users' ids have, foreign in another one, or absent. A deletion finds only the first."+sharedState, "external_id")
+	m.polarCustomersCounted = f.gauge("polar_customers_counted_timestamp_seconds",
+		"When they were counted, in seconds since 1970; 0 when nobody has yet."+sharedState)
+
 	m.outboxBlocked = f.gauge("outbox_blocked",
 		"1 for the reason why this process does not read the outbox of the auth system's database, else 0; no series without AUTH_DATABASE_OUTBOX.", "reason")
 
@@ -154,6 +159,7 @@ func (m *Metrics) zero() {
 	m.SetDatabaseSize(0)
 	m.SetDatabaseIntegrityOK(false)
 	m.SetReconcileInterval(0)
+	m.SetPolarCustomers(0, 0, 0, time.Time{})
 }
 
 func zero[T ~string](v *prometheus.CounterVec, provider string, values []T) {

@@ -54,6 +54,13 @@ func EventOutcomes() []string {
 	return []string{EventAccepted, EventDuplicate, EventIgnored, EventHeld, EventOtherInstance}
 }
 
+// The external ids that Polar's customers have.
+const (
+	CustomersPresent = "present" // of the form that users' ids have
+	CustomersForeign = "foreign" // of another one
+	CustomersAbsent  = "absent"  // none
+)
+
 // What is done for the SQLite database beside the work.
 const (
 	MaintenanceCheckpoint     = "checkpoint"

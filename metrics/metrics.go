@@ -44,6 +44,8 @@ type Metrics struct {
 
 	pending, oldestWaiting, paused, guardsBlind, databaseSize, databaseIntegrityOK *prometheus.GaugeVec
 
+	polarCustomers, polarCustomersCounted *prometheus.GaugeVec
+
 	reconcileOrphans, reconcileSuccess, reconcileInterval, outboxBlocked *prometheus.GaugeVec
 }
 
@@ -218,6 +220,15 @@ func (m *Metrics) SetReconciled(provider string, orphans int, finishedAt time.Ti
 	}
 	m.reconcileOrphans.WithLabelValues(provider).Set(float64(orphans))
 	m.reconcileSuccess.WithLabelValues(provider).Set(timestamp(finishedAt))
+}
+
+// SetPolarCustomers states how many of Polar's customers that were counted last have an
+// external id in which form, and when that was; the zero time says never.
+func (m *Metrics) SetPolarCustomers(present, foreign, absent int, countedAt time.Time) {
+	for form, n := range map[string]int{CustomersPresent: present, CustomersForeign: foreign, CustomersAbsent: absent} {
+		m.polarCustomers.WithLabelValues(form).Set(float64(n))
+	}
+	m.polarCustomersCounted.WithLabelValues().Set(timestamp(countedAt))
 }
 
 // SetReconcileInterval states how often that happens.

@@ -113,6 +113,8 @@ func TestNamesAndLabels(t *testing.T) {
 		"counter polar_bridge_log_lines_dropped_total{}",
 		"counter polar_bridge_metadata_searches_total{result}",
 		"gauge polar_bridge_oldest_waiting_timestamp_seconds{}",
+		"gauge polar_bridge_polar_customers{external_id}",
+		"gauge polar_bridge_polar_customers_counted_timestamp_seconds{}",
 		"gauge polar_bridge_polar_paused{reason}",
 		"histogram polar_bridge_polar_rate_limit_wait_seconds{}",
 		"histogram polar_bridge_polar_request_duration_seconds{code,operation}",
@@ -135,6 +137,7 @@ func TestGaugesOfSharedStateSayHowToAggregate(t *testing.T) {
 	shared := []string{
 		"polar_bridge_deletions_pending", "polar_bridge_oldest_waiting_timestamp_seconds", "polar_bridge_polar_paused",
 		"polar_bridge_reconcile_interval_seconds", "polar_bridge_reconcile_last_success_timestamp_seconds", "polar_bridge_reconcile_orphans",
+		"polar_bridge_polar_customers", "polar_bridge_polar_customers_counted_timestamp_seconds",
 	}
 	for _, f := range families {
 		require.Equal(t, slices.Contains(shared, f.GetName()), strings.Contains(f.GetHelp(), "aggregate with max"), f.GetName())
@@ -157,6 +160,10 @@ func TestKnownSeriesOfEnabledProvidersExistFromTheStart(t *testing.T) {
 		`polar_bridge_log_lines_dropped_total{}`,
 		`polar_bridge_oldest_waiting_timestamp_seconds{}`,
 		`polar_bridge_polar_rate_limit_wait_seconds{}`,
+		`polar_bridge_polar_customers{external_id="present"}`,
+		`polar_bridge_polar_customers{external_id="foreign"}`,
+		`polar_bridge_polar_customers{external_id="absent"}`,
+		`polar_bridge_polar_customers_counted_timestamp_seconds{}`,
 		`polar_bridge_queue_orphans_total{kind="deletion"}`,
 		`polar_bridge_queue_orphans_total{kind="job"}`,
 		`polar_bridge_reconcile_interval_seconds{}`,
@@ -320,5 +327,17 @@ func TestWhatAReconciliationFoundIsStatedForThoseThatAreReconciled(t *testing.T)
 		`polar_bridge_reconcile_interval_seconds{}`:                               3600,
 		`polar_bridge_reconcile_orphans{provider="clerk"}`:                        3,
 		`polar_bridge_reconcile_last_success_timestamp_seconds{provider="clerk"}`: 1700000000,
+	}, changed(t, reg))
+}
+
+func TestHowManyCustomersCanBeFoundIsStated(t *testing.T) {
+	t.Parallel()
+	m, reg := newMetrics(t)
+	m.SetPolarCustomers(7000, 1, 3000, time.Unix(1700000000, 0))
+	require.Equal(t, map[string]float64{
+		`polar_bridge_polar_customers{external_id="present"}`:      7000,
+		`polar_bridge_polar_customers{external_id="foreign"}`:      1,
+		`polar_bridge_polar_customers{external_id="absent"}`:       3000,
+		`polar_bridge_polar_customers_counted_timestamp_seconds{}`: 1700000000,
 	}, changed(t, reg))
 }

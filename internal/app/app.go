@@ -29,6 +29,7 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/provider"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
 	"github.com/polar-bridge/polar-bridge/internal/ratelimit"
+	"github.com/polar-bridge/polar-bridge/internal/reconcile"
 	"github.com/polar-bridge/polar-bridge/metrics"
 	"github.com/polar-bridge/polar-bridge/polar"
 )
@@ -67,6 +68,8 @@ type App struct {
 	binding  *binding.Gate
 	queue    *queue.Queue
 	sweepers []sweeper
+	// customers reads how many of Polar's can be found.
+	customers *reconcile.Sweeper
 
 	directories Directories
 	outbox      *outbox.Reader // nil without AUTH_DATABASE_OUTBOX

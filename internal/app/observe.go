@@ -65,6 +65,11 @@ func (a *App) refresh(running context.Context) {
 	}
 	a.logRefresh(running, err)
 	a.metrics.SetOtherOrganization(!a.binding.Open())
+	customers, err := a.customers.LastMapping(ctx)
+	if err == nil {
+		a.metrics.SetPolarCustomers(customers.Present, customers.Foreign, customers.Absent, customers.At)
+	}
+	a.logRefresh(running, err)
 	size, err := a.db.Size()
 	if err == nil {
 		a.metrics.SetDatabaseSize(size)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/polar-bridge/polar-bridge/internal/directory"
 	"github.com/polar-bridge/polar-bridge/internal/reconcile"
+	"github.com/polar-bridge/polar-bridge/internal/settings"
 )
 
 const (
@@ -21,9 +22,14 @@ const (
 func (a *App) openSweepers(providers []string, sources map[string]directory.Source) error {
 	c := a.options.Config
 	a.metrics.SetReconcileInterval(c.Directory.ReconcileInterval)
+	var err error
+	if a.customers, err = reconcile.New(reconcile.Options{DB: a.db.Reader, SQL: a.db.SQL, Now: a.options.Now}); err != nil {
+		return err
+	}
+	isUsers := settings.All{Config: c, Providers: a.options.Providers}.IDForm().Matches
 	for _, provider := range providers {
 		s, err := reconcile.New(reconcile.Options{
-			DB: a.db.Main, SQL: a.db.SQL, Polar: a.polar, Limiter: a.limiter.ForSweeps(), Source: sources[provider], Now: a.options.Now, Pattern: c.Work.ExternalIDPattern,
+			DB: a.db.Main, SQL: a.db.SQL, Polar: a.polar, Limiter: a.limiter.ForSweeps(), Source: sources[provider], Now: a.options.Now, Pattern: c.Work.ExternalIDPattern, IsUsers: isUsers,
 		})
 		if err != nil {
 			return err

@@ -46,9 +46,11 @@ func (d *doctor) checkPolar(ctx context.Context) {
 	if p.answer.Result == polar.ResultNotFound {
 		d.checkMetadata(ctx, client)
 	}
+	faults := d.report.Faults
 	if d.binding != nil {
 		d.checkBinding(ctx, client, *d.binding)
 	}
+	d.readable = p.answer.Result == polar.ResultNotFound && d.report.Faults == faults
 }
 
 // checkMetadata says whether customers can be searched by POLAR_METADATA_KEY: it

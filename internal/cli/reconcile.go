@@ -142,7 +142,7 @@ func (c *reconcileCommand) sweep(ctx context.Context, s *session) (reconcile.Cou
 	}
 	sweeper, err := reconcile.New(reconcile.Options{
 		DB: s.db.Main, SQL: s.db.SQL, Polar: p.client, Limiter: p.limiter.ForSweeps(), Source: source, Now: time.Now,
-		Pattern: c.Config.Work.ExternalIDPattern, OnProgress: progress(c.env.Stderr),
+		Pattern: c.Config.Work.ExternalIDPattern, IsUsers: c.all().IDForm().Matches, OnProgress: progress(c.env.Stderr),
 	})
 	if err != nil {
 		return reconcile.Counts{}, err
@@ -188,6 +188,7 @@ func (c *reconcileCommand) finish(ctx context.Context, s *session, found *reconc
 	}
 	fmt.Fprintf(messages, "%s read: %d without an external id, %d with another id than %s's, %d younger than an hour, %d asked about.\n",
 		plural(n.Read, "customer"), n.WithoutID, n.Foreign, c.Provider, n.Young, n.Asked)
+	fmt.Fprintln(messages, mappingInWords(n.Mapping, c.all().IDForm()))
 	if n.Orphans > 0 {
 		fmt.Fprintf(messages, "Webhooks that are still known have named %d of the %d without a user. The webhooks about the others got lost, or they are users of another instance.\n", known.named, n.Orphans)
 	}

@@ -45,6 +45,7 @@ func auth0() *Spec {
 		Docs:        "https://auth0.com/docs/customize/events/create-an-event-stream",
 		EnabledBy:   "AUTH0_WEBHOOK_TOKEN",
 		IDsReusable: true, // imported and custom-database ids are the tenant's choice
+		IDForm:      s.idForm,
 
 		Settings:       s,
 		Secret:         &s.WebhookToken,
@@ -57,6 +58,14 @@ func auth0() *Spec {
 		Read:    s.read,
 		Event:   s.event,
 	}
+}
+
+// idForm is that of Auth0's own ids; an id of the application's may be anything.
+func (s *Auth0) idForm() string {
+	if s.IDField != auth0UserID {
+		return ""
+	}
+	return formAuth0
 }
 
 func (s *Auth0) check(l *config.Loader) {

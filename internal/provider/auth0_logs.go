@@ -34,6 +34,7 @@ func auth0Logs() *Spec {
 		Docs:        "https://auth0.com/docs/customize/log-streams/custom-log-streams",
 		EnabledBy:   "AUTH0_LOGS_TOKEN",
 		IDsReusable: true, // imported and custom-database ids are the tenant's choice
+		IDForm:      always(formAuth0),
 
 		Settings:    s,
 		Secret:      &s.Token,

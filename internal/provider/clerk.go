@@ -36,6 +36,7 @@ func clerk(o Options) *Spec {
 		EnabledBy:   "CLERK_WEBHOOK_SIGNING_SECRET",
 		SignedID:    true,
 		Timestamped: true,
+		IDForm:      s.idForm,
 
 		Settings:    s,
 		Secret:      &s.SigningSecret,
@@ -78,6 +79,21 @@ func (s *Clerk) checkReconcile() error {
 		return errors.New("Clerk's users cannot be compared with Polar's customers: CLERK_ID_FIELD is not id, and Clerk can only be asked about ids of its own") //nolint:staticcheck // a name begins it
 	}
 	return nil
+}
+
+// idForm is that of Clerk's own ids; an id of the application's may be anything.
+func (s *Clerk) idForm() string {
+	var forms []string
+	if s.reads(eventOrganization) {
+		forms = append(forms, `^org_[0-9A-Za-z]+$`)
+	}
+	if s.reads(eventUser) {
+		if s.IDField == idExternal {
+			return ""
+		}
+		forms = append(forms, `^user_[0-9A-Za-z]+$`)
+	}
+	return anyOf(forms)
 }
 
 // reads says whether events of the type delete customers.

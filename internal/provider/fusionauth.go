@@ -46,6 +46,7 @@ func fusionAuth(o Options) *Spec {
 		EnabledBy:   "FUSIONAUTH_WEBHOOK_KEY",
 		SignedID:    true, // the token has no lifetime
 		IDsReusable: true, // its API lets the caller choose a new user's id
+		IDForm:      always(formUUID),
 
 		Settings:    s,
 		Secret:      &s.WebhookKey,

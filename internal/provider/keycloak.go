@@ -30,7 +30,8 @@ func keycloak() *Spec {
 		Docs:        "https://github.com/p2-inc/keycloak-events",
 		EnabledBy:   "KEYCLOAK_WEBHOOK_SECRET",
 		SignedID:    true,
-		IDsReusable: true, // an import gives users the ids that stand in it
+		IDsReusable: true,                      // an import gives users the ids that stand in it
+		IDForm:      always(formUUID + `|^f:`), // federated users: f:COMPONENT:ID
 
 		Settings:    s,
 		Secret:      &s.WebhookSecret,

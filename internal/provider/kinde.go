@@ -37,6 +37,7 @@ func kinde(o Options) *Spec {
 		Docs:      "https://docs.kinde.com/integrate/webhooks/about-webhooks",
 		EnabledBy: kindeIssuer,
 		SignedID:  true, // the token has no lifetime
+		IDForm:    always(`^kp_[0-9A-Za-z]+$`),
 
 		Settings: s,
 		Check: func(l *config.Loader) {

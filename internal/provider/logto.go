@@ -24,6 +24,7 @@ func logto() *Spec {
 		Docs:      "https://docs.logto.io/developers/webhooks/secure-webhooks",
 		EnabledBy: "LOGTO_WEBHOOK_SECRET",
 		SignedID:  true, // a digest of the signed body
+		IDForm:    always(`^[0-9A-Za-z]{12}$`),
 
 		Settings:    s,
 		Secret:      &s.WebhookSecret,

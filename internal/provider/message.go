@@ -128,6 +128,18 @@ func (m Message) organization(eventID string, id payload.ID, occurred jsontext.V
 	return d
 }
 
+// formUUID is the form of ids that are UUIDs.
+const formUUID = `^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`
+
+// formAuth0 is the form of Auth0's own ids: a strategy and the id there.
+const formAuth0 = `^[0-9A-Za-z_-]+\|.`
+
+// always returns what returns the form.
+func always(form string) func() string { return func() string { return form } }
+
+// anyOf returns a form that each of the forms has.
+func anyOf(forms []string) string { return strings.Join(forms, "|") }
+
 // usablePointer says whether the pointer is valid and leads to a member with names
 // that have a text.
 func usablePointer(p jsontext.Pointer) bool {

@@ -29,6 +29,7 @@ func okta() *Spec {
 		Title:     "Okta",
 		Docs:      "https://developer.okta.com/docs/concepts/event-hooks/",
 		EnabledBy: "OKTA_WEBHOOK_TOKEN",
+		IDForm:    always(`^00u[0-9A-Za-z]{17}$`),
 
 		Settings:    s,
 		Secret:      &s.WebhookToken,

@@ -48,6 +48,10 @@ type Spec struct {
 	// another user later.
 	IDsReusable bool
 
+	// IDForm returns the regular expression of Polar's external ids as the settings
+	// map them, "" when they may be anything; nil always says so.
+	IDForm func() string
+
 	// Settings points to the struct of the provider's settings, tagged as package
 	// config wants it.
 	Settings any

@@ -25,6 +25,7 @@ func stytch(o Options) *Spec {
 		EnabledBy:   "STYTCH_WEBHOOK_SECRET",
 		SignedID:    true,
 		Timestamped: true,
+		IDForm:      always(`^user-(test|live)-[0-9a-f-]{36}$`),
 
 		Settings:    s,
 		Secret:      &s.WebhookSecret,

@@ -24,6 +24,7 @@ func supabase() *Spec {
 		Docs:        "https://supabase.com/docs/guides/database/webhooks",
 		EnabledBy:   env,
 		IDsReusable: false, // random UUIDs, unless the project chooses its own
+		IDForm:      always(formUUID),
 
 		Settings:    s,
 		Secret:      &s.WebhookToken,

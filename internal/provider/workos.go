@@ -33,6 +33,7 @@ func workOS(o Options) *Spec {
 		EnabledBy:   env,
 		SignedID:    true,
 		Timestamped: true,
+		IDForm:      s.idForm,
 
 		Settings:    s,
 		Secret:      &s.WebhookSecret,
@@ -61,6 +62,21 @@ func (s *workOSSettings) check(l *config.Loader) {
 	requireEvents(l, "WORKOS_EVENTS", s.Events)
 	l.Require(!s.DirectorySync || s.IDField != idExternal, "WORKOS_DIRECTORY_SYNC",
 		"needs WORKOS_ID_FIELD=id, because directory users have no external id")
+}
+
+// idForm is that of WorkOS's own ids; an id of the application's may be anything.
+func (s *workOSSettings) idForm() string {
+	forms := map[string]string{eventOrganization: "org", eventUser: "user", "dsync.user.deleted": "directory_user"}
+	var read []string
+	for event, prefix := range forms {
+		if s.reads(event) {
+			read = append(read, "^"+prefix+"_[0-9A-Z]+$")
+		}
+	}
+	if s.IDField == idExternal && s.reads(eventUser) {
+		return ""
+	}
+	return anyOf(read)
 }
 
 // reads says whether events of the type delete customers.

@@ -25,6 +25,9 @@ func (s *Sweeper) candidates(ctx context.Context, current *sweep, customers []po
 		}
 		current.Position.read(c)
 		current.Counts.Read++
+		if s.options.IsUsers != nil {
+			current.Counts.Mapping.add(c, s.options.IsUsers)
+		}
 		switch {
 		case c.ExternalID == "":
 			current.Counts.WithoutID++

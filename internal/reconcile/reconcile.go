@@ -70,6 +70,10 @@ type Options struct {
 	Wait func(ctx context.Context, d time.Duration) error
 	// Pattern limits the external ids that are looked at; nil for all.
 	Pattern *regexp.Regexp
+	// IsUsers says whether an external id can be the one of a user of anything that
+	// deletions come from: how many customers have such a one is counted and stored;
+	// nil counts nothing.
+	IsUsers func(externalID string) bool
 	// Lease is for how long nobody else may sweep after a crash; 0 is 15 s.
 	Lease time.Duration
 	// OnProgress hears how far a sweep is. May be nil.
@@ -108,6 +112,8 @@ type Counts struct {
 	Foreign   int `json:"foreign"`
 	Young     int `json:"young"`
 	Asked     int `json:"asked"`
+	// Mapping is Read by the forms of external ids; zero when nobody asked for it.
+	Mapping Mapping `json:"mapping,omitzero"`
 	// Candidates is how many of those asked about the provider did not list.
 	Candidates int `json:"candidates"`
 	// Orphans is how many of them it says are gone, when asked for each.
@@ -214,6 +220,12 @@ func (s *Sweeper) find(ctx context.Context, current *sweep, limits Limits) error
 	if current.phase == phaseReading {
 		if err := s.read(ctx, current, limits); err != nil {
 			return err
+		}
+		if mapping := current.Counts.Mapping; s.options.IsUsers != nil {
+			mapping.Total, mapping.At = mapping.Counted(), s.options.Now()
+			if err := s.SaveMapping(ctx, mapping); err != nil {
+				return err
+			}
 		}
 	}
 	if err := limits.checkAll(current.Counts); err != nil {

@@ -47,6 +47,7 @@ type statements struct {
 	Sweep, Begin, Save, Finish, Abandon, Last         string
 	AddCandidate, Record, Candidates, CountCandidates string
 	CheckAgain, RemoveCandidates                      string
+	SaveMapping, LastMapping                          string
 }
 
 // store keeps one provider's sweep.

@@ -1,4 +1,4 @@
--- Statements of sweeps, the same for SQLite and Postgres. $1 is always the provider.
+-- Statements of sweeps, the same for SQLite and Postgres. $1 is the provider.
 
 -- name: MakeSweep
 INSERT INTO {schema}.polar_bridge_sweeps (provider) VALUES ($1) ON CONFLICT (provider) DO NOTHING
@@ -52,3 +52,11 @@ SELECT count(*) FILTER (WHERE status <> ''), count(*) FILTER (WHERE status = 'de
 SELECT customer_id, external_id, type, created_at, checked_at, subscriptions, instance
     FROM {schema}.polar_bridge_sweep_candidates WHERE provider = $1 AND status = $2 AND (created_at, customer_id) > ($3, $4)
     ORDER BY created_at, customer_id LIMIT $5
+
+-- Each Polar organization has counts of its own. $2 is the counts.
+-- name: SaveMapping
+INSERT INTO {schema}.polar_bridge_settings (name, value) VALUES ('polar_customers_' || $1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value
+
+-- name: LastMapping
+SELECT value FROM {schema}.polar_bridge_settings 
+WHERE name = 'polar_customers_' || coalesce((SELECT organization FROM {schema}.polar_bridge_bindings WHERE active), '')
