@@ -1,12 +1,9 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
@@ -66,52 +63,6 @@ func (c *listCommand) Run(ctx context.Context, env *Env, s *session) error {
 		_, err := fmt.Fprintln(env.Stdout, "No deletions.")
 		return err
 	}
-	return table.flush()
-}
-
-type statsCommand struct {
-	JSON bool `name:"json" help:"Print JSON."`
-}
-
-// Run counts deletions.
-func (c *statsCommand) Run(ctx context.Context, env *Env, s *session) error {
-	stats, err := s.Stats(ctx)
-	if err != nil {
-		return err
-	}
-	if c.JSON {
-		return printJSON(env.Stdout, stats)
-	}
-	heading := []any{"PROVIDER", "WAITING", "HELD", "REAPPEARED"}
-	for _, outcome := range deletion.Outcomes() {
-		heading = append(heading, outcome)
-	}
-	table := newTable(env.Stdout)
-	table.line(heading...)
-	for _, p := range stats.Providers {
-		cells := []any{visible(p.Provider), p.Waiting, p.Held, p.Reappeared}
-		for _, outcome := range deletion.Outcomes() {
-			cells = append(cells, p.Outcomes[outcome])
-		}
-		table.line(cells...)
-	}
-	table.line()
-	for _, reason := range slices.Sorted(maps.Keys(stats.Held)) {
-		table.line("held as "+cmp.Or(visible(string(reason)), "(unknown)"), stats.Held[reason])
-	}
-	paused := "no"
-	if stats.Pause.Paused {
-		paused = "since " + at(stats.Pause.Since)
-		if stats.Pause.By != "" {
-			paused += " by " + visible(stats.Pause.By)
-		}
-		if stats.Pause.Reason != "" {
-			paused += ": " + visible(stats.Pause.Reason)
-		}
-	}
-	table.line("oldest waiting", at(stats.OldestWaiting))
-	table.line("next retry", at(stats.NextRetry))
-	table.line("paused", paused)
 	return table.flush()
 }
 

@@ -61,11 +61,15 @@ type polarAccess struct {
 	gate    *binding.Gate
 }
 
-func (s *session) openPolar(ctx context.Context, c config.Polar, version string) (p polarAccess, err error) {
-	p.limiter, err = ratelimit.New(ctx, ratelimit.Options{
-		DB: s.db.Main, Reader: s.db.Reader, SQL: s.db.SQL, Now: time.Now, Name: "polar", PerMinute: c.RateLimit,
+// limiter is the servers' limiter.
+func (s *session) limiter(ctx context.Context, perMinute int) (*ratelimit.Limiter, error) {
+	return ratelimit.New(ctx, ratelimit.Options{
+		DB: s.db.Main, Reader: s.db.Reader, SQL: s.db.SQL, Now: time.Now, Name: "polar", PerMinute: perMinute,
 	})
-	if err != nil {
+}
+
+func (s *session) openPolar(ctx context.Context, c config.Polar, version string) (p polarAccess, err error) {
+	if p.limiter, err = s.limiter(ctx, c.RateLimit); err != nil {
 		return p, err
 	}
 	key, err := s.db.DigestKey(ctx)

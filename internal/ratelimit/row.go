@@ -186,20 +186,26 @@ func (s state) notDue(tolerance time.Duration) deletion.Decision {
 	return deletion.Wait{Reason: reason, For: max(s.due(tolerance), soonest), Err: fmt.Errorf("no permit for Polar: %s", reason)}
 }
 
-// Paused returns why no request may go out at present, "" when they may. A pause
-// that only a request can end is over when its time is and nobody has come to
-// make that request: then it keeps nobody waiting.
+// Paused is Pause without its end.
 func (l *Limiter) Paused(ctx context.Context) (deletion.WaitReason, error) {
+	reason, _, err := l.Pause(ctx)
+	return reason, err
+}
+
+// Pause returns why no request may go out at present, "" when they may, and when the
+// next one may. A pause that only a request can end is over when its time is and nobody
+// has come to make that request: then it keeps nobody waiting.
+func (l *Limiter) Pause(ctx context.Context) (reason deletion.WaitReason, until time.Time, err error) {
 	s, err := l.look(ctx)
 	if err != nil {
-		return "", fmt.Errorf("look at the rate limit: %w", err)
+		return "", time.Time{}, fmt.Errorf("look at the rate limit: %w", err)
 	}
 	left, longest := time.Duration(s.blockedUntil-s.now)*time.Microsecond, MaxPause
 	if s.reason != deletion.WaitRateLimited {
 		left, longest = left+probeDue, longest+probeDue
 	}
 	if left <= 0 || left > longest {
-		return "", nil
+		return "", time.Time{}, nil
 	}
-	return s.reason, nil
+	return s.reason, time.UnixMicro(s.blockedUntil), nil
 }
