@@ -10,11 +10,15 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/queue/ops"
 )
 
-type approveCommand struct{ choice }
+type approveCommand struct {
+	choice
+
+	Because operatorReason `name:"because" placeholder:"TEXT" help:"Why, for those who ask later; at most 500 bytes."`
+}
 
 // Help is shown below the flags' list.
 func (*approveCommand) Help() string {
-	return `Look first: deletions show ID. An approved deletion passes the guard that held it, and only that one; the others are asked again. What is deleted at Polar cannot be brought back.
+	return `Look first: deletions show ID. An approved deletion passes the guard that held it, and only that one; the others are asked again. What is deleted at Polar cannot be brought back: on a terminal it asks.
 
 An approval is given for the customer that was last looked up: another one with the same external id is held again.
 
@@ -27,9 +31,11 @@ func (c *approveCommand) Validate() error { return c.validate(deletion.VerbAppro
 // Run approves deletions.
 func (c *approveCommand) Run(ctx context.Context, env *Env, s *session) error {
 	return c.act(ctx, env, s, act{
-		verb: deletion.VerbApprove, question: "Approve %s; their customers will be deleted at Polar for good", done: "approved",
-		one:   func(id int64) (string, error) { return "approved, will be tried now", s.Approve(ctx, id) },
-		loses: true,
+		verb: deletion.VerbApprove, question: "Approve %s; their customers will be deleted at Polar for good", done: "approved", because: string(c.Because),
+		one: func(id int64) (string, error) {
+			return "approved, will be tried now", s.Approve(ctx, id, string(c.Because))
+		},
+		loses: true, final: true,
 	})
 }
 
@@ -61,13 +67,13 @@ type cancelCommand struct {
 
 // Help is shown below the flags' list.
 func (*cancelCommand) Help() string {
-	return `A cancelled deletion is never tried again, and the same event sent again is a duplicate. While a request to Polar is on its way it is refused: what Polar answers is what becomes of the deletion.`
+	return `A cancelled deletion is never tried again, and the same event sent again is a duplicate: on a terminal it asks. While a request to Polar is on its way it is refused: what Polar answers is what becomes of the deletion.`
 }
 
 // Run cancels deletions.
 func (c *cancelCommand) Run(ctx context.Context, env *Env, s *session) error {
 	return c.act(ctx, env, s, act{
-		verb: deletion.VerbCancel, question: "Cancel %s; they will never be tried, and nobody is deleted", done: "cancelled", because: string(c.Because),
+		verb: deletion.VerbCancel, question: "Cancel %s; they will never be tried, and nobody is deleted", done: "cancelled", because: string(c.Because), final: true,
 		one: func(id int64) (string, error) {
 			sent, err := s.Cancel(ctx, id, string(c.Because))
 			if sent {
@@ -112,7 +118,7 @@ func (c *redoCommand) Validate() error {
 // Run does deletions again.
 func (c *redoCommand) Run(ctx context.Context, env *Env, s *session) error {
 	return c.act(ctx, env, s, act{
-		verb: deletion.VerbRedo, question: "Redo %s; their customers, if they are at Polar, will be deleted for good", done: "redone", because: string(c.Because),
+		verb: deletion.VerbRedo, question: "Redo %s; their customers, if they are at Polar, will be deleted for good", done: "redone", because: string(c.Because), final: true,
 		one: func(id int64) (string, error) {
 			return "waits again, will be tried now with all guards", s.Redo(ctx, id, string(c.Because))
 		},
@@ -141,8 +147,10 @@ func (c *acknowledgeCommand) Run(ctx context.Context, env *Env, s *session) erro
 
 // choice says which deletions a command is about: ids, a reason, or all.
 type choice struct {
-	Reason deletion.HoldReason `name:"reason" placeholder:"REASON" help:"Everything that is held for this reason."`
-	All    bool                `name:"all" help:"Everything that this can be done to."`
+	Reason   deletion.HoldReason `name:"reason" placeholder:"REASON" help:"Everything that is held for this reason."`
+	All      bool                `name:"all" help:"Everything that this can be done to."`
+	Provider string              `name:"provider" placeholder:"PROVIDER" help:"Of that, only what this provider told of."`
+	Since    moment              `name:"since" placeholder:"WHEN" help:"Of that, only what was accepted since then: 72h, 30d, 2026-11-01 or 2026-11-01T12:00:00Z."`
 
 	asking
 }
@@ -157,6 +165,9 @@ func (c *choice) Validate() error {
 	}
 	if ways != 1 {
 		return errors.New("say which deletions: either ids, or --reason, or --all")
+	}
+	if len(c.IDs) > 0 && (c.Provider != "" || !c.Since.IsZero()) {
+		return errors.New("--provider and --since go with --reason or --all, not with ids")
 	}
 	return nil
 }
@@ -216,6 +227,7 @@ type act struct {
 	done     string // the verb's past tense
 	because  string
 	loses    bool // what the customers lose is part of the question
+	final    bool // it cannot be undone: ids are asked about too, on a terminal
 	// one does it to one deletion and says what became of it.
 	one func(id int64) (result string, err error)
 	// choose finds the others, when no ids were given.
@@ -223,7 +235,9 @@ type act struct {
 }
 
 func (c *choice) act(ctx context.Context, env *Env, s *session, a act) error {
-	a.choose = func() ([]ops.Chosen, error) { return s.Choose(ctx, a.verb, ops.Filter{Reason: c.Reason}) }
+	a.choose = func() ([]ops.Chosen, error) {
+		return s.Choose(ctx, a.verb, ops.Filter{Reason: c.Reason, Provider: c.Provider, Since: c.Since.Time})
+	}
 	return c.asking.act(ctx, env, s, a)
 }
 
@@ -231,6 +245,11 @@ func (c *choice) act(ctx context.Context, env *Env, s *session, a act) error {
 // asked: what comes while somebody reads it was not part of it.
 func (c *asking) act(ctx context.Context, env *Env, s *session, a act) error {
 	if len(c.IDs) > 0 {
+		if a.final && env.Stdin != nil {
+			if err := env.confirm(c.Yes, fmt.Sprintf(a.question, plural(len(c.IDs), "deletion"))); err != nil {
+				return err
+			}
+		}
 		return onEach(env, c.IDs, c.JSON, a.one)
 	}
 	chosen, err := a.choose()
@@ -238,15 +257,15 @@ func (c *asking) act(ctx context.Context, env *Env, s *session, a act) error {
 		return err
 	}
 	if len(chosen) == 0 {
-		fmt.Fprintf(env.Stderr, "There is nothing to %s.\n", a.verb)
-	} else {
-		question := fmt.Sprintf(a.question, plural(len(chosen), "deletion"))
-		if a.loses {
-			question += ops.Losses(chosen)
-		}
-		if err := env.confirm(c.Yes, question); err != nil {
-			return err
-		}
+		nothing := fmt.Errorf("there is nothing to %s: see polar-bridge deletions list", a.verb)
+		return errors.Join(env.print(c.JSON, map[string]int{a.done: 0}, "0 deletions "+a.done), nothing)
+	}
+	question := fmt.Sprintf(a.question, plural(len(chosen), "deletion"))
+	if a.loses {
+		question += ops.Losses(chosen)
+	}
+	if err := env.confirm(c.Yes, question); err != nil {
+		return err
 	}
 	count, left, err := s.Many(ctx, a.verb, chosen, a.because)
 	for _, id := range left {
@@ -334,19 +353,30 @@ func (c *resumeCommand) Run(ctx context.Context, env *Env, s *session) error {
 
 type forgetCommand struct {
 	ExternalID externalID `name:"external-id" required:"" placeholder:"ID" help:"Whose records."`
+	Yes        bool       `name:"yes" help:"Do not ask."`
 	JSON       bool       `name:"json" help:"Print JSON."`
 }
 
 // Help is shown below the flags' list.
 func (*forgetCommand) Help() string {
-	return `Ids, errors and operators' reasons are removed from the records; what happened when, and what is needed to recognise the same event again, stays. It is refused while a deletion of that person is not finished. Logs, exports and backups are not touched, and it cannot be undone.`
+	return `Ids, errors and operators' reasons are removed from the records; what happened when, and what is needed to recognise the same event again, stays. It is refused while a deletion of that person is not finished. Logs, exports and backups are not touched, and it cannot be undone: on a terminal it asks. Export the proof first.`
 }
 
 // Run forgets one person.
 func (c *forgetCommand) Run(ctx context.Context, env *Env, s *session) error {
+	if env.Stdin != nil {
+		err := env.confirm(c.Yes, fmt.Sprintf("Take everything personal out of the records of %q; afterwards nobody can say from them whether this person's customer was deleted", c.ExternalID))
+		if err != nil {
+			return err
+		}
+	}
 	records, err := s.Forget(ctx, string(c.ExternalID))
 	if err != nil {
 		return err
 	}
-	return env.print(c.JSON, map[string]int{"forgotten": records}, plural(records, "record")+" forgotten")
+	err = env.print(c.JSON, map[string]int{"forgotten": records}, plural(records, "record")+" forgotten")
+	if records == 0 {
+		err = errors.Join(err, errors.New("there is no record of that external id: done and cancelled deletions are kept for RETENTION only, and forgotten ones have no id any more"))
+	}
+	return err
 }

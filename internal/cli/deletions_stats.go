@@ -10,7 +10,6 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
 	"github.com/polar-bridge/polar-bridge/internal/queue/ops"
-	"github.com/polar-bridge/polar-bridge/metrics"
 )
 
 type statsCommand struct {
@@ -62,6 +61,9 @@ func (c *statsCommand) Run(ctx context.Context, env *Env, s *session) error {
 	return table.flush()
 }
 
+// pausedByOperator is the reason that deletion.PauseReasons leaves out: no request ends it.
+const pausedByOperator = "operator"
+
 // pause is one reason why nothing is sent to Polar.
 type pause struct {
 	Reason string    `json:"reason"`
@@ -77,7 +79,7 @@ type pause struct {
 func (s *session) pauses(ctx context.Context, operator queue.Pause) (all []pause, err error) {
 	all = []pause{}
 	if operator.Paused {
-		all = append(all, pause{Reason: metrics.PauseOperator, Since: operator.Since, By: operator.By, Because: operator.Reason})
+		all = append(all, pause{Reason: pausedByOperator, Since: operator.Since, By: operator.By, Because: operator.Reason})
 	}
 	limiter, err := s.limiter(ctx, 0)
 	if err != nil {
@@ -92,7 +94,7 @@ func (s *session) pauses(ctx context.Context, operator queue.Pause) (all []pause
 
 // String says it in a line.
 func (p pause) String() string {
-	if p.Reason == metrics.PauseOperator {
+	if p.Reason == pausedByOperator {
 		text := "operator, since " + at(p.Since)
 		if p.By != "" {
 			text += " by " + visible(p.By)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -42,6 +43,35 @@ func TestInBulkAPersonIsAskedOnATerminal(t *testing.T) {
 	require.Zero(t, got.code, got.stderr)
 	require.Equal(t, "1 deletion approved\n", got.stdout)
 	require.Contains(t, got.stderr, `"by":"cli:alice"`)
+}
+
+func TestWhatCannotBeUndoneIsAskedOnATerminal(t *testing.T) {
+	t.Parallel()
+	for question, args := range map[string][]string{
+		"Approve 1 deletion; ": {"approve", "1"},
+		"Cancel 1 deletion; ":  {"cancel", "1", "--because", "why"},
+		"Redo 1 deletion; ":    {"redo", "1", "--because", "why"},
+		"Take everything personal out of the records of \"user_1\"": {"forget", "--external-id", "user_1"},
+	} {
+		t.Run(args[0], func(t *testing.T) {
+			t.Parallel()
+			url := databasetest.SQLite(t)
+			require.NoError(t, databasetest.OpenMigrated(t, url).Close())
+			answer := func(answer string, more ...string) string {
+				var stderr bytes.Buffer
+				require.Equal(t, 1, cli.Run(t.Context(), cli.Env{
+					Args: slices.Concat([]string{"deletions"}, args, more), ReadFile: os.ReadFile, Stdin: strings.NewReader(answer),
+					Getenv: func(name string) string { return map[string]string{"DATABASE_URL": url}[name] },
+					Stdout: &bytes.Buffer{}, Stderr: &stderr,
+				}))
+				return stderr.String()
+			}
+			require.Contains(t, answer("no\n"), question)
+			require.Contains(t, answer("no\n"), "nothing was done")
+			require.Contains(t, answer("yes\n"), "there is no ", "it goes on")
+			require.NotContains(t, answer("", "--yes"), question)
+		})
+	}
 }
 
 // readerFunc is somebody who does something before they answer.

@@ -91,7 +91,7 @@ func TestAnApprovedConflict(t *testing.T) {
 		held := listed(t, o, ops.Filter{State: deletion.StateHeld})
 		require.Len(t, held, 1)
 		requireRefused(t, o.Retry(t.Context(), held[0].ID), "approve it")
-		require.NoError(t, o.Approve(t.Context(), held[0].ID))
+		require.NoError(t, o.Approve(t.Context(), held[0].ID, ""))
 
 		t.Run("is carried out and verified for itself", func(t *testing.T) {
 			attempts := h.applier.wait(t, 2)

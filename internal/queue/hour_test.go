@@ -112,7 +112,7 @@ func TestTheHourlyLimit(t *testing.T) {
 			require.Zero(t, h.row(t, "e1").countedAt)
 			require.True(t, h.passes(t, "e2"))
 			require.False(t, h.passes(t, "e3"))
-			require.NoError(t, operator(t, h).Approve(t.Context(), h.row(t, "e3").ID))
+			require.NoError(t, operator(t, h).Approve(t.Context(), h.row(t, "e3").ID, ""))
 			require.True(t, h.passes(t, "e3"))
 			require.Zero(t, h.row(t, "e3").countedAt)
 		},

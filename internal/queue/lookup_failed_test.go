@@ -75,7 +75,7 @@ func TestALookupThatAlwaysFails(t *testing.T) {
 		databasetest.Each(t, func(t *testing.T, db *database.DB) {
 			e := withoutLookups(t, db)
 			e.failFor(t, 48*time.Hour)
-			require.NoError(t, e.operator.Approve(t.Context(), e.row(t, "e1").ID))
+			require.NoError(t, e.operator.Approve(t.Context(), e.row(t, "e1").ID, ""))
 			require.Equal(t, complete, e.work(t, "e1"))
 			done := e.row(t, "e1")
 			require.Equal(t, deletion.OutcomeDeleted, done.Outcome)
@@ -91,13 +91,13 @@ func TestALookupThatAlwaysFails(t *testing.T) {
 			e := withoutLookups(t, db)
 			e.failFor(t, 48*time.Hour)
 			id := e.row(t, "e1").ID
-			require.NoError(t, e.operator.Approve(t.Context(), id))
+			require.NoError(t, e.operator.Approve(t.Context(), id, ""))
 			e.polar.SetFault(polartest.InternalError())
 			e.set(t, "failing_for", queue.GiveUpAfter.Microseconds())
 			e.work(t, "e1")
 			held := e.row(t, "e1")
 			require.Equal(t, "exhausted", held.Remedy().Cause(), "by the DELETE this time")
-			requireRefused(t, e.operator.Approve(t.Context(), id), "remove the cause")
+			requireRefused(t, e.operator.Approve(t.Context(), id, ""), "remove the cause")
 
 			e.breakLookups()
 			require.NoError(t, e.operator.Retry(t.Context(), id))

@@ -44,7 +44,7 @@ func TestAHeldDeletionIsApprovedAndDone(t *testing.T) {
 		o := operator(t, h)
 		h.accept(t, newDeletion("e1", "u1"))
 		held := h.wait(t, "e1", deletion.StateHeld)
-		require.NoError(t, o.Approve(t.Context(), held.ID))
+		require.NoError(t, o.Approve(t.Context(), held.ID, ""))
 		done := h.wait(t, "e1", deletion.StateDone)
 		require.Equal(t, deletion.OutcomeDeleted, done.Outcome)
 		require.Equal(t, []deletion.Approval{{Reason: deletion.HoldTeam, CustomerID: "c-ada"}}, done.Approved)
@@ -193,7 +193,7 @@ func TestOperatorsWhoRaceEachOtherAndTheWorkersLoseNothing(t *testing.T) {
 					var err error
 					counts := approved
 					if i%2 == 0 {
-						err = o.Approve(t.Context(), r.ID)
+						err = o.Approve(t.Context(), r.ID, "")
 					} else {
 						counts = cancelled
 						_, err = o.Cancel(t.Context(), r.ID, "race")

@@ -123,7 +123,7 @@ func TestSomebodyFoundAgainStandsInFrontOfAHuman(t *testing.T) {
 		require.Equal(t, 1, h.counted(t, "polar_bridge_verifications_total", "found"))
 
 		o := operator(t, h)
-		requireRefused(t, o.Approve(t.Context(), r.ID), "would delete nobody")
+		requireRefused(t, o.Approve(t.Context(), r.ID, ""), "would delete nobody")
 		requireRefused(t, o.Retry(t.Context(), r.ID), "acknowledge")
 		_, err = o.Cancel(t.Context(), r.ID, "no")
 		requireRefused(t, err, "reappeared already")
@@ -291,7 +291,7 @@ func TestASubscriptionThatIsStillActiveStandsInFrontOfAHuman(t *testing.T) {
 		require.Equal(t, 1, h.counted(t, "polar_bridge_verifications_total", "subscription_active"))
 
 		o := operator(t, h)
-		requireRefused(t, o.Approve(t.Context(), r.ID), "a subscription of the customer is still active: approving would delete nobody")
+		requireRefused(t, o.Approve(t.Context(), r.ID, ""), "a subscription of the customer is still active: approving would delete nobody")
 		require.NoError(t, o.Acknowledge(t.Context(), r.ID))
 		r = h.row(t, "e1")
 		require.Equal(t, deletion.StateDone, r.State)

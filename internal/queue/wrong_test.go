@@ -78,7 +78,7 @@ func TestAnOperatorWhoActsDuringAnAttempt(t *testing.T) {
 		t.Run("approves "+string(at), func(t *testing.T) {
 			t.Parallel()
 			during(t, func(e *environment, id int64) {
-				requireRefused(t, e.operator.Approve(t.Context(), id), "only held deletions")
+				requireRefused(t, e.operator.Approve(t.Context(), id, ""), "only held deletions")
 			}, func(t *testing.T, e *environment) {
 				t.Helper()
 				r := e.row(t, "e1")
@@ -299,7 +299,7 @@ func TestAnOperatorsApproval(t *testing.T) {
 		require.Equal(t, deletion.HoldTeam, held.HoldReason)
 		require.Equal(t, team.ID, held.CustomerID)
 		require.Zero(t, held.jobID, "nothing tries it again")
-		require.NoError(t, e.operator.Approve(t.Context(), held.ID))
+		require.NoError(t, e.operator.Approve(t.Context(), held.ID, ""))
 		require.Equal(t, []deletion.Approval{{Reason: deletion.HoldTeam, CustomerID: team.ID}}, e.row(t, "e1").Approved)
 
 		// Somebody else has the external id by now.
@@ -308,7 +308,7 @@ func TestAnOperatorsApproval(t *testing.T) {
 		again := e.row(t, "e1")
 		require.Equal(t, deletion.HoldTeam, again.HoldReason, "it was given for another customer")
 		require.Zero(t, e.polar.Deleted("u1"))
-		require.NoError(t, e.operator.Approve(t.Context(), held.ID))
+		require.NoError(t, e.operator.Approve(t.Context(), held.ID, ""))
 		e.work(t, "e1")
 		require.Equal(t, other.ID, e.row(t, "e1").CustomerID)
 		require.Equal(t, 1, e.polar.Deleted("u1"))

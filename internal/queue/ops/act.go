@@ -43,19 +43,24 @@ func reappearance(r queue.Record) string {
 }
 
 // Approve lets a held deletion pass the guard that held it, and only that one,
-// for the customer that was last seen.
-func (o *Operator) Approve(ctx context.Context, id int64) error {
-	return o.one(ctx, id, o.approve)
+// for the customer that was last seen. What is noted as the reason is the guard, and
+// because, where that is not "".
+func (o *Operator) Approve(ctx context.Context, id int64, because string) error {
+	return o.one(ctx, id, func(r queue.Record) (*act, error) { return o.approve(r, because) })
 }
 
-func (o *Operator) approve(r queue.Record) (*act, error) {
+func (o *Operator) approve(r queue.Record, because string) (*act, error) {
 	switch {
 	case r.State != deletion.StateHeld && r.State != deletion.StateReappeared:
 		return nil, refused(r.ID, "it is %s; only held deletions can be approved", r.State)
 	case r.Remedy().Approve.Does == "":
 		return nil, refusedBy(r, r.Remedy().Approve)
 	}
-	return &act{action: deletion.VerbApprove, reason: string(r.HoldReason), change: o.sql.Release, again: true, approves: r.HoldReason}, nil
+	reason := string(r.HoldReason)
+	if because != "" {
+		reason += ": " + because
+	}
+	return &act{action: deletion.VerbApprove, reason: reason, change: o.sql.Release, again: true, approves: r.HoldReason}, nil
 }
 
 // refusedBy says why the deletion's remedy refuses.
@@ -221,7 +226,8 @@ const (
 // Only cancel and redo need a reason.
 func (o *Operator) Many(ctx context.Context, verb deletion.Verb, all []Chosen, reason string) (count int, left []int64, err error) {
 	do := map[deletion.Verb]decide{
-		deletion.VerbApprove: o.approve, deletion.VerbRetry: o.retry, deletion.VerbAcknowledge: o.acknowledge,
+		deletion.VerbApprove: func(r queue.Record) (*act, error) { return o.approve(r, reason) },
+		deletion.VerbRetry:   o.retry, deletion.VerbAcknowledge: o.acknowledge,
 		deletion.VerbCancel: func(r queue.Record) (*act, error) { return o.cancel(r, reason) },
 		deletion.VerbRedo:   func(r queue.Record) (*act, error) { return o.redo(r, reason) },
 	}[verb]

@@ -22,7 +22,7 @@ func TestAnApproval(t *testing.T) {
 		s.accept(t, newDeletion("e1", "u1"))
 		held := s.hold(t, "e1", deletion.HoldTeam)
 		s.set(t, "e1", "failures = 7, failing_for = 7000")
-		require.NoError(t, s.Approve(t.Context(), held.ID))
+		require.NoError(t, s.Approve(t.Context(), held.ID, ""))
 
 		r := s.only(t, "e1")
 		require.Equal(t, deletion.StateWaiting, r.State)
@@ -42,10 +42,10 @@ func TestAnApproval(t *testing.T) {
 			"provider": "clerk", "event_id": "e1", "external_id": "u1",
 		}, line)
 
-		requireRefused(t, s.Approve(t.Context(), held.ID), "only held deletions")
+		requireRefused(t, s.Approve(t.Context(), held.ID, ""), "only held deletions")
 		s.hold(t, "e1", deletion.HoldTeam)
 		s.set(t, "e1", "customer_id = 'c2'")
-		require.NoError(t, s.Approve(t.Context(), held.ID))
+		require.NoError(t, s.Approve(t.Context(), held.ID, ""))
 		require.Equal(t, []deletion.Approval{{Reason: deletion.HoldTeam, CustomerID: "c2"}}, s.only(t, "e1").Approved, "for whom was seen last")
 	})
 }
@@ -82,18 +82,18 @@ func TestWhatIsFinishedOrRunningIsRefused(t *testing.T) {
 		id := s.only(t, "e1").ID
 		require.True(t, s.only(t, "e1").Running)
 		requireRefused(t, s.Retry(t.Context(), id), "being tried right now")
-		requireRefused(t, s.Approve(t.Context(), id), "only held deletions")
+		requireRefused(t, s.Approve(t.Context(), id, ""), "only held deletions")
 		_, err := s.Cancel(t.Context(), id, "why")
 		requireRefused(t, err, "on its way")
 
 		s.finish(t, "e1", time.Now())
 		requireRefused(t, s.Retry(t.Context(), id), "never tried again")
-		requireRefused(t, s.Approve(t.Context(), id), "only held deletions")
+		requireRefused(t, s.Approve(t.Context(), id, ""), "only held deletions")
 		_, err = s.Cancel(t.Context(), id, "why")
 		requireRefused(t, err, "it is done already")
 		requireRefused(t, s.Acknowledge(t.Context(), id), "only those whose customer reappeared")
 		requireRefused(t, s.Retry(t.Context(), id+1), "no such deletion")
-		requireRefused(t, s.Approve(t.Context(), id+1), "no such deletion")
+		requireRefused(t, s.Approve(t.Context(), id+1, ""), "no such deletion")
 		_, err = s.Find(t.Context(), id+1)
 		requireRefused(t, err, "no such deletion")
 		require.Empty(t, s.only(t, "e1").Actions)
@@ -122,7 +122,7 @@ func TestWhatNoApprovalChangesIsRefused(t *testing.T) {
 				s.accept(t, newDeletion(eventID, "u1"))
 				s.hold(t, eventID, held.reason)
 			}
-			requireRefused(t, s.Approve(t.Context(), s.only(t, eventID).ID), held.because)
+			requireRefused(t, s.Approve(t.Context(), s.only(t, eventID).ID, ""), held.because)
 			require.Empty(t, s.only(t, eventID).Actions)
 		}
 		chosen, err := s.Choose(t.Context(), deletion.VerbApprove, ops.Filter{})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -33,7 +34,7 @@ func (o *Operator) Forget(ctx context.Context, externalID string) (int, error) {
 				return refused(r.ID, "this deletion of the same person is %s; wait until it is finished, or cancel it first", r.State)
 			}
 			if r.Verification == deletion.VerificationPending {
-				return refused(r.ID, "Polar has still to be asked whether this customer stayed away; wait until it is verified")
+				return refused(r.ID, "Polar has still to be asked whether this customer stayed away, at %s UTC; wait until it is verified", r.VerifyAt.Format(time.DateTime))
 			}
 			if err := o.redact(ctx, tx, r.ID); err != nil {
 				return err

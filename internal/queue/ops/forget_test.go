@@ -30,7 +30,7 @@ func TestAForgottenPersonsEventIsStillRecognised(t *testing.T) {
 		requireRefused(t, err, "deletion of the same person is")
 		require.Equal(t, "marker-event-1", s.only(t, "marker-event-1").EventID, "nothing was changed")
 
-		require.NoError(t, s.Approve(t.Context(), s.hold(t, "marker-event-2", deletion.HoldTeam).ID))
+		require.NoError(t, s.Approve(t.Context(), s.hold(t, "marker-event-2", deletion.HoldTeam).ID, ""))
 		_, err = s.db.Main.ExecContext(t.Context(), "UPDATE polar_bridge_approvals SET customer_id = 'marker-customer'")
 		require.NoError(t, err)
 		done := s.finish(t, "marker-event-2", time.Now())

@@ -17,7 +17,7 @@ import (
 func (s *session) proven(t testing.TB, eventID string) queue.Record {
 	t.Helper()
 	s.hold(t, eventID, deletion.HoldTeam)
-	require.NoError(t, s.Approve(t.Context(), s.only(t, eventID).ID))
+	require.NoError(t, s.Approve(t.Context(), s.only(t, eventID).ID, ""))
 	s.finish(t, eventID, time.Now().Add(-time.Minute))
 	s.set(t, eventID, `anonymized = TRUE, counted_at = sent_at, sent_saw = 'customer', sent_anonymized = TRUE, failures = 3, failing_for = 3000,
 		verification = 'gone', verify_at = sent_at, verified_at = sent_at`)

@@ -111,7 +111,7 @@ func TestAnOperatorIsToldThatTheTablesAreGone(t *testing.T) {
 		failures := map[string]error{
 			"find": found, "stats": stats, "choose": chose, "many": many, "cancel": cancelled, "pause": paused, "resume": resumed,
 			"paused": pause, "forget": forgotten, "accept": accepted,
-			"retry": s.Retry(t.Context(), 1), "approve": s.Approve(t.Context(), 1), "acknowledge": s.Acknowledge(t.Context(), 1),
+			"retry": s.Retry(t.Context(), 1), "approve": s.Approve(t.Context(), 1, ""), "acknowledge": s.Acknowledge(t.Context(), 1),
 		}
 		for _, err := range s.List(t.Context(), ops.Filter{}) {
 			failures["list"] = err
