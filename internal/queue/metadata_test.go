@@ -38,7 +38,7 @@ func TestASearchThatAlwaysFailsIsForAHumanAfterADay(t *testing.T) {
 		held := e.row(t, "e1")
 		require.Equal(t, "exhausted by the lookup", held.Remedy().Cause())
 		require.InDelta(t, 24, tried.Hours(), 3)
-		require.NoError(t, e.operator.Approve(t.Context(), held.ID))
+		require.NoError(t, e.operator.Approve(t.Context(), held.ID, ""))
 		require.Equal(t, complete, e.work(t, "e1"))
 		require.Equal(t, deletion.OutcomeNotFound, e.row(t, "e1").Outcome)
 		require.Equal(t, deletion.SearchUnsearchable, e.row(t, "e1").MetadataSearch)
@@ -64,7 +64,7 @@ func TestTheApprovedCustomerIsOnTheRowWhateverIsLost(t *testing.T) {
 		require.Equal(t, 2, *held.GrantedBenefits)
 		require.False(t, held.AnswerLost, "no customer has this external id")
 
-		require.NoError(t, e.operator.Approve(t.Context(), held.ID))
+		require.NoError(t, e.operator.Approve(t.Context(), held.ID, ""))
 		for _, fault := range []polartest.Fault{polartest.ResetAfterCommit(), polartest.ResetBeforeCommit()} { // both answers are lost
 			e.polar.FailNextOf(polartest.OperationDeleteByID, 1, fault)
 			e.clock.step(e.work(t, "e1"))
