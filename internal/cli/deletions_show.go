@@ -3,11 +3,11 @@ package cli
 import (
 	"context"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
+	"github.com/polar-bridge/polar-bridge/internal/queue/ops"
 )
 
 type showCommand struct {
@@ -79,7 +79,7 @@ func describe(r queue.Record) [][2]string {
 		{"customer created", at(r.CustomerCreatedAt)},
 		{"subscriptions", number(r.ActiveSubscriptions)},
 		{"benefits", number(r.GrantedBenefits)},
-		{"search by metadata", search(r)},
+		{"search by metadata", ops.Searched(r)},
 	}...)
 	return append(lines, decisions(r)...)
 }
@@ -126,28 +126,6 @@ func failingLookup(r queue.Record) string {
 	}
 	tried := time.Duration(r.LookupFailingSeconds) * time.Second
 	return "has failed for " + tried.String() + " of trying, although Polar works otherwise"
-}
-
-// search is what the search for a customer without the external id came to.
-func search(r queue.Record) string {
-	const one = "one customer without the external id has the user's id in the metadata of "
-	switch r.MetadataSearch {
-	case deletion.SearchNobody:
-		return "nobody was found"
-	case deletion.SearchCustomers:
-		return one + "the customer"
-	case deletion.SearchSubscriptions:
-		return one + "a subscription"
-	case deletion.SearchOrders:
-		return one + "an order"
-	case deletion.SearchAmbiguous:
-		return "several customers, or more than Polar lists at once, have the user's id in metadata: " + visible(strings.Join(r.MetadataCustomers, ", "))
-	case deletion.SearchFilterIgnored:
-		return "Polar ignored the filter: nobody was found"
-	case deletion.SearchUnsearchable:
-		return "nobody was found, and not everything could be searched"
-	}
-	return ""
 }
 
 // verification is what a lookup after the deletion came to, or when it is due.

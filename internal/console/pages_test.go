@@ -136,6 +136,17 @@ func TestTheDetailShowsEverything(t *testing.T) {
 	})
 }
 
+func TestTheDetailShowsWhoWasFoundByMetadata(t *testing.T) {
+	t.Parallel()
+	s := open(t, databasetest.OpenMigrated(t, databasetest.SQLite(t))).signIn(t)
+	s.hold(t, deletion.HoldAmbiguousMetadata, "user_1")
+	s.set(t, "user_1", "metadata_search = 'ambiguous', metadata_customers = 'c1 c2'")
+	text := s.get(t, fmt.Sprintf("/ui/deletions/%d", s.find(t, "user_1").ID)).text
+	for _, want := range []string{"Several customers at Polar name the user", "in metadata: c1, c2", "Approve: several customers carry this id"} {
+		require.Contains(t, text, want)
+	}
+}
+
 func TestWhatMayBeAnEMailAddressIsNeverShown(t *testing.T) {
 	t.Parallel()
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {

@@ -13,7 +13,7 @@ import (
 // parse reads the templates, a page each in the frame.
 func (c *console) parse() error {
 	functions := template.FuncMap{
-		"when": c.moment, "visible": ops.Visible, "plural": ops.Plural, "who": c.who, "meaning": meaning, "standing": standing, "id": c.options.ShowID,
+		"when": c.moment, "visible": ops.Visible, "plural": ops.Plural, "who": c.who, "searched": ops.Searched, "meaning": meaning, "standing": standing, "id": c.options.ShowID,
 		"customerURL": func(id string) string { return c.options.CustomerURL + id },
 	}
 	c.templates = map[string]*template.Template{}

@@ -3,6 +3,10 @@ package ops
 import (
 	"fmt"
 	"strconv"
+	"strings"
+
+	"github.com/polar-bridge/polar-bridge/internal/deletion"
+	"github.com/polar-bridge/polar-bridge/internal/queue"
 )
 
 // Visible returns text as it is when it can be seen as it is, else quoted.
@@ -52,4 +56,27 @@ func (r Requested) LeftAloneBy() string {
 		text += " as " + string(r.LeftAlone.Reason)
 	}
 	return text
+}
+
+// Searched is what the search for a customer without the external id came to, "" when
+// nobody searched.
+func Searched(r queue.Record) string {
+	const one = "one customer without the external id has the user's id in the metadata of "
+	switch r.MetadataSearch {
+	case deletion.SearchNobody:
+		return "nobody was found"
+	case deletion.SearchCustomers:
+		return one + "the customer"
+	case deletion.SearchSubscriptions:
+		return one + "a subscription"
+	case deletion.SearchOrders:
+		return one + "an order"
+	case deletion.SearchAmbiguous:
+		return "several customers, or more than Polar lists at once, have the user's id in metadata: " + Visible(strings.Join(r.MetadataCustomers, ", "))
+	case deletion.SearchFilterIgnored:
+		return "Polar ignored the filter: nobody was found"
+	case deletion.SearchUnsearchable:
+		return "nobody was found, and not everything could be searched"
+	}
+	return ""
 }
