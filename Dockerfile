@@ -17,9 +17,9 @@ RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache
     CGO_ENABLED=0 GOOS=${TARGETOS} GOARCH=${TARGETARCH} \
     go build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=${VERSION} -X main.revision=${REVISION}" -o /out/polar-bridge . \
     && scripts/licenses /out/licenses \
-    && mkdir /out/data
+    && mkdir -m 0770 -p /out/empty/data
 
-FROM gcr.io/distroless/static-debian12:nonroot
+FROM gcr.io/distroless/static-debian13:nonroot
 ARG VERSION=dev
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="polar-bridge" \
@@ -31,11 +31,13 @@ LABEL org.opencontainers.image.title="polar-bridge" \
       org.opencontainers.image.vendor="polar-bridge" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
-      org.opencontainers.image.base.name="gcr.io/distroless/static-debian12:nonroot"
+      org.opencontainers.image.base.name="gcr.io/distroless/static-debian13:nonroot"
 COPY --from=build /out/polar-bridge /polar-bridge
 COPY --from=build /out/licenses /licenses
-# The only place that is written to. A volume mounted here must belong to 65532.
-COPY --from=build --chown=65532:65532 /out/data /data
+# The only place that is written to. A volume mounted here must belong to 65532, or to
+# group 0, in which OpenShift's arbitrary users are. Only what is inside of a folder
+# that is copied keeps its mode.
+COPY --from=build --chown=65532:0 /out/empty/ /
 # With PostgreSQL set DATABASE_URL, or empty it and set DATABASE_URL_FILE.
 ENV DATABASE_URL=sqlite:/data/polar-bridge.db \
     ADMIN_ADDR=:9090

@@ -143,6 +143,15 @@ func TestALockedDownContainerDeletesTheCustomerAndStopsCleanly(t *testing.T) {
 	require.Contains(t, podman(t, "logs", c.name), `"msg":"stopped"`)
 }
 
+// OpenShift runs a pod as a user that nobody knows, in group 0.
+func TestAnyUserOfGroupZeroRunsIt(t *testing.T) {
+	t.Parallel()
+	c := start(t, newVolume(t), "--user=1000660000:0")
+	c.polar.AddCustomer(polartest.Customer{ExternalID: "user_1"})
+	require.Contains(t, c.send(t), ": 202 ")
+	c.waitDeleted(t, "user_1")
+}
+
 func TestAVolumeOutlivesTheContainer(t *testing.T) {
 	t.Parallel()
 	volume := newVolume(t)
@@ -224,6 +233,43 @@ func TestTheImageCarriesTheLicenceOfEveryModuleInTheBinary(t *testing.T) {
 		}))
 		require.NotZero(t, found, module.Path)
 	}
+}
+
+// files returns the modes of all that is in an image.
+func files(t *testing.T, image string) map[string]fs.FileMode {
+	t.Helper()
+	root := podman(t, "image", "mount", image)
+	t.Cleanup(func() { podman(t, "image", "unmount", image) })
+	all := map[string]fs.FileMode{}
+	require.NoError(t, fs.WalkDir(os.DirFS(root), ".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := entry.Info()
+		all[path] = info.Mode()
+		return err
+	}))
+	return all
+}
+
+// A scanner finds nothing but the program: no shell, no package, no secret of the build.
+func TestTheImageHasTheProgramItsLicencesAndNothingElse(t *testing.T) {
+	t.Parallel()
+	var all []described
+	require.NoError(t, json.Unmarshal([]byte(podman(t, "image", "inspect", image(t, "IMAGE"))), &all))
+	base := files(t, all[0].Config.Labels["org.opencontainers.image.base.name"])
+	require.Contains(t, base, "etc/ssl/certs/ca-certificates.crt")
+	added := map[string]bool{}
+	for path, mode := range files(t, image(t, "IMAGE")) {
+		if _, known := base[path]; !known {
+			top, _, _ := strings.Cut(path, "/")
+			added[top] = true
+		}
+		executable := mode.IsRegular() && mode.Perm()&0o111 != 0
+		require.Equal(t, path == "polar-bridge", executable, path)
+		require.Zero(t, mode&(fs.ModeSetuid|fs.ModeSetgid|fs.ModeDevice), path)
+	}
+	require.Equal(t, map[string]bool{"polar-bridge": true, "licenses": true, "data": true}, added)
 }
 
 func TestTheBinaryIsStaticStrippedAndSmall(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"runtime"
 
 	"github.com/compose-spec/compose-go/v2/cli"
@@ -84,8 +85,16 @@ func (anyImage) ResolveImageConfig(_ context.Context, ref string, opt sourcereso
 }
 
 // checkCompose loads the file as `docker compose config` does. What it takes from
-// the environment must be set.
+// the environment must be set. podman-compose does not know a default that is empty:
+// it passes the whole expression on, which would be a secret long enough to be taken.
 func checkCompose(ctx context.Context, path string) error {
+	text, err := os.ReadFile(path) //nolint:gosec // the caller names the file
+	if err != nil {
+		return err
+	}
+	if found := regexp.MustCompile(`\$\{\w+:?-\}`).Find(text); found != nil {
+		return fmt.Errorf("%s: %s: name the variable without a value", path, found)
+	}
 	options, err := cli.NewProjectOptions([]string{path}, cli.WithOsEnv)
 	if err != nil {
 		return err
