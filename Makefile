@@ -2,6 +2,7 @@
 
 ACTIONLINT_VERSION    := v1.7.12
 GOLANGCI_LINT_VERSION := v2.15.0
+GORELEASER_VERSION    := v2.15.1
 GOTESTSUM_VERSION     := v1.13.0
 GOVULNCHECK_VERSION   := v1.9.0
 VULNDB_VERSION        := v0.0.0-20261105234957-e22db6528018
@@ -23,6 +24,7 @@ FUZZTIME ?= 5s
 BIN           := $(CURDIR)/bin
 ACTIONLINT    := $(BIN)/actionlint-$(ACTIONLINT_VERSION)
 GOLANGCI_LINT := $(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION)
+GORELEASER    := $(BIN)/goreleaser-$(GORELEASER_VERSION)
 GOTESTSUM     := $(BIN)/gotestsum-$(GOTESTSUM_VERSION)
 GOVULNCHECK   := $(BIN)/govulncheck-$(GOVULNCHECK_VERSION)
 VULNDB        := $(BIN)/vulndb-$(VULNDB_VERSION)
@@ -135,6 +137,10 @@ chart-tools: $(HELM3) $(HELM4) $(HELM_UNITTEST) $(HELM_DOCS) $(KUBECTL_VALIDATE)
 image: ## Build the image and try it, with buildah and podman.
 	scripts/image-test
 
+.PHONY: packages
+packages: $(GORELEASER) ## Build the binaries and packages of a release, without publishing them, and look into them.
+	scripts/packages-test $(GORELEASER)
+
 .PHONY: bench
 bench: build tools-test ## Measure the program beside handlers in Node, on SQLite and PostgreSQL: see docs/performance.md.
 	npm ci --prefix bench/peer-node --no-audit --no-fund --loglevel=error
@@ -167,6 +173,10 @@ $(ACTIONLINT):
 $(GOLANGCI_LINT):
 	GOBIN=$(BIN)/tmp go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
 	@mv $(BIN)/tmp/golangci-lint $@
+
+$(GORELEASER):
+	GOBIN=$(BIN)/tmp go install -ldflags '-s -w' github.com/goreleaser/goreleaser/v2@$(GORELEASER_VERSION)
+	@mv $(BIN)/tmp/goreleaser $@
 
 $(GOTESTSUM):
 	GOBIN=$(BIN)/tmp go install gotest.tools/gotestsum@$(GOTESTSUM_VERSION)
