@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
@@ -12,34 +14,61 @@ import (
 
 type listCommand struct {
 	State      deletion.State      `name:"state" placeholder:"STATE" help:"Only these: waiting, held, done, cancelled or reappeared."`
+	Reason     deletion.HoldReason `name:"reason" placeholder:"REASON" help:"Only those held for this reason."`
+	Outcome    endedAs             `name:"outcome" placeholder:"OUTCOME" help:"Only those that ended so: deleted, not_found, dry_run or cancelled."`
+	Provider   string              `name:"provider" placeholder:"PROVIDER" help:"Only those that this provider told of."`
 	Since      moment              `name:"since" placeholder:"WHEN" help:"Only those accepted since then: 72h, 30d, 2026-11-01 or 2026-11-01T12:00:00Z."`
+	Until      moment              `name:"until" placeholder:"WHEN" help:"Only those accepted before then."`
 	ExternalID externalID          `name:"external-id" placeholder:"ID" help:"Only those of this customer."`
 	UserID     string              `name:"user-id" placeholder:"ID" help:"Only those of this user of the provider."`
+	EventID    string              `name:"event-id" placeholder:"ID" help:"Only that of this event."`
 	CustomerID string              `name:"customer-id" placeholder:"ID" help:"Only those that found this customer, by Polar's id."`
-	Provider   string              `name:"provider" placeholder:"PROVIDER" help:"Only those that this provider told of."`
-	Reason     deletion.HoldReason `name:"reason" placeholder:"REASON" help:"Only those held for this reason."`
+	Sort       string              `name:"sort" enum:"oldest,newest" default:"newest" placeholder:"ORDER" help:"Which come first: newest (by default) or oldest."`
 	Limit      int                 `name:"limit" default:"100" placeholder:"N" help:"At most so many, 100 by default; 0 for all."`
+	Watch      bool                `name:"watch" help:"Print it again every two seconds, until Ctrl-C."`
+	Wide       bool                `name:"wide" help:"Print whole ids and times, in tables wider than 80 letters."`
 	JSON       bool                `name:"json" help:"Print one JSON object a line."`
 }
 
+// endedAs is any outcome; redo's flag takes fewer.
+type endedAs deletion.Outcome
+
 // Validate refuses what is no number of deletions.
 func (c *listCommand) Validate() error {
-	if c.Limit < 0 {
+	switch {
+	case c.Limit < 0:
 		return errors.New("--limit must be 0 or more")
+	case c.Watch && c.JSON:
+		return errors.New("--watch is for people: it goes with tables, not with --json")
 	}
 	return nil
 }
 
+// watchEvery is how often --watch lists.
+const watchEvery = 2 * time.Second
+
 // Run lists deletions.
 func (c *listCommand) Run(ctx context.Context, env *Env, s *session) error {
+	for {
+		if err := c.list(ctx, env, s); err != nil || !c.Watch {
+			return err
+		}
+		if queue.Sleep(ctx, watchEvery) != nil {
+			return nil //nolint:nilerr // somebody has seen enough
+		}
+		fmt.Fprintln(env.Stdout)
+	}
+}
+
+func (c *listCommand) list(ctx context.Context, env *Env, s *session) error {
 	filter := ops.Filter{
-		State: c.State, Since: c.Since.Time, ExternalID: string(c.ExternalID), UserID: c.UserID, CustomerID: c.CustomerID,
-		Provider: c.Provider, Reason: c.Reason,
+		State: c.State, Reason: c.Reason, Outcome: deletion.Outcome(c.Outcome), Provider: c.Provider, Since: c.Since.Time, Until: c.Until.Time,
+		ExternalID: string(c.ExternalID), UserID: c.UserID, EventID: c.EventID, CustomerID: c.CustomerID, Oldest: c.Sort == "oldest",
 	}
 	if c.Limit > 0 {
 		filter.Limit = c.Limit + 1 // to know whether there are more
 	}
-	table := newTable(env.Stdout, "ID", "STATE", "PROVIDER", "EXTERNAL ID", "WHY", "RECEIVED", "NEXT TRY")
+	table := c.table(env)
 	count := 0
 	for r, err := range s.List(ctx, filter) {
 		if err != nil {
@@ -50,10 +79,14 @@ func (c *listCommand) Run(ctx context.Context, env *Env, s *session) error {
 			break
 		}
 		count++
-		if c.JSON {
+		cells := []any{r.ID, r.State, visible(r.Provider), shownID(r), why(r), visible(string(r.Source))}
+		switch {
+		case c.JSON:
 			err = printJSON(env.Stdout, r)
-		} else {
-			err = table.row(r.ID, r.State, visible(r.Provider), shownID(r), why(r), at(r.ReceivedAt), at(r.NextTryAt))
+		case c.Wide:
+			err = table.row(append(cells, at(r.ReceivedAt), at(r.NextTryAt))...)
+		default:
+			err = table.row(append(cells, age(r.ReceivedAt))...)
 		}
 		if err != nil {
 			return err
@@ -64,6 +97,17 @@ func (c *listCommand) Run(ctx context.Context, env *Env, s *session) error {
 		return err
 	}
 	return table.flush()
+}
+
+// table has the columns of a list.
+func (c *listCommand) table(env *Env) *table {
+	heading := []any{"ID", "STATE", "PROVIDER", "EXTERNAL ID", "WHY", "SOURCE"}
+	if c.Wide {
+		return newTable(env.Stdout, append(heading, "RECEIVED (UTC)", "NEXT TRY (UTC)")...)
+	}
+	t := newTable(env.Stdout, append(heading, "AGE")...)
+	t.shortens, t.least = slices.Index(heading, any("EXTERNAL ID")), 12
+	return t
 }
 
 // shownID is the external id with whatever is odd in it made visible.

@@ -2,6 +2,8 @@ package cli
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"strconv"
 	"time"
 
@@ -11,13 +13,13 @@ import (
 )
 
 type showCommand struct {
-	ID   int64 `arg:"" name:"id" help:"The deletion's id, as list and the log show it."`
-	JSON bool  `name:"json" help:"Print JSON."`
+	ID   string `arg:"" name:"id" help:"The deletion's id, as list and the log show it, or a customer's external id: then the newest one of theirs."`
+	JSON bool   `name:"json" help:"Print JSON."`
 }
 
 // Run shows one deletion.
 func (c *showCommand) Run(ctx context.Context, env *Env, s *session) error {
-	r, err := s.Find(ctx, c.ID)
+	r, err := c.find(ctx, env, s)
 	if err != nil {
 		return err
 	}
@@ -33,11 +35,45 @@ func (c *showCommand) Run(ctx context.Context, env *Env, s *session) error {
 	return table.flush()
 }
 
+// find looks for a deletion by its id, and then by the customer's.
+func (c *showCommand) find(ctx context.Context, env *Env, s *session) (queue.Record, error) {
+	id, notNumber := strconv.ParseInt(c.ID, 10, 64)
+	if notNumber == nil {
+		r, err := s.Find(ctx, id)
+		if _, unknown := errors.AsType[*ops.RefusedError](err); !unknown {
+			return r, err
+		}
+	}
+	var newest queue.Record
+	count := 0
+	for r, err := range s.List(ctx, ops.Filter{ExternalID: c.ID}) {
+		if err != nil {
+			return newest, err
+		}
+		if count++; count == 1 {
+			newest = r
+		}
+	}
+	switch {
+	case count == 0 && notNumber != nil:
+		return newest, errors.New("there is no deletion with that external id; done and cancelled ones are kept for RETENTION only")
+	case count == 0:
+		return s.Find(ctx, id) // which says so
+	case count > 1:
+		fmt.Fprintf(env.Stderr, "The newest of %d with that external id: deletions list --external-id shows all.\n", count)
+	}
+	return s.Find(ctx, newest.ID)
+}
+
 // describe is a record in lines of a name and a value.
 func describe(r queue.Record) [][2]string {
 	state, occurred := string(r.State), at(r.OccurredAt)
 	if more := why(r); more != "" && more != state {
 		state += ", " + more
+	}
+	wouldEnd := ""
+	if r.DryRun {
+		wouldEnd = ", which would end"
 	}
 	if r.OccurredAt.IsZero() { // then a customer who is found is held as recreated
 		occurred = "unknown: the event has a time that cannot be read"
@@ -77,8 +113,8 @@ func describe(r queue.Record) [][2]string {
 		{"customer id", visible(r.CustomerID)},
 		{"customer type", visible(r.CustomerType)},
 		{"customer created", at(r.CustomerCreatedAt)},
-		{"subscriptions", number(r.ActiveSubscriptions)},
-		{"benefits", number(r.GrantedBenefits)},
+		{"subscriptions" + wouldEnd, number(r.ActiveSubscriptions)},
+		{"benefits" + wouldEnd, number(r.GrantedBenefits)},
 		{"search by metadata", ops.Searched(r)},
 	}...)
 	return append(lines, decisions(r)...)

@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"slices"
@@ -73,6 +74,31 @@ func TestWhatCannotBeUndoneIsAskedOnATerminal(t *testing.T) {
 		})
 	}
 }
+
+func TestAListIsWatchedUntilSomebodyHasSeenEnough(t *testing.T) {
+	t.Parallel()
+	url := databasetest.SQLite(t)
+	require.NoError(t, databasetest.OpenMigrated(t, url).Close())
+	ctx, cancel := context.WithCancel(t.Context())
+	var stdout, stderr bytes.Buffer
+	code := cli.Run(ctx, cli.Env{
+		Args: []string{"deletions", "list", "--watch"}, ReadFile: os.ReadFile,
+		Getenv: func(name string) string { return map[string]string{"DATABASE_URL": url}[name] },
+		Stdout: writerFunc(func(p []byte) (int, error) {
+			if stdout.Write(p); strings.Count(stdout.String(), "No deletions.") == 2 {
+				cancel()
+			}
+			return len(p), nil
+		}), Stderr: &stderr,
+	})
+	require.Zero(t, code, stderr.String())
+	require.Equal(t, "No deletions.\n\nNo deletions.\n", stdout.String())
+}
+
+// writerFunc is somebody who reads.
+type writerFunc func(p []byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
 // readerFunc is somebody who does something before they answer.
 type readerFunc func(p []byte) (int, error)

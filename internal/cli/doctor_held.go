@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/queue/ops"
@@ -65,17 +64,4 @@ func (d *doctor) countDeletions(ctx context.Context) (detail string, held bool, 
 		oldest = ", the oldest for " + age(r.ReceivedAt)
 	}
 	return fmt.Sprintf("%d held for a decision (%s)%s. %s.", total, strings.Join(reasons, ", "), oldest, detail), true, nil
-}
-
-// age is for how long something has been so, in words.
-func age(since time.Time) string {
-	const day = 24 * time.Hour
-	switch old := max(time.Since(since), 0); {
-	case old >= 2*day:
-		return plural(int(old/day), "day")
-	case old >= 2*time.Hour:
-		return plural(int(old/time.Hour), "hour")
-	default:
-		return plural(int(old/time.Minute), "minute")
-	}
 }

@@ -20,7 +20,8 @@ func closedSets() []kong.Option {
 	return []kong.Option{
 		kong.TypeMapper(reflect.TypeFor[deletion.State](), oneOf(deletion.States())),
 		kong.TypeMapper(reflect.TypeFor[deletion.HoldReason](), oneOf(deletion.HoldReasons())),
-		kong.TypeMapper(reflect.TypeFor[deletion.Outcome](), oneOf(ops.Redoable())), // the only flag that has one
+		kong.TypeMapper(reflect.TypeFor[deletion.Outcome](), oneOf(ops.Redoable())), // redo's flag
+		kong.TypeMapper(reflect.TypeFor[endedAs](), oneOf(deletion.Outcomes())),
 	}
 }
 
@@ -63,7 +64,7 @@ func parseMoment(text string, now time.Time) (time.Time, error) {
 	if d, err := time.ParseDuration(text); err == nil && d >= 0 {
 		return now.Add(-d), nil
 	}
-	for _, layout := range []string{time.RFC3339, time.DateOnly} {
+	for _, layout := range []string{time.RFC3339, time.DateTime, time.DateOnly} {
 		if at, err := time.Parse(layout, text); err == nil {
 			return at, nil
 		}

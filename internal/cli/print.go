@@ -9,6 +9,7 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode/utf8"
 
 	"github.com/polar-bridge/polar-bridge/internal/queue/ops"
 )
@@ -33,19 +34,28 @@ func printJSON(w io.Writer, value any) error {
 // them needs no memory. Each part is aligned for itself.
 const rowsAtOnce = 500
 
+// terminalWidth is what a table keeps to that has a column to shorten.
+const terminalWidth = 80
+
 // table prints rows in columns.
 type table struct {
 	columns *tabwriter.Writer
 	out     *bufio.Writer // which remembers its first error
 	heading []any
 	rows    int
+	pending [][]string // not printed yet
+	// shortens is the column whose texts are shortened, to so many letters at least,
+	// where the table would be wider than a terminal; 0 is none.
+	shortens, least int
 }
 
 // newTable returns a table with a heading, or without one.
 func newTable(w io.Writer, heading ...any) *table {
 	out := bufio.NewWriter(w)
-	return &table{columns: tabwriter.NewWriter(out, 0, 0, 2, ' ', 0), out: out, heading: heading}
+	return &table{columns: tabwriter.NewWriter(out, 0, 0, columnGap, ' ', 0), out: out, heading: heading}
 }
+
+const columnGap = 2
 
 // row adds one of many rows.
 func (t *table) row(cells ...any) error {
@@ -68,11 +78,54 @@ func (t *table) line(cells ...any) {
 	for i, cell := range cells {
 		texts[i] = fmt.Sprint(cell)
 	}
-	fmt.Fprintln(t.columns, strings.Join(texts, "\t"))
+	t.pending = append(t.pending, texts)
 }
 
 // flush prints what has not been printed yet.
-func (t *table) flush() error { return errors.Join(t.columns.Flush(), t.out.Flush()) }
+func (t *table) flush() error {
+	if t.shortens > 0 {
+		t.fit()
+	}
+	for _, texts := range t.pending {
+		fmt.Fprintln(t.columns, strings.Join(texts, "\t"))
+	}
+	t.pending = nil
+	return errors.Join(t.columns.Flush(), t.out.Flush())
+}
+
+// fit shortens the column by as much as the rows are too wide.
+func (t *table) fit() {
+	var widths []int
+	for _, texts := range t.pending {
+		for i, text := range texts {
+			if i == len(widths) {
+				widths = append(widths, 0)
+			}
+			widths[i] = max(widths[i], utf8.RuneCountInString(text))
+		}
+	}
+	excess := -terminalWidth - columnGap
+	for _, width := range widths {
+		excess += width + columnGap
+	}
+	if excess <= 0 {
+		return
+	}
+	longest := max(widths[t.shortens]-excess, t.least)
+	for _, texts := range t.pending {
+		texts[t.shortens] = shortened(texts[t.shortens], longest)
+	}
+}
+
+// shortened leaves out the middle of a text that is longer than so many letters.
+func shortened(text string, longest int) string {
+	letters := []rune(text)
+	if len(letters) <= longest {
+		return text
+	}
+	tail := longest / 2 //nolint:mnd // half of it
+	return string(letters[:longest-tail-1]) + "…" + string(letters[len(letters)-tail:])
+}
 
 // visible returns text as it is when it can be seen as it is, else quoted.
 func visible(text string) string { return ops.Visible(text) }
@@ -83,6 +136,21 @@ func at(t time.Time) string {
 		return "-"
 	}
 	return t.UTC().Format(time.DateTime)
+}
+
+// age is for how long something has been so, as --since takes it.
+func age(since time.Time) string {
+	const day = 24 * time.Hour
+	switch old := max(time.Since(since), 0); {
+	case old >= 2*day:
+		return fmt.Sprintf("%dd", old/day)
+	case old >= 2*time.Hour:
+		return fmt.Sprintf("%dh", old/time.Hour)
+	case old >= 2*time.Minute:
+		return fmt.Sprintf("%dm", old/time.Minute)
+	default:
+		return fmt.Sprintf("%ds", old/time.Second)
+	}
 }
 
 func plural(n int, what string) string { return ops.Plural(n, what) }
