@@ -23,7 +23,13 @@ type chart struct {
 	Labels []label
 	Most   int // in one hour
 	Width  int
-	Words  string
+	Totals []total
+}
+
+// total is how many ended so.
+type total struct {
+	Outcome deletion.Outcome
+	Count   int
 }
 
 type piece struct {
@@ -61,15 +67,11 @@ func draw(ended []ops.Ended, since time.Time) chart {
 	for i, hour := range counts {
 		c.stack(i, since.Add(time.Duration(i)*time.Hour), hour)
 	}
-	c.Words = "In the last 24 hours"
-	for i, outcome := range deletion.Outcomes() {
-		separator := ", "
-		if i == 0 {
-			separator = ": "
+	for _, outcome := range deletion.Outcomes() {
+		if totals[outcome] > 0 {
+			c.Totals = append(c.Totals, total{outcome, totals[outcome]})
 		}
-		c.Words += fmt.Sprintf("%s%d %s", separator, totals[outcome], outcome)
 	}
-	c.Words += "."
 	return c
 }
 

@@ -38,7 +38,8 @@ func TestTheOverviewSays(t *testing.T) {
 		require.Contains(t, text, "1 customer deleted, and found again or still charged.")
 		require.Regexp(t, `<b>1</b> waiting`, text)
 		require.Regexp(t, `<b>2</b> deleted in 24 hours`, text)
-		require.Contains(t, text, "In the last 24 hours: 2 deleted, 0 not_found, 0 dry_run, 0 cancelled.")
+		require.Contains(t, text, `<span class="key deleted">2 deleted</span> at most 2 in one hour.`)
+		require.Regexp(t, `<rect [^>]*height="100" class="deleted"><title>\d\d:00 UTC: 2 deleted</title>`, text)
 		require.NotContains(t, text, "Deletions are late")
 
 		s.later(2 * time.Hour)
@@ -145,6 +146,13 @@ func TestTheDetailShowsWhoWasFoundByMetadata(t *testing.T) {
 	for _, want := range []string{"Several customers at Polar name the user", "in metadata: c1, c2", "Approve: several customers carry this id"} {
 		require.Contains(t, text, want)
 	}
+}
+
+func TestThereIsNoLinkToAnotherPolar(t *testing.T) {
+	t.Parallel()
+	s := onSQLite(t, func(o *console.Options, _ *handlers.AdminOptions) { o.CustomerURL = "" }).signIn(t)
+	s.hold(t, deletion.HoldTeam, "user_1")
+	require.NotContains(t, s.get(t, "/ui/deletions/1").text, "dashboard")
 }
 
 func TestWhatMayBeAnEMailAddressIsNeverShown(t *testing.T) {

@@ -3,6 +3,7 @@ package console
 import (
 	"fmt"
 	"html/template"
+	"net/url"
 	"time"
 
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
@@ -14,7 +15,7 @@ import (
 func (c *console) parse() error {
 	functions := template.FuncMap{
 		"when": c.moment, "visible": ops.Visible, "plural": ops.Plural, "who": c.who, "searched": ops.Searched, "meaning": meaning, "standing": standing, "id": c.options.ShowID,
-		"customerURL": func(id string) string { return c.options.CustomerURL + id },
+		"customerURL": c.customerURL,
 	}
 	c.templates = map[string]*template.Template{}
 	for _, name := range []string{"login", "overview", "list", "detail", "question", "answered", "request", "pause", "message"} {
@@ -25,6 +26,14 @@ func (c *console) parse() error {
 		c.templates[name] = parsed
 	}
 	return nil
+}
+
+// customerURL is where Polar's dashboard shows the customer, "" when it is not known.
+func (c *console) customerURL(id string) string {
+	if c.options.CustomerURL == "" {
+		return ""
+	}
+	return c.options.CustomerURL + url.PathEscape(id)
 }
 
 // moment is a time for people.
