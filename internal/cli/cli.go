@@ -159,12 +159,20 @@ func report(env Env, err error) int {
 // was told nothing.
 func (e *Env) build() app.Build {
 	b := app.Build{Version: e.Version, Revision: e.Revision, GoVersion: runtime.Version()}
-	info, ok := debug.ReadBuildInfo()
-	if !ok || b.Revision != "unknown" {
-		return b
+	if info, ok := debug.ReadBuildInfo(); ok {
+		return stamped(b, info)
+	}
+	return b
+}
+
+// stamped fills in what the linker was not told and the go command knows: the
+// version of `go install module@version`, the commit of a checkout.
+func stamped(b app.Build, info *debug.BuildInfo) app.Build {
+	if b.Version == "dev" && info.Main.Version != "" && info.Main.Version != "(devel)" {
+		b.Version = info.Main.Version
 	}
 	for _, setting := range info.Settings {
-		if setting.Key == "vcs.revision" {
+		if setting.Key == "vcs.revision" && b.Revision == "unknown" {
 			b.Revision = setting.Value
 		}
 	}
