@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,6 +34,8 @@ type deletionsCommand struct {
 	Export      exportCommand      `cmd:"" help:"Write the proof of erasure: one row for each finished deletion."`
 	Forget      forgetCommand      `cmd:"" help:"Remove one person's data from the records of finished deletions."`
 
+	operatorFlag
+
 	Log config.Log `embed:"" group:"Logs"`
 
 	session *session // the running command's
@@ -50,6 +53,7 @@ func (c *deletionsCommand) ProvideSession(ctx context.Context, env *Env, loader 
 		return nil, err
 	}
 	c.session, err = openSession(ctx, env, database, c.Log)
+	c.sign(c.session)
 	return c.session, err
 }
 
@@ -112,7 +116,7 @@ func openSession(ctx context.Context, env *Env, settings config.Database, log co
 	}
 	operator, err := ops.New(ops.Options{
 		Store: store, Bindings: bindings, SQL: db.SQL, DB: db.Main, Reader: db.Reader,
-		Logger: logger, LogID: queue.LogID(log.ExternalID, key), Now: time.Now, By: "cli:" + env.user(),
+		Logger: logger, LogID: queue.LogID(log.ExternalID, key), Now: time.Now, By: operatorPrefix + env.user(),
 	})
 	if err != nil {
 		return nil, err
@@ -120,18 +124,31 @@ func openSession(ctx context.Context, env *Env, settings config.Database, log co
 	return &session{operator, db, queue.LogID(queue.LogDigest, key)}, nil
 }
 
-// user is who runs the command: who called sudo, or the account, or its number.
+// operatorFlag lets whoever runs a command say who they are.
+type operatorFlag struct {
+	By operatorName `name:"by" placeholder:"NAME" help:"Who you are, for those who ask later. Else it is POLAR_BRIDGE_OPERATOR, who called sudo, or the account."`
+}
+
+// sign puts the name beside what the session does.
+func (f operatorFlag) sign(s *session) {
+	if s != nil && f.By != "" {
+		s.Operator = s.As(operatorPrefix + string(f.By))
+	}
+}
+
+const operatorPrefix = "cli:"
+
+// user is who runs the command: who they say they are, who called sudo, or the account,
+// or its number. The image's account is nobody in particular.
 func (e *Env) user() string {
-	name := strings.TrimSpace(e.Getenv("SUDO_USER"))
+	const imagesAccount = "nonroot"
+	name := cmp.Or(strings.TrimSpace(e.Getenv("POLAR_BRIDGE_OPERATOR")), strings.TrimSpace(e.Getenv("SUDO_USER")))
 	if name == "" {
 		account, err := user.Current()
-		if err != nil {
-			return "unknown"
+		if err != nil || account.Username == imagesAccount {
+			return "unnamed"
 		}
-		name = account.Username
-		if name == "" {
-			name = account.Uid
-		}
+		name = cmp.Or(account.Username, account.Uid)
 	}
 	const longest = 64
 	return visible(name[:min(len(name), longest)])

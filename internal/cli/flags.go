@@ -84,6 +84,18 @@ func (e *externalID) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// operatorName is who an operator says they are.
+type operatorName string
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (n *operatorName) UnmarshalText(text []byte) error {
+	if err := ops.CheckName(string(text)); err != nil {
+		return err
+	}
+	*n = operatorName(text)
+	return nil
+}
+
 // operatorReason is why an operator does something: one readable line.
 type operatorReason string
 

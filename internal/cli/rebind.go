@@ -15,6 +15,8 @@ import (
 )
 
 type rebindCommand struct {
+	operatorFlag
+
 	Because  operatorReason  `name:"because" required:"" placeholder:"TEXT" help:"Why, for those who ask later; at most 500 bytes."`
 	Database config.Database `embed:"" group:"Database"`
 	Polar    config.Polar    `embed:"" group:"Polar"`
@@ -38,6 +40,7 @@ func (c *rebindCommand) Run(ctx context.Context, env *Env, loader *config.Loader
 	if err != nil {
 		return err
 	}
+	c.sign(s)
 	defer func() { err = errors.Join(err, s.db.Close()) }()
 	p, err := s.openPolar(ctx, c.Polar, env.Version)
 	if err != nil {

@@ -34,6 +34,8 @@ type reconcileCommand struct {
 	ExitCode     bool   `name:"exit-code" help:"Exit 3 when something was found."`
 	JSON         bool   `name:"json" help:"Print one JSON object a line, the last one with the counts."`
 
+	operatorFlag
+
 	Config config.Config `embed:""`
 
 	env       *Env
@@ -83,6 +85,7 @@ func (c *reconcileCommand) Run(ctx context.Context, env *Env, loader *config.Loa
 	if err != nil {
 		return err
 	}
+	c.sign(s)
 	defer func() { err = errors.Join(err, s.db.Close()) }()
 	logger, err := app.NewLogger(c.Config.Log, env.Stderr)
 	if err != nil {

@@ -5,14 +5,12 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
-	"errors"
 	"net/http"
 	"net/netip"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
-	"unicode"
 
 	"go.uber.org/zap"
 
@@ -27,8 +25,6 @@ const (
 	// A session ends by itself; one that can do nothing is for a screen on a wall.
 	sessionLasts         = 12 * time.Hour
 	readOnlySessionLasts = 90 * 24 * time.Hour
-	// longestName is in bytes.
-	longestName = 64
 )
 
 // login is what the page to sign in shows.
@@ -39,7 +35,7 @@ type login struct {
 func (c *console) showLogin(w http.ResponseWriter, r *http.Request) {
 	var l login
 	if cookie, err := r.Cookie(nameCookie); err == nil {
-		if name, err := base64.RawURLEncoding.DecodeString(cookie.Value); err == nil && checkName(string(name)) == nil {
+		if name, err := base64.RawURLEncoding.DecodeString(cookie.Value); err == nil && ops.CheckName(string(name)) == nil {
 			l.Name = string(name)
 		}
 	}
@@ -72,8 +68,8 @@ func (c *console) login(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c.guesses.forget(address)
-	if err := checkName(l.Name); err != nil && proxyName(r) == "" {
-		l.Problem = "Nothing is wrong with the password, but " + err.Error() + "."
+	if err := ops.CheckName(l.Name); err != nil && proxyName(r) == "" {
+		l.Problem = "Say who you are: it " + err.Error() + "."
 		c.renderLogin(w, r, http.StatusBadRequest, l)
 		return
 	}
@@ -144,18 +140,11 @@ func cutLast(text string) (before, after string, found bool) {
 // Authelia; from all others they were taken.
 func proxyName(r *http.Request) string {
 	for _, header := range []string{"X-Forwarded-User", "Remote-User"} {
-		if name := r.Header.Get(header); checkName(name) == nil {
+		if name := r.Header.Get(header); ops.CheckName(name) == nil {
 			return name
 		}
 	}
 	return ""
-}
-
-func checkName(name string) error {
-	if len(name) > longestName || strings.ContainsFunc(name, unicode.IsSpace) && strings.TrimSpace(name) != name || ops.CheckReason(name) != nil {
-		return errors.New("say who you are, in 1 to 64 bytes of printable text")
-	}
-	return nil
 }
 
 const (

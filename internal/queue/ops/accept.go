@@ -34,29 +34,52 @@ func (a Acceptor) Accept(ctx context.Context, deletions []deletion.Deletion) (de
 	var total deletion.Receipt
 	o := a.operator.options
 	for chunk := range slices.Chunk(deletions, acceptedAtOnce) {
-		var ledger *queue.Ledger
+		var some deletion.Receipt
+		var lines [][]zap.Field
 		err := queue.Transact(ctx, o.DB, o.Store, func(ctx context.Context, tx *sql.Tx) (err error) {
-			ledger, err = o.Store.Insert(ctx, tx, chunk, a.dryRun, o.Now())
+			some, lines, err = a.accept(ctx, tx, chunk)
 			return err
 		})
 		if err != nil {
 			return total, err
 		}
-		for _, d := range chunk {
-			id, reason, fresh := ledger.Claim(d)
-			if !fresh {
-				total.Duplicates++
-				continue
-			}
-			total.Accepted++
-			if reason != "" {
-				total.Held++
-			}
-			o.Logger.Info("deletion accepted", zap.Int64("deletion_id", id), zap.String("provider", d.Provider), zap.String("event_id", d.EventID),
-				zap.String("external_id", o.LogID(d.ExternalID)), zap.String("by", o.By), zap.Bool("dry_run", a.dryRun))
+		total = total.Plus(some)
+		for _, fields := range lines {
+			o.Logger.Info("deletion accepted", fields...)
 		}
 	}
 	return total, nil
+}
+
+// accept stores them and notes who found what a reconciliation found. It returns what the
+// log says of each that is new.
+func (a Acceptor) accept(ctx context.Context, tx *sql.Tx, deletions []deletion.Deletion) (total deletion.Receipt, lines [][]zap.Field, err error) {
+	o, now := a.operator.options, a.operator.options.Now()
+	ledger, err := o.Store.Insert(ctx, tx, deletions, a.dryRun, now)
+	if err != nil {
+		return total, nil, err
+	}
+	for _, d := range deletions {
+		id, reason, fresh := ledger.Claim(d)
+		if !fresh {
+			total.Duplicates++
+			continue
+		}
+		total.Accepted++
+		if reason != "" {
+			total.Held++
+		}
+		if d.Reconciled() {
+			if err := a.operator.note(ctx, tx, id, queue.Action{At: now, Action: "reconcile"}); err != nil {
+				return total, nil, err
+			}
+		}
+		lines = append(lines, []zap.Field{
+			zap.Int64("deletion_id", id), zap.String("provider", d.Provider), zap.String("event_id", d.EventID),
+			zap.String("external_id", o.LogID(d.ExternalID)), zap.String("by", o.By), zap.Bool("dry_run", a.dryRun),
+		})
+	}
+	return total, lines, nil
 }
 
 // LeftAlone says which of the deletions that a reconciliation found are not to be

@@ -113,3 +113,21 @@ func TestOfSeveralDeletionsOfACustomerTheOneToDecideAboutIsNamed(t *testing.T) {
 		}
 	})
 }
+
+func TestWhoReconciledIsNoted(t *testing.T) {
+	t.Parallel()
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		s := operator(t, db)
+		d := newDeletion(deletion.ReconcileEventID("c1"), "u1")
+		for range 2 { // the second is a duplicate
+			_, err := s.As("console:carol").Acceptor(false).Accept(t.Context(), []deletion.Deletion{d, newDeletion("e2", "u2")})
+			require.NoError(t, err)
+		}
+		r := s.only(t, d.EventID)
+		require.Len(t, r.Actions, 1)
+		require.Equal(t, "console:carol", r.Actions[0].By)
+		require.Equal(t, "reconcile", r.Actions[0].Action)
+		require.Empty(t, s.only(t, "e2").Actions, "nobody concluded it")
+		require.Len(t, s.logs.FilterMessage("deletion accepted").All(), 2)
+	})
+}

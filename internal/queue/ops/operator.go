@@ -41,8 +41,20 @@ type Options struct {
 	By string
 }
 
-// maxReason bounds an operator's reason, in bytes.
-const maxReason = 500
+const (
+	// maxReason bounds an operator's reason, in bytes.
+	maxReason = 500
+	// maxName bounds an operator's name, in bytes.
+	maxName = 64
+)
+
+// CheckName wants a readable name of at most 64 bytes, which is who an operator says they are.
+func CheckName(name string) error {
+	if len(name) > maxName || strings.TrimSpace(name) != name || CheckReason(name) != nil {
+		return errors.New("must be a name of 1 to 64 bytes of printable text")
+	}
+	return nil
+}
 
 // CheckReason wants one readable line of at most 500 bytes, which is why an operator does something.
 func CheckReason(reason string) error {
