@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+	"github.com/willabides/kongplete"
 
 	"github.com/polar-bridge/polar-bridge/config"
 	"github.com/polar-bridge/polar-bridge/internal/app"
@@ -68,6 +69,8 @@ type commands struct {
 	Migrate     migrateCommand     `cmd:"" help:"Bring the database's tables up to date."`
 	Backup      backupCommand      `cmd:"" help:"Copy the SQLite database into a file, beside a running server."`
 	Healthcheck healthcheckCommand `cmd:"" help:"Ask a running server whether it is ready."`
+	Completion  completionCommand  `cmd:"" help:"Print the completion for a shell."`
+	Man         manCommand         `cmd:"" help:"Print the manual page."`
 	Version     versionCommand     `cmd:"" help:"Print the version."`
 }
 
@@ -108,6 +111,11 @@ func Run(ctx context.Context, env Env) int {
 	)...)
 	if err != nil {
 		return report(env, err)
+	}
+	// A shell asks for completions with COMP_LINE set.
+	kongplete.Complete(parser, kongplete.WithExitFunc(func(code int) { exited = code }))
+	if exited >= 0 {
+		return exited
 	}
 	command, err := parser.Parse(env.Args)
 	if exited >= 0 { // help was asked for and printed
