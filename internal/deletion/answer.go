@@ -50,19 +50,23 @@ func (d *Deleter) probeOdd(ctx context.Context, odd polar.Answer) Decision {
 // calls.
 func (d *Deleter) probe(ctx context.Context) Decision {
 	if err := d.options.Limiter.Charge(ctx); err != nil {
-		if errors.Is(ctx.Err(), context.Canceled) {
-			return Wait{Reason: WaitStopping, Err: errStopping}
+		if ctx.Err() != nil {
+			return d.notCharged(ctx, err)
 		}
 		return Wait{Reason: WaitUnexpected, For: operatorPause, Everybody: true, Err: err}
 	}
 	answer, err := d.options.Polar.Probe(ctx)
-	if answer.Result == polar.ResultNotFound {
+	switch {
+	case answer.Result == polar.ResultNotFound:
 		return nil
+	case answer.Result == polar.ResultNetworkError && errors.Is(ctx.Err(), context.DeadlineExceeded): // what went before had left it no time
+		return d.notCharged(ctx, err)
 	}
 	return retryOrPause(ctx, answer, err)
 }
 
-// notCharged decides on a request of a search that could not be counted.
+// notCharged decides on a request for which there was no time, or that could not be
+// counted.
 func (*Deleter) notCharged(ctx context.Context, err error) Decision {
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return Wait{Reason: WaitStopping, Err: errStopping}

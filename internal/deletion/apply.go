@@ -193,7 +193,7 @@ func (d *Deleter) Apply(ctx context.Context, a Attempt, journal Journal) (Observ
 
 // request makes the requests to Polar, each guard in its place before the deletion.
 func (d *Deleter) request(ctx context.Context, a Attempt, permit Permit, journal Journal, seen *Observed) Decision {
-	found, decision := d.lookup(ctx, a, seen)
+	found, decision := d.lookup(ctx, &a, seen)
 	if decision != nil {
 		return decision
 	}
@@ -208,7 +208,7 @@ func (d *Deleter) request(ctx context.Context, a Attempt, permit Permit, journal
 	// may be one.
 	counts := d.options.LookBeforeDelete && found.saw != SawNobody && !a.Approves(HoldMassDeletion, found.customer.ID)
 	saw := found.saw
-	if saw == SawCustomer && a.approvedCustomer() != "" {
+	if saw != SawNobody && a.approvedCustomer() != "" {
 		saw = SawFound
 	}
 	sending := Sending{Permit: permit, Saw: saw, Customer: found.customer, Loss: seen.Loss, Counts: counts, Anonymize: d.options.Anonymize}

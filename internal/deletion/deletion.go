@@ -191,7 +191,6 @@ type Attempt struct {
 	LostAnonymized bool
 	DryRun         bool       // everything but the DELETE is to be done
 	Approved       []Approval // the guards that an operator lets this deletion pass
-	Search         Search     // what the last search by metadata came to
 	// Seen is whom an earlier attempt found at Polar, or, for a verification,
 	// whom the deletion found.
 	Seen Customer
@@ -217,9 +216,9 @@ func (a *Attempt) approvedCustomer() string {
 	return ""
 }
 
-// foundByMetadata reports whether the customer was found so.
+// foundByMetadata reports whether the customer was found so, and approved.
 func (a *Attempt) foundByMetadata() bool {
-	return a.Seen.ID != "" && (a.Search == SearchCustomers || a.Search == SearchSubscriptions || a.Search == SearchOrders)
+	return a.Seen.ID != "" && a.Seen.ID == a.approvedCustomer()
 }
 
 // Loss is what a deletion ends besides the customer.

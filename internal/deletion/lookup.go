@@ -22,7 +22,7 @@ type lookup struct {
 // concerns all calls is judged as an answer to the deletion. That there is
 // nobody does not end it: Polar's lookups come from a replica, its deletions do
 // not.
-func (d *Deleter) lookup(ctx context.Context, a Attempt, seen *Observed) (lookup, Decision) {
+func (d *Deleter) lookup(ctx context.Context, a *Attempt, seen *Observed) (lookup, Decision) {
 	if a.approvedCustomer() != "" {
 		return d.lookupFound(ctx, a, seen)
 	}
@@ -57,7 +57,7 @@ func (d *Deleter) lookup(ctx context.Context, a Attempt, seen *Observed) (lookup
 	case polar.ResultForbidden, polar.ResultUnexpected:
 		return found, d.probeOdd(ctx, answer)
 	case polar.ResultServerError, polar.ResultNetworkError:
-		return found, d.lookupFailed(ctx, a, seen, retryOrPause(ctx, answer, err))
+		return found, d.lookupFailed(ctx, *a, seen, retryOrPause(ctx, answer, err))
 	case polar.ResultRateLimited, polar.ResultUnauthorized, polar.ResultDeleted, polar.ResultNotFound, polar.ResultFound:
 	}
 	return found, retryOrPause(ctx, answer, err)

@@ -136,7 +136,7 @@ func (d *Deleter) searchFailed(ctx context.Context, a Attempt, seen *Observed, a
 	if stopping || answer.Result == polar.ResultRateLimited || answer.Result == polar.ResultUnauthorized {
 		return false, retryOrPause(ctx, answer, err)
 	}
-	if a.Approves(HoldExhausted, "") {
+	if a.goesOnUnsearched() {
 		seen.unsearchable()
 		d.options.Metrics.Searched(seen.Search)
 		return true, nil
@@ -151,6 +151,13 @@ func (d *Deleter) searchFailed(ctx context.Context, a Attempt, seen *Observed, a
 	}
 	seen.answered = true
 	return false, Retry{Reason: RetryLookup, Err: fmt.Errorf("search by metadata: %w", err)}
+}
+
+// goesOnUnsearched reports whether an operator does not want to wait for the search: of
+// a customer who was found, only where that was said of exactly that customer.
+func (a *Attempt) goesOnUnsearched() bool {
+	id := a.approvedCustomer()
+	return id == "" && a.Approves(HoldExhausted, "") || id != "" && slices.Contains(a.Approved, Approval{HoldExhausted, id})
 }
 
 // holdFound holds the deletion for whom the search found, nil for nobody.
@@ -182,15 +189,16 @@ func (d *Deleter) lossOf(ctx context.Context, id string) *Loss {
 }
 
 // lookupFound looks again, right before the deletion, at the customer whom an operator
-// has approved. In doubt it is held again.
-func (d *Deleter) lookupFound(ctx context.Context, a Attempt, seen *Observed) (lookup, Decision) {
+// has approved. In doubt it is held again. Once they are gone without our doing, the
+// approval ends, and whoever has the external id by now is looked up.
+func (d *Deleter) lookupFound(ctx context.Context, a *Attempt, seen *Observed) (lookup, Decision) {
 	if d.options.MetadataKey == "" {
 		return lookup{}, Hold{Reason: HoldFoundByMetadata, Err: errors.New("POLAR_METADATA_KEY is not set any more, so nobody can look at the customer again")}
 	}
 	looking, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
 	id := a.approvedCustomer()
-	found, decision := d.carriers(looking, a, seen)
+	found, decision := d.carriers(looking, *a, seen)
 	switch {
 	case decision != nil || found.givenUp:
 		return lookup{}, decision
@@ -205,16 +213,32 @@ func (d *Deleter) lookupFound(ctx context.Context, a Attempt, seen *Observed) (l
 		return lookup{}, d.notCharged(looking, err)
 	}
 	gone, answer, err := d.findByID(looking, Customer{ID: id})
-	switch gone.saw {
-	case SawNobody:
+	if gone.saw == SawNobody {
 		seen.Search = "" // what is known of them is what found them before
-		return gone, nil
-	case SawCustomer:
-		return lookup{}, Hold{Reason: HoldFoundByMetadata, Err: errors.New("the customer is there, but the search does not find the id in the metadata any more")}
-	case SawNothing, SawFound:
+		return d.lookupGone(looking, a, gone, seen)
 	}
-	_, decision = d.searchFailed(looking, a, seen, answer, err)
+	givenUp := gone.saw == SawCustomer
+	if !givenUp {
+		givenUp, decision = d.searchFailed(looking, *a, seen, answer, err)
+	}
+	if givenUp {
+		return lookup{}, Hold{Reason: HoldFoundByMetadata, Err: errors.New("the search does not find the id in the metadata of the customer any more")}
+	}
 	return lookup{}, decision
+}
+
+// lookupGone goes on without the customer who was approved: they are gone.
+func (d *Deleter) lookupGone(ctx context.Context, a *Attempt, gone lookup, seen *Observed) (lookup, Decision) {
+	if a.AnswerLost && a.LostSaw == SawFound { // the DELETE tells whether it was us
+		return gone, nil
+	}
+	a.Approved = slices.DeleteFunc(slices.Clone(a.Approved), func(given Approval) bool { return given.Reason == HoldFoundByMetadata })
+	if d.options.LookBeforeDelete {
+		if err := d.options.Limiter.Charge(ctx); err != nil {
+			return lookup{}, d.notCharged(ctx, err)
+		}
+	}
+	return d.lookup(ctx, a, seen)
 }
 
 // findByID looks whether the customer with that id of Polar's own is there.

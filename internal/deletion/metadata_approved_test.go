@@ -1,7 +1,9 @@
 package deletion_test
 
 import (
+	"context"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -92,6 +94,74 @@ func TestAnApprovedCustomerIsHeldAgainInDoubt(t *testing.T) {
 	})
 }
 
+func TestAnotherApprovalDoesNotSpareTheLookBeforeAnApprovedCustomer(t *testing.T) {
+	t.Parallel()
+	fails := func(h *harness, of polartest.Operation) { h.polar.FailNextOf(of, 1, polartest.InternalError()) }
+	t.Run("when it was given before anybody was found", func(t *testing.T) {
+		t.Parallel()
+		h := searching(t)
+		customer := h.add(polartest.Customer{Metadata: names(leaver)})
+		fails(h, polartest.OperationOrders)
+		a := approved(approved(attempt(leaver), "", deletion.HoldExhausted), customer.ID, deletion.HoldFoundByMetadata)
+		h.requireSearched(t, a, deletion.SearchCustomers, triesAgain)
+		require.True(t, h.lives(customer.ID))
+	})
+	t.Run("when the search does not find them any more", func(t *testing.T) {
+		t.Parallel()
+		h := searching(t)
+		customer := h.add(polartest.Customer{Metadata: names("another")})
+		fails(h, polartest.OperationStateByID)
+		a := approved(attempt(leaver), customer.ID, deletion.HoldExhausted, deletion.HoldFoundByMetadata)
+		h.requireSearched(t, a, deletion.SearchUnsearchable, holdFound)
+		require.True(t, h.lives(customer.ID))
+	})
+	t.Run("but it does for exactly that customer", func(t *testing.T) {
+		t.Parallel()
+		h := searching(t)
+		customer := h.add(polartest.Customer{Metadata: names(leaver)})
+		fails(h, polartest.OperationOrders)
+		_, done := h.requireDeleted(t, approved(attempt(leaver), customer.ID, deletion.HoldExhausted, deletion.HoldFoundByMetadata))
+		require.Equal(t, endsDeleted, done)
+		require.False(t, h.lives(customer.ID))
+		require.Equal(t, deletion.SawFound, h.journal.sendings[0].Saw, "a request about that customer, should its answer be lost")
+	})
+}
+
+func TestASearchThatIsTooSlowStopsNobodyElse(t *testing.T) {
+	t.Parallel()
+	h := searching(t)
+	customer := h.add(polartest.Customer{Metadata: names(leaver)})
+	h.polar.SetFault(polartest.Slow(900 * time.Millisecond))
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	_, decision := h.apply(ctx, approved(attempt(leaver), customer.ID, deletion.HoldFoundByMetadata))
+	require.Equal(t, triesAgain, withoutError(decision))
+	h.requireNobodyPaused(t)
+	require.True(t, h.lives(customer.ID))
+}
+
+func TestWhoeverHasTheExternalIDIsDeletedWhenTheApprovedCustomerIsGone(t *testing.T) {
+	t.Parallel()
+	const gone = "c0ffee00-0000-4000-8000-0000000000ff"
+	for name, looks := range map[string]bool{"after a look": true, "without one": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := searching(t, func(o *deletion.Options) { o.LookBeforeDelete = looks })
+			customer := h.add(polartest.Customer{ExternalID: leaver})
+			_, done := h.requireDeleted(t, approved(attempt(leaver), gone, deletion.HoldFoundByMetadata))
+			require.Equal(t, endsDeleted, done)
+			require.False(t, h.lives(customer.ID))
+			require.NotEqual(t, deletion.SawFound, h.journal.sendings[0].Saw)
+		})
+	}
+	t.Run("unless a guard holds that", func(t *testing.T) {
+		t.Parallel()
+		h := searching(t)
+		h.add(polartest.Customer{ExternalID: leaver, Type: "team"})
+		h.requireSearched(t, approved(attempt(leaver), gone, deletion.HoldFoundByMetadata), "", deletion.Hold{Reason: deletion.HoldTeam})
+	})
+}
+
 func TestALostAnswerAboutAnApprovedCustomer(t *testing.T) {
 	t.Parallel()
 	lost := func(id string) deletion.Attempt {
@@ -149,13 +219,14 @@ func TestAVerificationLooksForTheCustomerWhoWasFound(t *testing.T) {
 	t.Parallel()
 	h := searching(t)
 	customer := h.add(polartest.Customer{Metadata: names(leaver)})
-	a := attempt(leaver)
-	a.Search, a.Seen = deletion.SearchOrders, deletion.Customer{ID: customer.ID}
+	a := approved(attempt(leaver), customer.ID, deletion.HoldFoundByMetadata)
+	a.Seen = deletion.Customer{ID: customer.ID}
 	_, _, decision := h.Verify(t.Context(), a, 1)
 	require.Equal(t, deletion.RetryReplica, as[deletion.Retry](t, decision).Reason)
 	found, _, _ := h.Verify(t.Context(), a, 100)
 	require.Equal(t, deletion.VerificationFound, found)
 
+	a = approved(attempt(leaver), "c0ffee00-0000-4000-8000-0000000000ff", deletion.HoldFoundByMetadata)
 	a.Seen.ID = "c0ffee00-0000-4000-8000-0000000000ff"
 	found, seen, _ := h.Verify(t.Context(), a, 1)
 	require.Equal(t, deletion.VerificationGone, found)

@@ -147,7 +147,6 @@ func (r *run) attempt() deletion.Attempt {
 	return deletion.Attempt{
 		Deletion: r.record.Deletion(), ID: r.record.ID, Failures: r.record.Failures, DryRun: r.record.DryRun, Approved: r.record.Approved,
 		AnswerLost: r.record.send.sentAt > 0, LostSaw: r.record.send.saw, LostAnonymized: r.record.send.anonymized, Seen: r.record.Customer(),
-		Search: r.record.MetadataSearch,
 	}
 }
 
