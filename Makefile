@@ -141,6 +141,10 @@ image: ## Build the image and try it, with buildah and podman.
 packages: $(GORELEASER) ## Build the binaries and packages of a release, without publishing them, and look into them.
 	scripts/packages-test $(GORELEASER)
 
+.PHONY: deploy
+deploy: tools-test ## Try the files of deploy/ with nginx and Caddy.
+	scripts/deploy-test
+
 .PHONY: bench
 bench: build tools-test ## Measure the program beside handlers in Node, on SQLite and PostgreSQL: see docs/performance.md.
 	npm ci --prefix bench/peer-node --no-audit --no-fund --loglevel=error
