@@ -100,15 +100,7 @@ func Run(ctx context.Context, env Env) int {
 	loader := config.NewLoader(config.Env{Getenv: env.Getenv, Names: env.names, ReadFile: env.ReadFile})
 	providers := provider.All(provider.Options{Now: time.Now})
 	exited := -1
-	parser, err := kong.New(newCommands(providers), append(append(loader.Options(), closedSets()...),
-		kong.Name("polar-bridge"),
-		kong.Description("When a user is deleted at the identity provider, the customer at Polar goes too: once, surely, provably."),
-		kong.Vars{"askable": strings.Join(append([]string{directory.ProviderClerk, directory.ProviderAuth0}, authdatabase.Providers()...), ",")},
-		kong.Writers(env.Stdout, env.Stderr),
-		kong.Exit(func(code int) { exited = code }),
-		kong.UsageOnError(),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-	)...)
+	parser, err := newParser(&env, loader, providers, kong.Exit(func(code int) { exited = code }))
 	if err != nil {
 		return report(env, err)
 	}
@@ -127,6 +119,18 @@ func Run(ctx context.Context, env Env) int {
 	command.BindTo(ctx, (*context.Context)(nil))
 	err = command.Run(&env, loader, providers) // which may change env
 	return report(env, err)
+}
+
+// newParser returns the program's grammar.
+func newParser(env *Env, loader *config.Loader, providers provider.Registry, exit kong.Option) (*kong.Kong, error) {
+	return kong.New(newCommands(providers), append(append(loader.Options(), closedSets()...),
+		kong.Name("polar-bridge"),
+		kong.Description("When a user is deleted at the identity provider, the customer at Polar goes too: once, surely, provably."),
+		kong.Vars{"askable": strings.Join(append([]string{directory.ProviderClerk, directory.ProviderAuth0}, authdatabase.Providers()...), ",")},
+		kong.Writers(env.Stdout, env.Stderr),
+		kong.UsageOnError(),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), exit,
+	)...)
 }
 
 // names returns the names of all environment variables.

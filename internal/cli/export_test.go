@@ -1,9 +1,14 @@
 package cli
 
 import (
+	"io"
 	"time"
 
+	"github.com/alecthomas/kong"
+
+	"github.com/polar-bridge/polar-bridge/config"
 	"github.com/polar-bridge/polar-bridge/internal/database"
+	"github.com/polar-bridge/polar-bridge/internal/provider"
 )
 
 // JudgeFile returns what doctor says of a SQLite file, by the check's name.
@@ -23,3 +28,23 @@ func Since(text string, now time.Time) (time.Time, error) { return parseMoment(t
 
 // Harmless returns a cell as export writes it.
 func Harmless(cell string) string { return harmless(cell) }
+
+// Parse reads a command line as Run does, and runs nothing. Of a part of one it wants
+// only that the command and the flags exist and take their values.
+func Parse(args []string, part bool) error {
+	env := &Env{Getenv: func(string) string { return "" }, Stdout: io.Discard, Stderr: io.Discard}
+	loader := config.NewLoader(config.Env{Getenv: env.Getenv})
+	parser, err := newParser(env, loader, provider.All(provider.Options{Now: time.Now}), kong.Exit(func(int) {}))
+	if err != nil {
+		return err
+	}
+	if !part {
+		_, err = parser.Parse(args)
+		return err
+	}
+	context, err := kong.Trace(parser, args)
+	if err != nil {
+		return err
+	}
+	return context.Error
+}
