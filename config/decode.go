@@ -22,8 +22,8 @@ func decode(text string, target reflect.Value) (predicate string) {
 	var err error
 	switch target.Interface().(type) {
 	case time.Duration:
-		predicate = "must be a duration with its unit, such as 500ms, 5s or 72h"
-		value, err = time.ParseDuration(text)
+		predicate = "must be a duration with its unit, such as 500ms, 5s, 72h or 30d"
+		value, err = duration(text)
 	case int:
 		predicate = "must be a whole number"
 		value, err = strconv.Atoi(text)
@@ -57,6 +57,16 @@ func decode(text string, target reflect.Value) (predicate string) {
 	}
 	target.Set(reflect.ValueOf(value))
 	return ""
+}
+
+// duration also takes whole days, of 24 hours.
+func duration(text string) (time.Duration, error) {
+	const day, most = 24 * time.Hour, 16 // bits: more would not fit
+	if days, found := strings.CutSuffix(text, "d"); found {
+		n, err := strconv.ParseUint(days, 10, most)
+		return time.Duration(n) * day, err
+	}
+	return time.ParseDuration(text)
 }
 
 func boolean(text string) (bool, error) {

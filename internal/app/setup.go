@@ -95,10 +95,10 @@ func (a *App) listen(ctx context.Context) error {
 		Gatherer: a.registry, Ready: a.ready, Console: console, TrustedProxies: c.TrustedProxies, Logger: a.log,
 	}), a.log)
 	if a.public.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", c.ListenAddr); err != nil {
-		return fmt.Errorf("listen for webhook requests: %w", err)
+		return fmt.Errorf("listen for webhook requests, as LISTEN_ADDR or PORT says: %w", err)
 	}
 	if a.admin.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", c.AdminAddr); err != nil {
-		return fmt.Errorf("listen for admin requests: %w", err)
+		return fmt.Errorf("listen for admin requests, as ADMIN_ADDR says: %w", err)
 	}
 	return nil
 }

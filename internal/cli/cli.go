@@ -13,6 +13,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -57,6 +58,9 @@ type Env struct {
 
 // commands is the command line as kong reads it.
 type commands struct {
+	EnvFile      string      `name:"env-file" placeholder:"PATH" help:"Take variables that are not set from this file of lines NAME=value. None is read unasked."`
+	PrintVersion versionFlag `name:"version" help:"Print the version."`
+
 	Serve       serveCommand       `cmd:"" help:"Take webhooks and delete customers at Polar."`
 	Demo        demoCommand        `cmd:"" help:"Show the whole way on this machine, with a local Polar: no account needed."`
 	Send        sendCommand        `cmd:"" help:"Sign one deletion as an identity provider would and post it to a running server."`
@@ -72,6 +76,11 @@ type commands struct {
 	Completion  completionCommand  `cmd:"" help:"Print the completion for a shell."`
 	Man         manCommand         `cmd:"" help:"Print the manual page."`
 	Version     versionCommand     `cmd:"" help:"Print the version."`
+}
+
+// Help is shown below the list of commands.
+func (*commands) Help() string {
+	return `Begin with polar-bridge demo, which needs no account. Then set POLAR_ACCESS_TOKEN and the secret of your identity provider's webhook, and run polar-bridge doctor, serve and selftest.`
 }
 
 // newCommands gives the commands that need them the settings of the providers.
@@ -97,6 +106,9 @@ func usage(format string, args ...any) error { return usageError{fmt.Errorf(form
 
 // Run runs the command that env.Args names and returns the exit code.
 func Run(ctx context.Context, env Env) int {
+	if err := env.readEnvFile(); err != nil {
+		return report(env, err)
+	}
 	loader := config.NewLoader(config.Env{Getenv: env.Getenv, Names: env.names, ReadFile: env.ReadFile})
 	providers := provider.All(provider.Options{Now: time.Now})
 	exited := -1
@@ -109,7 +121,7 @@ func Run(ctx context.Context, env Env) int {
 	if exited >= 0 {
 		return exited
 	}
-	command, err := parser.Parse(env.Args)
+	command, err := parser.Parse(asFlags(env.Args))
 	if exited >= 0 { // help was asked for and printed
 		return exited
 	}
@@ -128,9 +140,22 @@ func newParser(env *Env, loader *config.Loader, providers provider.Registry, exi
 		kong.Description("When a user is deleted at the identity provider, the customer at Polar goes too: once, surely, provably."),
 		kong.Vars{"askable": strings.Join(append([]string{directory.ProviderClerk, directory.ProviderAuth0}, authdatabase.Providers()...), ",")},
 		kong.Writers(env.Stdout, env.Stderr),
+		kong.Bind(env),
 		kong.UsageOnError(),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), exit,
 	)...)
+}
+
+// asFlags turns what people type to be helped into what it means: nothing at all, and
+// "help" before a command.
+func asFlags(args []string) []string {
+	switch {
+	case len(args) == 0:
+		return []string{"--help"}
+	case args[0] == "help":
+		return append(slices.Clone(args[1:]), "--help")
+	}
+	return args
 }
 
 // names returns the names of all environment variables.

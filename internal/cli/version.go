@@ -1,6 +1,10 @@
 package cli
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/alecthomas/kong"
+)
 
 type versionCommand struct {
 	JSON bool `name:"json" help:"Print JSON."`
@@ -11,4 +15,13 @@ func (c *versionCommand) Run(env *Env) error {
 	b := env.build()
 	return env.print(c.JSON, map[string]string{"version": b.Version, "revision": b.Revision, "go_version": b.GoVersion},
 		fmt.Sprintf("polar-bridge %s (%s, %s)", b.Version, b.Revision, b.GoVersion))
+}
+
+// versionFlag is what people try who do not know the command.
+type versionFlag bool
+
+// BeforeReset implements kong's hook, before anybody misses a command.
+func (versionFlag) BeforeReset(app *kong.Kong, env *Env) error {
+	defer app.Exit(exitOK)
+	return (&versionCommand{}).Run(env)
 }

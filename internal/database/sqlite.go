@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -36,7 +37,9 @@ func openSQLite(ctx context.Context, rest string) (*DB, error) {
 	if err := refuseWALWithoutFile(path); err != nil {
 		return nil, err
 	}
-	if err := createPrivate(path); err != nil {
+	if err := createPrivate(path); errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("the folder of DATABASE_URL does not exist: make %q, or name another", filepath.Dir(path))
+	} else if err != nil {
 		return nil, fmt.Errorf("create SQLite file: %w", err)
 	}
 	// A link to the file is the file: what SQLite makes lies beside the latter.

@@ -10,7 +10,7 @@ import (
 func TestRules(t *testing.T) {
 	t.Parallel()
 	const (
-		durationText   = " must be a duration with its unit, such as 500ms, 5s or 72h."
+		durationText   = " must be a duration with its unit, such as 500ms, 5s, 72h or 30d."
 		addressText    = " must be HOST:PORT or :PORT with a port up to 65535."
 		databaseText   = "DATABASE_URL must be sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME."
 		httpsText      = "POLAR_BASE_URL must begin with https://; http:// is allowed on loopback only."
@@ -87,7 +87,10 @@ func TestRules(t *testing.T) {
 		{"EXTERNAL_ID_PATTERN", "^user_(", "EXTERNAL_ID_PATTERN must be a regular expression in RE2's syntax (missing closing ))."},
 		{"RETENTION", "72h", ""},
 		{"RETENTION", "71h59m", "RETENTION must be at least 72h."},
-		{"RETENTION", "30d", "RETENTION" + durationText},
+		{"RETENTION", "1.5d", "RETENTION" + durationText},
+		{"RETENTION", "-30d", "RETENTION" + durationText},
+		{"RETENTION", "99999999d", "RETENTION" + durationText},
+		{"RETENTION", "30d", ""},
 		{"DRY_RUN", "on", ""},
 		{"DRY_RUN", "dry", "DRY_RUN must be true or false."},
 		{"AUTO_MIGRATE", "no", ""},
