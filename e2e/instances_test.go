@@ -170,9 +170,9 @@ func TestADeletionMadeBySendIsConfirmedAtWhicheverInstanceIsAsked(t *testing.T) 
 	c.AddInstance(otherClerkKey, otherClerk)
 	env.settings["CLERK_SECRET_KEY"] = otherClerkKey
 	p := env.start(t)
-	env.polar.AddCustomer(polartest.Customer{ExternalID: "polar-bridge-test-sent", CreatedAt: longAgo()})
-	env.send(t, p, "clerk", "polar-bridge-test-sent")
-	env.waitDeleted(t, []string{"polar-bridge-test-sent"}, 20*time.Second)
+	env.polar.AddCustomer(polartest.Customer{ExternalID: "user_sent", CreatedAt: longAgo()})
+	env.send(t, p, "clerk", "user_sent")
+	env.waitDeleted(t, []string{"user_sent"}, 20*time.Second)
 }
 
 func TestReconcileOfTwoInstancesOnOneOrganization(t *testing.T) {

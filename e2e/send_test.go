@@ -54,7 +54,7 @@ func TestSendWorksForEveryProvider(t *testing.T) {
 // send posts a deletion to the process and returns what is printed.
 func (env *environment) send(t *testing.T, p *process, provider, id string) string {
 	t.Helper()
-	command := exec.Command(os.Getenv(binaryVariable), "send", provider, "--url", p.webhooks, "--external-id", id, "--event-id", "evt_"+provider, "--json")
+	command := exec.Command(os.Getenv(binaryVariable), "send", provider, "--url", p.webhooks, "--external-id", id, "--yes", "--event-id", "evt_"+provider, "--json")
 	for name, value := range env.settings {
 		command.Env = append(command.Env, name+"="+value)
 	}

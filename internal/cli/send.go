@@ -26,7 +26,7 @@ type sendCommand struct {
 	Provider   string `arg:"" optional:"" help:"Whose webhook to send: clerk, auth0 or any other that --list shows."`
 	List       bool   `name:"list" help:"List the providers and the setting with the secret of each."`
 	URL        string `name:"url" default:"http://127.0.0.1:8080" placeholder:"URL" help:"The server's address, without /webhooks. Anything but loopback needs --yes."`
-	ExternalID string `name:"external-id" placeholder:"ID" help:"Whose deletion to send. By default polar-bridge-test- and a digest of the event's id; any other needs --yes, because its customer will be deleted."`
+	ExternalID string `name:"external-id" placeholder:"ID" help:"Whose deletion to send. By default polar-bridge-test- and a digest of the event's id; any other needs --yes, because its customer will be deleted. Where the provider is asked whether users exist, an id of another form than its own is held."`
 	EventID    string `name:"event-id" placeholder:"ID" help:"The event's id; by default a random one. Send one twice to see the repeat recognised."`
 	Yes        bool   `name:"yes" help:"Really send it."`
 	JSON       bool   `name:"json" help:"Print JSON."`
