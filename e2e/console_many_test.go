@@ -64,6 +64,17 @@ func TestManyDeletionsInTheConsole(t *testing.T) {
 			t.Logf("%s %v", path, fastest)
 			require.Less(t, fastest, 300*time.Millisecond, path)
 		}
+		// As many as one question may be about, and no more.
+		response, err = client.PostForm(p.operator+"/ui/choose", url.Values{"verb": {"cancel"}, "which": {"all"}, "filter": {"state=held"}})
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		response, err = client.PostForm(response.Request.URL.String(), url.Values{"number": {"10000"}, "because": {"a wrong import"}})
+		require.NoError(t, err)
+		page, err := io.ReadAll(response.Body)
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		require.Contains(t, string(page), "10000 deletions cancelled.")
+		p.waitMetric(t, `polar_bridge_deletions_pending{state="held"}`, many/5-10_000, 30*time.Second)
 		const most = 64 << 20
 		require.Less(t, p.metric(t, "process_resident_memory_bytes"), before+most)
 	})

@@ -108,11 +108,22 @@ func (c *console) showQuestion(v *visit) error {
 	if asked.answer != nil {
 		return c.showAnswer(v, http.StatusOK, asked.answer)
 	}
+	return c.renderQuestion(v, http.StatusOK, asked, "")
+}
+
+// questionPage is a question, and why its answer was not taken.
+type questionPage struct {
+	*question
+
+	Problem, Because string
+}
+
+func (c *console) renderQuestion(v *visit, status int, asked *question, problem string) error {
 	title := "Request a deletion"
 	if asked.Request == nil {
 		title = titled(asked.Verb)
 	}
-	return c.render(v, http.StatusOK, "question", title, asked)
+	return c.render(v, status, "question", title, questionPage{asked, problem, v.PostForm.Get("because")})
 }
 
 func titled(verb deletion.Verb) string { return strings.ToUpper(string(verb[:1])) + string(verb[1:]) }
@@ -149,11 +160,11 @@ func (c *console) answerQuestion(v *visit) error {
 	reason := strings.TrimSpace(v.PostFormValue("because"))
 	if asked.NeedsReason() {
 		if err := ops.CheckReason(reason); err != nil {
-			return invalid("Nothing was done: the reason %s.", err)
+			return c.renderQuestion(v, http.StatusBadRequest, asked, "Nothing was done: the reason "+err.Error()+".")
 		}
 	}
 	if n := len(asked.Chosen); n > 1 && strings.TrimSpace(v.PostFormValue("number")) != strconv.Itoa(n) {
-		return invalid("Nothing was done: type the number %d to %s %d deletions. You typed %q.", n, asked.Verb, n, v.PostFormValue("number"))
+		return c.renderQuestion(v, http.StatusBadRequest, asked, fmt.Sprintf("Nothing was done: type the number %d to %s %d deletions.", n, asked.Verb, n))
 	}
 	// Whoever answered may go away: what they said is done.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(v.Context()), actTimeout)
