@@ -3,6 +3,7 @@ package console_test
 import (
 	"context"
 	"fmt"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"sync"
@@ -185,6 +186,23 @@ func TestAQuestionIsAboutTenThousandAtMost(t *testing.T) {
 			require.Contains(t, got.text, "Type 10000 to approve")
 			require.Contains(t, got.text, "this is about the oldest 10000")
 		}
+	})
+}
+
+func TestMoreThanAServersWriteTimeoutIsAnsweredAllTheSame(t *testing.T) {
+	t.Parallel()
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		fill(t, db, 2000)
+		s := open(t, db).signIn(t)
+		got := s.post(t, "/ui/choose", "verb", "cancel", "which", "all", "filter", "state=held")
+		slow := httptest.NewUnstartedServer(s.Config.Handler)
+		slow.Config.WriteTimeout = 200 * time.Millisecond
+		slow.Start()
+		t.Cleanup(slow.Close)
+		s.URL = slow.URL // the cookies are the host's
+		began := time.Now()
+		require.Contains(t, s.post(t, got.path, "number", "2000", "because", "a test run").text, "2000 deletions cancelled.")
+		require.Greater(t, time.Since(began), slow.Config.WriteTimeout)
 	})
 }
 
