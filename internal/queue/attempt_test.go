@@ -50,7 +50,7 @@ func TestAFinishedDeletionSaysForEverWhatHappened(t *testing.T) {
 		got := h.applier.wait(t, 1)[0]
 		require.WithinDuration(t, d.OccurredAt, got.OccurredAt, time.Millisecond)
 		got.OccurredAt, got.ReceivedAt, d.OccurredAt, d.ReceivedAt = time.Time{}, time.Time{}, time.Time{}, time.Time{}
-		d.Source = deletion.SourceWebhook
+		d.Source, d.Object = deletion.SourceWebhook, deletion.ObjectUser
 		require.Equal(t, deletion.Attempt{Deletion: d, ID: r.ID}, got)
 
 		line := h.line(t, "deletion finished")

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/polar-bridge/polar-bridge/internal/binding"
 	"github.com/polar-bridge/polar-bridge/internal/database"
@@ -119,8 +120,11 @@ func TestACancelledDeletionIsCountedAndLoggedByOneServerAndRecognisedAgain(t *te
 			return n
 		}
 		require.Eventually(t, func() bool { return counted(h, second) == 2 }, 20*time.Second, 20*time.Millisecond)
-		lines := append(h.logs.FilterMessage("deletion finished").All(), second.logs.FilterMessage("deletion finished").All()...)
-		require.Len(t, lines, 2)
+		var lines []observer.LoggedEntry
+		require.Eventually(t, func() bool { // a line follows what it counts
+			lines = append(h.logs.FilterMessage("deletion finished").All(), second.logs.FilterMessage("deletion finished").All()...)
+			return len(lines) == 2
+		}, 20*time.Second, 20*time.Millisecond)
 		require.Equal(t, "cancelled", lines[0].ContextMap()["outcome"])
 		require.Equal(t, "cli:alice", lines[0].ContextMap()["by"])
 		require.Equal(t, "asked to stay", lines[0].ContextMap()["reason"])
