@@ -124,6 +124,9 @@ func (c *committer) commitWithin(ctx context.Context, batch []*write) {
 		return
 	}
 	err := c.transact(ctx, batch)
+	for undone(err) && Sleep(ctx, beginAgain) == nil {
+		err = c.transact(ctx, batch)
+	}
 	switch first := batch[0]; {
 	case err == nil, ctx.Err() != nil, c.inPlace() != nil:
 		for _, w := range batch {

@@ -5,6 +5,8 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -144,8 +146,13 @@ type insertion struct {
 }
 
 // insert stores the rows that are not there yet, and a job for each of them that
-// nobody has to decide about first.
+// nobody has to decide about first. On Postgres all transactions insert in the same
+// order, so that two with the same repeats wait for one another, and not each for the
+// other; SQLite has one writer.
 func (s *Store) insert(ctx context.Context, tx *sql.Tx, l *Ledger, rows []insertion, now time.Time) error {
+	if s.target.Postgres {
+		slices.SortFunc(rows, func(a, b insertion) int { return strings.Compare(a.key, b.key) })
+	}
 	var jobs []Job
 	if err := s.insertRows(ctx, tx, l, rows, now); err != nil {
 		return err

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // beginAgain is the pause before a transaction that did not begin is tried again.
@@ -27,6 +29,14 @@ func Begin(ctx context.Context, db *sql.DB, o *sql.TxOptions) (*sql.Tx, error) {
 			return nil, fmt.Errorf("begin: %w", err)
 		}
 	}
+}
+
+// undone reports whether Postgres has undone a transaction only because of others
+// that ran at the same time: a deadlock, or what could not be serialized.
+// https://www.postgresql.org/docs/current/mvcc-serialization-failure-handling.html
+func undone(err error) bool {
+	server, answered := errors.AsType[*pgconn.PgError](err)
+	return answered && (server.Code == "40P01" || server.Code == "40001")
 }
 
 // transactTimeout is how long an act waits for SQLite's lock, which servers take
