@@ -16,9 +16,38 @@ import (
 
 // PgBouncer in transaction mode is the address that Supabase, Neon and Railway
 // show first: it knows no LISTEN, no session's lock, and no prepared statement.
-func TestAllWorksThroughATransactionPooler(t *testing.T) {
+func TestAllWorksThrough(t *testing.T) {
 	t.Parallel()
-	env := newEnvironment(t, databasetest.Pooler(t, databasetest.Postgres(t)))
+	const polled = "asks? for work once a second|work is asked for once a second"
+	for name, tt := range map[string]struct {
+		between func(t *testing.T, direct string) string
+		said    string
+	}{
+		"a transaction pooler": {func(t *testing.T, direct string) string { t.Helper(); return databasetest.Pooler(t, direct) }, "transaction pooler.*(" + polled + ")"},
+		"a session pooler": {func(t *testing.T, direct string) string {
+			t.Helper()
+			return databasetest.Pooler(t, direct, "pool_mode = session", "default_pool_size = 100")
+		}, ""},
+		"an engine that refuses LISTEN": {func(t *testing.T, direct string) string {
+			t.Helper()
+			return databasetest.WithoutListen(t, direct, databasetest.ListenRefused)
+		}, "no notifications.*(" + polled + ")"},
+		"an engine that ignores LISTEN": {func(t *testing.T, direct string) string {
+			t.Helper()
+			return databasetest.WithoutListen(t, direct, databasetest.ListenIgnored)
+		}, "no notifications.*(" + polled + ")"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			testThrough(t, newEnvironment(t, tt.between(t, databasetest.Postgres(t))), tt.said)
+		})
+	}
+}
+
+// testThrough lets three replicas work, of which the log and doctor say what stands
+// between them and the database.
+func testThrough(t *testing.T, env *environment, said string) {
+	t.Helper()
 	ids := env.addCustomers(60)
 
 	replicas := make([]*process, 3) // which migrate at once
@@ -30,7 +59,7 @@ func TestAllWorksThroughATransactionPooler(t *testing.T) {
 	for _, p := range replicas {
 		t.Cleanup(p.kill)
 		require.NotEmpty(t, p.webhooks, p.output())
-		p.says(t, "transaction pooler")
+		require.Regexp(t, said, p.output())
 	}
 	var sending sync.WaitGroup
 	for i, id := range ids {
@@ -47,17 +76,17 @@ func TestAllWorksThroughATransactionPooler(t *testing.T) {
 		require.Equal(t, http.StatusOK, p.get(t, "/readyz"))
 		require.NotContains(t, p.output(), `"level":"error"`)
 	}
-	env.operateThroughAPooler(t, replicas[0])
+	require.Regexp(t, "ok +database .*"+said, env.bridge(t, 0, "doctor"))
+	env.operate(t, replicas[0])
 	for _, p := range replicas {
 		require.Zero(t, p.terminate(t), p.output())
 	}
 	env.start(t) // nobody has kept the migrations' lock
 }
 
-// operateThroughAPooler runs what operators run.
-func (env *environment) operateThroughAPooler(t *testing.T, p *process) {
+// operate runs what operators run.
+func (env *environment) operate(t *testing.T, p *process) {
 	t.Helper()
-	require.Regexp(t, "ok +database .*transaction pooler", env.bridge(t, 0, "doctor"))
 	env.bridge(t, 0, "migrate")
 	env.bridge(t, 0, "deletions", "pause")
 	paused := env.deliverWhilePaused(t, p)

@@ -146,8 +146,11 @@ func (a *App) openDatabase(ctx context.Context) error {
 	if err := db.Lock(ctx); err != nil {
 		return err
 	}
-	if db.Pooled() {
+	switch {
+	case db.Pooled():
 		a.log.Info("the database is behind a transaction pooler: statements are not prepared, and work is asked for once a second")
+	case db.Dialect == database.Postgres && !db.Notified():
+		a.log.Info("the database sends no notifications (LISTEN): work is asked for once a second")
 	}
 	if a.options.Config.Database.AutoMigrate {
 		err = db.Migrate(ctx, func() {

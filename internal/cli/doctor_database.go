@@ -66,6 +66,8 @@ func (d *doctor) judgeReach(seen database.Inspection, err error) {
 			"Name the primary server in DATABASE_URL.")
 	case file == nil && seen.Pooled:
 		d.ok(name, fmt.Sprintf("PostgreSQL %q answers through a transaction pooler; serve prepares no statements and asks for work once a second.", seen.Version))
+	case file == nil && !seen.Notified:
+		d.ok(name, fmt.Sprintf("PostgreSQL %q answers and sends no notifications (LISTEN); serve asks for work once a second.", seen.Version))
 	case file == nil:
 		d.ok(name, fmt.Sprintf("PostgreSQL %q answers.", seen.Version))
 	case file.Unwritable != nil:

@@ -78,7 +78,8 @@ type DB struct {
 	truncateRest int                   // calls of Checkpoint that do not truncate
 
 	// Postgres.
-	listener *pgxpool.Pool // for notifications, nil behind a transaction pooler
+	pooled   bool
+	listener *pgxpool.Pool // for notifications, nil where none arrive
 }
 
 // DefaultSchema is where the tables are on Postgres.
@@ -103,16 +104,19 @@ func (db *DB) Driver() riverdriver.Driver[*sql.Tx] {
 	switch {
 	case db.Dialect == SQLite:
 		return riversqlite.New(db.Main)
-	case db.Pooled():
+	case !db.Notified():
 		return riverdatabasesql.New(db.Main)
 	}
 	return riverdatabasesql.NewWithPgxListener(db.Main, db.listener)
 }
 
 // Pooled reports whether a pooler in front of Postgres lends connections for one
-// transaction at a time. Then nothing can be listened for, and River asks for work
-// once a second.
-func (db *DB) Pooled() bool { return db.Dialect == Postgres && db.listener == nil }
+// transaction at a time.
+func (db *DB) Pooled() bool { return db.pooled }
+
+// Notified reports whether Postgres tells of new work (LISTEN). Where it does not,
+// behind such a pooler too, River asks for work once a second.
+func (db *DB) Notified() bool { return db.listener != nil }
 
 // Close closes all handles and ends what Lock began.
 func (db *DB) Close() error {

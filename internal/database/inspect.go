@@ -26,6 +26,8 @@ type Inspection struct {
 	ReadOnly bool
 	// Pooled says that a transaction pooler is in front of Postgres.
 	Pooled bool
+	// Notified says that Postgres tells of new work (LISTEN).
+	Notified bool
 	// Refused is why Postgres does not let this user do what serve does, nil when it
 	// does.
 	Refused error
@@ -135,7 +137,7 @@ func inspectPostgres(ctx context.Context, url, schema string) (seen Inspection, 
 		return seen, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	seen.Pooled = db.Pooled()
+	seen.Pooled, seen.Notified = db.Pooled(), db.Notified()
 	if err := db.Main.QueryRowContext(ctx, "SHOW server_version").Scan(&seen.Version); err != nil {
 		return seen, fmt.Errorf("connect to Postgres: %w", err)
 	}

@@ -27,25 +27,27 @@ var errStatementPooler = errors.New("the pooler in DATABASE_URL lends connection
 	"set its pool_mode to transaction or session, or name the server itself")
 
 // transactionPooler reports whether main is behind a pooler that lends the server's
-// connections for one transaction at a time. Without any pooler that costs no
-// connection.
-func transactionPooler(ctx context.Context, main *sql.DB, config *pgx.ConnConfig) (bool, error) {
+// connections for one transaction at a time, and whether notifications arrive.
+// Without any pooler that costs no connection.
+func transactionPooler(ctx context.Context, main *sql.DB, config *pgx.ConnConfig) (pooled, notified bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, lookForPooler)
 	defer cancel()
-	direct, err := isDirect(ctx, main)
+	direct, notified, err := isDirect(ctx, main)
 	if err != nil || direct {
-		return false, err
+		return false, notified, err
 	}
-	return behindPooler(ctx, config)
+	pooled, err = behindPooler(ctx, config)
+	return pooled, !pooled, err
 }
 
 // isDirect reports whether there is no pooler in between: one that answers requests
-// to cancel tells a process id of its own, and the server that of the backend.
+// to cancel tells a process id of its own, and the server that of the backend. Then
+// it says whether notifications arrive as well: not every engine sends them.
 // https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-CANCELING-REQUESTS
-func isDirect(ctx context.Context, main *sql.DB) (direct bool, err error) {
+func isDirect(ctx context.Context, main *sql.DB) (direct, notified bool, err error) {
 	conn, err := main.Conn(ctx)
 	if err != nil {
-		return false, fmt.Errorf("connect to Postgres: %w", err)
+		return false, false, fmt.Errorf("connect to Postgres: %w", err)
 	}
 	defer func() { err = errors.Join(err, conn.Close()) }() // back into the pool
 	err = conn.Raw(func(driver any) error {
@@ -59,14 +61,30 @@ func isDirect(ctx context.Context, main *sql.DB) (direct bool, err error) {
 		if err := row.Scan(&backend); err != nil {
 			return err
 		}
-		direct = backend == own.Conn().PgConn().PID()
-		return nil
+		if direct = backend == own.Conn().PgConn().PID(); direct {
+			notified, err = hearsItself(ctx, own.Conn())
+		}
+		return err
 	})
 	if err != nil {
-		return false, fmt.Errorf("look for a pooler: %w", err)
+		return false, false, fmt.Errorf("look for a pooler: %w", err)
 	}
-	return direct, nil
+	return direct, notified, nil
 }
+
+// hearsItself reports whether a connection is told what it notifies itself of: engines
+// without LISTEN refuse it, or ignore it as YugabyteDB does unless it is turned on.
+// https://docs.yugabyte.com/stable/api/ysql/the-sql-language/statements/cmd_listen_notify/
+func hearsItself(ctx context.Context, conn *pgx.Conn) (bool, error) {
+	channel := channelName()
+	if _, err := conn.Exec(ctx, "LISTEN "+channel+"; NOTIFY "+channel, pgx.QueryExecModeSimpleProtocol); err != nil {
+		refused, err := noListen(err)
+		return !refused && err == nil, err
+	}
+	return hears(ctx, conn, channel)
+}
+
+func channelName() string { return "polar_bridge_" + strings.ToLower(rand.Text()) }
 
 // behindPooler reports whether there is a pooler in between that lends the
 // server's connections for one transaction at a time, as PgBouncer does with
@@ -80,7 +98,7 @@ func behindPooler(ctx context.Context, config *pgx.ConnConfig) (pooled bool, err
 		return false, fmt.Errorf("connect to Postgres: %w", err)
 	}
 	defer func() { err = errors.Join(err, listener.Close(context.WithoutCancel(ctx))) }()
-	channel := "polar_bridge_" + strings.ToLower(rand.Text())
+	channel := channelName()
 	var first int
 	if err := listener.QueryRow(ctx, "SELECT pg_backend_pid()").Scan(&first); err != nil {
 		return false, fmt.Errorf("look for a pooler: %w", err)
@@ -139,7 +157,7 @@ func notify(ctx context.Context, config *pgx.ConnConfig, channel string) (backen
 
 // noListen judges why the server does not let us listen. A standby is no pooler:
 // whoever writes hears of it.
-func noListen(err error) (pooled bool, other error) {
+func noListen(err error) (refused bool, other error) {
 	server := (*pgconn.PgError)(nil)
 	if !errors.As(err, &server) {
 		return false, fmt.Errorf("look for a pooler: %w", err)

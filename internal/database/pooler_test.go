@@ -16,30 +16,40 @@ func TestATransactionPoolerIsNoticed(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		address func(t *testing.T, direct string) string
-		want    bool
+		pooled  bool
+		hears   bool
 	}{
-		"no pooler": {func(_ *testing.T, direct string) string { return direct }, false},
+		"no pooler": {func(_ *testing.T, direct string) string { return direct }, false, true},
+		"an engine that refuses LISTEN": {func(t *testing.T, direct string) string {
+			t.Helper()
+			return databasetest.WithoutListen(t, direct, databasetest.ListenRefused)
+		}, false, false},
+		"an engine that ignores LISTEN": {func(t *testing.T, direct string) string {
+			t.Helper()
+			return databasetest.WithoutListen(t, direct, databasetest.ListenIgnored)
+		}, false, false},
 		"a session pooler": {func(t *testing.T, direct string) string {
 			t.Helper()
 			return databasetest.Pooler(t, direct, "pool_mode = session")
-		}, false},
-		"a transaction pooler": {func(t *testing.T, direct string) string { t.Helper(); return databasetest.Pooler(t, direct) }, true},
+		}, false, true},
+		"a transaction pooler": {func(t *testing.T, direct string) string { t.Helper(); return databasetest.Pooler(t, direct) }, true, false},
 		"one that takes turns": {func(t *testing.T, direct string) string {
 			t.Helper()
 			return databasetest.Pooler(t, direct, "server_round_robin = 1", "min_pool_size = 5")
-		}, true},
+		}, true, false},
 		"one with a single connection": {func(t *testing.T, direct string) string {
 			t.Helper()
 			return databasetest.Pooler(t, direct, "default_pool_size = 1")
-		}, true},
+		}, true, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			db, err := database.Open(t.Context(), tt.address(t, databasetest.Postgres(t)), database.DefaultSchema)
 			require.NoError(t, err)
 			defer func() { require.NoError(t, db.Close()) }()
-			require.Equal(t, tt.want, db.Pooled())
-			require.Equal(t, !tt.want, db.Driver().SupportsListener())
+			require.Equal(t, tt.pooled, db.Pooled())
+			require.Equal(t, tt.hears, db.Notified())
+			require.Equal(t, tt.hears, db.Driver().SupportsListener())
 		})
 	}
 }

@@ -36,7 +36,7 @@ func openPostgres(ctx context.Context, url, schema string) (*DB, error) {
 		return nil, err
 	}
 	looking := openPool(config.ConnConfig, 1)
-	pooled, err := transactionPooler(ctx, looking, config.ConnConfig)
+	pooled, notified, err := transactionPooler(ctx, looking, config.ConnConfig)
 	if err := errors.Join(err, looking.Close()); err != nil {
 		return nil, err
 	}
@@ -50,11 +50,11 @@ func openPostgres(ctx context.Context, url, schema string) (*DB, error) {
 	}
 	main := openPool(config.ConnConfig, mainConnections, options...)
 	reader := openPool(config.ConnConfig, readerConnections, options...)
-	db := &DB{Dialect: Postgres, Main: main, Reader: reader}
+	db := &DB{Dialect: Postgres, Main: main, Reader: reader, pooled: pooled}
 	if err := db.useSchema(ctx, schema); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	if pooled { // nothing is heard there: River asks every second
+	if !notified { // River asks every second
 		return db, nil
 	}
 	// River takes its LISTEN connection out of this pool for good.

@@ -71,7 +71,23 @@ func Postgres(t testing.TB) string {
 	address, err := url.Parse(server)
 	require.NoError(t, err)
 	address.Path = "/" + name
-	return address.String()
+	return through(t, address.String())
+}
+
+// through offers a database the way that throughVariable names.
+func through(t testing.TB, database string) string {
+	t.Helper()
+	switch way := os.Getenv(throughVariable); way {
+	case "":
+		return database
+	case "session", "transaction":
+		return Pooler(t, database, "pool_mode = "+way, "default_pool_size = 100") // in session mode each replica takes its own
+	case "no-listen":
+		return WithoutListen(t, database, ListenIgnored)
+	default:
+		t.Fatalf("%s is %q: session, transaction or no-listen", throughVariable, way)
+		return ""
+	}
 }
 
 // OpenMigrated opens and migrates the database and closes it after the test.

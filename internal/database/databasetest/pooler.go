@@ -51,7 +51,7 @@ func Pooler(t testing.TB, database string, settings ...string) string {
 
 	target.Host = net.JoinHostPort("127.0.0.1", fmt.Sprint(port))
 	require.Eventually(t, func() bool {
-		conn, err := net.Dial("tcp", target.Host) //nolint:noctx // on loopback
+		conn, err := net.Dial("tcp", target.Host) //nolint:gosec,noctx // on loopback
 		return err == nil && conn.Close() == nil
 	}, 10*time.Second, 10*time.Millisecond)
 	return target.String()

@@ -21,6 +21,10 @@ import (
 // sets it for the tests below it; set by hand, no server is started.
 const urlVariable = "TEST_DATABASE_URL"
 
+// throughVariable puts something between the tests and every database: PgBouncer in
+// session or in transaction mode, or an engine without LISTEN.
+const throughVariable = "TEST_DATABASE_THROUGH"
+
 // Main runs a package's tests with a Postgres server beside them and returns
 // the exit code. With -short, and where the server is not installed, tests that
 // need it skip; when CI is set they fail instead. A goroutine that outlives the
