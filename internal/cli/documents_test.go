@@ -42,6 +42,19 @@ func TestTheDocumentsNameCommandsThatExist(t *testing.T) {
 	}
 }
 
+// kubectl logs shows ten lines of each pod when it is given a label.
+func TestTheRunbookReadsWholeLogs(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(runbook)
+	require.NoError(t, err)
+	commands := regexp.MustCompile(`kubectl .*logs -l .*`).FindAllString(string(text), -1)
+	require.NotEmpty(t, commands)
+	for _, command := range commands {
+		require.Contains(t, command, " --tail=-1 --prefix ")
+	}
+	require.NotContains(t, string(text), "grep -v", "it takes away the lines of refused webhooks, which are at info")
+}
+
 // splitPage tells the code blocks of a page from its sentences.
 func splitPage(text string) (blocks, sentences string) {
 	fence := regexp.MustCompile("(?ms)^ *```.*?^ *```$")
