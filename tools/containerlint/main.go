@@ -84,8 +84,8 @@ func (anyImage) ResolveImageConfig(_ context.Context, ref string, opt sourcereso
 	return ref, digest.FromBytes(config), config, err
 }
 
-// checkCompose loads the file as `docker compose config` does. What it takes from
-// the environment must be set. podman-compose does not know a default that is empty:
+// checkCompose loads the file as `docker compose config` does, without the files of
+// variables that it names. podman-compose does not know a default that is empty:
 // it passes the whole expression on, which would be a secret long enough to be taken.
 func checkCompose(ctx context.Context, path string) error {
 	text, err := os.ReadFile(path) //nolint:gosec // the caller names the file
@@ -95,7 +95,7 @@ func checkCompose(ctx context.Context, path string) error {
 	if found := regexp.MustCompile(`\$\{\w+:?-\}`).Find(text); found != nil {
 		return fmt.Errorf("%s: %s: name the variable without a value", path, found)
 	}
-	options, err := cli.NewProjectOptions([]string{path}, cli.WithOsEnv)
+	options, err := cli.NewProjectOptions([]string{path}, cli.WithOsEnv, cli.WithoutEnvironmentResolution)
 	if err != nil {
 		return err
 	}
