@@ -149,6 +149,18 @@ func TestSelftestNamesWhatBlocksTheWay(t *testing.T) {
 		require.Contains(t, other.selftest(t, 1, p.webhooks).Fault, "wrong organization: the server's database belongs to")
 	})
 
+	t.Run("the server's token is of another organization than its database", func(t *testing.T) {
+		t.Parallel()
+		env := newEnvironment(t, databasetest.SQLite(t))
+		env.addCustomers(1)
+		require.Zero(t, env.start(t).terminate(t))
+		other := env.elsewhere(t)
+		other.addCustomers(1)
+		p := other.start(t)
+		require.Contains(t, env.selftest(t, 1, p.webhooks).Fault, "wrong organization: the server's POLAR_ACCESS_TOKEN is of another one than its database belongs to")
+		require.Len(t, other.polar.Customers(), 1)
+	})
+
 	t.Run("the server is another organization's", func(t *testing.T) {
 		t.Parallel()
 		env, _ := start(t)
