@@ -89,7 +89,7 @@ func (h *HTTP) Load(l *Loader) {
 // Load implements Section.
 func (g *Log) Load(l *Loader) {
 	l.RequireOneOf("LOG_LEVEL", g.Level, "debug", "info", "warn", "error")
-	l.RequireOneOf("LOG_FORMAT", g.Format, "json", "console")
+	l.RequireOneOf("LOG_FORMAT", g.Format, "json", "gcp", "console")
 	l.RequireOneOf("LOG_EXTERNAL_ID", g.ExternalID, "plain", "digest", "none")
 }
 

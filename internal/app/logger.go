@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/buffer"
 	"go.uber.org/zap/zapcore"
 
 	"github.com/polar-bridge/polar-bridge/config"
@@ -35,7 +36,30 @@ func newEncoder(c config.Log) (zapcore.Level, zapcore.Encoder, error) {
 		encoding.EncodeLevel = zapcore.CapitalLevelEncoder
 		return level, zapcore.NewConsoleEncoder(encoding), nil
 	}
+	if c.Format == "gcp" {
+		return level, severityEncoder{zapcore.NewJSONEncoder(encoding)}, nil
+	}
 	return level, zapcore.NewJSONEncoder(encoding), nil
+}
+
+// severityEncoder writes the level once more under the name, and in the words, that
+// Google Cloud reads: it takes a line without them for DEFAULT.
+// https://cloud.google.com/logging/docs/reference/v2/rest/v2/LogEntry#LogSeverity
+type severityEncoder struct{ zapcore.Encoder }
+
+// Clone implements zapcore.Encoder.
+func (s severityEncoder) Clone() zapcore.Encoder { return severityEncoder{s.Encoder.Clone()} }
+
+// EncodeEntry implements zapcore.Encoder.
+func (s severityEncoder) EncodeEntry(entry zapcore.Entry, fields []zapcore.Field) (*buffer.Buffer, error) {
+	severity := entry.Level.CapitalString()
+	switch {
+	case entry.Level == zapcore.WarnLevel:
+		severity = "WARNING"
+	case entry.Level > zapcore.ErrorLevel:
+		severity = "CRITICAL"
+	}
+	return s.Encoder.EncodeEntry(entry, append([]zapcore.Field{zap.String("severity", severity)}, fields...))
 }
 
 func utcTime(t time.Time, encoder zapcore.PrimitiveArrayEncoder) {

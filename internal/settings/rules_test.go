@@ -109,7 +109,8 @@ func TestRules(t *testing.T) {
 		{"SHUTDOWN_DELAY", "-1s", "SHUTDOWN_DELAY must lie between 0s and 60s."},
 		{"SHUTDOWN_DELAY", "61s", "SHUTDOWN_DELAY must lie between 0s and 60s."},
 		{"LOG_LEVEL", "trace", "LOG_LEVEL must be debug, info, warn or error."},
-		{"LOG_FORMAT", "text", "LOG_FORMAT must be json or console."},
+		{"LOG_FORMAT", "gcp", ""},
+		{"LOG_FORMAT", "text", "LOG_FORMAT must be json, gcp or console."},
 		{"LOG_EXTERNAL_ID", "hash", "LOG_EXTERNAL_ID must be plain, digest or none."},
 
 		{"DATABASE_URL", "sqlite:/var/lib/x.db", ""},
