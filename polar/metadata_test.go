@@ -109,6 +109,7 @@ func TestEveryItemOfASearchIsChecked(t *testing.T) {
 		"a number":                  {page(item(`{"userId":42}`, owner), 1), polar.ResultFound, true, 0},
 		"null":                      {page(item(`{"userId":null}`, owner), 1), polar.ResultFound, true, 0},
 		"another text":              {page(item(`{"userId":"42 "}`, owner), 1), polar.ResultFound, true, 0},
+		"a text of that length":     {page(item(`{"userId":"43"}`, owner), 1), polar.ResultFound, true, 0},
 		"everybody":                 {page(item(mine, owner)+","+item(`{}`, owner), 2), polar.ResultFound, true, 0},
 		"the key twice":             {page(item(`{"userId":"42","userId":"43"}`, owner), 1), polar.ResultUnexpected, false, 0},
 		"no customer":               {page(item(mine, ""), 1), polar.ResultUnexpected, false, 0},

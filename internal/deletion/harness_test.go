@@ -3,6 +3,7 @@ package deletion_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"sync"
 	"testing"
 	"time"
@@ -141,6 +142,17 @@ func (h *harness) deletes() int { return h.polar.CallsOf(polartest.OperationDele
 // attempts is the counter of attempts with the result.
 func (h *harness) attempts(t *testing.T, result string) float64 {
 	t.Helper()
+	return h.counter(t, "polar_bridge_deletion_attempts_total", map[string]string{"provider": "clerk", "result": result})
+}
+
+// searched is the counter of searches with the result.
+func (h *harness) searched(t *testing.T, result deletion.Search) float64 {
+	t.Helper()
+	return h.counter(t, "polar_bridge_metadata_searches_total", map[string]string{"result": string(result)})
+}
+
+func (h *harness) counter(t *testing.T, name string, want map[string]string) float64 {
+	t.Helper()
 	families, err := h.registry.Gather()
 	require.NoError(t, err)
 	for _, family := range families {
@@ -149,12 +161,12 @@ func (h *harness) attempts(t *testing.T, result string) float64 {
 			for _, label := range metric.GetLabel() {
 				labels[label.GetName()] = label.GetValue()
 			}
-			if family.GetName() == "polar_bridge_deletion_attempts_total" && labels["provider"] == "clerk" && labels["result"] == result {
+			if family.GetName() == name && maps.Equal(labels, want) {
 				return metric.GetCounter().GetValue()
 			}
 		}
 	}
-	require.FailNow(t, "no such series", result)
+	require.FailNow(t, "no such series", "%s %v", name, want)
 	return 0
 }
 

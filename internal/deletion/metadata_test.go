@@ -124,6 +124,24 @@ func TestWhoeverIsFoundByMetadataIsHeld(t *testing.T) {
 	}
 }
 
+func TestWhoeverIsAnotherOrganizationsIsNotFound(t *testing.T) {
+	t.Parallel()
+	h := searching(t, func(o *deletion.Options) {
+		o.Owns = func(organization string) bool { return organization != polartest.OrganizationID }
+	})
+	h.add(polartest.Customer{Metadata: names(leaver), Orders: []map[string]any{names(leaver)}})
+	h.requireSearched(t, attempt(leaver), deletion.SearchNobody, endsNotFound)
+}
+
+func TestOfManyCustomersTenAreKept(t *testing.T) {
+	t.Parallel()
+	h := searching(t)
+	for range 11 {
+		h.add(polartest.Customer{Metadata: names(leaver)})
+	}
+	require.Len(t, h.requireSearched(t, attempt(leaver), deletion.SearchAmbiguous, holdAmbiguous).Candidates, 10)
+}
+
 // request is one with Polar's token.
 func request(t *testing.T, method, url string) *http.Request {
 	t.Helper()
@@ -203,6 +221,7 @@ func TestAFilterThatPolarIgnoresHoldsNobody(t *testing.T) {
 			h.requireSearched(t, attempt("42"), deletion.SearchFilterIgnored, endsNotFound)
 			require.Equal(t, 1, h.searches(), "it stops the search")
 			require.Equal(t, 1, h.logs.FilterMessageSnippet("Polar ignores the filter").Len())
+			require.InDelta(t, 1, h.searched(t, deletion.SearchFilterIgnored), 0, "an alert is made of it")
 		})
 	}
 }
@@ -214,6 +233,7 @@ func TestATokenWithoutTheScopesSearchesWhatItMaySee(t *testing.T) {
 		h.polar.AllowToken(polartest.DefaultToken, kind)
 		h.add(polartest.Customer{Orders: []map[string]any{names(leaver)}})
 		h.requireSearched(t, attempt(leaver), deletion.SearchUnsearchable, endsNotFound)
+		require.InDelta(t, 1, h.searched(t, deletion.SearchUnsearchable), 0)
 		h.add(polartest.Customer{Metadata: names(leaver)})
 		h.requireSearched(t, attempt(leaver), deletion.SearchCustomers, holdFound)
 	}

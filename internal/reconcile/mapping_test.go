@@ -44,8 +44,29 @@ func TestCustomersAreCountedByTheirExternalIDs(t *testing.T) {
 		require.Equal(t, 950, all.Counted())
 		require.Equal(t, h.polar.Calls(), h.limiter.acquired, "each request has its permit")
 
+		require.NoError(t, counter.SaveMapping(t.Context(), sample))
+		all.Owner = "" // the database is bound to nobody yet
+		require.NoError(t, counter.SaveMapping(t.Context(), all))
+		last, err = counter.LastMapping(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, all, last, "and not another organization's")
+
 		counts, err := counter.Sweep(t.Context(), reconcile.Limits{Share: 1}, collect(new([]reconcile.Orphan)))
 		require.NoError(t, err)
 		require.Equal(t, [3]int{405, 45, 500}, [3]int{counts.Mapping.Present, counts.Mapping.Foreign, counts.Mapping.Absent})
 	})
+}
+
+func TestOrganizationsAreNoMissingUsers(t *testing.T) {
+	t.Parallel()
+	h := sqlite(t)
+	h.populate(20, 0)
+	h.polar.AddCustomer(polartest.Customer{ExternalID: "org_living", CreatedAt: start().AddDate(0, -1, 0)})
+	var orphans []reconcile.Orphan
+	counts, err := h.sweeper(t, func(o *reconcile.Options) {
+		o.Source.OwnsID = func(string) bool { return true } // as where ids may have any form
+	}).Sweep(t.Context(), reconcile.Limits{Share: 1}, collect(&orphans))
+	require.NoError(t, err)
+	require.Empty(t, orphans)
+	require.Equal(t, 1, counts.Foreign)
 }
