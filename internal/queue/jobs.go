@@ -1,9 +1,11 @@
 package queue
 
 import (
+	"context"
 	"strconv"
 
 	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
 )
 
 // queueName is River's queue of a binding. Dry runs have a queue of their own that
@@ -34,6 +36,8 @@ const verifyPriority = 4
 type jobArgs struct {
 	DeletionID int64 `json:"deletion_id"`
 	Generation int64 `json:"generation"`
+
+	id int64 // the job's, reserved for it; not stored in it
 }
 
 // deleteArgs carry a deletion out.
@@ -56,7 +60,7 @@ func (verifyArgs) Kind() string { return kindVerify }
 
 // job is what River is asked to do about a row.
 func (j Job) params() river.InsertManyParams {
-	args := jobArgs{DeletionID: j.DeletionID, Generation: j.Generation}
+	args := jobArgs{DeletionID: j.DeletionID, Generation: j.Generation, id: j.ID}
 	o := &river.InsertOpts{Queue: queueName(j.Binding, j.DryRun), MaxAttempts: maxAttempts, ScheduledAt: j.At}
 	switch {
 	case j.Verify:
@@ -66,4 +70,19 @@ func (j Job) params() river.InsertManyParams {
 		return river.InsertManyParams{Args: dryRunArgs(args), InsertOpts: o}
 	}
 	return river.InsertManyParams{Args: deleteArgs(args), InsertOpts: o}
+}
+
+// reservedIDs has River give a job the id that was reserved for it.
+func reservedIDs() []rivertype.Hook {
+	return []rivertype.Hook{river.HookInsertBeginFunc(func(_ context.Context, params *rivertype.JobInsertParams) error {
+		switch args := params.Args.(type) {
+		case deleteArgs:
+			params.ID = &args.id
+		case dryRunArgs:
+			params.ID = &args.id
+		case verifyArgs:
+			params.ID = &args.id
+		}
+		return nil
+	})}
 }

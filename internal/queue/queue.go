@@ -167,6 +167,7 @@ func (q *Queue) newClient() (*river.Client[*sql.Tx], error) {
 		Schema:                      riverSchema(o.SQL),
 		Queues:                      map[string]river.QueueConfig{queueName(o.Binding.ID(), o.DryRun): {MaxWorkers: o.Workers}},
 		Workers:                     workers,
+		Hooks:                       reservedIDs(),
 		Logger:                      riverLogger(o.Logger),
 		JobTimeout:                  jobTimeout,
 		RescueStuckJobsAfter:        rescueAfter,

@@ -17,7 +17,7 @@ var statementFiles embed.FS
 // keys is one parameter, see batch: so each statement has one text, which is prepared
 // once.
 type statements struct {
-	InsertDeletions, SetJobs, FirstsOfEvents          string
+	ReserveJobs, InsertDeletions, FirstsOfEvents      string
 	Sends, BeginSends, CountFromNow, CountHour        string
 	WriteDecisions, WasDecided                        string
 	Records, LockRecords, Approvals, Actions          string

@@ -35,7 +35,7 @@ type Store struct {
 
 // NewStore returns a Store over River's driver, for a process that works nothing.
 func NewStore(driver riverdriver.Driver[*sql.Tx], target namedsql.Target, key []byte, binding func() int64, logger *zap.Logger) (*Store, error) {
-	client, err := river.NewClient(driver, &river.Config{Logger: riverLogger(logger), Schema: riverSchema(target)})
+	client, err := river.NewClient(driver, &river.Config{Logger: riverLogger(logger), Schema: riverSchema(target), Hooks: reservedIDs()})
 	if err != nil {
 		return nil, fmt.Errorf("prepare queue: %w", err)
 	}
@@ -80,6 +80,8 @@ func (s *Store) Clock(ctx context.Context, tx *sql.Tx, process time.Time) (time.
 
 // Job is what is to be done about a row.
 type Job struct {
+	// ID is the job's own, 0 until it is reserved.
+	ID                     int64
 	DeletionID, Generation int64
 	// At is when it is due; zero is at once.
 	At             time.Time
@@ -93,17 +95,43 @@ func (s *Store) Enqueue(ctx context.Context, tx *sql.Tx, jobs []Job) ([]int64, e
 	if len(jobs) == 0 {
 		return nil, nil
 	}
+	ids, err := s.reserve(ctx, tx, len(jobs))
+	if err != nil {
+		return nil, err
+	}
+	for i := range jobs {
+		jobs[i].ID = ids[i]
+	}
+	return ids, s.enqueue(ctx, tx, jobs)
+}
+
+// enqueue inserts jobs with the ids that were reserved for them.
+func (s *Store) enqueue(ctx context.Context, tx *sql.Tx, jobs []Job) error {
+	if len(jobs) == 0 {
+		return nil
+	}
 	params := make([]river.InsertManyParams, len(jobs))
 	for i, j := range jobs {
 		params[i] = j.params()
 	}
-	inserted, err := s.Client.InsertManyTx(ctx, tx, params)
-	if err != nil {
-		return nil, fmt.Errorf("insert jobs: %w", err)
+	if _, err := s.Client.InsertManyTx(ctx, tx, params); err != nil {
+		return fmt.Errorf("insert jobs: %w", err)
 	}
-	ids := make([]int64, len(inserted))
-	for i, result := range inserted {
-		ids[i] = result.Job.ID
+	return nil
+}
+
+// reserve returns the ids of the next n jobs, so that a row can be written with the
+// id of its job. On SQLite nobody else writes during tx.
+func (s *Store) reserve(ctx context.Context, tx *sql.Tx, n int) ([]int64, error) {
+	ids := make([]int64, 0, n)
+	err := each(ctx, tx, func(row *sql.Rows) error {
+		var id int64
+		err := row.Scan(&id)
+		ids = append(ids, id)
+		return err
+	}, s.sql.ReserveJobs, n)
+	if err != nil {
+		return nil, fmt.Errorf("reserve ids of jobs: %w", err)
 	}
 	return ids, nil
 }
@@ -143,6 +171,7 @@ type insertion struct {
 	deletion.Deletion
 
 	key, variant string
+	job          int64 // the id of the job that it gets if it is new and not held
 }
 
 // insert stores the rows that are not there yet, and a job for each of them that
@@ -150,23 +179,29 @@ type insertion struct {
 // order, so that two with the same repeats wait for one another, and not each for the
 // other; SQLite has one writer.
 func (s *Store) insert(ctx context.Context, tx *sql.Tx, l *Ledger, rows []insertion, now time.Time) error {
+	if len(rows) == 0 {
+		return nil
+	}
 	if s.target.Postgres {
 		slices.SortFunc(rows, func(a, b insertion) int { return strings.Compare(a.key, b.key) })
 	}
-	var jobs []Job
-	if err := s.insertRows(ctx, tx, l, rows, now); err != nil {
-		return err
-	}
-	for _, row := range rows {
-		if e := l.entries[row.key]; e.fresh && e.held == "" {
-			jobs = append(jobs, Job{DeletionID: e.id, Generation: 1, At: s.due(row.Deletion), DryRun: l.dryRun, Binding: l.binding})
-		}
-	}
-	ids, err := s.Enqueue(ctx, tx, jobs)
+	ids, err := s.reserve(ctx, tx, len(rows))
 	if err != nil {
 		return err
 	}
-	return s.setJobs(ctx, tx, jobs, ids)
+	for i := range rows {
+		rows[i].job = ids[i]
+	}
+	if err := s.insertRows(ctx, tx, l, rows, now); err != nil {
+		return err
+	}
+	var jobs []Job
+	for _, row := range rows {
+		if e := l.entries[row.key]; e.fresh && e.held == "" {
+			jobs = append(jobs, Job{ID: row.job, DeletionID: e.id, Generation: 1, At: s.due(row.Deletion), DryRun: l.dryRun, Binding: l.binding})
+		}
+	}
+	return s.enqueue(ctx, tx, jobs)
 }
 
 // due is when a new deletion is tried: zero is at once.
@@ -195,26 +230,24 @@ type insertedRow struct {
 	State          deletion.State      `json:"state"`
 	HoldReason     deletion.HoldReason `json:"hold_reason"`
 	HeldAt         int64               `json:"held_at"`
+	JobID          int64               `json:"job_id"`
 	NextTryAt      int64               `json:"next_try_at"`
 	Binding        int64               `json:"binding"`
 }
 
 func (s *Store) insertRows(ctx context.Context, tx *sql.Tx, l *Ledger, all []insertion, now time.Time) error {
-	if len(all) == 0 {
-		return nil
-	}
 	rows := make([]insertedRow, len(all))
 	for i, d := range all {
 		row := insertedRow{
 			IdempotencyKey: d.key, Provider: d.Provider, EventID: d.EventID, DryRun: l.dryRun, Variant: d.variant, Source: cmp.Or(d.Source, deletion.SourceWebhook), Object: cmp.Or(d.Object, deletion.ObjectUser),
 			Instance: d.Instance, UserID: d.UserID, ExternalID: d.ExternalID, UnusableID: d.UnusableID,
-			OccurredAt: Micros(d.OccurredAt), ReceivedAt: Micros(d.ReceivedAt), State: deletion.StateWaiting, NextTryAt: Micros(s.due(d.Deletion)), Binding: l.binding,
+			OccurredAt: Micros(d.OccurredAt), ReceivedAt: Micros(d.ReceivedAt), State: deletion.StateWaiting, JobID: d.job, NextTryAt: Micros(s.due(d.Deletion)), Binding: l.binding,
 		}
 		if d.Reconciled() {
 			row.Source = deletion.SourceReconcile
 		}
 		if reason := heldFromTheStart(d.Deletion, d.variant); reason != "" {
-			row.State, row.HoldReason, row.HeldAt, row.NextTryAt = deletion.StateHeld, reason, Micros(now), 0
+			row.State, row.HoldReason, row.HeldAt, row.JobID, row.NextTryAt = deletion.StateHeld, reason, Micros(now), 0, 0
 		}
 		l.entries[d.key].held = row.HoldReason
 		rows[i] = row
@@ -232,31 +265,6 @@ func (s *Store) insertRows(ctx context.Context, tx *sql.Tx, l *Ledger, all []ins
 		l.entries[key].id, l.entries[key].fresh = id, true
 		return nil
 	}, s.sql.InsertDeletions, values)
-}
-
-// jobOfRow is what the statement SetJobs reads of one.
-type jobOfRow struct {
-	DeletionID int64 `json:"deletion_id"`
-	JobID      int64 `json:"job_id"`
-}
-
-// setJobs writes onto the rows which jobs carry them out.
-func (s *Store) setJobs(ctx context.Context, tx *sql.Tx, jobs []Job, ids []int64) error {
-	if len(jobs) == 0 {
-		return nil
-	}
-	rows := make([]jobOfRow, len(jobs))
-	for i, j := range jobs {
-		rows[i] = jobOfRow{j.DeletionID, ids[i]}
-	}
-	all, err := batch(rows)
-	if err == nil {
-		_, err = tx.ExecContext(ctx, s.sql.SetJobs, all)
-	}
-	if err != nil {
-		return fmt.Errorf("note jobs: %w", err)
-	}
-	return nil
 }
 
 // readFirsts reads whom the first deletions of repeated events were about.

@@ -2,23 +2,21 @@
 -- Rows are named by = ANY (ARRAY (…)) too, so that no plan reads the whole table, whatever
 -- its size was when the plan was made.
 
+-- name: ReserveJobs
+SELECT nextval('{schema}.river_job_id_seq') FROM generate_series(1, $1)
+
 -- name: InsertDeletions
 INSERT INTO {schema}.polar_bridge_deletions (
     idempotency_key, provider, event_id, dry_run, variant, source, object, instance, user_id, external_id, unusable_id, occurred_at,
-    received_at, state, hold_reason, held_at, next_try_at, binding)
+    received_at, state, hold_reason, held_at, job_id, next_try_at, binding)
 SELECT
     idempotency_key, provider, event_id, dry_run, variant, source, object, instance, user_id, external_id, unusable_id, occurred_at,
-    received_at, state, hold_reason, held_at, next_try_at, binding
+    received_at, state, hold_reason, held_at, job_id, next_try_at, binding
 FROM json_to_recordset(CAST($1 AS json)) AS batch (
     idempotency_key text, provider text, event_id text, dry_run boolean, variant text, source text, object text, instance text, user_id text,
     external_id text, unusable_id text, occurred_at bigint, received_at bigint, state text, hold_reason text, held_at bigint,
-    next_try_at bigint, binding bigint)
+    job_id bigint, next_try_at bigint, binding bigint)
 ON CONFLICT (idempotency_key) DO NOTHING RETURNING id, idempotency_key
-
--- name: SetJobs
-WITH v AS MATERIALIZED (SELECT * FROM json_to_recordset(CAST($1 AS json)) AS batch (
-    deletion_id bigint, job_id bigint))
-UPDATE {schema}.polar_bridge_deletions AS d SET job_id = v.job_id FROM v WHERE d.id = v.deletion_id AND d.id = ANY (ARRAY (SELECT deletion_id FROM v))
 
 -- name: FirstsOfEvents
 SELECT idempotency_key, user_id, external_id, unusable_id, redacted FROM {schema}.polar_bridge_deletions

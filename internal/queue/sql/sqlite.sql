@@ -1,24 +1,22 @@
 -- Statements of the queue for SQLite. A batch is one parameter, a JSON array. jsonb_each
 -- parses it once; MATERIALIZED keeps what it made of an element for every use of value.
 
+-- name: ReserveJobs
+WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1)
+SELECT i + coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'river_job'), 0) FROM n
+
 -- name: InsertDeletions
 WITH batch AS MATERIALIZED (SELECT value FROM jsonb_each($1))
 INSERT INTO {schema}.polar_bridge_deletions (
     idempotency_key, provider, event_id, dry_run, variant, source, object, instance, user_id, external_id, unusable_id, occurred_at,
-    received_at, state, hold_reason, held_at, next_try_at, binding)
+    received_at, state, hold_reason, held_at, job_id, next_try_at, binding)
 SELECT
     value ->> 'idempotency_key', value ->> 'provider', value ->> 'event_id', value ->> 'dry_run', value ->> 'variant',
     value ->> 'source', value ->> 'object', value ->> 'instance', value ->> 'user_id', value ->> 'external_id', value ->> 'unusable_id',
     value ->> 'occurred_at', value ->> 'received_at', value ->> 'state', value ->> 'hold_reason', value ->> 'held_at',
-    value ->> 'next_try_at', value ->> 'binding'
+    value ->> 'job_id', value ->> 'next_try_at', value ->> 'binding'
 FROM batch WHERE true
 ON CONFLICT (idempotency_key) DO NOTHING RETURNING id, idempotency_key
-
--- name: SetJobs
-WITH batch AS MATERIALIZED (SELECT value FROM jsonb_each($1)), v AS MATERIALIZED (SELECT
-    value ->> 'deletion_id' AS deletion_id, value ->> 'job_id' AS job_id
-FROM batch)
-UPDATE {schema}.polar_bridge_deletions AS d SET job_id = v.job_id FROM v WHERE d.id = v.deletion_id
 
 -- name: FirstsOfEvents
 SELECT idempotency_key, user_id, external_id, unusable_id, redacted FROM {schema}.polar_bridge_deletions
