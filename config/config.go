@@ -63,7 +63,7 @@ type Work struct {
 	// ExternalIDPattern limits the ids; nil for all.
 	ExternalIDPattern *regexp.Regexp `name:"external-id-pattern" env:"EXTERNAL_ID_PATTERN" type:"setting" placeholder:"REGEXP" help:"Ignore ids in which this RE2 expression matches nowhere; anchor it with ^ and $ to match whole ids."`
 	// Retention is how long done and cancelled deletions are kept.
-	Retention time.Duration `name:"retention" env:"RETENTION" type:"setting" default:"720h" placeholder:"DURATION" help:"How long done and cancelled deletions are kept, at least 72h."`
+	Retention time.Duration `name:"retention" env:"RETENTION" type:"setting" default:"720h" placeholder:"DURATION" help:"How long done and cancelled deletions are kept: from 72h to 3653d, ten years."`
 	// DryRun leaves out the DELETE.
 	DryRun bool `name:"dry-run" env:"DRY_RUN" type:"setting" default:"false" help:"Do everything but the deletion at Polar."`
 }

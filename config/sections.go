@@ -21,6 +21,7 @@ const (
 	// minRetention covers the retries of every identity provider: within it a
 	// repeat must be recognised.
 	minRetention     = 72 * time.Hour
+	maxRetention     = 3653 * 24 * time.Hour // ten years
 	maxShutdownDelay = time.Minute
 
 	minReconcileInterval = time.Hour
@@ -55,7 +56,7 @@ func (p *Polar) Load(l *Loader) {
 
 // Load implements Section.
 func (w *Work) Load(l *Loader) {
-	l.Require(w.Retention >= minRetention, "RETENTION", "must be at least 72h")
+	l.Require(w.Retention >= minRetention && w.Retention <= maxRetention, "RETENTION", "must lie between 72h and 3653d")
 }
 
 // Load implements Section.
