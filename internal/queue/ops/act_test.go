@@ -1,6 +1,7 @@
 package ops_test
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -254,7 +255,9 @@ func TestAChoice(t *testing.T) {
 	t.Parallel()
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		s := operator(t, db)
-		s.accept(t, newDeletion("waits", "u1"), newDeletion("held", "u2"), newDeletion("conflict", "u3"), newDeletion("reappeared", "u4"), newDeletion("done", "u5"))
+		for i, eventID := range []string{"waits", "held", "conflict", "reappeared", "done"} { // each alone, for the order of the ids
+			s.accept(t, newDeletion(eventID, fmt.Sprintf("u%d", i+1)))
+		}
 		s.hold(t, "held", deletion.HoldTeam)
 		s.hold(t, "conflict", deletion.HoldConflict)
 		s.finish(t, "done", time.Now())
