@@ -11,6 +11,8 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,7 +28,7 @@ type sendCommand struct {
 	Provider   string `arg:"" optional:"" help:"Whose webhook to send: clerk, auth0 or any other that --list shows."`
 	List       bool   `name:"list" help:"List the providers and the setting with the secret of each."`
 	URL        string `name:"url" default:"http://127.0.0.1:8080" placeholder:"URL" help:"The server's address, without /webhooks. Anything but loopback needs --yes."`
-	ExternalID string `name:"external-id" placeholder:"ID" help:"Whose deletion to send. By default polar-bridge-test- and a digest of the event's id; any other needs --yes, because its customer will be deleted. Where the provider is asked whether users exist, an id of another form than its own is held."`
+	ExternalID string `name:"external-id" placeholder:"ID" help:"Whose deletion to send. By default one of the provider's form that no user has; any other needs --yes, because its customer will be deleted."`
 	EventID    string `name:"event-id" placeholder:"ID" help:"The event's id; by default a random one. Send one twice to see the repeat recognised."`
 	Yes        bool   `name:"yes" help:"Really send it."`
 	JSON       bool   `name:"json" help:"Print JSON."`
@@ -34,8 +36,28 @@ type sendCommand struct {
 	Providers kong.Plugins `embed:"" group:"Identity providers"`
 }
 
-// testPrefix begins the ids that need no --yes: no customer has such an id.
-const testPrefix = "polar-bridge-test-"
+// testPrefixes begin the ids that need no --yes: no customer has such an id. The
+// later ones are for providers that are asked whether a user exists, where an id of
+// another form is held.
+func testPrefixes() []string {
+	return []string{"polar-bridge-test-", "user_polarbridgetest", "auth0|polarbridgetest", "706f6c61-7262-8000-8000-"}
+}
+
+// testID is an id that no user has, of the form of the provider's, and the same one
+// when the event is sent again, else it would be no repeat.
+func testID(p *provider.Spec, eventID string) string {
+	digest := fmt.Sprintf("%.12x", sha256.Sum256([]byte(eventID)))
+	form := regexp.MustCompile("")
+	if p.IDForm != nil {
+		form = regexp.MustCompile(p.IDForm())
+	}
+	for _, prefix := range testPrefixes() {
+		if id := prefix + digest[:12]; form.MatchString(id) {
+			return id
+		}
+	}
+	return testPrefixes()[0] + digest[:12]
+}
 
 // maxAnswer bounds what is read of a server's answer.
 const maxAnswer = 1 << 20
@@ -71,8 +93,8 @@ func (c *sendCommand) Run(ctx context.Context, env *Env, loader *config.Loader, 
 	if c.EventID == "" {
 		c.EventID = "evt_" + rand.Text()
 	}
-	if c.ExternalID == "" { // the same one when the event is sent again, else it would be no repeat
-		c.ExternalID = fmt.Sprintf("%s%.12x", testPrefix, sha256.Sum256([]byte(c.EventID)))
+	if c.ExternalID == "" {
+		c.ExternalID = testID(p, c.EventID)
 	}
 	key, stop, err := signingKey(ctx, p)
 	if err != nil {
@@ -154,7 +176,7 @@ func (c *sendCommand) consent() error {
 		return nil
 	case !loopback(address.Hostname()):
 		return usage("%s is not this machine: a signed deletion sent there is carried out; add --yes if you mean it", address.Host)
-	case c.ExternalID != "" && !strings.HasPrefix(c.ExternalID, testPrefix):
+	case c.ExternalID != "" && !slices.ContainsFunc(testPrefixes(), func(prefix string) bool { return strings.HasPrefix(c.ExternalID, prefix) }):
 		return usage("the customer with that external id will be deleted and their subscriptions end at once; add --yes if you mean it")
 	}
 	return nil
