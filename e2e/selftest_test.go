@@ -208,6 +208,20 @@ func TestSelftestNamesWhatBlocksTheWay(t *testing.T) {
 		require.Contains(t, env.selftest(t, 1, "http://127.0.0.1:1").Fault, "127.0.0.1:1 cannot be reached")
 	})
 
+	t.Run("Polar makes the customer and does not say so", func(t *testing.T) {
+		t.Parallel()
+		env := newEnvironment(t, databasetest.SQLite(t))
+		env.polar.FailNextOf(polartest.OperationCreate, 1, polartest.ResetAfterCommit())
+		require.Contains(t, env.selftest(t, 1, "http://127.0.0.1:1").Fault, "Polar did not make a customer")
+	})
+
+	t.Run("Polar does not show the customer", func(t *testing.T) {
+		t.Parallel()
+		env := newEnvironment(t, databasetest.SQLite(t))
+		env.polar.SetReplicaLag(time.Hour)
+		require.Contains(t, env.selftest(t, 1, "http://127.0.0.1:1").Fault, "does not show them")
+	})
+
 	t.Run("somebody else answers", func(t *testing.T) {
 		t.Parallel()
 		env := newEnvironment(t, databasetest.SQLite(t))
