@@ -5,8 +5,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -175,15 +173,10 @@ type insertion struct {
 }
 
 // insert stores the rows that are not there yet, and a job for each of them that
-// nobody has to decide about first. On Postgres all transactions insert in the same
-// order, so that two with the same repeats wait for one another, and not each for the
-// other; SQLite has one writer.
+// nobody has to decide about first.
 func (s *Store) insert(ctx context.Context, tx *sql.Tx, l *Ledger, rows []insertion, now time.Time) error {
 	if len(rows) == 0 {
 		return nil
-	}
-	if s.target.Postgres {
-		slices.SortFunc(rows, func(a, b insertion) int { return strings.Compare(a.key, b.key) })
 	}
 	ids, err := s.reserve(ctx, tx, len(rows))
 	if err != nil {

@@ -5,17 +5,21 @@
 -- name: ReserveJobs
 SELECT nextval('{schema}.river_job_id_seq') FROM generate_series(1, $1)
 
+-- All transactions insert in the order of their keys, so that two with the same repeats
+-- wait for one another, and not each for the other. Ids follow the request.
 -- name: InsertDeletions
-INSERT INTO {schema}.polar_bridge_deletions (
-    idempotency_key, provider, event_id, dry_run, variant, source, object, instance, user_id, external_id, unusable_id, occurred_at,
-    received_at, state, hold_reason, held_at, job_id, next_try_at, binding)
-SELECT
-    idempotency_key, provider, event_id, dry_run, variant, source, object, instance, user_id, external_id, unusable_id, occurred_at,
-    received_at, state, hold_reason, held_at, job_id, next_try_at, binding
-FROM json_to_recordset(CAST($1 AS json)) AS batch (
+WITH v AS MATERIALIZED (SELECT nextval(pg_get_serial_sequence('{schema}.polar_bridge_deletions', 'id')) AS id, batch.* FROM json_to_recordset(CAST($1 AS json)) AS batch (
     idempotency_key text, provider text, event_id text, dry_run boolean, variant text, source text, object text, instance text, user_id text,
     external_id text, unusable_id text, occurred_at bigint, received_at bigint, state text, hold_reason text, held_at bigint,
-    job_id bigint, next_try_at bigint, binding bigint)
+    job_id bigint, next_try_at bigint, binding bigint))
+INSERT INTO {schema}.polar_bridge_deletions (
+    id, idempotency_key, provider, event_id, dry_run, variant, source, object, instance, user_id, external_id, unusable_id, occurred_at,
+    received_at, state, hold_reason, held_at, job_id, next_try_at, binding)
+OVERRIDING SYSTEM VALUE
+SELECT
+    id, idempotency_key, provider, event_id, dry_run, variant, source, object, instance, user_id, external_id, unusable_id, occurred_at,
+    received_at, state, hold_reason, held_at, job_id, next_try_at, binding
+FROM v ORDER BY idempotency_key
 ON CONFLICT (idempotency_key) DO NOTHING RETURNING id, idempotency_key
 
 -- name: FirstsOfEvents
