@@ -2,6 +2,7 @@ package databasetest
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -10,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -57,18 +59,26 @@ func Pooler(t testing.TB, database string, settings ...string) string {
 	return target.String()
 }
 
-// runPooler runs PgBouncer until the end of the test.
+// runPooler runs PgBouncer until the end of the test, again where it ends by itself, as
+// its service does: 1.18 may when a client breaks a cancel request off.
+// https://github.com/pgbouncer/pgbouncer/issues/801
 func runPooler(t testing.TB, program, config string, credential *syscall.Credential) {
 	t.Helper()
 	var log bytes.Buffer
-	command := exec.Command(program, config) //nolint:gosec,noctx // ends with the test
-	command.Stdout, command.Stderr = &log, &log
-	command.Dir = filepath.Dir(config)
-	command.SysProcAttr = &syscall.SysProcAttr{Credential: credential}
-	require.NoError(t, command.Start())
+	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
+	var running sync.WaitGroup
+	running.Go(func() {
+		for ctx.Err() == nil {
+			command := exec.CommandContext(ctx, program, config) //nolint:gosec // our own arguments
+			command.Stdout, command.Stderr = &log, &log
+			command.Dir = filepath.Dir(config)
+			command.SysProcAttr = &syscall.SysProcAttr{Credential: credential}
+			fmt.Fprintln(&log, command.Run())
+		}
+	})
 	t.Cleanup(func() {
-		_ = command.Process.Kill() // it may have ended
-		_ = command.Wait()         // says that it was killed
+		stop()
+		running.Wait()
 		if t.Failed() {
 			t.Logf("PgBouncer: %s", &log)
 		}

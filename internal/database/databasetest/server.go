@@ -24,6 +24,7 @@ type Server struct {
 	settings   []string
 	port       int
 	credential *syscall.Credential
+	remove     func() error
 }
 
 // NewServer starts a server of the test's own and removes it afterwards. Where
@@ -55,6 +56,8 @@ func (s *Server) Replica(t testing.TB) *Server {
 	require.NoError(t, err)
 	replica.port, replica.settings = port, append(slices.Clone(s.settings), "hot_standby=on")
 	_, err = serverUser(replica.dir)
+	require.NoError(t, err)
+	replica.remove, err = replica.watch()
 	require.NoError(t, err)
 	require.NoError(t, replica.run("pg_basebackup", "-D", replica.data(), "-R", "-c", "fast", "-d", s.URL()))
 	replica.Start(t)
@@ -94,6 +97,9 @@ func newServer(bin string, settings ...string) (*Server, error) {
 	if s.credential, err = serverUser(dir); err != nil {
 		return nil, err
 	}
+	if s.remove, err = s.watch(); err != nil {
+		return nil, err
+	}
 	if s.port, err = freePort(); err != nil {
 		return nil, err
 	}
@@ -111,7 +117,19 @@ func (s *Server) stop() error {
 	return s.run("pg_ctl", "-D", s.data(), "-m", "immediate", "-w", "stop")
 }
 
-func (s *Server) remove() error { return os.RemoveAll(s.dir) }
+// watch makes sure that neither server nor folder outlives the tests, which may be
+// killed: a process of its own waits for the end of its input.
+func (s *Server) watch() (remove func() error, err error) {
+	const script = `cat; "$0/pg_ctl" -D "$1/data" -m immediate -w stop; rm -rf "$1"`
+	command := exec.Command("sh", "-c", script, s.bin, s.dir) //nolint:gosec,noctx // our own arguments; ends with us
+	command.Dir = "/"
+	command.SysProcAttr = &syscall.SysProcAttr{Credential: s.credential, Setsid: true} // an interrupt is for the tests alone
+	input, err := command.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	return func() error { return errors.Join(input.Close(), command.Wait()) }, command.Start()
+}
 
 func (s *Server) data() string { return filepath.Join(s.dir, "data") }
 
