@@ -15,10 +15,8 @@ const scrapeTimeout = 10 * time.Second
 // Gatherer has metrics to show; a registry is one.
 type Gatherer = prometheus.Gatherer
 
-// Handler shows the metrics to Prometheus. OpenMetrics stays off: it drops
-// _total from a counter's name, and then the counter polar_bridge_deletions_total
-// and the gauge polar_bridge_deletions would be one. Native histograms do not
-// need it.
+// Handler shows the metrics to Prometheus. OpenMetrics stays off, and exemplars with it:
+// native histograms do not need it.
 func Handler(g Gatherer, log promhttp.Logger) http.Handler {
 	return promhttp.HandlerFor(g, promhttp.HandlerOpts{ErrorLog: log, Timeout: scrapeTimeout})
 }

@@ -24,7 +24,8 @@ const referenceHead = `# Metrics
 What ` + "`polar-bridge serve`" + ` shows at ` + "`/metrics`" + ` of the admin listener (` + "`ADMIN_ADDR`" + `). Names, labels and label values are a contract: dashboards and
 alerts may rely on them. ` + "`provider`" + ` is the name of a route, or ` + "`none`" + ` for a request to no route and for a provider that this program does not know (any
 more). The counters of every enabled provider exist from the start at 0; a histogram appears with what it observes first. Histograms have classic
-buckets and, for a Prometheus that takes them, native ones.
+buckets and, for a Prometheus that takes them, native ones. Beside these there are those of Go and of the process (` + "`go_*`, `process_*`" + `), and of the pools of
+connections to the database (` + "`go_sql_*`; `db_name` is `main` or `reader`" + `): ` + "`go_sql_wait_duration_seconds_total`" + ` grows while a pool is too small.
 
 The alert rules are in [helm/rules](../helm/rules/polar-bridge.yaml), what to do about each in the [runbook](runbook.md).
 
@@ -52,7 +53,11 @@ func TestReference(t *testing.T) {
 	families, err := registry.Gather()
 	require.NoError(t, err)
 	page := referenceHead
+	named := map[string]bool{}
 	for _, family := range families {
+		name := strings.TrimSuffix(family.GetName(), "_total") // a collector may read it as OpenMetrics
+		require.False(t, named[name], "two families are called %s in OpenMetrics", name)
+		named[name] = true
 		page += fmt.Sprintf("| `%s` | %s | %s | %s |\n", family.GetName(), strings.ToLower(family.GetType().String()), labels(family), family.GetHelp())
 	}
 	if os.Getenv("UPDATE") != "" {

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 
+	"github.com/prometheus/client_golang/prometheus/collectors"
 	"go.uber.org/zap"
 
 	"github.com/polar-bridge/polar-bridge/config"
@@ -143,6 +144,7 @@ func (a *App) openDatabase(ctx context.Context) error {
 		return err
 	}
 	a.db = db
+	a.registry.MustRegister(collectors.NewDBStatsCollector(db.Main, "main"), collectors.NewDBStatsCollector(db.Reader, "reader"))
 	if err := db.Lock(ctx); err != nil {
 		return err
 	}
