@@ -63,10 +63,14 @@ quick: $(GOLANGCI_LINT) ## Lint (go vet included) and run the unit tests, on SQL
 test: test-needs official $(GOTESTSUM) ## Run all tests with the race detector, on SQLite and PostgreSQL. Says what it installs.
 	CGO_ENABLED=1 $(GOTESTSUM) --format=pkgname --jsonfile=$(TEST_JSON) -- -race -shuffle=on -timeout=60m ./...
 
+.PHONY: postgres
+postgres: tools-test e2e/postgres/node_modules/.package-lock.json ## Run the storage tests on PostgreSQL 14, 16, 17 and 18 (x86-64 Linux), through PgBouncer and without LISTEN.
+	scripts/postgres-test
+
 .PHONY: official
 official: $(NPM) ## Install the senders' own libraries and servers, which the tests compare with.
 
-$(NPM): e2e/%/node_modules/.package-lock.json: e2e/%/package-lock.json | tools-test
+$(NPM) e2e/postgres/node_modules/.package-lock.json: e2e/%/node_modules/.package-lock.json: e2e/%/package-lock.json | tools-test
 	npm ci --prefix e2e/$* --ignore-scripts --no-audit --no-fund --loglevel=error
 
 .PHONY: lint
