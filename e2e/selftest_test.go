@@ -328,4 +328,6 @@ func TestSelftestOfTheDemo(t *testing.T) {
 	said, err := shell.CombinedOutput()
 	require.NoError(t, err, string(said))
 	require.Contains(t, string(said), "The way from the identity provider to Polar works.")
+	require.Regexp(t, `(?m)^paused +operator, since .*: to try it$`, string(said))
+	require.Regexp(t, `(?m)^\d+,clerk,.*,user_demo_cleo,.*,deleted,answer,`, string(said))
 }

@@ -37,7 +37,6 @@ type shown struct {
 	gotCalls  []int
 	gotLine   string
 	gotMetric string
-	took      time.Duration
 }
 
 func (d *demo) scenes() []scene {
@@ -45,32 +44,32 @@ func (d *demo) scenes() []scene {
 	wait := polartest.RateLimited(retryAfter)
 	return []scene{
 		{
-			title: "Clerk says that a customer deleted the account", provider: "clerk", externalID: demoAda, eventID: "msg_demo_1",
+			title: "Clerk: a customer left", provider: "clerk", externalID: demoAda, eventID: "msg_demo_1",
 			status: http.StatusAccepted, calls: []int{http.StatusNoContent}, outcome: "deleted",
 			line:   map[string]string{"msg": "deletion finished", "event_id": "msg_demo_1", "outcome": "deleted"},
 			metric: `polar_bridge_deletions_total{outcome="deleted",provider="clerk"}`,
 		},
 		{
-			title: "Clerk sends the same event again", provider: "clerk", externalID: demoAda, eventID: "msg_demo_1",
-			status: http.StatusOK, outcome: "recognised, nothing to do",
+			title: "Clerk: the same once more", provider: "clerk", externalID: demoAda, eventID: "msg_demo_1",
+			status: http.StatusOK, outcome: "known, nothing to do",
 			line:   map[string]string{"msg": "webhook received", "event_id": "msg_demo_1", "outcome": "duplicate"},
 			metric: `polar_bridge_webhooks_total{outcome="duplicate",provider="clerk"}`,
 		},
 		{
-			title: "Somebody forges an event for another customer", provider: "clerk", externalID: demoCleo, eventID: "msg_demo_2", forged: true,
-			status: http.StatusUnauthorized, outcome: "refused, customer still there",
+			title: "Forged: another customer", provider: "clerk", externalID: demoCleo, eventID: "msg_demo_2", forged: true,
+			status: http.StatusUnauthorized, outcome: "refused, customer kept",
 			line:   map[string]string{"msg": "webhook received", "outcome": "unauthenticated", "reason": "bad_signature"},
 			metric: `polar_bridge_webhooks_total{outcome="unauthenticated",provider="clerk"}`,
 		},
 		{
-			title: "Auth0 deletes a user who never was a customer", provider: "auth0", externalID: "auth0|demo-nobody", eventID: "evt_demo_1",
+			title: "Auth0: never a customer", provider: "auth0", externalID: "auth0|demo-nobody", eventID: "evt_demo_1",
 			status: http.StatusAccepted, calls: []int{http.StatusNotFound}, outcome: "not_found",
 			line:   map[string]string{"msg": "deletion finished", "event_id": "evt_demo_1", "outcome": "not_found"},
 			metric: `polar_bridge_deletions_total{outcome="not_found",provider="auth0"}`,
 		},
 		{
-			title: "Auth0 deletes a customer while Polar says 429", provider: "auth0", externalID: demoBen, eventID: "evt_demo_2", fault: &wait,
-			status: http.StatusAccepted, calls: []int{http.StatusTooManyRequests, http.StatusNoContent}, outcome: "deleted after waiting as told",
+			title: "Auth0, and Polar says 429", provider: "auth0", externalID: demoBen, eventID: "evt_demo_2", fault: &wait,
+			status: http.StatusAccepted, calls: []int{http.StatusTooManyRequests, http.StatusNoContent}, outcome: "deleted after waiting",
 			line:   map[string]string{"msg": "deletion finished", "event_id": "evt_demo_2", "outcome": "deleted"},
 			metric: `polar_bridge_deletion_attempts_total{provider="auth0",result="rate_limited"}`,
 		},
@@ -85,7 +84,7 @@ func (d *demo) play(ctx context.Context) ([]shown, error) {
 	var all []shown
 	for _, s := range d.scenes() {
 		seen := shown{scene: s}
-		start, before := time.Now(), d.polar.Calls()
+		before := d.polar.Calls()
 		if s.fault != nil {
 			d.polar.FailNextOf(polartest.OperationDelete, 1, *s.fault)
 		}
@@ -96,7 +95,6 @@ func (d *demo) play(ctx context.Context) ([]shown, error) {
 		if seen.gotLine, err = d.log.await(ctx, s.line); err != nil {
 			return nil, fmt.Errorf("%s: the log never said so: %w", s.title, err)
 		}
-		seen.took = time.Since(start)
 		for _, call := range d.polar.Journal()[before:] {
 			if call.Operation == polartest.OperationDelete {
 				seen.gotCalls = append(seen.gotCalls, call.Status)

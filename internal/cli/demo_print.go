@@ -6,7 +6,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"time"
 )
 
 // print shows what happened to each delivery, then where an operator sees it, and
@@ -14,14 +13,14 @@ import (
 func (d *demo) print(w io.Writer, all []shown) (wrong int, err error) {
 	fmt.Fprint(w, "A local Polar with 3 customers, the real server in front of it, SQLite in a temporary folder.\n\n")
 	table := newTable(w)
-	table.line("", "WHAT HAPPENED", "WEBHOOK", "POLAR", "OUTCOME", "TOOK", "")
+	table.line("", "WHAT HAPPENED", "WEBHOOK", "DELETE", "OUTCOME", "")
 	for i, s := range all {
 		mark := "ok"
 		if s.gotStatus != s.status || !slices.Equal(s.gotCalls, s.calls) || strings.HasSuffix(s.gotMetric, " 0") {
 			mark = "WRONG"
 			wrong++
 		}
-		table.line(i+1, s.title, s.gotStatus, calls(s.gotCalls), s.outcome, s.took.Round(time.Millisecond), mark)
+		table.line(i+1, s.title, s.gotStatus, calls(s.gotCalls), s.outcome, mark)
 	}
 	table.line("\nWhere an operator sees it:")
 	for i, s := range all {
@@ -40,7 +39,7 @@ func calls(statuses []int) string {
 	for i, status := range statuses {
 		texts[i] = fmt.Sprint(status)
 	}
-	return "DELETE: " + strings.Join(texts, ", then ")
+	return strings.Join(texts, ", then ")
 }
 
 // stay says what else to try and shows the log until ctx ends.
@@ -52,6 +51,10 @@ func (d *demo) stay(ctx context.Context, env *Env) error {
   polar-bridge send clerk --url %s --external-id %s --yes
   polar-bridge selftest clerk --url %s --email you@polar.sh
   polar-bridge deletions list
+  polar-bridge deletions pause --because "to try it"
+  polar-bridge deletions stats
+  polar-bridge deletions resume
+  polar-bridge deletions export
 
   webhooks  %s/webhooks/clerk, %s/webhooks/auth0
   metrics   %s/metrics
