@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/polar-bridge/polar-bridge/internal/cli"
@@ -30,11 +29,11 @@ func TestTheDocumentsNameCommandsThatExist(t *testing.T) {
 		blocks, sentences := splitPage(string(text))
 		for _, line := range commandLines(blocks) {
 			count[filepath.Base(page)]++
-			assert.NoError(t, cli.Parse(commandWords(line), false), "%s: polar-bridge %s", page, line)
+			require.NoError(t, cli.Parse(commandWords(line), false), "%s: polar-bridge %s", page, line)
 		}
 		for _, part := range commandParts(sentences) {
 			count[filepath.Base(page)]++
-			assert.NoError(t, cli.Parse(commandWords(part), true), "%s: polar-bridge %s", page, part)
+			require.NoError(t, cli.Parse(commandWords(part), true), "%s: polar-bridge %s", page, part)
 		}
 	}
 	for page, least := range map[string]int{"README.md": 7, "runbook.md": 60, "operations.md": 20, "guards.md": 1, "erasure.md": 8} {
