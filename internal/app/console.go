@@ -65,6 +65,11 @@ func (a *App) consoleStatus(ctx context.Context) (s console.Status, err error) {
 	if s.Paused, err = a.limiter.Paused(ctx); err != nil {
 		return s, err
 	}
+	counted, err := a.customers.LastMapping(ctx)
+	if err != nil {
+		return s, err
+	}
+	s.Customers = console.Customers{At: counted.At, Present: counted.Present, Lost: counted.Foreign + counted.Absent}
 	for _, sweeper := range a.sweepers {
 		last, err := sweeper.Last(ctx)
 		if err != nil {

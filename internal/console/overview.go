@@ -28,6 +28,15 @@ type Status struct {
 	Answers []Answer
 	// Reconciled are the sweeps that RECONCILE_INTERVAL asks for.
 	Reconciled []Reconciled
+	// Customers are how many of Polar's a deletion can find.
+	Customers Customers
+}
+
+// Customers were counted by doctor or reconcile: those whose external id a deletion can
+// find, and those whose external id is of another form, or who have none.
+type Customers struct {
+	At            time.Time // zero for never
+	Present, Lost int
 }
 
 // Reconciled is a provider's last complete sweep.
@@ -199,6 +208,7 @@ func (o *overview) find(when func(time.Time) moment) {
 	add(o.Late, true, "/ui/deletions?state=waiting&order=oldest", "Deletions are late: the oldest was due %s.", when(o.OldestWaiting).Ago)
 	add(o.HeldCount > 0, false, "/ui/deletions?state=held&order=oldest", "%s for somebody to decide.", waits(o.HeldCount))
 	add(o.Reappeared > 0, false, "/ui/deletions?state=reappeared", "%s deleted, and found again or still charged.", ops.Plural(o.Reappeared, "customer"))
+	add(o.Status.Customers.Lost > o.Status.Customers.Present, false, "", "Most customers at Polar cannot be found by a deletion: polar-bridge doctor says what to do.")
 	for _, r := range o.Status.Reconciled {
 		add(r.Orphans > 0, false, "", "%s at Polar whose user is gone at %s: look at them with polar-bridge reconcile.", ops.Plural(r.Orphans, "customer"), r.Provider)
 	}

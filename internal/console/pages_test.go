@@ -52,11 +52,13 @@ func TestTheOverviewSays(t *testing.T) {
 			Paused: deletion.WaitUnauthorized, OtherOrganization: true, Damaged: true,
 			Answers:    []console.Answer{{At: time.Now(), Operation: "delete_customer", Code: "204", Took: 12 * time.Millisecond}},
 			Reconciled: []console.Reconciled{{Provider: "clerk", At: time.Now(), Orphans: 7}},
+			Customers:  console.Customers{At: time.Now(), Present: 40, Lost: 60},
 		}
 		text = s.get(t, "/ui/").text
 		for _, want := range []string{
 			"cli:bob paused all deletions", "a look at Polar", "Polar refuses the token", "another Polar organization", "The database is damaged",
 			"<code>204</code> delete_customer", "7 customers at Polar whose user is gone at clerk",
+			"Most customers at Polar cannot be found", "40 can be found by a deletion, 60 cannot",
 		} {
 			require.Contains(t, text, want)
 		}
