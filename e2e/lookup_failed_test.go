@@ -71,7 +71,7 @@ func TestWhatNoApprovalChangesIsRefusedWithWhatToDoInstead(t *testing.T) {
 		require.Error(t, err)
 		require.Contains(t, string(said), "then retry the deletion")
 	}
-	require.Equal(t, "0 deletions approved\n", env.bridge(t, 0, "deletions", "approve", "--all", "--yes"))
+	require.Equal(t, "0 deletions approved\n", env.bridge(t, 1, "deletions", "approve", "--all", "--yes"))
 	env.deletion(t, ids[0], "held")
 	require.True(t, env.polar.Exists(ids[0]))
 	env.bridge(t, 0, "deletions", "retry", id)

@@ -18,7 +18,7 @@ func TestADatabaseOfTheFirstReleaseIsReadAndFinished(t *testing.T) {
 		t.Run(s.fixture, func(t *testing.T) {
 			t.Parallel()
 			// The fixture grows old: by default what is finished would be cleaned away.
-			env := newEnvironment(t, s.unpack(t), "RETENTION=876000h")
+			env := newEnvironment(t, s.unpack(t), "RETENTION=87600h")
 			require.Equal(t, settled(), s.states(t, env.database))
 			for eventID := range settled() { // older than the fixture, however old it is
 				env.polar.AddCustomer(polartest.Customer{ExternalID: customerOf(eventID), CreatedAt: time.Unix(0, 0)})
