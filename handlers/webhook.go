@@ -71,8 +71,11 @@ func receive(c echo.Context, p Provider, bodies *bodies) (deletion.Delivery, err
 // polar-bridge selftest does, and that it is another body's.
 func changedOnTheWay(h http.Header, body []byte) bool {
 	digest, found := strings.CutPrefix(h.Get("Content-Digest"), "sha-256=:")
+	if !found {
+		return false
+	}
 	sum := sha256.Sum256(body)
-	return found && digest != base64.StdEncoding.EncodeToString(sum[:])+":"
+	return digest != base64.StdEncoding.EncodeToString(sum[:])+":"
 }
 
 // accept stores the deletions within acceptTimeout. It does not stop when the
