@@ -1,6 +1,7 @@
 package ratelimit_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -17,28 +18,28 @@ func TestTwoRequestsAreAcquiredTogetherOrNotAtAll(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		c := newClock()
 		first, second := limiter(t, db, c, 60), limiter(t, db, c, 60)
-		both := func(l *ratelimit.Limiter) deletion.Decision {
-			_, decision := l.Acquire(soon(t), 2)
+		both := func(ctx context.Context, l *ratelimit.Limiter) deletion.Decision {
+			_, decision := l.Acquire(ctx, 2)
 			return decision
 		}
 		for range (ratelimit.Burst - 2) / 4 {
-			require.Nil(t, both(first))
-			require.Nil(t, both(second))
+			require.Nil(t, both(t.Context(), first))
+			require.Nil(t, both(t.Context(), second))
 		}
 		acquire(t, first)
-		requireStillWaiting(t, both(first)) // one is left, and two are asked for
-		acquire(t, first)                   // the failed try has cost nothing
+		requireStillWaiting(t, both(soon(t), first)) // one is left, and two are asked for
+		acquire(t, first)                            // the failed try has cost nothing
 		refused(t, first)
 		for range 3 {
 			c.step(time.Second)
-			requireStillWaiting(t, both(second))
+			requireStillWaiting(t, both(soon(t), second))
 			c.step(time.Second)
-			require.Nil(t, both(second))
+			require.Nil(t, both(t.Context(), second))
 			refused(t, first) // both count
 		}
 		c.step(time.Hour)
 		for range ratelimit.Burst / 2 {
-			require.Nil(t, both(first))
+			require.Nil(t, both(t.Context(), first))
 		}
 		refused(t, second)
 		c.step(time.Second)
