@@ -36,27 +36,19 @@ type sendCommand struct {
 	Providers kong.Plugins `embed:"" group:"Identity providers"`
 }
 
-// testPrefixes begin the ids that need no --yes: no customer has such an id. The
-// later ones are for providers that are asked whether a user exists, where an id of
-// another form is held.
-func testPrefixes() []string {
-	return []string{"polar-bridge-test-", "user_polarbridgetest", "auth0|polarbridgetest", "706f6c61-7262-8000-8000-"}
-}
+// testKind is that of the ids that need no --yes: no customer has such an id.
+const testKind = "test"
 
-// testID is an id that no user has, of the form of the provider's, and the same one
-// when the event is sent again, else it would be no repeat.
+// testID is an id that no user has, of the form of the provider's, because one of
+// another form is held where the provider is asked. It is the same one when the event
+// is sent again, else it would be no repeat.
 func testID(p *provider.Spec, eventID string) string {
-	digest := fmt.Sprintf("%.12x", sha256.Sum256([]byte(eventID)))
 	form := regexp.MustCompile("")
 	if p.IDForm != nil {
 		form = regexp.MustCompile(p.IDForm())
 	}
-	for _, prefix := range testPrefixes() {
-		if id := prefix + digest[:12]; form.MatchString(id) {
-			return id
-		}
-	}
-	return testPrefixes()[0] + digest[:12]
+	ids := provider.TestIDs(testKind, fmt.Sprintf("%.12x", sha256.Sum256([]byte(eventID))))
+	return ids[max(slices.IndexFunc(ids, form.MatchString), 0)]
 }
 
 // maxAnswer bounds what is read of a server's answer.
@@ -176,7 +168,7 @@ func (c *sendCommand) consent() error {
 		return nil
 	case !loopback(address.Hostname()):
 		return usage("%s is not this machine: a signed deletion sent there is carried out; add --yes if you mean it", address.Host)
-	case c.ExternalID != "" && !slices.ContainsFunc(testPrefixes(), func(prefix string) bool { return strings.HasPrefix(c.ExternalID, prefix) }):
+	case c.ExternalID != "" && !slices.ContainsFunc(provider.TestPrefixes(testKind), func(prefix string) bool { return strings.HasPrefix(c.ExternalID, prefix) }):
 		return usage("the customer with that external id will be deleted and their subscriptions end at once; add --yes if you mean it")
 	}
 	return nil

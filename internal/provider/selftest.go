@@ -17,29 +17,35 @@ import (
 // deletion of that external id for a test. No provider sends it.
 const selftestHeader = "Polar-Bridge-Selftest"
 
-// The ids of tests begin with one of these, and no user's does. The last one is of a
-// version 8 UUID, which is for private use, and says "polarb".
+// TestPrefixes begin the ids of tests of one kind, one of each form that a provider may
+// want of its users' ids; no user's id begins so. The last one is of a version 8 UUID,
+// which is for private use, and says "polarb".
 // https://www.rfc-editor.org/rfc/rfc9562#name-uuid-version-8
-const (
-	selftestText  = "polar-bridge-selftest-"
-	selftestUser  = "user_polarbridgeselftest"
-	selftestAuth0 = "auth0|polarbridgeselftest"
-	selftestUUID  = "706f6c61-7262-8"
-)
-
-// SelftestIDs are new external ids for a test, random, one of each form that a provider
-// may want of its users' ids.
-func SelftestIDs() []string {
-	random := strings.ToLower(rand.Text())
-	digits := sha256.Sum256([]byte(random))
-	const variant = 0x80 // of RFC 9562
-	return []string{
-		selftestText + random,
-		selftestUser + random,
-		selftestAuth0 + random,
-		fmt.Sprintf(selftestUUID+"%03x-%02x%02x-%x", int(digits[0])<<4|int(digits[1])>>4, digits[2]&0x3f|variant, digits[3], digits[4:10]),
-	}
+func TestPrefixes(kind string) []string {
+	return []string{"polar-bridge-" + kind + "-", "user_polarbridge" + kind, "auth0|polarbridge" + kind, "706f6c61-7262-8"}
 }
+
+// TestIDs are external ids for a test, one for each of TestPrefixes, the same for the
+// same seed, which is of letters and digits.
+func TestIDs(kind, seed string) []string {
+	ids := TestPrefixes(kind)
+	digits := sha256.Sum256([]byte(seed))
+	const variant = 0x80 // of RFC 9562
+	uuid := fmt.Sprintf("%03x-%02x%02x-%x", int(digits[0])<<4|int(digits[1])>>4, digits[2]&0x3f|variant, digits[3], digits[4:10])
+	for i := range ids {
+		if i == len(ids)-1 {
+			ids[i] += uuid
+		} else {
+			ids[i] += seed
+		}
+	}
+	return ids
+}
+
+const selftestKind = "selftest"
+
+// SelftestIDs are new external ids for polar-bridge selftest, random.
+func SelftestIDs() []string { return TestIDs(selftestKind, strings.ToLower(rand.Text())) }
 
 // Selftest returns a delivery that says of itself that it is a test.
 func (s *Spec) Selftest(secret string, sample Sample) (http.Header, []byte, error) {
@@ -58,7 +64,7 @@ func (s *Spec) markSelftests(h http.Header, d *deletion.Delivery) {
 	if len(claim) == 0 || err != nil {
 		return
 	}
-	forms := []string{selftestText, selftestUser, selftestAuth0, selftestUUID}
+	forms := TestPrefixes(selftestKind)
 	for i := range d.Deletions {
 		id := d.Deletions[i].ExternalID
 		if !slices.ContainsFunc(forms, func(prefix string) bool { return strings.HasPrefix(id, prefix) }) {
