@@ -3,16 +3,11 @@ package e2e_test
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -302,32 +297,4 @@ func TestOnlySelftestIsCountedAsATest(t *testing.T) {
 	env.waitDeleted(t, []string{id}, 20*time.Second)
 	p.waitMetric(t, `polar_bridge_deletions_total{outcome="deleted",provider="clerk"}`, 1, 10*time.Second)
 	require.Equal(t, map[string][]string{id: {"webhook"}}, env.exportedSources(t))
-}
-
-// What demo --stay prints works as it stands there.
-func TestSelftestOfTheDemo(t *testing.T) {
-	t.Parallel()
-	binary := os.Getenv(binaryVariable)
-	command := exec.Command(binary, "demo", "--stay")
-	output, err := command.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, command.Start())
-	t.Cleanup(func() {
-		require.NoError(t, command.Process.Signal(syscall.SIGINT))
-		require.NoError(t, command.Wait())
-	})
-	var printed bytes.Buffer
-	for !strings.Contains(printed.String(), "The log follows.") {
-		_, err := io.CopyN(&printed, output, 1)
-		require.NoError(t, err)
-	}
-	block := regexp.MustCompile(`(?s)export .*?\n\n.*?\n\n`).FindString(printed.String())
-	require.Contains(t, block, "selftest")
-	shell := exec.CommandContext(t.Context(), "sh", "-e", "-c", block)
-	shell.Env = []string{fmt.Sprintf("PATH=%s:%s", filepath.Dir(binary), os.Getenv("PATH"))}
-	said, err := shell.CombinedOutput()
-	require.NoError(t, err, string(said))
-	require.Contains(t, string(said), "The way from the identity provider to Polar works.")
-	require.Regexp(t, `(?m)^paused +operator, since .*: to try it$`, string(said))
-	require.Regexp(t, `(?m)^\d+,clerk,.*,user_demo_cleo,.*,deleted,answer,`, string(said))
 }

@@ -29,6 +29,8 @@ const (
 	demoAda  = "user_demo_ada"
 	demoBen  = "auth0|demo-ben"
 	demoCleo = "user_demo_cleo"
+	demoDora = "user_demo_dora"
+	demoTeam = "user_demo_team"
 )
 
 // demo is a local Polar and a real server in front of it.
@@ -36,10 +38,12 @@ type demo struct {
 	polar     *polartest.Server
 	providers provider.Registry
 	secrets   map[string]string // of the providers
-	exports   []string          // the settings that other commands need, NAME=VALUE
+	folder    string            // what is durable
 	log       logLines
 	webhooks  string // address of the public listener
 	operator  string // address of the admin listener
+
+	environment map[string]string // the server's settings
 }
 
 // Run starts everything on loopback, with what is durable in a temporary folder, and
@@ -52,10 +56,11 @@ func (c *demoCommand) Run(ctx context.Context, env *Env) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 	token := "polar_oat_" + rand.Text()
-	d := &demo{polar: polartest.New(polartest.Options{Token: token}), secrets: map[string]string{"clerk": newClerkSecret(), "auth0": rand.Text()}, log: make(logLines, maxUnread)}
-	for _, id := range []string{demoAda, demoBen, demoCleo} {
-		d.polar.AddCustomer(polartest.Customer{ExternalID: id, CreatedAt: time.Now().AddDate(-1, 0, 0)})
+	d := &demo{
+		polar: polartest.New(polartest.Options{Token: token}), folder: folder, log: make(logLines, maxUnread),
+		secrets: map[string]string{"clerk": newClerkSecret(), "auth0": rand.Text()},
 	}
+	fmt.Fprintf(env.Stdout, "A local Polar with %d customers, the real server in front of it, SQLite in a temporary folder.\n\n", d.addCustomers())
 	base, err := d.polar.Start("127.0.0.1:0") //nolint:contextcheck // it serves until it is closed
 	if err != nil {
 		return fmt.Errorf("start the local Polar: %w", err)
@@ -64,8 +69,8 @@ func (c *demoCommand) Run(ctx context.Context, env *Env) (err error) {
 	stop, err := d.serve(ctx, env, map[string]string{ // as serve would, with nobody's settings but these
 		"POLAR_ACCESS_TOKEN": token, "POLAR_BASE_URL": base, "POLAR_ANONYMIZE": "false",
 		"CLERK_WEBHOOK_SIGNING_SECRET": d.secrets["clerk"], "AUTH0_WEBHOOK_TOKEN": d.secrets["auth0"],
-		"DATABASE_URL": "sqlite:" + filepath.Join(folder, "demo.db"),
-		"LISTEN_ADDR":  "127.0.0.1:0", "ADMIN_ADDR": "127.0.0.1:0",
+		"DATABASE_URL": "sqlite:" + filepath.Join(folder, "demo.db"), "ADMIN_PASSWORD": rand.Text(),
+		"LISTEN_ADDR": "127.0.0.1:0", "ADMIN_ADDR": "127.0.0.1:0",
 	})
 	if err != nil {
 		return err
@@ -86,6 +91,22 @@ func (c *demoCommand) Run(ctx context.Context, env *Env) (err error) {
 	return err
 }
 
+// addCustomers fills the local Polar, which fails for as long as there is the file
+// polarFails, and returns their number.
+func (d *demo) addCustomers() int {
+	for _, id := range []string{demoAda, demoBen, demoCleo, demoDora} {
+		d.polar.AddCustomer(polartest.Customer{ExternalID: id, CreatedAt: time.Now().AddDate(-1, 0, 0)})
+	}
+	d.polar.AddCustomer(polartest.Customer{ExternalID: demoTeam, CreatedAt: time.Now().AddDate(-1, 0, 0), Type: "team"})
+	d.polar.SetFaultFunc(func(polartest.Entry) polartest.Fault {
+		if _, err := os.Stat(filepath.Join(d.folder, polarFails)); err != nil {
+			return polartest.Fault{}
+		}
+		return polartest.InternalError()
+	})
+	return len(d.polar.Customers())
+}
+
 // serve starts the server. Stop waits until it has ended.
 func (d *demo) serve(ctx context.Context, env *Env, environment map[string]string) (stop func() error, err error) {
 	all, err := settings.Read(config.Env{Getenv: func(name string) string { return environment[name] }}, provider.Options{Now: time.Now})
@@ -93,9 +114,6 @@ func (d *demo) serve(ctx context.Context, env *Env, environment map[string]strin
 		return nil, err
 	}
 	d.providers = all.Providers
-	for _, name := range []string{"CLERK_WEBHOOK_SIGNING_SECRET", "POLAR_ACCESS_TOKEN", "POLAR_BASE_URL", "DATABASE_URL"} {
-		d.exports = append(d.exports, name+"="+environment[name])
-	}
 	logger, err := app.NewLogger(all.Log, d.log)
 	if err != nil {
 		return nil, err
@@ -105,6 +123,8 @@ func (d *demo) serve(ctx context.Context, env *Env, environment map[string]strin
 		return nil, err
 	}
 	d.webhooks, d.operator = "http://"+service.PublicAddr().String(), "http://"+service.AdminAddr().String()
+	environment["LISTEN_ADDR"], environment["ADMIN_ADDR"] = service.PublicAddr().String(), service.AdminAddr().String()
+	d.environment = environment
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan error, 1)
 	go func() { done <- service.Run(running) }()

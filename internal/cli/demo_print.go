@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"slices"
@@ -11,7 +10,6 @@ import (
 // print shows what happened to each delivery, then where an operator sees it, and
 // counts those that did not end as they should.
 func (d *demo) print(w io.Writer, all []shown) (wrong int, err error) {
-	fmt.Fprint(w, "A local Polar with 3 customers, the real server in front of it, SQLite in a temporary folder.\n\n")
 	table := newTable(w)
 	table.line("", "WHAT HAPPENED", "WEBHOOK", "DELETE", "OUTCOME", "")
 	for i, s := range all {
@@ -40,36 +38,4 @@ func calls(statuses []int) string {
 		texts[i] = fmt.Sprint(status)
 	}
 	return strings.Join(texts, ", then ")
-}
-
-// stay says what else to try and shows the log until ctx ends.
-func (d *demo) stay(ctx context.Context, env *Env) error {
-	_, err := fmt.Fprintf(env.Stdout, `Still running; Ctrl-C ends it. One customer is left. Try, from another terminal:
-
-  export %s
-
-  polar-bridge send clerk --url %s --external-id %s --yes
-  polar-bridge selftest clerk --url %s --email you@polar.sh
-  polar-bridge deletions list
-  polar-bridge deletions pause --because "to try it"
-  polar-bridge deletions stats
-  polar-bridge deletions resume
-  polar-bridge deletions export
-
-  webhooks  %s/webhooks/clerk, %s/webhooks/auth0
-  metrics   %s/metrics
-  readiness %s/readyz?verbose
-  Polar     %s
-
-The log follows.
-`, strings.Join(d.exports, " \\\n    "), d.webhooks, demoCleo, d.webhooks, d.webhooks, d.webhooks, d.operator, d.operator, d.polar.URL())
-	for err == nil {
-		select {
-		case line := <-d.log:
-			_, err = env.Stderr.Write(line)
-		case <-ctx.Done():
-			return nil
-		}
-	}
-	return err
 }
