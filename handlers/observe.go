@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -48,6 +49,7 @@ func observe(o *observer) echo.MiddlewareFunc {
 		return func(c echo.Context) error {
 			start := o.now()
 			rec := &record{provider: metrics.ProviderNone}
+			rec.traceparent = deletion.ParseTraceparent(strings.Join(c.Request().Header["Traceparent"], ",")) // two are none
 			c.Set(recordKey, rec)
 			// An error after the answer has begun is a lost connection.
 			if err := next(c); err != nil && !c.Response().Committed {
@@ -98,6 +100,9 @@ func (o *observer) logLine(c echo.Context, rec *record, duration time.Duration) 
 		zap.String(keyRequestID, c.Response().Header().Get(echo.HeaderXRequestID)),
 		zap.String("remote_ip", c.RealIP()),
 	}
+	if rec.traceparent != "" {
+		fields = append(fields, zap.String("trace_id", rec.traceparent.TraceID()))
+	}
 	if rec.reason != "" {
 		fields = append(fields, zap.String("reason", rec.reason))
 	}
@@ -135,14 +140,16 @@ const recordKey = "record"
 
 // record is what is known about one request, for its log line and metrics.
 type record struct {
-	skip       bool // a probe: neither logged nor counted
-	provider   string
-	outcome    string
-	reason     string
-	headers    []string // names of those that it was refused for
-	delivery   deletion.Delivery
-	receipt    deletion.Receipt
-	hasReceipt bool
+	skip     bool // a probe: neither logged nor counted
+	provider string
+	outcome  string
+	reason   string
+	headers  []string // names of those that it was refused for
+	delivery deletion.Delivery
+	// traceparent is the trace that the sender says it is part of.
+	traceparent deletion.Traceparent
+	receipt     deletion.Receipt
+	hasReceipt  bool
 	// cause is the Acceptor's error. Others may quote what was sent, and are
 	// not kept.
 	cause error

@@ -1,6 +1,7 @@
 package handlers_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -200,5 +201,42 @@ func TestOtherLinesAreNotSampled(t *testing.T) {
 			serveOnce(h, request(t, strings.NewReader(`{}`)))
 		}
 		require.Len(t, e.lines(), 50)
+	}
+}
+
+// Whoever is refused may name a trace as well: it is text of a fixed length and alphabet.
+func TestTheTraceOfARequestIsInItsLineAndOnItsDeletions(t *testing.T) {
+	t.Parallel()
+	const traceparent, traceID = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "4bf92f3577b34da6a3ce929d0e0e4736"
+	refuses := delivers(deletion.Delivery{}, fault.New(fault.Unauthenticated, fault.ReasonBadSignature, "x"))
+	for name, tt := range map[string]struct {
+		headers []string
+		receive func(http.Header, []byte) (deletion.Delivery, error)
+		want    any
+		stored  deletion.Traceparent
+	}{
+		"taken":          {[]string{traceparent}, delivers(one(), nil), traceID, traceparent},
+		"refused":        {[]string{traceparent}, refuses, traceID, ""},
+		"without one":    {nil, delivers(one(), nil), nil, ""},
+		"an invalid one": {[]string{strings.ToUpper(traceparent)}, delivers(one(), nil), nil, ""},
+		"two":            {[]string{traceparent, traceparent}, delivers(one(), nil), nil, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e := newEdge(t)
+			e.provider.Receive = tt.receive
+			var stored deletion.Traceparent
+			e.options.Acceptor = acceptorFunc(func(_ context.Context, d []deletion.Deletion) (deletion.Receipt, error) {
+				stored = d[0].Traceparent
+				return deletion.Receipt{Accepted: 1}, nil
+			})
+			r := request(t, strings.NewReader(`{}`))
+			for _, value := range tt.headers {
+				r.Header.Add("traceparent", value)
+			}
+			serveOnce(e.handler(), r)
+			require.Equal(t, tt.want, e.line(t)["trace_id"])
+			require.Equal(t, tt.stored, stored)
+		})
 	}
 }

@@ -32,6 +32,11 @@ func webhook(p Provider, a Acceptor, bodies *bodies) echo.HandlerFunc {
 			return err
 		}
 		rec.delivery = delivery
+		if rec.traceparent != "" {
+			for i := range delivery.Deletions {
+				delivery.Deletions[i].Traceparent = rec.traceparent
+			}
+		}
 		receipt, err := accept(c.Request().Context(), a, delivery.Deletions)
 		if err != nil {
 			rec.cause = err

@@ -182,6 +182,9 @@ func (c *Client) do(ctx context.Context, r request) (Answer, error) {
 	if c.options.UserAgent != "" {
 		httpRequest.Header.Set("User-Agent", c.options.UserAgent)
 	}
+	if traceparent, ok := ctx.Value(traceparentKey{}).(string); ok {
+		httpRequest.Header.Set("Traceparent", traceparent)
+	}
 	start := c.options.Now()
 	answer, err := c.roundTrip(httpRequest, r)
 	code := strconv.Itoa(answer.StatusCode)

@@ -81,7 +81,21 @@ func TestRequestHeaders(t *testing.T) {
 		require.Equal(t, "application/json", header.Get("Accept"))
 		require.Equal(t, "polar-bridge/1", header.Get("User-Agent"))
 		require.NotContains(t, header, "Polar-Version")
+		require.NotContains(t, header, "Traceparent")
 	}
+}
+
+func TestARequestCarriesItsContextsTrace(t *testing.T) {
+	t.Parallel()
+	const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+	server := polartest.Start(t, polartest.Options{})
+	client := newClient(t, server.URL().String())
+	for _, want := range []string{traceparent, ""} {
+		_, err := client.Probe(polar.WithTraceparent(t.Context(), want))
+		require.NoError(t, err)
+	}
+	journal := server.Journal()
+	require.Equal(t, []string{traceparent, ""}, []string{journal[0].Traceparent, journal[1].Traceparent})
 }
 
 func TestOnRequest(t *testing.T) {

@@ -53,6 +53,20 @@ func traceConnection(ctx context.Context) (context.Context, *atomic.Bool) {
 	}), connected
 }
 
+// traceparentKey is where a context keeps the header traceparent.
+type traceparentKey struct{}
+
+// WithTraceparent returns a context whose requests carry that header traceparent, so
+// that whoever forwards them can tell which trace they belong to; "" is none.
+//
+// https://www.w3.org/TR/trace-context/#traceparent-header
+func WithTraceparent(ctx context.Context, traceparent string) context.Context {
+	if traceparent == "" {
+		return ctx
+	}
+	return context.WithValue(ctx, traceparentKey{}, traceparent)
+}
+
 // ErrUnusableToken says that the access token cannot stand in a header: it has
 // a line break or another control character in it. Nothing was sent.
 var ErrUnusableToken = errors.New("access token cannot be sent in a header")

@@ -57,6 +57,7 @@ type proof struct {
 	ActiveSubscriptions *int                        `json:"active_subscriptions"`
 	GrantedBenefits     *int                        `json:"granted_benefits"`
 	MetadataSearch      deletion.Search             `json:"metadata_search"`
+	TraceID             string                      `json:"trace_id"`
 }
 
 // Validate refuses a window whose end is not settled.
@@ -126,7 +127,7 @@ func prove(r queue.Record, show func(id string) string) proof {
 		ReceivedAt: instant(r.ReceivedAt), VerifiedAt: instant(r.VerifiedAt), FinishedAt: instant(r.FinishedAt),
 		Attempts: r.Attempts, Outcome: r.Outcome, ConfirmedBy: r.ConfirmedBy, Anonymized: r.Anonymized, Forgotten: r.Forgotten,
 		Verification: r.Verification, ActiveSubscriptions: r.ActiveSubscriptions, GrantedBenefits: r.GrantedBenefits,
-		MetadataSearch: r.MetadataSearch,
+		MetadataSearch: r.MetadataSearch, TraceID: r.TraceID,
 	}
 	if r.Outcome == deletion.OutcomeDeleted {
 		p.DeletedAt = p.FinishedAt

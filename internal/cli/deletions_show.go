@@ -85,6 +85,7 @@ func describe(r queue.Record) [][2]string {
 		{"event id", visible(r.EventID)},
 		{"source", visible(string(r.Source))},
 		{"object", visible(string(r.Object))},
+		{"trace id", r.TraceID},
 		{"instance", visible(r.Instance)},
 		{"user id", visible(r.UserID)},
 		{"external id", shownID(r)},

@@ -121,13 +121,13 @@ func TestTheDetailShowsEverything(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		s := open(t, db).signIn(t)
 		s.hold(t, deletion.HoldRejected, "user_1")
-		s.set(t, "user_1", "result = 'rejected', polar_status = 422, polar_error = 'RequestValidationError', decided_at = held_at, attempts = 1, customer_type = 'individual'")
+		s.set(t, "user_1", "result = 'rejected', polar_status = 422, polar_error = 'RequestValidationError', decided_at = held_at, attempts = 1, customer_type = 'individual', traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'")
 		r := s.find(t, "user_1")
 		require.NoError(t, s.operator.Retry(t.Context(), r.ID))
 		s.set(t, "user_1", "state = 'held', hold_reason = 'rejected'")
 		text := s.get(t, fmt.Sprintf("/ui/deletions/%d", r.ID)).text
 		for _, want := range []string{
-			"Polar refused the request itself.", "422", "RequestValidationError", "c_user_1", "individual", "evt_user_1",
+			"Polar refused the request itself.", "422", "RequestValidationError", "c_user_1", "individual", "evt_user_1", "4bf92f3577b34da6a3ce929d0e0e4736",
 			`href="https://polar.sh/to/dashboard/customers/c_user_1"`, "retry by <b>cli:bob</b>: rejected", "held as rejected",
 			"Approve: Polar refused the request itself, which no approval changes",
 		} {

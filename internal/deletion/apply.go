@@ -176,6 +176,7 @@ func (d *Deleter) Apply(ctx context.Context, a Attempt, journal Journal) (Observ
 	if decision := d.confirm(ctx, a); decision != nil {
 		return Observed{}, decision
 	}
+	ctx = polar.WithTraceparent(ctx, a.Traceparent.child())
 	requests := 1
 	switch found := a.approvedCustomer() != ""; {
 	case found:

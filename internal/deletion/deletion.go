@@ -42,6 +42,8 @@ type Deletion struct {
 	Instance string `json:",omitzero"`
 	// Source is what told of it; "" is a webhook, or, by the event's id, a reconciliation.
 	Source Source `json:",omitzero"`
+	// Traceparent is the trace that its webhook is part of.
+	Traceparent Traceparent `json:",omitzero"`
 	// OccurredAt is when the provider says it happened, see Occurred; ReceivedAt
 	// when it says nothing about it, and zero when nobody can tell what it says.
 	OccurredAt time.Time

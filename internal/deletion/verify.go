@@ -56,6 +56,7 @@ const askScopeAgain = 24 * time.Hour
 // outcome. It says what it found, or decides to look again: Wait or Retry. tries
 // counts the lookups, from 1.
 func (d *Deleter) Verify(ctx context.Context, a Attempt, tries int) (Verification, Observed, Decision) {
+	ctx = polar.WithTraceparent(ctx, a.Traceparent.child())
 	verification := VerificationError
 	asks, requests := a.Seen.ID != "" && d.maySeeSubscriptions(), 1
 	if asks {

@@ -53,5 +53,8 @@ func (o *Options) fields(d deletion.Deletion) []zap.Field {
 	if d.Source == deletion.SourceSelftest {
 		fields = append(fields, zap.String("source", string(d.Source)))
 	}
+	if d.Traceparent != "" {
+		fields = append(fields, zap.String("trace_id", d.Traceparent.TraceID()))
+	}
 	return fields
 }

@@ -28,6 +28,8 @@ type Record struct {
 	Object     deletion.Object `json:"object,omitzero"`
 	UserID     string          `json:"user_id,omitzero"`
 	ExternalID string          `json:"external_id,omitzero"`
+	// TraceID is the W3C trace that its webhook was part of.
+	TraceID string `json:"trace_id,omitzero"`
 	// Instance is the provider's instance or tenant that told of it.
 	Instance string `json:"instance,omitzero"`
 	// UnusableID is quoted already; see deletion.Deletion.
@@ -89,6 +91,8 @@ type Record struct {
 	// InFlight says that a request is on its way right now, whatever the state.
 	InFlight bool `json:"-"`
 
+	traceparent deletion.Traceparent
+
 	failingFor, lookupFailingFor time.Duration
 
 	send sendState
@@ -107,11 +111,11 @@ func scanRecord(rows *sql.Rows, now time.Time) (Record, error) {
 	var r Record
 	var occurred, received, nextTry, finished, decided, held, created, verify, verified, failing, lookupFailing int64
 	var subscriptions, benefits int
-	var candidates string
+	var candidates, traceparent string
 	err := rows.Scan(&r.ID, &r.State, &r.DryRun, &r.Forgotten, &r.Provider, &r.EventID, &r.Source, &r.Object, &r.UserID, &r.ExternalID, &r.Instance, &r.UnusableID,
 		&occurred, &received, &nextTry, &finished, &r.Attempts, &r.Failures, &failing, &lookupFailing, &r.Result, &decided, &r.Outcome, &r.ConfirmedBy, &r.Anonymized,
 		&r.PolarStatus, &r.PolarError, &r.HoldReason, &held, &r.send.sentAt, &r.send.inFlight, &r.send.anonymized, &r.send.saw, &r.CustomerID, &r.CustomerType, &created,
-		&subscriptions, &benefits, &r.MetadataSearch, &candidates, &r.Verification, &verify, &verified, &r.SubscriptionsEnded, &r.Binding, &r.Generation)
+		&subscriptions, &benefits, &r.MetadataSearch, &candidates, &r.Verification, &verify, &verified, &r.SubscriptionsEnded, &r.Binding, &r.Generation, &traceparent)
 	if err != nil {
 		return Record{}, fmt.Errorf("read a deletion: %w", err)
 	}
@@ -119,6 +123,8 @@ func scanRecord(rows *sql.Rows, now time.Time) (Record, error) {
 	r.SentAt = Instant(r.send.sentAt)
 	r.DecidedAt, r.HeldAt, r.CustomerCreatedAt = Instant(decided), Instant(held), Instant(created)
 	r.VerifyAt, r.VerifiedAt = Instant(verify), Instant(verified)
+	r.traceparent = deletion.ParseTraceparent(traceparent)
+	r.TraceID = r.traceparent.TraceID()
 	r.MetadataCustomers = strings.Fields(candidates)
 	r.failingFor = time.Duration(failing) * time.Microsecond
 	r.lookupFailingFor = time.Duration(lookupFailing) * time.Microsecond
@@ -148,6 +154,7 @@ func (r *Record) Deletion() deletion.Deletion {
 	return deletion.Deletion{
 		Provider: r.Provider, Object: r.Object, EventID: r.EventID, UserID: r.UserID, ExternalID: r.ExternalID, UnusableID: r.UnusableID,
 		Instance: r.Instance, Source: r.Source, OccurredAt: r.OccurredAt, ReceivedAt: r.ReceivedAt,
+		Traceparent: r.traceparent,
 	}
 }
 

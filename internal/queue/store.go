@@ -226,6 +226,8 @@ type insertedRow struct {
 	JobID          int64               `json:"job_id"`
 	NextTryAt      int64               `json:"next_try_at"`
 	Binding        int64               `json:"binding"`
+
+	Traceparent deletion.Traceparent `json:"traceparent"`
 }
 
 func (s *Store) insertRows(ctx context.Context, tx *sql.Tx, l *Ledger, all []insertion, now time.Time) error {
@@ -234,7 +236,7 @@ func (s *Store) insertRows(ctx context.Context, tx *sql.Tx, l *Ledger, all []ins
 		row := insertedRow{
 			IdempotencyKey: d.key, Provider: d.Provider, EventID: d.EventID, DryRun: l.dryRun, Variant: d.variant, Source: cmp.Or(d.Source, deletion.SourceWebhook), Object: cmp.Or(d.Object, deletion.ObjectUser),
 			Instance: d.Instance, UserID: d.UserID, ExternalID: d.ExternalID, UnusableID: d.UnusableID,
-			OccurredAt: Micros(d.OccurredAt), ReceivedAt: Micros(d.ReceivedAt), State: deletion.StateWaiting, JobID: d.job, NextTryAt: Micros(s.due(d.Deletion)), Binding: l.binding,
+			OccurredAt: Micros(d.OccurredAt), ReceivedAt: Micros(d.ReceivedAt), State: deletion.StateWaiting, JobID: d.job, NextTryAt: Micros(s.due(d.Deletion)), Binding: l.binding, Traceparent: d.Traceparent,
 		}
 		if d.Reconciled() {
 			row.Source = deletion.SourceReconcile

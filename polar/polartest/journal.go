@@ -20,6 +20,8 @@ type Entry struct {
 	Operation Operation
 	// ExternalID is the decoded external id of the customer, or "".
 	ExternalID string
+	// Traceparent is the header of that name.
+	Traceparent string
 	// Anonymize says that the call asked to anonymize.
 	Anonymize bool
 	// Status is what was answered, 0 as long as, or if, there was no answer.

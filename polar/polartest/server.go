@@ -122,10 +122,11 @@ func (s *Server) arrive(r *http.Request) (*call, Fault) {
 	found := matchRoute(s.routes, r.Method, r.URL.Path)
 	rawPath, _, _ := strings.Cut(r.RequestURI, "?")
 	c := &call{request: r, match: found, entry: &Entry{
-		Method:     r.Method,
-		RawPath:    rawPath,
-		Operation:  found.operation,
-		ExternalID: found.externalID(),
+		Method:      r.Method,
+		RawPath:     rawPath,
+		Operation:   found.operation,
+		ExternalID:  found.externalID(),
+		Traceparent: r.Header.Get("Traceparent"),
 	}}
 	c.entry.Anonymize, _ = parseBool(r.URL.Query(), "anonymize")
 	if found.operation == OperationCreate {

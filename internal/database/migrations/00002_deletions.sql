@@ -25,6 +25,8 @@ CREATE TABLE polar_bridge_deletions (
     -- 0 when the event has a time that cannot be read
     occurred_at bigint NOT NULL,
     received_at bigint NOT NULL,
+    -- the W3C Trace Context header that the webhook came with, '' without one
+    traceparent text NOT NULL DEFAULT '',
 
     -- waiting, held, done, cancelled or reappeared
     state text NOT NULL,

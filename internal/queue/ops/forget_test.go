@@ -34,7 +34,7 @@ func TestAForgottenPersonsEventIsStillRecognised(t *testing.T) {
 		_, err = s.db.Main.ExecContext(t.Context(), "UPDATE polar_bridge_approvals SET customer_id = 'marker-customer'")
 		require.NoError(t, err)
 		done := s.finish(t, "marker-event-2", time.Now())
-		s.set(t, "marker-event-2", "customer_id = 'marker-customer', polar_error = 'marker', customer_type = 'marker', verification = 'pending'")
+		s.set(t, "marker-event-2", "customer_id = 'marker-customer', polar_error = 'marker', customer_type = 'marker', traceparent = 'marker', verification = 'pending'")
 		for _, r := range s.list(t, ops.Filter{State: deletion.StateHeld}) {
 			_, err = s.Cancel(t.Context(), r.ID, "marker")
 			require.NoError(t, err)

@@ -11,14 +11,14 @@ SELECT nextval('{schema}.river_job_id_seq') FROM generate_series(1, $1)
 WITH v AS MATERIALIZED (SELECT nextval(pg_get_serial_sequence('{schema}.polar_bridge_deletions', 'id')) AS id, batch.* FROM json_to_recordset(CAST($1 AS json)) AS batch (
     idempotency_key text, provider text, event_id text, dry_run boolean, variant text, source text, object text, instance text, user_id text,
     external_id text, unusable_id text, occurred_at bigint, received_at bigint, state text, hold_reason text, held_at bigint,
-    job_id bigint, next_try_at bigint, binding bigint))
+    job_id bigint, next_try_at bigint, binding bigint, traceparent text))
 INSERT INTO {schema}.polar_bridge_deletions (
     id, idempotency_key, provider, event_id, dry_run, variant, source, object, instance, user_id, external_id, unusable_id, occurred_at,
-    received_at, state, hold_reason, held_at, job_id, next_try_at, binding)
+    received_at, state, hold_reason, held_at, job_id, next_try_at, binding, traceparent)
 OVERRIDING SYSTEM VALUE
 SELECT
     id, idempotency_key, provider, event_id, dry_run, variant, source, object, instance, user_id, external_id, unusable_id, occurred_at,
-    received_at, state, hold_reason, held_at, job_id, next_try_at, binding
+    received_at, state, hold_reason, held_at, job_id, next_try_at, binding, traceparent
 FROM v ORDER BY idempotency_key
 ON CONFLICT (idempotency_key) DO NOTHING RETURNING id, idempotency_key
 
@@ -86,7 +86,7 @@ RETURNING id
 SELECT id, state, dry_run, redacted, provider, event_id, source, object, user_id, external_id, instance, unusable_id,
     occurred_at, received_at, next_try_at, finished_at, attempts, failures, failing_for, lookup_failing_for, result, decided_at, outcome, confirmed_by, anonymized,
     polar_status, polar_error, hold_reason, held_at, sent_at, in_flight, sent_anonymized, sent_saw, customer_id, customer_type, customer_created_at,
-    active_subscriptions, granted_benefits, metadata_search, metadata_customers, verification, verify_at, verified_at, subscriptions_ended, binding, generation
+    active_subscriptions, granted_benefits, metadata_search, metadata_customers, verification, verify_at, verified_at, subscriptions_ended, binding, generation, traceparent
 FROM {schema}.polar_bridge_deletions WHERE id = ANY (ARRAY (SELECT CAST(value AS bigint) FROM json_array_elements_text(CAST($1 AS json))))
 ORDER BY id
 
@@ -94,7 +94,7 @@ ORDER BY id
 SELECT id, state, dry_run, redacted, provider, event_id, source, object, user_id, external_id, instance, unusable_id,
     occurred_at, received_at, next_try_at, finished_at, attempts, failures, failing_for, lookup_failing_for, result, decided_at, outcome, confirmed_by, anonymized,
     polar_status, polar_error, hold_reason, held_at, sent_at, in_flight, sent_anonymized, sent_saw, customer_id, customer_type, customer_created_at,
-    active_subscriptions, granted_benefits, metadata_search, metadata_customers, verification, verify_at, verified_at, subscriptions_ended, binding, generation
+    active_subscriptions, granted_benefits, metadata_search, metadata_customers, verification, verify_at, verified_at, subscriptions_ended, binding, generation, traceparent
 FROM {schema}.polar_bridge_deletions WHERE id = ANY (ARRAY (SELECT CAST(value AS bigint) FROM json_array_elements_text(CAST($1 AS json))))
 ORDER BY id
 FOR UPDATE

@@ -9,12 +9,12 @@ SELECT i + coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'river_job'), 
 WITH batch AS MATERIALIZED (SELECT value FROM jsonb_each($1))
 INSERT INTO {schema}.polar_bridge_deletions (
     idempotency_key, provider, event_id, dry_run, variant, source, object, instance, user_id, external_id, unusable_id, occurred_at,
-    received_at, state, hold_reason, held_at, job_id, next_try_at, binding)
+    received_at, state, hold_reason, held_at, job_id, next_try_at, binding, traceparent)
 SELECT
     value ->> 'idempotency_key', value ->> 'provider', value ->> 'event_id', value ->> 'dry_run', value ->> 'variant',
     value ->> 'source', value ->> 'object', value ->> 'instance', value ->> 'user_id', value ->> 'external_id', value ->> 'unusable_id',
     value ->> 'occurred_at', value ->> 'received_at', value ->> 'state', value ->> 'hold_reason', value ->> 'held_at',
-    value ->> 'job_id', value ->> 'next_try_at', value ->> 'binding'
+    value ->> 'job_id', value ->> 'next_try_at', value ->> 'binding', value ->> 'traceparent'
 FROM batch WHERE true
 ON CONFLICT (idempotency_key) DO NOTHING RETURNING id, idempotency_key
 
@@ -92,7 +92,7 @@ RETURNING id
 SELECT id, state, dry_run, redacted, provider, event_id, source, object, user_id, external_id, instance, unusable_id,
     occurred_at, received_at, next_try_at, finished_at, attempts, failures, failing_for, lookup_failing_for, result, decided_at, outcome, confirmed_by, anonymized,
     polar_status, polar_error, hold_reason, held_at, sent_at, in_flight, sent_anonymized, sent_saw, customer_id, customer_type, customer_created_at,
-    active_subscriptions, granted_benefits, metadata_search, metadata_customers, verification, verify_at, verified_at, subscriptions_ended, binding, generation
+    active_subscriptions, granted_benefits, metadata_search, metadata_customers, verification, verify_at, verified_at, subscriptions_ended, binding, generation, traceparent
 FROM {schema}.polar_bridge_deletions WHERE id IN (SELECT value FROM json_each($1))
 ORDER BY id
 
@@ -100,7 +100,7 @@ ORDER BY id
 SELECT id, state, dry_run, redacted, provider, event_id, source, object, user_id, external_id, instance, unusable_id,
     occurred_at, received_at, next_try_at, finished_at, attempts, failures, failing_for, lookup_failing_for, result, decided_at, outcome, confirmed_by, anonymized,
     polar_status, polar_error, hold_reason, held_at, sent_at, in_flight, sent_anonymized, sent_saw, customer_id, customer_type, customer_created_at,
-    active_subscriptions, granted_benefits, metadata_search, metadata_customers, verification, verify_at, verified_at, subscriptions_ended, binding, generation
+    active_subscriptions, granted_benefits, metadata_search, metadata_customers, verification, verify_at, verified_at, subscriptions_ended, binding, generation, traceparent
 FROM {schema}.polar_bridge_deletions WHERE id IN (SELECT value FROM json_each($1))
 ORDER BY id
 

@@ -125,7 +125,7 @@ INSERT INTO {schema}.polar_bridge_actions (deletion_id, at, operator, action, re
 
 -- name: RedactDeletion
 UPDATE {schema}.polar_bridge_deletions SET event_id = '', variant = '', instance = '', user_id = '', external_id = '', unusable_id = '',
-    customer_id = '', customer_type = '', customer_created_at = 0, polar_error = '', active_subscriptions = -1, granted_benefits = -1, metadata_customers = '', redacted = TRUE
+    customer_id = '', customer_type = '', customer_created_at = 0, polar_error = '', active_subscriptions = -1, granted_benefits = -1, metadata_customers = '', traceparent = '', redacted = TRUE
 WHERE id = $1
 
 -- name: RedactApprovals
