@@ -3,6 +3,7 @@ package handlers_test
 import (
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -120,6 +121,75 @@ func TestAFloodOfRequestsThatNeverEndBreaksNobodyOff(t *testing.T) {
 		}
 		require.False(t, quiet.closed, "it had no time to speak yet")
 		require.False(t, asking.closed)
+	})
+}
+
+// ask lets a connection in that brings one webhook and is kept alive.
+func ask(t *testing.T, server *http.Server, webhookToken string) *closable {
+	t.Helper()
+	conn := arrive(t, server)
+	server.ConnState(conn, http.StateActive)
+	r := httptest.NewRequestWithContext(server.ConnContext(t.Context(), conn), http.MethodPost, "/webhooks/clerk", http.NoBody)
+	r.Header.Set("X-Token", webhookToken)
+	server.Handler.ServeHTTP(httptest.NewRecorder(), r)
+	server.ConnState(conn, http.StateIdle)
+	return conn
+}
+
+// A request that is on its way over a kept-alive connection is lost with it, and
+// clients do not repeat a POST (RFC 9110 section 9.2.2).
+func TestNoFloodClosesAConnectionThatBroughtSomethingAuthentic(t *testing.T) {
+	t.Parallel()
+	for name, flood := range map[string]http.ConnState{"of idle connections": http.StateIdle, "of requests that never end": http.StateActive} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				server := handlers.NewServer(newEdge(t).handler(), zap.NewNop())
+				genuine := ask(t, server, token)
+				stranger := ask(t, server, "forged")
+				server.ConnState(stranger, flood)
+				for range 3000 {
+					server.ConnState(arrive(t, server), flood)
+				}
+				require.True(t, stranger.closed)
+				require.False(t, genuine.closed)
+
+				server.ConnState(genuine, http.StateActive)
+				for range 3000 {
+					server.ConnState(arrive(t, server), flood)
+				}
+				require.False(t, genuine.closed, "nor under its next request")
+			})
+		})
+	}
+}
+
+func TestConnectionsThatBroughtSomethingAuthenticAreBoundedToo(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		server := handlers.NewServer(newEdge(t).handler(), zap.NewNop())
+		conns := make([]*closable, 1030)
+		for i := range conns {
+			conns[i] = ask(t, server, token)
+		}
+		closedAre(t, conns, 0, 1, 2, 3, 4, 5)
+	})
+}
+
+func TestABurstClosesNothingThatHasJustCome(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		server, _ := fullServer(t, zap.NewNop(), http.StateIdle)
+		begin := time.Now()
+		for range 10 {
+			genuine, since := arrive(t, server), time.Now()
+			for !genuine.closed {
+				arrive(t, server)
+			}
+			require.GreaterOrEqual(t, time.Since(since), 100*time.Millisecond, "it had time for its request")
+			require.Less(t, time.Since(since), 200*time.Millisecond, "and newcomers do not wait for longer")
+		}
+		require.Less(t, time.Since(begin), 2*time.Second)
 	})
 }
 

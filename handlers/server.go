@@ -32,11 +32,6 @@ const (
 // NewServer returns a server with every limit set. The caller gives it a
 // listener and shuts it down.
 func NewServer(h http.Handler, log *zap.Logger) *http.Server {
-	server, _ := newServer(h, log)
-	return server
-}
-
-func newServer(h http.Handler, log *zap.Logger) (*http.Server, *connections) {
 	server := &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: readHeaderTimeout,
@@ -51,12 +46,12 @@ func newServer(h http.Handler, log *zap.Logger) (*http.Server, *connections) {
 		return zapcore.NewSamplerWithOptions(core, serverLogTick, serverLogFirst, serverLogEvery)
 	}))
 	conns := newConnections(maxConnections, sampled)
-	server.ConnState = conns.onState
+	server.ConnState, server.ConnContext = conns.onState, conns.withConnection
 	// It fails only for a level that does not exist.
 	if std, err := zap.NewStdLogAt(sampled, zapcore.WarnLevel); err == nil {
 		server.ErrorLog = std
 	}
-	return server, conns
+	return server
 }
 
 // Bounds of one HTTP/2 connection. What strangers hold is bounded for all
@@ -67,14 +62,16 @@ const (
 	connectionWindow = 4 * streamWindow
 )
 
-// connectionKey is where a request's context has its connection.
-type connectionKey struct{}
-
 // NewH2CServer is NewServer that also speaks HTTP/2 without TLS, to those who
 // begin with it ("prior knowledge", RFC 9113 section 3.3): proxies and meshes
 // that end TLS themselves and send many requests over one connection.
 func NewH2CServer(h http.Handler, log *zap.Logger) *http.Server {
-	server, conns := newServer(nil, log)
+	server := NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ProtoMajor > 1 {
+			connectionOf(r.Context()).used()
+		}
+		h.ServeHTTP(w, r)
+	}), log)
 	server.Protocols = new(http.Protocols)
 	server.Protocols.SetHTTP1(true)
 	server.Protocols.SetUnencryptedHTTP2(true)
@@ -84,20 +81,13 @@ func NewH2CServer(h http.Handler, log *zap.Logger) *http.Server {
 		MaxReceiveBufferPerConnection: connectionWindow,
 		WriteByteTimeout:              writeTimeout,
 	}
+	withConnection := server.ConnContext
 	server.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
 		// net/http waits for the first bytes to tell the protocols apart, and
 		// sets its own deadlines only then. A connection that is closed already
 		// will notice.
 		_ = conn.SetReadDeadline(time.Now().Add(readHeaderTimeout)) //nolint:forbidigo // the kernel knows no other clock
-		return context.WithValue(ctx, connectionKey{}, conn)
+		return withConnection(ctx, conn)
 	}
-	server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.ProtoMajor > 1 {
-			if conn, ok := r.Context().Value(connectionKey{}).(net.Conn); ok {
-				conns.used(conn)
-			}
-		}
-		h.ServeHTTP(w, r)
-	})
 	return server
 }

@@ -32,6 +32,7 @@ func webhook(p Provider, a Acceptor, bodies *bodies) echo.HandlerFunc {
 			return err
 		}
 		rec.delivery = delivery
+		connectionOf(c.Request().Context()).authenticated()
 		if rec.traceparent != "" {
 			for i := range delivery.Deletions {
 				delivery.Deletions[i].Traceparent = rec.traceparent
