@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"runtime"
 	"time"
 
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
@@ -102,6 +103,12 @@ func (c *committer) gather(first *write) (batch []*write, webhooks int) {
 		if rows >= c.size {
 			return batch, webhooks
 		}
+		select {
+		case next = <-c.writes:
+			continue
+		default:
+		}
+		runtime.Gosched() // lets those that are about to write join
 		select {
 		case next = <-c.writes:
 		default:

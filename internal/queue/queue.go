@@ -11,6 +11,7 @@ import (
 	"database/sql"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -310,11 +311,13 @@ func riverLogger(logger *zap.Logger) *slog.Logger {
 	return slog.New(zapslog.NewHandler(core, zapslog.WithName("river")))
 }
 
-// reindexed names the indexes that River rebuilds at midnight: on SQLite none,
-// because that would stop all writers.
+// reindexed names the indexes that River rebuilds at midnight: on Postgres those that
+// the migrations have left, on SQLite none, because that would stop all writers.
 func reindexed(target namedsql.Target) []string {
-	if target.Postgres {
-		return nil
+	if !target.Postgres {
+		return []string{}
 	}
-	return []string{}
+	return slices.DeleteFunc(river.ReindexerIndexNamesDefault(), func(name string) bool {
+		return name == "river_job_args_index" || name == "river_job_metadata_index"
+	})
 }

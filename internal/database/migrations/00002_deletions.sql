@@ -135,3 +135,8 @@ CREATE TABLE polar_bridge_leases (
     holder text NOT NULL,
     leased_until bigint NOT NULL
 );
+
+-- River's indexes for searching in jobs, which nothing does here: a job holds an id. On
+-- PostgreSQL each change of a job's state wrote an entry into both of them.
+DROP INDEX IF EXISTS river_job_args_index;
+DROP INDEX IF EXISTS river_job_metadata_index;
