@@ -101,7 +101,7 @@ func mappingInWords(m reconcile.Mapping, form settings.IDForm) string {
 	case form.Any:
 		whose = "(whose form says nothing here: EXTERNAL_ID_PATTERN can)"
 	}
-	looked := "All " + plural(m.Total, "customer") + " of Polar's"
+	looked := "All " + plural(m.Counted(), "customer") + " of Polar's"
 	if m.Total > m.Counted() {
 		looked = fmt.Sprintf("A sample of %d of Polar's %d customers", m.Counted(), m.Total)
 	}
