@@ -105,7 +105,7 @@ func TestWhatTheDemoPrintsToTryWorksAsItStandsThere(t *testing.T) { //nolint:tpa
 	}
 	sentences, commands := demo.blocks()
 	require.Len(t, sentences, len(expected), demo.printed)
-	for i, want := range expected {
+	for i, want := range expected { //nolint:paralleltest // each goes on from what the one before has left
 		t.Run(want.sentence, func(t *testing.T) {
 			require.Contains(t, sentences[i], want.sentence)
 			said := shell(t, commands[i])
