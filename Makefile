@@ -131,8 +131,8 @@ chart-readme: $(HELM_DOCS) ## Write the chart's README from its values.
 	$(HELM_DOCS) --chart-search-root helm --sort-values-order file --log-level warning
 
 .PHONY: cluster
-cluster: $(HELM4) $(KIND) ## Install the chart in a real cluster, with Docker and kind; needs the internet.
-	HELM4=$(HELM4) KIND=$(KIND) scripts/cluster-test
+cluster: $(HELM3) $(HELM4) $(if $(KUBECONFIG),,$(KIND)) ## Install the chart in the cluster of KUBECONFIG, or by Docker and kind in one of its own.
+	HELM3=$(HELM3) HELM4=$(HELM4) KIND=$(KIND) scripts/cluster-test
 
 .PHONY: chart-tools
 chart-tools: $(HELM3) $(HELM4) $(HELM_UNITTEST) $(HELM_DOCS) $(KUBECTL_VALIDATE) $(APISERVER) $(CRDS)
