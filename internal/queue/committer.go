@@ -131,9 +131,6 @@ func (c *committer) commitWithin(ctx context.Context, batch []*write) {
 		return
 	}
 	err := c.transact(ctx, batch)
-	for undone(err) && Sleep(ctx, beginAgain) == nil {
-		err = c.transact(ctx, batch)
-	}
 	switch first := batch[0]; {
 	case err == nil, ctx.Err() != nil, c.inPlace() != nil:
 		for _, w := range batch {
@@ -173,21 +170,16 @@ func stillWaiting(batch []*write) []*write {
 }
 
 func (c *committer) transact(ctx context.Context, batch []*write) error {
-	tx, err := Begin(ctx, c.db, c.begin)
-	if err != nil {
+	var settle func()
+	err := transact(ctx, c.db, c.begin, func(tx *sql.Tx) (err error) {
+		settle, err = c.apply(ctx, tx, batch)
 		return err
+	})
+	if err == nil {
+		err = c.inPlace()
 	}
-	defer func() { _ = tx.Rollback() }() // after a commit it does nothing
-	settle, err := c.apply(ctx, tx, batch)
-	if err != nil {
-		return err
+	if err == nil {
+		settle()
 	}
-	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("commit: %w", err)
-	}
-	if err := c.inPlace(); err != nil {
-		return err
-	}
-	settle()
-	return nil
+	return err
 }

@@ -52,12 +52,7 @@ func TestReplicasThatStoreTheSameRepeats(t *testing.T) {
 			t.Parallel()
 			db := databasetest.OpenMigrated(t, databasetest.Postgres(t))
 			h := byHand(t, db, deletes())
-			_, err := db.Main.ExecContext(t.Context(), fmt.Sprintf(`
-				CREATE SEQUENCE refused;
-				CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
-					BEGIN IF nextval('refused') <= 3 THEN RAISE EXCEPTION USING ERRCODE = '%s'; END IF; RETURN NEW; END $$;
-				CREATE TRIGGER refuse BEFORE INSERT ON polar_bridge_deletions FOR EACH ROW EXECUTE FUNCTION refuse()`, code))
-			require.NoError(t, err)
+			databasetest.Undo(t, db.Main, "polar_bridge_deletions", code)
 			receipt, err := h.Accept(t.Context(), []deletion.Deletion{newDeletion("e1", "u1")})
 			require.NoError(t, err)
 			require.Equal(t, deletion.Receipt{Accepted: 1}, receipt)

@@ -100,6 +100,7 @@ func (q *Queue) adopt(ctx context.Context, id int64) error {
 	now := q.options.Now()
 	var adopted *Record
 	err := Transact(ctx, q.options.DB, q.store, func(ctx context.Context, tx *sql.Tx) error {
+		adopted = nil
 		locked, err := q.store.LockRecords(ctx, tx, []int64{id}, now)
 		if err != nil || len(locked) == 0 {
 			return err

@@ -44,11 +44,26 @@ func undone(err error) bool {
 const transactTimeout = 30 * time.Second
 
 // Transact runs work in one transaction. Until it began nothing was done, so a
-// busy database is asked again.
-func Transact(ctx context.Context, db *sql.DB, s *Store, work func(ctx context.Context, tx *sql.Tx) error) (err error) {
+// busy database is asked again. work runs again, too, where Postgres has undone it
+// because of others.
+func Transact(ctx context.Context, db *sql.DB, s *Store, work func(ctx context.Context, tx *sql.Tx) error) error {
 	ctx, cancel := context.WithTimeout(ctx, transactTimeout)
 	defer cancel()
-	tx, err := Begin(ctx, db, s.Transaction())
+	return transact(ctx, db, s.Transaction(), func(tx *sql.Tx) error { return work(ctx, tx) })
+}
+
+// transact runs work in one transaction, and again from its beginning until ctx ends
+// for as long as Postgres undoes that because of others.
+func transact(ctx context.Context, db *sql.DB, o *sql.TxOptions, work func(tx *sql.Tx) error) error {
+	err := transactOnce(ctx, db, o, work)
+	for undone(err) && Sleep(ctx, beginAgain) == nil {
+		err = transactOnce(ctx, db, o, work)
+	}
+	return err
+}
+
+func transactOnce(ctx context.Context, db *sql.DB, o *sql.TxOptions, work func(tx *sql.Tx) error) (err error) {
+	tx, err := Begin(ctx, db, o)
 	if err != nil {
 		return err
 	}
@@ -57,7 +72,7 @@ func Transact(ctx context.Context, db *sql.DB, s *Store, work func(ctx context.C
 			err = errors.Join(err, undo)
 		}
 	}()
-	if err := work(ctx, tx); err != nil {
+	if err := work(tx); err != nil {
 		return err
 	}
 	if err := tx.Commit(); err != nil {

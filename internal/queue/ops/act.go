@@ -233,17 +233,15 @@ func (o *Operator) Many(ctx context.Context, verb deletion.Verb, all []Chosen, r
 	}[verb]
 	for some := range slices.Chunk(all, atOnce) {
 		began := time.Now() //nolint:forbidigo // only paces the batches
-		asked := make(map[int64]Chosen, len(some))
+		asked, same := make(map[int64]Chosen, len(some)), make(map[int64]bool, len(some))
 		var ids []int64
 		for _, c := range some {
 			asked[c.ID] = c
 			ids = append(ids, c.ID)
 		}
 		n, err := o.each(ctx, ids, func(r queue.Record) (*act, error) {
-			question := asked[r.ID]
-			delete(asked, r.ID)
-			if r.InFlight || chosen(r) != question {
-				left = append(left, r.ID)
+			same[r.ID] = !r.InFlight && chosen(r) == asked[r.ID]
+			if !same[r.ID] {
 				return nil, nil //nolint:nilnil // it is another question by now
 			}
 			return do(r)
@@ -252,9 +250,14 @@ func (o *Operator) Many(ctx context.Context, verb deletion.Verb, all []Chosen, r
 		if err != nil {
 			return count, left, err
 		}
-		for id := range asked {
-			left = append(left, id)
-			o.options.Logger.Warn("a chosen deletion is not there any more: left out", zap.Int64("deletion_id", id))
+		for _, id := range ids {
+			same, there := same[id]
+			if !same {
+				left = append(left, id)
+			}
+			if !there {
+				o.options.Logger.Warn("a chosen deletion is not there any more: left out", zap.Int64("deletion_id", id))
+			}
 		}
 		if err := queue.Sleep(ctx, max(time.Since(began), shortestRest)); err != nil { //nolint:forbidigo // only paces the batches
 			return count, left, err

@@ -148,7 +148,8 @@ type act struct {
 }
 
 // decide looks at a deletion in the state it has inside the transaction and says
-// what becomes of it. nil leaves it alone; an error ends the transaction.
+// what becomes of it. nil leaves it alone; an error ends the transaction. It is asked
+// again when the transaction is repeated.
 type decide func(r queue.Record) (*act, error)
 
 // each decides on each of the deletions and carries all of it out, or nothing,
@@ -158,6 +159,7 @@ func (o *Operator) each(ctx context.Context, ids []int64, decide decide) (int, e
 	var lines [][]zap.Field
 	now := o.options.Now()
 	err := queue.Transact(ctx, o.options.DB, o.options.Store, func(ctx context.Context, tx *sql.Tx) error {
+		lines = nil
 		found, err := o.lock(ctx, tx, ids)
 		if err != nil {
 			return err

@@ -37,6 +37,7 @@ func (o *Operator) Foreign(r *queue.Record) bool { return r.Binding != o.options
 
 func (o *Operator) setPaused(ctx context.Context, action queue.Action, wanted bool) (changed bool, err error) {
 	err = queue.Transact(ctx, o.options.DB, o.options.Store, func(ctx context.Context, tx *sql.Tx) error {
+		changed = false
 		active, err := o.options.Bindings.Active(ctx, tx)
 		if err != nil {
 			return err
