@@ -46,6 +46,7 @@ func (env *environment) command(t *testing.T, args ...string) *exec.Cmd {
 func (env *environment) prepare(t *testing.T, command *exec.Cmd) *exec.Cmd {
 	t.Helper()
 	command.Dir = t.TempDir()
+	command.Env = append(command.Env, databasetest.RunVariable+"="+os.Getenv(databasetest.RunVariable))
 	for name, value := range env.settings {
 		command.Env = append(command.Env, name+"="+value)
 	}

@@ -35,12 +35,8 @@ func (env *environment) startUnread(t *testing.T) (*process, *os.File) {
 	listen, admin := freeAddress(t), freeAddress(t)
 	env.settings["LISTEN_ADDR"], env.settings["ADMIN_ADDR"] = listen, admin
 	p := &process{
-		command: exec.Command(os.Getenv(binaryVariable), "serve"), exited: make(chan struct{}),
+		command: env.prepare(t, exec.Command(os.Getenv(binaryVariable), "serve")), exited: make(chan struct{}),
 		webhooks: "http://" + listen, operator: "http://" + admin,
-	}
-	p.command.Dir = t.TempDir()
-	for name, value := range env.settings {
-		p.command.Env = append(p.command.Env, name+"="+value)
 	}
 	output, written, err := os.Pipe()
 	require.NoError(t, err)

@@ -30,36 +30,31 @@ import (
 // binaryVariable tells the tests where TestMain has built the program.
 const binaryVariable = "POLAR_BRIDGE_E2E_BINARY"
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
+func TestMain(m *testing.M) { os.Exit(databasetest.Main(m, build, runMore)) }
 
-// run builds the program as it is shipped, without the race detector.
-func run(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "polar-bridge-e2e-")
+// build builds the program as it is shipped, without the race detector.
+func build() error {
+	dir, err := os.MkdirTemp("", "polar-bridge-e2e-") // removed with all others
 	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
+		return err
 	}
-	defer os.RemoveAll(dir) //nolint:errcheck // a temporary folder
 	binary := filepath.Join(dir, "polar-bridge")
-	build := exec.Command("go", "build", "-trimpath", "-o", binary, "..")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "build: %v\n%s", err, out)
-		return 1
+	command := exec.Command("go", "build", "-trimpath", "-o", binary, "..")
+	command.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := command.CombinedOutput(); err != nil {
+		return fmt.Errorf("build: %w\n%s", err, out)
 	}
-	if err := os.Setenv(binaryVariable, binary); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
+	return os.Setenv(binaryVariable, binary)
+}
+
+// runMore runs more tests at once than there are cores: these wait more than they compute.
+func runMore() error {
+	parallel := flag.Lookup("test.parallel")
+	if parallel.Value.String() != parallel.DefValue {
+		return nil
 	}
-	flag.Parse()
-	if parallel := flag.Lookup("test.parallel"); parallel.Value.String() == parallel.DefValue {
-		const perCore = 2 // these tests wait more than they compute
-		if err := parallel.Value.Set(strconv.Itoa(perCore * runtime.GOMAXPROCS(0))); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-	}
-	return databasetest.Main(m)
+	const perCore = 2
+	return parallel.Value.Set(strconv.Itoa(perCore * runtime.GOMAXPROCS(0)))
 }
 
 // Secrets of the tests. The name says where they must never appear.

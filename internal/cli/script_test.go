@@ -52,6 +52,7 @@ func TestScripts(t *testing.T) {
 			for _, name := range slices.Sorted(maps.Keys(variables)) {
 				env.Setenv(name, variables[name])
 			}
+			env.Setenv(databasetest.RunVariable, os.Getenv(databasetest.RunVariable))
 			env.Setenv("DATABASE_URL", "sqlite:"+filepath.Join(env.WorkDir, "bridge.db"))
 			env.Values[environmentKey{}] = &environment{}
 			return nil

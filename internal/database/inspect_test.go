@@ -180,7 +180,7 @@ func TestInspectSeesWhatCannotBeWritten(t *testing.T) {
 func runAsNobody(t *testing.T) {
 	t.Helper()
 	const nobody = 65534
-	dir, err := os.MkdirTemp("/tmp", "polar-bridge-nobody-") //nolint:usetesting // t.TempDir lies in a folder that only root may enter
+	dir, err := os.MkdirTemp("", "polar-bridge-nobody-") //nolint:usetesting // t.TempDir lies in a folder that only root may enter
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
 	require.NoError(t, os.Chown(dir, nobody, nobody))

@@ -28,30 +28,44 @@ const throughVariable = "TEST_DATABASE_THROUGH"
 // Main runs a package's tests with a Postgres server beside them and returns
 // the exit code. With -short, and where the server is not installed, tests that
 // need it skip; when CI is set they fail instead. A goroutine that outlives the
-// tests is a failure.
-func Main(m *testing.M) int {
+// tests is a failure. No process and no file outlives them, even when they are killed.
+// What has to be done before comes first.
+func Main(m *testing.M, before ...func() error) int {
 	flag.Parse()
-	if testing.Short() || os.Getenv(urlVariable) != "" {
-		return run(m)
-	}
-	if _, err := serverBinaries(); err != nil {
-		return run(m)
-	}
-	url, stop, err := StartPostgres("fsync=off")
+	code, err := contained(m, before)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "databasetest:", err)
 		return 1
 	}
-	if err := os.Setenv(urlVariable, url); err != nil {
-		fmt.Fprintln(os.Stderr, "databasetest:", errors.Join(err, stop()))
-		return 1
-	}
-	code := run(m)
-	if err := stop(); err != nil {
-		fmt.Fprintln(os.Stderr, "databasetest:", err)
-		return 1
-	}
 	return code
+}
+
+func contained(m *testing.M, before []func() error) (code int, err error) {
+	release, err := contain()
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, release()) }()
+	for _, do := range before {
+		if err := do(); err != nil {
+			return 0, err
+		}
+	}
+	if testing.Short() || os.Getenv(urlVariable) != "" {
+		return run(m), nil
+	}
+	if _, err := serverBinaries(); err != nil {
+		return run(m), nil // tests that need it say so
+	}
+	url, stop, err := StartPostgres("fsync=off")
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
+	if err := os.Setenv(urlVariable, url); err != nil {
+		return 0, err
+	}
+	return run(m), nil
 }
 
 func run(m *testing.M) int {

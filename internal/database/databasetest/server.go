@@ -117,18 +117,10 @@ func (s *Server) stop() error {
 	return s.run("pg_ctl", "-D", s.data(), "-m", "immediate", "-w", "stop")
 }
 
-// watch makes sure that neither server nor folder outlives the tests, which may be
-// killed: a process of its own waits for the end of its input.
+// watch makes sure that neither server nor folder outlives the tests. The server has to
+// end before its folder does, so neither is in the folder of this run.
 func (s *Server) watch() (remove func() error, err error) {
-	const script = `cat; "$0/pg_ctl" -D "$1/data" -m immediate -w stop; rm -rf "$1"`
-	command := exec.Command("sh", "-c", script, s.bin, s.dir) //nolint:gosec,noctx // our own arguments; ends with us
-	command.Dir = "/"
-	command.SysProcAttr = &syscall.SysProcAttr{Credential: s.credential, Setsid: true} // an interrupt is for the tests alone
-	input, err := command.StdinPipe()
-	if err != nil {
-		return nil, err
-	}
-	return func() error { return errors.Join(input.Close(), command.Wait()) }, command.Start()
+	return watch(s.credential, `cat; "$0/pg_ctl" -D "$1/data" -m immediate -w stop; rm -rf "$1"`, s.bin, s.dir)
 }
 
 func (s *Server) data() string { return filepath.Join(s.dir, "data") }
