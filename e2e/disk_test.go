@@ -18,7 +18,7 @@ import (
 // smallDisk mounts a file system of a few megabytes.
 func smallDisk(t *testing.T, megabytes int) string {
 	t.Helper()
-	if os.Geteuid() != 0 {
+	if os.Geteuid() != 0 && os.Getenv("CI") == "" {
 		t.Skip("only root may mount a small file system")
 	}
 	dir := t.TempDir()

@@ -109,9 +109,10 @@ func TestAnIdleServerIsSmall(t *testing.T) {
 	env := newEnvironment(t, databasetest.SQLite(t))
 	p := env.start(t)
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.command.Process.Pid))
-	if err != nil {
+	if err != nil && os.Getenv("CI") == "" {
 		t.Skip("no /proc on this system")
 	}
+	require.NoError(t, err)
 	for line := range strings.SplitSeq(string(status), "\n") {
 		if value, ok := strings.CutPrefix(line, "VmHWM:"); ok {
 			kilobytes, err := strconv.Atoi(strings.Fields(value)[0])
