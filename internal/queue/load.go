@@ -2,7 +2,11 @@ package queue
 
 import (
 	"context"
+	"errors"
+	"fmt"
 )
+
+var errPaused = errors.New("an operator has paused")
 
 // load is a worker that waits for its row.
 type load struct {
@@ -52,6 +56,9 @@ func (q *Queue) runLoads(ctx context.Context) {
 			}
 		}
 		found, err := q.store.Records(ctx, q.options.Reader, ids, q.options.Now())
+		if err == nil && !q.options.Driver.SupportsListener() {
+			err = q.requireUnpaused(ctx)
+		}
 		records := make(map[int64]*Record, len(found))
 		for i := range found {
 			records[found[i].ID] = &found[i]
@@ -60,4 +67,18 @@ func (q *Queue) runLoads(ctx context.Context) {
 			l.loaded <- loaded{records[l.id], err}
 		}
 	}
+}
+
+// requireUnpaused is asked before each attempt where nobody is notified of an operator's
+// pause: River notices it seconds later.
+func (q *Queue) requireUnpaused(ctx context.Context) error {
+	var paused bool
+	name := queueName(q.options.Binding.ID(), q.options.DryRun)
+	if err := q.options.Reader.QueryRowContext(ctx, q.store.sql.IsPaused, name).Scan(&paused); err != nil {
+		return fmt.Errorf("read whether deletions are paused: %w", err)
+	}
+	if paused {
+		return errPaused
+	}
+	return nil
 }

@@ -28,7 +28,7 @@ type statements struct {
 	EndOfUnverifiedChunk, UnverifiedOrphans, IsOrphan string
 	OldDeletions                                      string
 	RemoveApprovals, RemoveActions, RemoveDeletions   string
-	PausedQueue, MakeQueue, ReadQueue                 string
+	PausedQueue, IsPaused, MakeQueue, ReadQueue       string
 	SomeStalePause, KeepPauses                        string
 	SomeInFuture, MoveToPresent                       string
 

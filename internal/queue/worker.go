@@ -16,7 +16,7 @@ import (
 const (
 	// decisionAgain is the pause before a decision is written again.
 	decisionAgain = 200 * time.Millisecond
-	// rowAgain is when a job is tried again whose row could not be read.
+	// rowAgain is when a job is tried again whose row could not be read, or must not be.
 	rowAgain = 2 * time.Second
 	// otherBindingAgain is when a job is tried again while the database belongs to
 	// another Polar organization.
@@ -41,6 +41,8 @@ func (w *worker[T]) Work(ctx context.Context, job *river.Job[T]) error {
 	r := &run{Options: &w.queue.options, queue: w.queue, jobID: job.ID, start: w.queue.options.Now()}
 	found, err := r.load(ctx, args)
 	switch {
+	case errors.Is(err, errPaused):
+		return river.JobSnooze(rowAgain)
 	case err != nil:
 		r.Logger.Error("a deletion could not be read", zap.Int64("deletion_id", args.DeletionID), zap.Error(err))
 		return river.JobSnooze(rowAgain)

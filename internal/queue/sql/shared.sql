@@ -87,6 +87,9 @@ WHERE id = $1 AND generation = $8 AND verification = 'pending'
 -- name: PausedQueue
 SELECT paused_at FROM {schema}.river_queue WHERE paused_at IS NOT NULL ORDER BY paused_at DESC LIMIT 1
 
+-- name: IsPaused
+SELECT EXISTS (SELECT 1 FROM {schema}.river_queue WHERE name = $1 AND paused_at IS NOT NULL)
+
 -- A server would make the queue's row at its first start; a pause must not have to
 -- wait for that.
 -- name: MakeQueue
