@@ -75,7 +75,7 @@ func (env *environment) deletion(t *testing.T, externalID, state string) listed 
 	require.Eventually(t, func() bool {
 		text := env.bridge(t, 0, "deletions", "list", "--external-id", externalID, "--json")
 		return json.Unmarshal([]byte(text), &last) == nil && last.State == state
-	}, 30*time.Second, 50*time.Millisecond, "never %s", state)
+	}, patience, 50*time.Millisecond, "never %s", state)
 	return last
 }
 

@@ -50,7 +50,7 @@ func (env *environment) deletes() int { return env.polar.CallsOf(polartest.Opera
 // deleted none twice.
 func (env *environment) waitDeleted(t *testing.T, ids []string, within time.Duration) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), within)
+	ctx, cancel := context.WithTimeout(t.Context(), max(within, patience))
 	defer cancel()
 	for _, id := range ids {
 		require.NoError(t, env.polar.WaitForDeleted(ctx, id), "%s was not deleted within %s", id, within)

@@ -57,6 +57,10 @@ func runMore() error {
 	return parallel.Value.Set(strconv.Itoa(perCore * runtime.GOMAXPROCS(0)))
 }
 
+// patience is how long a test waits at least for what has no bound of its own: a loaded
+// machine may take most of it.
+const patience = time.Minute
+
 // Secrets of the tests. The name says where they must never appear.
 const (
 	polarToken = "polar_oat_marker_secret_0123456789"
@@ -145,7 +149,7 @@ func (env *environment) launchBinary(t *testing.T, binary string, args ...string
 	select {
 	case <-ready:
 	case <-p.exited:
-	case <-time.After(30 * time.Second):
+	case <-time.After(patience):
 		p.kill()
 		require.FailNow(t, "never ready", p.output())
 	}
@@ -184,7 +188,7 @@ func (p *process) output() string {
 // it tells of.
 func (p *process) says(t *testing.T, text string) {
 	t.Helper()
-	require.Eventually(t, func() bool { return strings.Contains(p.output(), text) }, 10*time.Second, 5*time.Millisecond, text)
+	require.Eventually(t, func() bool { return strings.Contains(p.output(), text) }, patience, 5*time.Millisecond, text)
 }
 
 // kill ends the process as a power cut would.
@@ -274,7 +278,7 @@ func (p *process) metric(t *testing.T, series string) float64 {
 // waitMetric waits until the series has the value.
 func (p *process) waitMetric(t *testing.T, series string, want float64, within time.Duration) {
 	t.Helper()
-	require.Eventually(t, func() bool { return p.metric(t, series) == want }, within, 50*time.Millisecond,
+	require.Eventually(t, func() bool { return p.metric(t, series) == want }, max(within, patience), 50*time.Millisecond,
 		"%s is not %v\n%s", series, want, p.output())
 }
 

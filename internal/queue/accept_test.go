@@ -82,7 +82,7 @@ func TestSimultaneousCopiesAreAcceptedOnce(t *testing.T) {
 		}
 		group.Wait()
 		require.Equal(t, deletion.Receipt{Accepted: events, Duplicates: events * (copies - 1)}, total)
-		require.Eventually(t, func() bool { return first.applier.requests()+second.applier.requests() == events }, 20*time.Second, 10*time.Millisecond)
+		require.Eventually(t, func() bool { return first.applier.requests()+second.applier.requests() == events }, time.Minute, 10*time.Millisecond)
 	})
 }
 
@@ -121,16 +121,16 @@ func TestADatabaseThatDoesNotTakeItIsUnavailableWithinTwoSecondsAndRecovers(t *t
 		h := start(t, db, deletes())
 		unlock := lockTables(t, url)
 
-		began := time.Now()
+		began, lost := time.Now(), stalls(t)
 		_, err := h.Accept(t.Context(), []deletion.Deletion{newDeletion("e1", "u1")})
 		require.Equal(t, fault.Unavailable, fault.KindOf(err), "%v", err)
-		require.Less(t, time.Since(began), 2500*time.Millisecond)
+		require.Less(t, time.Since(began)-lost(), 2500*time.Millisecond)
 
 		unlock()
 		require.Eventually(t, func() bool {
 			_, err := h.Accept(t.Context(), []deletion.Deletion{newDeletion("e1", "u1")})
 			return err == nil
-		}, 10*time.Second, 10*time.Millisecond)
+		}, time.Minute, 10*time.Millisecond)
 		h.wait(t, "e1", deletion.StateDone)
 	})
 }
@@ -160,7 +160,7 @@ func TestOneUnstorableDeletionFailsAlone(t *testing.T) {
 	unlock := lockTables(t, url)
 	// The first request waits for the lock, so that the others share what comes next.
 	go func() { _, _ = h.Accept(t.Context(), []deletion.Deletion{newDeletion("first", "u")}) }()
-	require.Eventually(t, func() bool { return waitsForLock(t, url) }, 5*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return waitsForLock(t, url) }, time.Minute, 10*time.Millisecond)
 
 	const requests = 8
 	errs := make([]error, requests)
@@ -204,7 +204,7 @@ func TestOneUnstorableDeletionOfARequestFailsAlone(t *testing.T) {
 			require.Equal(t, fault.Unavailable, fault.KindOf(err), "the sender must send it again")
 			require.True(t, time.Now().Before(deadline), "%d are stored", stored())
 		}
-		require.Eventually(t, func() bool { return h.applier.requests() == many-1 }, 30*time.Second, 10*time.Millisecond)
+		require.Eventually(t, func() bool { return h.applier.requests() == many-1 }, time.Minute, 10*time.Millisecond)
 		allow()
 		receipt, err := h.Accept(t.Context(), deletions)
 		require.NoError(t, err)
@@ -264,7 +264,7 @@ func TestAConnectionThatTheServerClosedIsNoReasonToRefuse(t *testing.T) {
 		"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
 	require.NoError(t, err)
 	h.accept(t, newDeletion("e2", "u2"))
-	require.Eventually(t, func() bool { return h.logs.FilterMessage("deletion finished").Len() == 2 }, 20*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return h.logs.FilterMessage("deletion finished").Len() == 2 }, time.Minute, 10*time.Millisecond)
 }
 
 func TestThousandsOfDeletionsInOneRequestAreStoredTogether(t *testing.T) {

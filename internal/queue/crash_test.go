@@ -189,7 +189,7 @@ func TestAKilledProcessesDeletionsAreTakenBackAtOnceOnSQLite(t *testing.T) {
 	began := time.Now()
 	next := start(t, db, deletes())
 	got := next.applier.wait(t, 1)[0]
-	require.Less(t, time.Since(began), 3*time.Second)
+	require.Less(t, time.Since(began), 15*time.Second, "nobody waits for the rescue, which comes after 20 s")
 	require.True(t, got.AnswerLost)
 	next.wait(t, "e1", deletion.StateDone)
 }
@@ -256,7 +256,7 @@ func TestAStopInMidAttempt(t *testing.T) {
 				return seen, decision
 			}, verifying(&verifier{verify: gone}, time.Hour))
 			h.accept(t, newDeletion("e1", "u1"))
-			require.Eventually(t, func() bool { return h.applier.requests() == 1 }, 20*time.Second, 10*time.Millisecond)
+			require.Eventually(t, func() bool { return h.applier.requests() == 1 }, time.Minute, 10*time.Millisecond)
 			time.AfterFunc(100*time.Millisecond, func() { close(stopping) })
 			h.stop(t)
 			r := h.row(t, "e1")
@@ -277,7 +277,7 @@ func TestStoppingIsBoundedByTheContext(t *testing.T) {
 		return seen, decision
 	})
 	h.accept(t, newDeletion("e1", "u1"))
-	require.Eventually(t, func() bool { return h.applier.requests() == 1 }, 20*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return h.applier.requests() == 1 }, time.Minute, 10*time.Millisecond)
 
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
@@ -290,8 +290,8 @@ func TestStoppingIsBoundedByTheContext(t *testing.T) {
 	select {
 	case err := <-stopped:
 		require.ErrorIs(t, err, context.DeadlineExceeded)
-	case <-time.After(3 * time.Second):
-		t.Error("it waits longer than its context")
+	case <-time.After(time.Minute):
+		t.Error("it waits for the attempt, which ends below")
 	}
 	close(release)
 	<-h.Store().Client.Stopped()

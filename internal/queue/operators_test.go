@@ -119,7 +119,7 @@ func TestACancelledDeletionIsCountedAndLoggedByOneServerAndRecognisedAgain(t *te
 			}
 			return n
 		}
-		require.Eventually(t, func() bool { return counted(h, second) == 2 }, 20*time.Second, 20*time.Millisecond)
+		require.Eventually(t, func() bool { return counted(h, second) == 2 }, time.Minute, 20*time.Millisecond)
 		var lines []observer.LoggedEntry
 		require.Eventually(t, func() bool { // a line follows what it counts
 			lines = append(h.logs.FilterMessage("deletion finished").All(), second.logs.FilterMessage("deletion finished").All()...)
@@ -134,7 +134,7 @@ func TestACancelledDeletionIsCountedAndLoggedByOneServerAndRecognisedAgain(t *te
 		h.accept(t, newDeletion("e3", "u3"))
 		_, err := o.Cancel(t.Context(), h.wait(t, "e3", deletion.StateHeld).ID, "again")
 		require.NoError(t, err)
-		require.Eventually(t, func() bool { return counted(h, second, third) == 3 }, 20*time.Second, 20*time.Millisecond)
+		require.Eventually(t, func() bool { return counted(h, second, third) == 3 }, time.Minute, 20*time.Millisecond)
 		for _, h := range []*harness{h, second, third} {
 			n, err := h.ReportCancelled(t.Context())
 			require.NoError(t, err)
@@ -212,7 +212,7 @@ func TestOperatorsWhoRaceEachOtherAndTheWorkersLoseNothing(t *testing.T) {
 		}
 		group.Wait()
 		o := operator(t, h)
-		require.Eventually(t, func() bool { return len(listed(t, o, ops.Filter{State: deletion.StateWaiting})) == 0 }, 30*time.Second, 50*time.Millisecond)
+		require.Eventually(t, func() bool { return len(listed(t, o, ops.Filter{State: deletion.StateWaiting})) == 0 }, time.Minute, 50*time.Millisecond)
 		attempts, _ := h.applier.seen()
 		tried := map[string]int{}
 		for _, a := range attempts {

@@ -64,7 +64,7 @@ func TestADeletionWhoseJobIsLost(t *testing.T) {
 				func(o *queue.Options) { o.Now = func() time.Time { return c.now() } })
 			h.run(t)
 			h.accept(t, newDeletion("e1", "u1"))
-			require.Eventually(t, func() bool { return h.jobState(t, h.row(t, "e1").jobID) == "scheduled" }, 20*time.Second, 10*time.Millisecond)
+			require.Eventually(t, func() bool { return h.jobState(t, h.row(t, "e1").jobID) == "scheduled" }, time.Minute, 10*time.Millisecond)
 			h.loseJobs(t)
 			c.step(queue.OrphanAge + time.Minute)
 			h.sweep(t)

@@ -22,7 +22,7 @@ func (h *harness) run(t testing.TB) {
 
 func (h *harness) stop(t testing.TB) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second) //nolint:usetesting // runs in cleanup too
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute) //nolint:usetesting // runs in cleanup too
 	defer cancel()
 	h.stopLoops()
 	require.NoError(t, h.StopWork(ctx))

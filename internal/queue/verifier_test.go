@@ -43,7 +43,7 @@ func (v *verifier) seen() []deletion.Attempt {
 
 func (v *verifier) wait(t *testing.T, n int) []deletion.Attempt {
 	t.Helper()
-	require.Eventually(t, func() bool { return len(v.seen()) >= n }, 30*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return len(v.seen()) >= n }, time.Minute, 10*time.Millisecond)
 	return v.seen()
 }
 

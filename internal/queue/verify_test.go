@@ -27,7 +27,7 @@ func found(deletion.Attempt, int) look {
 func (h *harness) waitVerified(t *testing.T, eventID string) row {
 	t.Helper()
 	var r row
-	require.Eventually(t, func() bool { r = h.row(t, eventID); return !r.VerifiedAt.IsZero() }, 30*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { r = h.row(t, eventID); return !r.VerifiedAt.IsZero() }, time.Minute, 10*time.Millisecond)
 	return r
 }
 
