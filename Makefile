@@ -64,7 +64,7 @@ test: test-needs official $(GOTESTSUM) ## Run all tests with the race detector, 
 	CGO_ENABLED=1 $(GOTESTSUM) --format=pkgname --jsonfile=$(TEST_JSON) -- -race -shuffle=on -timeout=60m ./...
 
 .PHONY: postgres
-postgres: tools-test e2e/postgres/node_modules/.package-lock.json ## Run the storage tests on PostgreSQL 14, 16, 17 and 18 (x86-64 Linux).
+postgres: tools-test official e2e/postgres/node_modules/.package-lock.json ## Run the storage tests on PostgreSQL 14, 16, 17 and 18 (x86-64 Linux), and e2e through PgBouncer.
 	scripts/postgres-test
 
 .PHONY: official

@@ -26,10 +26,7 @@ func newAuthDatabase(t *testing.T, address string) *authDatabase {
 	t.Helper()
 	parsed, err := url.Parse(address)
 	require.NoError(t, err)
-	db, err := sql.Open("pgx", address)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, db.Close()) })
-	a := &authDatabase{db, parsed}
+	a := &authDatabase{databasetest.Handle(t, address), parsed}
 	a.run(t, `CREATE TABLE IF NOT EXISTS public."user" (id text PRIMARY KEY, "isAnonymous" boolean)`)
 	a.run(t, "DO $$ BEGIN CREATE ROLE polar_bridge LOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$")
 	return a

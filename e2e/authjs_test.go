@@ -1,7 +1,6 @@
 package e2e_test
 
 import (
-	"database/sql"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -45,12 +44,9 @@ await pool.end();
 func TestAuthJSThroughItsAdapter(t *testing.T) {
 	t.Parallel()
 	auth := databasetest.Postgres(t)
-	admin, err := sql.Open("pgx", auth)
-	require.NoError(t, err)
-	defer admin.Close() //nolint:errcheck // the test is over
 	tables, err := os.ReadFile("../internal/authdatabase/testdata/tables/authjs.sql")
 	require.NoError(t, err)
-	_, err = admin.ExecContext(t.Context(), string(tables))
+	_, err = databasetest.Handle(t, auth).ExecContext(t.Context(), string(tables))
 	require.NoError(t, err)
 	env, a := withOutbox(t, databasetest.SQLite(t), auth, "AUTH_DATABASE_SCHEMA=authjs")
 	for _, id := range []string{"1", "2", "3", "4"} {

@@ -1,7 +1,6 @@
 package e2e_test
 
 import (
-	"database/sql"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -30,9 +29,7 @@ func TestADatabaseUserWhoMayMakeNoTablesIsToldWhatToGrant(t *testing.T) {
 	parsed, err := url.Parse(owners)
 	require.NoError(t, err)
 	user := filepath.Base(parsed.Path) + "_user"
-	owner, err := sql.Open("pgx", owners)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, owner.Close()) })
+	owner := databasetest.Handle(t, owners)
 	for _, statement := range []string{"CREATE ROLE " + user + " LOGIN PASSWORD 'marker'", "REVOKE ALL ON SCHEMA public FROM PUBLIC"} {
 		_, err := owner.ExecContext(t.Context(), statement)
 		require.NoError(t, err)

@@ -43,10 +43,7 @@ func (s store) handle(t *testing.T, url string) *sql.DB {
 	if strings.HasPrefix(url, "sqlite:") {
 		return handle(t, sqliteFile(url))
 	}
-	db, err := sql.Open("pgx", url)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, db.Close()) })
-	return db
+	return databasetest.Handle(t, url)
 }
 
 func (s store) run(t *testing.T, url, statement string) {

@@ -1,7 +1,6 @@
 package e2e_test
 
 import (
-	"database/sql"
 	"fmt"
 	"io"
 	"maps"
@@ -301,10 +300,7 @@ func dump(t *testing.T, database string) string {
 		}
 		return all.String()
 	}
-	db, err := sql.Open("pgx", database)
-	require.NoError(t, err)
-	defer db.Close() //nolint:errcheck // only read
-	rows, err := db.QueryContext(t.Context(), `SELECT query_to_xml('SELECT * FROM ' || quote_ident(table_schema) || '.' || quote_ident(table_name), true, false, '')::text
+	rows, err := databasetest.Handle(t, database).QueryContext(t.Context(), `SELECT query_to_xml('SELECT * FROM ' || quote_ident(table_schema) || '.' || quote_ident(table_name), true, false, '')::text
 		FROM information_schema.tables WHERE table_schema NOT IN ('pg_catalog', 'information_schema')`)
 	require.NoError(t, err)
 	defer rows.Close() //nolint:errcheck // only read

@@ -9,7 +9,8 @@ import (
 	"path/filepath"
 	"testing"
 
-	_ "github.com/jackc/pgx/v5/stdlib" // registers the driver "pgx"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib" // registers the driver "pgx", too
 	"github.com/stretchr/testify/require"
 
 	"github.com/polar-bridge/polar-bridge/internal/database"
@@ -88,6 +89,18 @@ func through(t testing.TB, database string) string {
 		t.Fatalf("%s is %q: session, transaction or no-listen", throughVariable, way)
 		return ""
 	}
+}
+
+// Handle returns a handle to a Postgres database for what a test says in SQL of its own.
+// Nothing is prepared: it works through a transaction pooler.
+func Handle(t testing.TB, address string) *sql.DB {
+	t.Helper()
+	config, err := pgx.ParseConfig(address)
+	require.NoError(t, err)
+	config.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+	db := stdlib.OpenDB(*config)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	return db
 }
 
 // OpenMigrated opens and migrates the database and closes it after the test.

@@ -1,17 +1,11 @@
 package databasetest
 
 import (
-	"context"
 	"encoding/binary"
 	"io"
-	"net"
-	"net/url"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
-
-	"github.com/stretchr/testify/require"
 )
 
 // Listening is what an engine in Postgres' place does with LISTEN.
@@ -27,49 +21,7 @@ const (
 // Postgres names, as an engine that knows no LISTEN. Everything else is the server's.
 func WithoutListen(t testing.TB, database string, listening Listening) string {
 	t.Helper()
-	target, err := url.Parse(database)
-	require.NoError(t, err)
-	server := target.Host
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed with the test
-	require.NoError(t, err)
-	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
-	var proxies sync.WaitGroup
-	t.Cleanup(func() {
-		cancel()
-		_ = listener.Close() // ends the loop below
-		proxies.Wait()
-	})
-	proxies.Go(func() {
-		for {
-			client, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			proxies.Go(func() { listening.proxy(ctx, client, server) })
-		}
-	})
-	target.Host = listener.Addr().String()
-	return target.String()
-}
-
-// proxy joins two connections until one of them or ctx ends.
-func (l Listening) proxy(ctx context.Context, client net.Conn, address string) {
-	server, err := new(net.Dialer).DialContext(ctx, "tcp", address)
-	if err != nil {
-		_ = client.Close() // the client notices
-		return
-	}
-	closeBoth := func() { _, _ = client.Close(), server.Close() } // whoever is first
-	stop := context.AfterFunc(ctx, closeBoth)
-	defer stop()
-	var answers sync.WaitGroup
-	answers.Go(func() {
-		_, _ = io.Copy(client, server) // until either is closed
-		closeBoth()
-	})
-	_ = l.forward(client, server)
-	closeBoth()
-	answers.Wait()
+	return proxied(t, database, listening.forward)
 }
 
 // forward passes on what a client says. Only the first message has no type, and a
