@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
+	"github.com/polar-bridge/polar-bridge/internal/tracing"
 	"github.com/polar-bridge/polar-bridge/metrics"
 )
 
@@ -53,6 +54,8 @@ type Options struct {
 	Acceptor  Acceptor         // stores what they receive
 	Metrics   *metrics.Metrics // counts every request
 	Logger    *zap.Logger      // gets one line for every request
+	// Tracer makes a span of every authentic request.
+	Tracer *tracing.Tracer
 	// Now is the clock.
 	Now func() time.Time
 	// TrustedProxies are believed in what X-Forwarded-For says; nobody is

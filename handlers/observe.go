@@ -48,7 +48,7 @@ func observe(o *observer) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			start := o.now()
-			rec := &record{provider: metrics.ProviderNone}
+			rec := &record{provider: metrics.ProviderNone, start: start}
 			rec.traceparent = deletion.ParseTraceparent(strings.Join(c.Request().Header["Traceparent"], ",")) // two are none
 			c.Set(recordKey, rec)
 			// An error after the answer has begun is a lost connection.
@@ -140,6 +140,7 @@ const recordKey = "record"
 
 // record is what is known about one request, for its log line and metrics.
 type record struct {
+	start    time.Time
 	skip     bool // a probe: neither logged nor counted
 	provider string
 	outcome  string

@@ -31,7 +31,7 @@ func New(o Options) http.Handler {
 	for _, p := range o.Providers {
 		// One static route each: a route with a parameter would match what
 		// only looks like a provider's path.
-		handler, methods := webhook(p, o.Acceptor, bodies), []string{http.MethodPost}
+		handler, methods := webhook(p, o, bodies), []string{http.MethodPost}
 		if p.Challenge != nil {
 			handler, methods = withChallenge(p, handler), []string{http.MethodGet, http.MethodPost}
 		}

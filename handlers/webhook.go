@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
+	"github.com/polar-bridge/polar-bridge/internal/tracing"
 	"github.com/polar-bridge/polar-bridge/metrics"
 )
 
@@ -23,7 +25,8 @@ import (
 const acceptTimeout = 10 * time.Second
 
 // webhook takes one provider's requests: authenticate, store, answer.
-func webhook(p Provider, a Acceptor, bodies *bodies) echo.HandlerFunc {
+func webhook(p Provider, o Options, bodies *bodies) echo.HandlerFunc {
+	what := "POST /webhooks/" + p.Name
 	return func(c echo.Context) error {
 		rec := recordOf(c)
 		rec.provider = p.Name
@@ -33,17 +36,24 @@ func webhook(p Provider, a Acceptor, bodies *bodies) echo.HandlerFunc {
 		}
 		rec.delivery = delivery
 		connectionOf(c.Request().Context()).authenticated()
+		// Strangers' requests are no spans: they would push out the others.
+		ctx, span := o.Tracer.Start(c.Request().Context(), tracing.Server, what, string(rec.traceparent), rec.start)
+		defer span.End()
+		rec.traceparent = cmp.Or(deletion.Traceparent(span.Traceparent()), rec.traceparent)
+		span.Set("event_id", delivery.EventID)
 		if rec.traceparent != "" {
 			for i := range delivery.Deletions {
 				delivery.Deletions[i].Traceparent = rec.traceparent
 			}
 		}
-		receipt, err := accept(c.Request().Context(), a, delivery.Deletions)
+		receipt, err := accept(ctx, o, delivery.Deletions)
 		if err != nil {
 			rec.cause = err
+			span.Fail(string(fault.ReasonOf(err)))
 			return err
 		}
 		rec.stored(receipt)
+		span.Set("outcome", rec.outcome)
 		return acknowledge(c, p, rec)
 	}
 }
@@ -88,13 +98,15 @@ func changedOnTheWay(h http.Header, body []byte) bool {
 // sender hangs up: what has arrived is authentic, and some never send it again.
 // Every error is answered with 5xx, whatever it was: several providers never repeat
 // what was answered 4xx.
-func accept(ctx context.Context, a Acceptor, d []deletion.Deletion) (deletion.Receipt, error) {
+func accept(ctx context.Context, o Options, d []deletion.Deletion) (deletion.Receipt, error) {
 	if len(d) == 0 {
 		return deletion.Receipt{}, nil
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), acceptTimeout)
 	defer cancel()
-	receipt, err := a.Accept(ctx, d)
+	ctx, span := o.Tracer.Start(ctx, tracing.Internal, "store deletions", "", time.Time{})
+	defer span.End()
+	receipt, err := o.Acceptor.Accept(ctx, d)
 	switch {
 	case err == nil:
 		return receipt, nil

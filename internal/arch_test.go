@@ -41,9 +41,10 @@ func rules() []rule {
 		{"internal/app", "config handlers internal/... metrics polar"},
 		{"config", ""},
 		{"internal/settings", "config internal/authdatabase internal/provider"},
-		{"handlers", "internal/deletion internal/fault metrics"},
+		{"handlers", "internal/deletion internal/fault internal/tracing metrics"},
 		{"internal/console", "internal/deletion internal/queue internal/queue/ops"},
 		{"internal/notify", ""},
+		{"internal/tracing", ""},
 		{"metrics", "internal/deletion polar"},
 		{"polar", ""},
 		{"polar/polartest", ""},
@@ -51,7 +52,7 @@ func rules() []rule {
 		// What a deletion is, and what becomes of it.
 		{"internal/fault", ""},
 		{"internal/deletion", "polar"},
-		{"internal/queue", "internal/database/namedsql internal/deletion internal/fault internal/ratelimit metrics"},
+		{"internal/queue", "internal/database/namedsql internal/deletion internal/fault internal/ratelimit internal/tracing metrics"},
 		{"internal/queue/ops", "internal/binding internal/database/namedsql internal/deletion internal/directory internal/queue polar"},
 		{"internal/binding", "internal/database/namedsql internal/deletion polar"},
 		{"internal/ratelimit", "internal/database/namedsql internal/deletion"},
@@ -69,7 +70,7 @@ func rules() []rule {
 		// Does this user still exist?
 		{"internal/authdatabase", "internal/database/namedsql"},
 		{"internal/outbox", "internal/authdatabase internal/deletion internal/directory metrics"},
-		{"internal/directory", "internal/authdatabase internal/deletion"},
+		{"internal/directory", "internal/authdatabase internal/deletion internal/tracing"},
 		{"internal/directory/directorytest", ""},
 		{"internal/reconcile", "internal/database/namedsql internal/deletion internal/directory polar"},
 

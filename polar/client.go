@@ -52,7 +52,7 @@ type Options struct {
 	Token     func() string
 	Timeout   time.Duration // bounds one request from the dial to the end of the answer; 0 is 5 s
 	UserAgent string        // sent to Polar; "" leaves net/http's
-	// Transport carries the requests; nil is one of the Client's own, which
+	// Transport carries the requests; nil is NewTransport's, which
 	// honours HTTPS_PROXY. It should report to net/http/httptrace: without
 	// that every request without an answer counts as possibly carried out.
 	Transport http.RoundTripper
@@ -73,7 +73,7 @@ func New(options Options) *Client {
 		options.BaseURL = &url.URL{} // every request fails
 	}
 	if options.Transport == nil {
-		options.Transport = newTransport()
+		options.Transport = NewTransport()
 	}
 	if options.Timeout <= 0 {
 		options.Timeout = defaultTimeout

@@ -21,9 +21,9 @@ const (
 	maxHeaderBytes     = 64 << 10
 )
 
-// newTransport returns a transport of its own, so that no other code's changes
+// NewTransport returns a transport of its own, so that no other code's changes
 // to http.DefaultTransport matter here.
-func newTransport() *http.Transport {
+func NewTransport() *http.Transport {
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
 		DialContext:            (&net.Dialer{Timeout: phaseTimeout}).DialContext,

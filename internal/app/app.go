@@ -30,6 +30,7 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/queue"
 	"github.com/polar-bridge/polar-bridge/internal/ratelimit"
 	"github.com/polar-bridge/polar-bridge/internal/reconcile"
+	"github.com/polar-bridge/polar-bridge/internal/tracing"
 	"github.com/polar-bridge/polar-bridge/metrics"
 	"github.com/polar-bridge/polar-bridge/polar"
 )
@@ -61,6 +62,7 @@ type App struct {
 	log      *zap.Logger
 	registry *prometheus.Registry
 	metrics  *metrics.Metrics
+	tracer   *tracing.Tracer // nil when nobody asks for traces
 
 	db       *database.DB
 	polar    *polar.Client

@@ -20,6 +20,7 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/queue"
 	"github.com/polar-bridge/polar-bridge/internal/ratelimit"
 	"github.com/polar-bridge/polar-bridge/internal/settings"
+	"github.com/polar-bridge/polar-bridge/internal/tracing"
 	"github.com/polar-bridge/polar-bridge/metrics"
 	"github.com/polar-bridge/polar-bridge/polar"
 )
@@ -38,14 +39,17 @@ func (a *App) setup(ctx context.Context) error {
 		Version: o.Build.Version, Revision: o.Build.Revision, GoVersion: o.Build.GoVersion,
 		LogLinesDropped: o.LogLinesDropped,
 	})
+	var err error
+	if a.tracer, err = tracing.New(ctx, o.Build.Version, fewLines(a.log)); err != nil {
+		a.log.Warn("traces are not sent", zap.Error(err)) // deletions do not depend on them
+	}
 	if err := a.openDatabase(ctx); err != nil {
 		return err
 	}
 	a.polar = polar.New(polar.Options{
 		BaseURL: c.Polar.Endpoint(), Token: c.Polar.AccessToken.Value, Timeout: c.Polar.Timeout,
-		UserAgent: "polar-bridge/" + o.Build.Version, Now: o.Now, OnRequest: a.polarRequest,
+		UserAgent: "polar-bridge/" + o.Build.Version, Now: o.Now, OnRequest: a.polarRequest, Transport: tracing.Transport(polar.NewTransport()),
 	})
-	var err error
 	a.limiter, err = ratelimit.New(ctx, ratelimit.Options{
 		DB: a.db.Main, Reader: a.db.Reader, SQL: a.db.SQL, Now: o.Now,
 		Name: "polar", PerMinute: c.Polar.RateLimit,
@@ -86,7 +90,7 @@ func (a *App) listen(ctx context.Context) error {
 		newServer = handlers.NewH2CServer
 	}
 	a.public.Server = newServer(a.closeWhenDraining(handlers.New(handlers.Options{ //nolint:contextcheck // handlers have their requests' contexts
-		Providers: a.routes(), Acceptor: a.queue, Metrics: a.metrics, Logger: a.log, Now: o.Now, TrustedProxies: c.TrustedProxies,
+		Providers: a.routes(), Acceptor: a.queue, Metrics: a.metrics, Logger: a.log, Tracer: a.tracer, Now: o.Now, TrustedProxies: c.TrustedProxies,
 	})), a.log)
 	console, err := a.openConsole(ctx)
 	if err != nil {
@@ -205,7 +209,7 @@ func (a *App) openQueue(ctx context.Context, sources map[string]directory.Source
 	a.queue, err = queue.New(queue.Options{
 		Driver: a.db.Driver(), SQL: a.db.SQL, DB: a.db.Main, Reader: a.db.Reader, InPlace: a.db.InPlace,
 		Key: key, Binding: a.binding, Applier: deleter, Verifier: deleter, Limiter: a.limiter, MaxDeletionsPerHour: maxPerHour, GracePeriod: c.Guards.GracePeriod, VerifyAfter: c.Guards.VerifyAfter,
-		Metrics: a.metrics, Logger: a.log, LogID: queue.LogID(c.Log.ExternalID, key), Now: now,
+		Metrics: a.metrics, Logger: a.log, Tracer: a.tracer, LogID: queue.LogID(c.Log.ExternalID, key), Now: now,
 		Workers: c.Polar.Concurrency, BatchSize: a.options.BatchSize, Retention: c.Work.Retention, DryRun: c.Work.DryRun,
 	})
 	if err != nil || a.db.Dialect != database.SQLite {

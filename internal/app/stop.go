@@ -49,6 +49,9 @@ func (a *App) close(ctx context.Context) error {
 		connections = wrap("close database", a.db.Close())
 	}
 	auth := wrap("close auth database", a.directories.Close())
+	if err := a.tracer.Close(ctx); err != nil { // nothing depends on them
+		a.log.Warn("send traces failed", zap.Error(err))
+	}
 	return errors.Join(public, admin, river, running, connections, auth)
 }
 

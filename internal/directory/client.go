@@ -20,6 +20,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
+	"github.com/polar-bridge/polar-bridge/internal/tracing"
 )
 
 // Bounds of one request.
@@ -64,11 +65,11 @@ func NewClient(o ClientOptions) (*Client, error) {
 		o.Timeout = defaultTimeout
 	}
 	return &Client{options: o, http: &http.Client{
-		Transport: &http.Transport{
+		Transport: tracing.Transport(&http.Transport{
 			Proxy: http.ProxyFromEnvironment, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12},
 			ForceAttemptHTTP2: true, MaxIdleConns: maxIdle, MaxIdleConnsPerHost: maxIdle, IdleConnTimeout: idleTimeout,
 			MaxResponseHeaderBytes: maxHeader,
-		},
+		}),
 		// A response from elsewhere says nothing about this provider's users, and
 		// the credentials must not go there.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

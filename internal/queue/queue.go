@@ -24,6 +24,7 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/database/namedsql"
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/ratelimit"
+	"github.com/polar-bridge/polar-bridge/internal/tracing"
 	"github.com/polar-bridge/polar-bridge/metrics"
 )
 
@@ -85,6 +86,8 @@ type Options struct {
 	Limiter  Limiter
 	Metrics  *metrics.Metrics
 	Logger   *zap.Logger
+	// Tracer makes a span of every attempt.
+	Tracer *tracing.Tracer
 	// LogID turns an external id into what the log may say of it.
 	LogID func(id string) string
 	Now   func() time.Time

@@ -18,7 +18,10 @@ func (r *run) verify(ctx context.Context) error {
 	if r.record.State != deletion.StateDone || r.record.Outcome != deletion.OutcomeDeleted || r.record.Verification != deletion.VerificationPending {
 		return nil
 	}
+	ctx, span := r.trace(ctx, "verify deletion")
+	defer span.End()
 	found, seen, decision := r.lookAgain(ctx)
+	span.Set("result", string(found))
 	wait := time.Duration(0)
 	switch decision := decision.(type) {
 	case nil, deletion.Done, deletion.Hold:

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
+	"github.com/polar-bridge/polar-bridge/internal/tracing"
 	"github.com/polar-bridge/polar-bridge/metrics"
 )
 
@@ -89,6 +91,8 @@ func (r *run) delete(ctx context.Context) error {
 	if r.record.State != deletion.StateWaiting {
 		return nil // somebody has decided about it
 	}
+	ctx, span := r.trace(ctx, "delete customer")
+	defer span.End()
 	seen, decision := r.apply(ctx)
 	d := &decided{
 		id: r.record.ID, generation: r.record.Generation, binding: r.record.Binding, decision: decision, seen: seen, now: r.Now(), send: r.send,
@@ -115,10 +119,21 @@ func (r *run) delete(ctx context.Context) error {
 		}
 		d.decision = r.exhausted(d, decision)
 	}
+	span.Set("result", d.result())
 	if err := r.write(ctx, d); err != nil {
 		return err
 	}
 	return r.finish(d)
+}
+
+// trace begins the span of an attempt. A deletion that came without a trace has one from
+// here on.
+func (r *run) trace(ctx context.Context, what string) (context.Context, *tracing.Span) {
+	ctx, span := r.Tracer.Start(ctx, tracing.Consumer, what, string(r.record.traceparent), r.start)
+	r.record.traceparent = cmp.Or(r.record.traceparent, deletion.Traceparent(span.Traceparent()))
+	span.Set("provider", r.record.Provider)
+	span.SetNumber("deletion_id", r.record.ID)
+	return ctx, span
 }
 
 // exhausted holds what has failed for too long. Pauses do not count, nor does
