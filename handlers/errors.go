@@ -33,6 +33,10 @@ func handleError(err error, c echo.Context) {
 	if status == http.StatusServiceUnavailable {
 		header.Set("Retry-After", retryAfter)
 	}
+	if text := recordOf(c).said; text != "" && kindOf(err) == fault.MethodNotAllowed {
+		_ = c.String(status, text) // net/http leaves the body of a HEAD out
+		return
+	}
 	said := refusal{Error: code, RequestID: header.Get(echo.HeaderXRequestID)}
 	if fault.ReasonOf(err) == fault.ReasonBodyChanged {
 		said.Reason = fault.ReasonBodyChanged

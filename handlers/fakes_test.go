@@ -37,7 +37,7 @@ func checkToken(h http.Header) error {
 
 // fakeProvider knows one token; receive stands for everything that comes after.
 func fakeProvider(name string, receive func(http.Header, []byte) (deletion.Delivery, error)) *handlers.Provider {
-	return &handlers.Provider{Name: name, MaxBody: maxBody, CheckHeader: checkToken, Receive: receive}
+	return &handlers.Provider{Name: name, Title: strings.ToUpper(name[:1]) + name[1:], MaxBody: maxBody, CheckHeader: checkToken, Receive: receive}
 }
 
 // delivers makes a Receive that always says the same.

@@ -21,7 +21,8 @@ import (
 
 // Provider is one identity provider's route.
 type Provider struct {
-	Name string // the route's last segment and the metric label
+	Name  string // the route's last segment and the metric label
+	Title string // the name for people
 	// MaxBody is the largest body that is read, in bytes. It is over 64 KiB only
 	// when CheckHeader authenticates the sender.
 	MaxBody int64

@@ -154,6 +154,8 @@ type record struct {
 	// cause is the Acceptor's error. Others may quote what was sent, and are
 	// not kept.
 	cause error
+	// said is the body of the answer to people, "" for the usual one.
+	said string
 }
 
 // recordOf returns the request's record; a handler outside of observe gets one

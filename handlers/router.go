@@ -35,8 +35,13 @@ func New(o Options) http.Handler {
 		if p.Challenge != nil {
 			handler, methods = withChallenge(p, handler), []string{http.MethodGet, http.MethodPost}
 		}
-		route(e, "/webhooks/"+p.Name, handler, methods...)
-		route(e, "/webhooks/"+p.Name+"/", handler, methods...) // often entered by mistake
+		for _, path := range []string{"/webhooks/" + p.Name, "/webhooks/" + p.Name + "/"} { // the latter is often entered by mistake
+			route(e, path, handler, methods...)
+			if p.Challenge == nil {
+				e.GET(path, visit(p))
+				e.HEAD(path, visit(p))
+			}
+		}
 	}
 	route(e, "/livez", unobserved(livez), http.MethodGet, http.MethodHead)
 	return e

@@ -62,10 +62,16 @@ func TestMethodsThatAreNotAllowed(t *testing.T) {
 			got := send(t, e.serve(t), method, path, http.NoBody)
 			require.Equal(t, 405, got.status, "%s %s", method, path)
 			require.Equal(t, allow, got.header.Get("Allow"))
-			if method == http.MethodHead {
+			switch method {
+			case http.MethodHead:
 				require.Empty(t, got.body)
-			} else {
+			case http.MethodGet:
+				require.Equal(t, "This address takes webhooks of Clerk by POST: register it there. It has nothing to show.\n", got.body)
+			default:
 				require.Equal(t, refusal("not_found"), got.body)
+			}
+			if method == http.MethodGet || method == http.MethodHead {
+				require.Equal(t, "text/plain; charset=UTF-8", got.header.Get("Content-Type"))
 			}
 			require.Equal(t, map[string]int{"webhooks_total{not_found,none}": 1}, e.counted(t))
 			require.EqualValues(t, 405, e.line(t)["status"])

@@ -152,6 +152,15 @@ func acknowledge(c echo.Context, p Provider, rec *record) error {
 // events.
 const reasonChallenge = "challenge"
 
+// visit refuses whoever opens the address in a browser, and says what it is for.
+func visit(p Provider) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		c.Response().Header().Set(echo.HeaderAllow, http.MethodPost)
+		recordOf(c).said = "This address takes webhooks of " + p.Title + " by POST: register it there. It has nothing to show.\n"
+		return fault.New(fault.MethodNotAllowed, "", "method is not allowed here")
+	}
+}
+
 // withChallenge adds the provider's challenges to its webhooks. The body of a GET is
 // not read.
 func withChallenge(p Provider, webhook echo.HandlerFunc) echo.HandlerFunc {
