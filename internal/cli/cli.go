@@ -6,6 +6,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -126,7 +127,7 @@ func Run(ctx context.Context, env Env) int {
 		return exited
 	}
 	if err != nil {
-		return report(env, usageError{err})
+		return report(env, usageError{cmp.Or(secretFlag(env.Args, providers), err)})
 	}
 	command.BindTo(ctx, (*context.Context)(nil))
 	err = command.Run(&env, loader, providers) // which may change env

@@ -11,7 +11,9 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/polar-bridge/polar-bridge/config"
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
+	"github.com/polar-bridge/polar-bridge/internal/provider"
 	"github.com/polar-bridge/polar-bridge/internal/queue/ops"
 )
 
@@ -23,6 +25,33 @@ func closedSets() []kong.Option {
 		kong.TypeMapper(reflect.TypeFor[deletion.Outcome](), oneOf(ops.Redoable())), // redo's flag
 		kong.TypeMapper(reflect.TypeFor[endedAs](), oneOf(deletion.Outcomes())),
 	}
+}
+
+// flagsGiven are the flags on the command line, by their setting's name.
+func flagsGiven(parsed *kong.Context) map[string]string {
+	flags := map[string]string{}
+	for _, part := range parsed.Path {
+		if part.Flag != nil && !part.Resolved {
+			flags[part.Flag.Tag.Get("env")] = "--" + part.Flag.Name
+		}
+	}
+	return flags
+}
+
+// secretFlag says of a secret that was given as a flag what it is set by instead; nil
+// when there is none. It never says the value.
+func secretFlag(args []string, providers provider.Registry) error {
+	all := config.Config{Providers: providers.Settings()}
+	for _, arg := range args {
+		flag, _, _ := strings.Cut(arg, "=")
+		name := strings.TrimSuffix(strings.ReplaceAll(strings.ToUpper(strings.TrimLeft(flag, "-")), "-", "_"), "_FILE")
+		for _, secret := range all.SecretHelp() {
+			if strings.HasPrefix(flag, "--") && secret.Name == name {
+				return fmt.Errorf("secrets have no flag: set %s or %[1]s_FILE", name)
+			}
+		}
+	}
+	return nil
 }
 
 // oneOf reads a word of a closed set: one that is none of it would find nothing,

@@ -51,3 +51,19 @@ func TestHelpNamesTheVariablesOfSecrets(t *testing.T) {
 		require.Regexp(t, `\n +`+secret.Name+` +\S`, got.stdout)
 	}
 }
+
+func TestASecretThatIsGivenAsAFlag(t *testing.T) {
+	t.Parallel()
+	all := allsettings.New(provider.Options{}).SecretHelp()
+	require.NotEmpty(t, all)
+	for _, secret := range all {
+		flag := "--" + strings.ReplaceAll(strings.ToLower(secret.Name), "_", "-")
+		for _, args := range [][]string{{flag, marker}, {flag + "=" + marker}, {flag + "-file", "/run/secret"}, {"--" + secret.Name + "=" + marker}, {"--dry-run", flag}} {
+			got := run(t, settings(), append([]string{"serve"}, args...)...) // which fails when it prints the marker
+			require.Equal(t, 2, got.code, args)
+			require.Equal(t, "polar-bridge: secrets have no flag: set "+secret.Name+" or "+secret.Name+"_FILE\nTry: polar-bridge --help\n", got.stderr)
+			require.Empty(t, got.stdout)
+		}
+	}
+	require.Contains(t, run(t, settings(), "serve", "--polar-acess-token", marker).stderr, "unknown flag --polar-acess-token", "nobody guesses what was meant")
+}
