@@ -34,7 +34,7 @@ func (c *healthcheckCommand) Run(ctx context.Context, env *Env, loader *config.L
 	}
 	status, text, err := roundTrip(request, nil)
 	if err != nil {
-		return fmt.Errorf("not reachable: %w", err)
+		return fmt.Errorf("not reachable: %w; is serve running, and is ADMIN_ADDR or --url its address?", err)
 	}
 	if status != http.StatusOK {
 		return fmt.Errorf("%s answered %d: %s", url, status, text)

@@ -27,7 +27,7 @@ func Backup(ctx context.Context, address, to string) (err error) {
 		return err
 	}
 	if _, err := os.Stat(path); err != nil {
-		return fmt.Errorf("find SQLite file: %w", err)
+		return fmt.Errorf("find SQLite file: %w: set DATABASE_URL to the server's", err)
 	}
 	from, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?mode=ro&_pragma=busy_timeout(5000)")
 	if err != nil {

@@ -139,7 +139,7 @@ func inspectPostgres(ctx context.Context, url, schema string) (seen Inspection, 
 	defer func() { err = errors.Join(err, db.Close()) }()
 	seen.Pooled, seen.Notified = db.Pooled(), db.Notified()
 	if err := db.Main.QueryRowContext(ctx, "SHOW server_version").Scan(&seen.Version); err != nil {
-		return seen, fmt.Errorf("connect to Postgres: %w", err)
+		return seen, fmt.Errorf("connect to Postgres, as DATABASE_URL says: %w", err)
 	}
 	var readOnly string
 	if err := db.Main.QueryRowContext(ctx, "SHOW transaction_read_only").Scan(&readOnly); err != nil {

@@ -16,6 +16,9 @@ func inspectFile(ctx context.Context, path string) (File, error) {
 		folder = filepath.Dir(linked)
 	}
 	place, err := os.Stat(folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return file, fmt.Errorf("the folder of DATABASE_URL does not exist: %w", err)
+	}
 	if err != nil {
 		return file, fmt.Errorf("look at the folder of the SQLite file: %w", err)
 	}

@@ -47,7 +47,7 @@ func transactionPooler(ctx context.Context, main *sql.DB, config *pgx.ConnConfig
 func isDirect(ctx context.Context, main *sql.DB) (direct, notified bool, err error) {
 	conn, err := main.Conn(ctx)
 	if err != nil {
-		return false, false, fmt.Errorf("connect to Postgres: %w", err)
+		return false, false, fmt.Errorf("connect to Postgres, as DATABASE_URL says: %w", err)
 	}
 	defer func() { err = errors.Join(err, conn.Close()) }() // back into the pool
 	err = conn.Raw(func(driver any) error {
@@ -95,7 +95,7 @@ func behindPooler(ctx context.Context, config *pgx.ConnConfig) (pooled bool, err
 	config.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol // which every pooler knows
 	listener, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
-		return false, fmt.Errorf("connect to Postgres: %w", err)
+		return false, fmt.Errorf("connect to Postgres, as DATABASE_URL says: %w", err)
 	}
 	defer func() { err = errors.Join(err, listener.Close(context.WithoutCancel(ctx))) }()
 	channel := channelName()
@@ -136,7 +136,7 @@ func hears(ctx context.Context, listener *pgx.Conn, channel string) (bool, error
 func notify(ctx context.Context, config *pgx.ConnConfig, channel string) (backend int, err error) {
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
-		return 0, fmt.Errorf("connect to Postgres: %w", err)
+		return 0, fmt.Errorf("connect to Postgres, as DATABASE_URL says: %w", err)
 	}
 	defer func() { err = errors.Join(err, conn.Close(context.WithoutCancel(ctx))) }()
 	tx, err := conn.Begin(ctx)

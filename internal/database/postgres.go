@@ -114,7 +114,7 @@ func (db *DB) useSchema(ctx context.Context, schema string) error {
 	}
 	var usable bool
 	if err := db.Main.QueryRowContext(ctx, db.sql.SchemaUsable).Scan(&usable); err != nil {
-		return fmt.Errorf("connect to Postgres: %w", err)
+		return fmt.Errorf("connect to Postgres, as DATABASE_URL says: %w", err)
 	}
 	if !usable {
 		return fmt.Errorf("DATABASE_SCHEMA %s is a reserved word of SQL: choose another name", schema)

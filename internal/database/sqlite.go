@@ -40,7 +40,7 @@ func openSQLite(ctx context.Context, rest string) (*DB, error) {
 	if err := createPrivate(path); errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("the folder of DATABASE_URL does not exist: make %q, or name another", filepath.Dir(path))
 	} else if err != nil {
-		return nil, fmt.Errorf("create SQLite file: %w", err)
+		return nil, fmt.Errorf("create SQLite file: %w: name in DATABASE_URL a file that this user may write, in a folder of its own", err)
 	}
 	// A link to the file is the file: what SQLite makes lies beside the latter.
 	link := path
