@@ -162,8 +162,8 @@ func TestReconcileUndoesNoDecision(t *testing.T) {
 		// The report says it without --apply as well.
 		table, scripts := env.reconcile(t), env.reconcile(t, "--json")
 		for id, want := range map[string][2]string{
-			cancelled: {"cancelled", `,"left_alone":"cancelled"}`}, team: {"held as team", `,"left_alone":"held","hold_reason":"team"}`},
-			waiting: {"waiting", `,"left_alone":"waiting"}`}, lost: {"-", `"active_subscriptions":1}`},
+			cancelled: {"cancelled", `,"left_alone":"cancelled","hold_reason":""}`}, team: {"held as team", `,"left_alone":"held","hold_reason":"team"}`},
+			waiting: {"waiting", `,"left_alone":"waiting","hold_reason":""}`}, lost: {"-", `"active_subscriptions":1,"left_alone":"","hold_reason":""}`},
 		} {
 			require.Regexp(t, `(?m)^"`+id+`" .* 1 +`+want[0]+`$`, table)
 			require.Regexp(t, `(?m)^\{"external_id":"`+id+`".*`+want[1]+`$`, scripts)

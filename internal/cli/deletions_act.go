@@ -258,7 +258,7 @@ func (c *asking) act(ctx context.Context, env *Env, s *session, a act) error {
 	}
 	if len(chosen) == 0 {
 		nothing := fmt.Errorf("there is nothing to %s: see polar-bridge deletions list", a.verb)
-		return errors.Join(env.print(c.JSON, map[string]int{a.done: 0}, "0 deletions "+a.done), nothing)
+		return errors.Join(printAs(env, c.JSON, actedOnMany{a.done: 0}, "0 deletions "+a.done), nothing)
 	}
 	question := fmt.Sprintf(a.question, plural(len(chosen), "deletion"))
 	if a.loses {
@@ -274,19 +274,26 @@ func (c *asking) act(ctx context.Context, env *Env, s *session, a act) error {
 	if err != nil {
 		return fmt.Errorf("%s %s, then: %w", a.done, plural(count, "deletion"), err)
 	}
-	return env.print(c.JSON, map[string]int{a.done: count}, plural(count, "deletion")+" "+a.done)
+	return printAs(env, c.JSON, actedOnMany{a.done: count}, plural(count, "deletion")+" "+a.done)
 }
+
+// acted is what is printed of one deletion.
+type acted struct {
+	ID     int64  `json:"deletion_id"` // the one that was named
+	Result string `json:"result"`      // in words; refused when nothing was done
+	Why    string `json:"why"`         // it was refused
+}
+
+// actedOnMany is what is printed when a command chose the deletions: their number, by
+// what was done to them.
+type actedOnMany map[string]int
 
 // onEach does something to each of the deletions, says what became of it, and
 // fails when one was refused. Any other error ends it.
 func onEach(env *Env, ids []int64, asJSON bool, do func(id int64) (result string, err error)) error {
 	refusals := 0
 	for _, id := range ids {
-		line := struct {
-			ID     int64  `json:"deletion_id"`
-			Result string `json:"result"`
-			Why    string `json:"why,omitempty"`
-		}{ID: id}
+		line := acted{ID: id}
 		var err error
 		line.Result, err = do(id)
 		refusal, refused := errors.AsType[*ops.RefusedError](err)
@@ -301,7 +308,7 @@ func onEach(env *Env, ids []int64, asJSON bool, do func(id int64) (result string
 			}
 			line.Result, line.Why = "refused", refusal.Sentence
 		}
-		if err := env.print(asJSON, line, fmt.Sprintf("deletion %d: %s", id, line.Result)); err != nil {
+		if err := printAs(env, asJSON, line, fmt.Sprintf("deletion %d: %s", id, line.Result)); err != nil {
 			return err
 		}
 	}
@@ -331,7 +338,13 @@ func (c *pauseCommand) Run(ctx context.Context, env *Env, s *session) error {
 	if changed {
 		text = "paused"
 	}
-	return env.print(c.JSON, map[string]bool{"paused": true, "changed": changed}, text)
+	return printAs(env, c.JSON, pauseReport{Paused: true, Changed: changed}, text)
+}
+
+// pauseReport is what is printed of a pause.
+type pauseReport struct {
+	Changed bool `json:"changed"` // false when it was so before
+	Paused  bool `json:"paused"`  // deletions are paused now
 }
 
 type resumeCommand struct {
@@ -348,7 +361,7 @@ func (c *resumeCommand) Run(ctx context.Context, env *Env, s *session) error {
 	if changed {
 		text = "resumed"
 	}
-	return env.print(c.JSON, map[string]bool{"paused": false, "changed": changed}, text)
+	return printAs(env, c.JSON, pauseReport{Changed: changed}, text)
 }
 
 type forgetCommand struct {
@@ -360,6 +373,11 @@ type forgetCommand struct {
 // Help is shown below the flags' list.
 func (*forgetCommand) Help() string {
 	return `Ids, errors and operators' reasons are removed from the records; what happened when, and what is needed to recognise the same event again, stays. It is refused while a deletion of that person is not finished. Logs, exports and backups are not touched, and it cannot be undone: on a terminal it asks. Export the proof first.`
+}
+
+// forgotten is what is printed of one person.
+type forgotten struct {
+	Records int `json:"forgotten"` // records from which everything personal was removed
 }
 
 // Run forgets one person.
@@ -374,7 +392,7 @@ func (c *forgetCommand) Run(ctx context.Context, env *Env, s *session) error {
 	if err != nil {
 		return err
 	}
-	err = env.print(c.JSON, map[string]int{"forgotten": records}, plural(records, "record")+" forgotten")
+	err = printAs(env, c.JSON, forgotten{records}, plural(records, "record")+" forgotten")
 	if records == 0 {
 		err = errors.Join(err, errors.New("there is no record of that external id: done and cancelled deletions are kept for RETENTION only, and forgotten ones have no id any more"))
 	}

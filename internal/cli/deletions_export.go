@@ -10,6 +10,7 @@ import (
 	"io"
 	"iter"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,10 +20,11 @@ import (
 )
 
 type exportCommand struct {
-	Since  moment `name:"since" placeholder:"WHEN" help:"Only those finished since then: 72h, 30d, 2026-11-01 or 2026-11-01T12:00:00Z."`
-	Until  moment `name:"until" placeholder:"WHEN" help:"Only those finished before then, which lies at least ten minutes back. With the --since of the next export no row is missed and none comes twice."`
-	Format string `name:"format" enum:"csv,jsonl" default:"csv" placeholder:"FORMAT" help:"csv (by default) or jsonl, one JSON object a line."`
-	Digest bool   `name:"digest" help:"Write a digest in place of external ids, the same as in the log."`
+	Since      moment     `name:"since" placeholder:"WHEN" help:"Only those finished since then: 72h, 30d, 2026-11-01 or 2026-11-01T12:00:00Z."`
+	Until      moment     `name:"until" placeholder:"WHEN" help:"Only those finished before then, which lies at least ten minutes back. With the --since of the next export no row is missed and none comes twice."`
+	ExternalID externalID `name:"external-id" placeholder:"ID" help:"Only those of this customer."`
+	Format     string     `name:"format" enum:"csv,jsonl" default:"csv" placeholder:"FORMAT" help:"csv (by default) or jsonl, one JSON object a line."`
+	Digest     bool       `name:"digest" help:"Write a digest in place of external ids, the same as in the log."`
 }
 
 // Help is shown below the flags' list.
@@ -33,7 +35,7 @@ In CSV, cells that a spreadsheet would take for a formula begin with an apostrop
 }
 
 // proof is one row: of JSON, or of CSV with the same names. Whoever reads it relies
-// on them.
+// on them. Times are to the second.
 type proof struct {
 	ID          int64                 `json:"deletion_id"`
 	Provider    string                `json:"provider"`
@@ -42,10 +44,10 @@ type proof struct {
 	Object      deletion.Object       `json:"object"`
 	ExternalID  string                `json:"external_id"`
 	CustomerID  string                `json:"customer_id"`
-	ReceivedAt  string                `json:"received_at"`
-	DeletedAt   string                `json:"deleted_at"`
-	VerifiedAt  string                `json:"verified_at"`
-	FinishedAt  string                `json:"finished_at"`
+	ReceivedAt  time.Time             `json:"received_at"`
+	DeletedAt   time.Time             `json:"deleted_at"` // when Polar's confirmation was seen; only with the outcome deleted
+	VerifiedAt  time.Time             `json:"verified_at"`
+	FinishedAt  time.Time             `json:"finished_at"`
 	Attempts    int64                 `json:"attempts"`
 	Outcome     deletion.Outcome      `json:"outcome"`
 	ConfirmedBy deletion.Confirmation `json:"confirmed_by"`
@@ -58,6 +60,8 @@ type proof struct {
 	GrantedBenefits     *int                        `json:"granted_benefits"`
 	MetadataSearch      deletion.Search             `json:"metadata_search"`
 	TraceID             string                      `json:"trace_id"`
+
+	Actions []queue.Action `json:"actions"`
 }
 
 // Validate refuses a window whose end is not settled.
@@ -76,7 +80,7 @@ func (c *exportCommand) Run(ctx context.Context, env *Env, s *session) error {
 		show = s.digest
 	}
 	out := bufio.NewWriter(env.Stdout)
-	rows, err := c.write(out, s.Finished(ctx, c.Since.Time, c.Until.Time), show)
+	rows, err := c.write(out, s.Finished(ctx, c.Since.Time, c.Until.Time, string(c.ExternalID)), show)
 	if err := errors.Join(err, out.Flush()); err != nil {
 		return err
 	}
@@ -106,7 +110,7 @@ func (c *exportCommand) write(w io.Writer, records iter.Seq2[queue.Record, error
 		if c.Format == "csv" {
 			var cells []string
 			for _, value := range reflect.ValueOf(p).Fields() {
-				cells = append(cells, harmless(cell(value)))
+				cells = append(cells, harmless(cell(value.Interface())))
 			}
 			err = table.Write(cells)
 		} else {
@@ -124,10 +128,13 @@ func (c *exportCommand) write(w io.Writer, records iter.Seq2[queue.Record, error
 func prove(r queue.Record, show func(id string) string) proof {
 	p := proof{
 		ID: r.ID, Provider: r.Provider, EventID: r.EventID, Source: r.Source, Object: r.Object, ExternalID: show(cmp.Or(r.UnusableID, r.ExternalID)), CustomerID: r.CustomerID,
-		ReceivedAt: instant(r.ReceivedAt), VerifiedAt: instant(r.VerifiedAt), FinishedAt: instant(r.FinishedAt),
+		ReceivedAt: r.ReceivedAt.Truncate(time.Second), VerifiedAt: r.VerifiedAt.Truncate(time.Second), FinishedAt: r.FinishedAt.Truncate(time.Second),
 		Attempts: r.Attempts, Outcome: r.Outcome, ConfirmedBy: r.ConfirmedBy, Anonymized: r.Anonymized, Forgotten: r.Forgotten,
 		Verification: r.Verification, ActiveSubscriptions: r.ActiveSubscriptions, GrantedBenefits: r.GrantedBenefits,
-		MetadataSearch: r.MetadataSearch, TraceID: r.TraceID,
+		MetadataSearch: r.MetadataSearch, TraceID: r.TraceID, Actions: slices.Clone(r.Actions),
+	}
+	for i := range p.Actions {
+		p.Actions[i].At = p.Actions[i].At.Truncate(time.Second)
 	}
 	if r.Outcome == deletion.OutcomeDeleted {
 		p.DeletedAt = p.FinishedAt
@@ -137,14 +144,20 @@ func prove(r queue.Record, show func(id string) string) proof {
 }
 
 // cell is a member of a proof in CSV: empty when it is not known.
-func cell(value reflect.Value) string {
-	if value.Kind() != reflect.Pointer {
-		return fmt.Sprint(value)
+func cell(value any) string {
+	switch value := value.(type) {
+	case time.Time:
+		return instant(value)
+	case *int:
+		return number(value)
+	case []queue.Action:
+		texts := make([]string, len(value))
+		for i, a := range value {
+			texts[i] = instant(a.At) + " " + actionInWords(a)
+		}
+		return strings.Join(texts, "; ")
 	}
-	if value.IsNil() {
-		return ""
-	}
-	return fmt.Sprint(value.Elem())
+	return fmt.Sprint(value)
 }
 
 // harmless keeps a spreadsheet from taking a stranger's text for a formula.

@@ -63,10 +63,14 @@ func (c *listCommand) Run(ctx context.Context, env *Env, s *session) error {
 func (c *listCommand) list(ctx context.Context, env *Env, s *session) error {
 	filter := ops.Filter{
 		State: c.State, Reason: c.Reason, Outcome: deletion.Outcome(c.Outcome), Provider: c.Provider, Since: c.Since.Time, Until: c.Until.Time,
-		ExternalID: string(c.ExternalID), UserID: c.UserID, EventID: c.EventID, CustomerID: c.CustomerID, Oldest: c.Sort == "oldest",
+		ExternalID: string(c.ExternalID), UserID: c.UserID, EventID: c.EventID, CustomerID: c.CustomerID, Oldest: c.Sort == "oldest", Decisions: c.JSON,
 	}
 	if c.Limit > 0 {
 		filter.Limit = c.Limit + 1 // to know whether there are more
+	}
+	paused, err := c.paused(ctx, s)
+	if err != nil {
+		return err
 	}
 	table := c.table(env)
 	count := 0
@@ -79,7 +83,7 @@ func (c *listCommand) list(ctx context.Context, env *Env, s *session) error {
 			break
 		}
 		count++
-		cells := []any{r.ID, r.State, visible(r.Provider), shownID(r), why(r), visible(string(r.Source))}
+		cells := []any{r.ID, r.State, visible(r.Provider), shownID(r), why(r, paused), visible(string(r.Source))}
 		switch {
 		case c.JSON:
 			err = printJSON(env.Stdout, r)
@@ -97,6 +101,26 @@ func (c *listCommand) list(ctx context.Context, env *Env, s *session) error {
 		return err
 	}
 	return table.flush()
+}
+
+// paused says in some words why nothing is tried now, "" when nothing is paused.
+func (c *listCommand) paused(ctx context.Context, s *session) (string, error) {
+	if c.JSON {
+		return "", nil
+	}
+	operator, err := s.Paused(ctx)
+	if err != nil {
+		return "", err
+	}
+	pauses, err := s.pauses(ctx, operator)
+	if err != nil || len(pauses) == 0 {
+		return "", err
+	}
+	text := "paused: " + pauses[0].Reason
+	if c.Wide && !pauses[0].Until.IsZero() {
+		text += " until " + at(pauses[0].Until)
+	}
+	return text, nil
 }
 
 // table has the columns of a list.
@@ -121,8 +145,9 @@ func shownID(r queue.Record) string {
 	return visible(r.ExternalID)
 }
 
-// why says what there is to know about the state in a word or two.
-func why(r queue.Record) string {
+// why says what there is to know about the state in a word or two; paused is why
+// nothing is tried, if it is so.
+func why(r queue.Record, paused string) string {
 	var text string
 	switch r.State {
 	case deletion.StateHeld:
@@ -140,6 +165,8 @@ func why(r queue.Record) string {
 		switch {
 		case r.Running:
 			text = "running"
+		case paused != "":
+			text = paused
 		case r.Failures > 0:
 			text = "failed " + plural(int(r.Failures), "time")
 		}

@@ -49,12 +49,12 @@ func (c *requestCommand) Validate() error {
 
 // requested is what is printed of one.
 type requested struct {
-	ExternalID string              `json:"external_id"`
-	Result     string              `json:"result"` // requested, left_alone or refused
-	ID         int64               `json:"deletion_id,omitempty"`
-	State      deletion.State      `json:"state,omitempty"` // of the one because of which it was left alone
-	Reason     deletion.HoldReason `json:"hold_reason,omitempty"`
-	Why        string              `json:"why,omitempty"` // it was refused
+	ExternalID string              `json:"external_id"` // whose customer
+	Result     string              `json:"result"`      // requested, left_alone or refused
+	ID         *int64              `json:"deletion_id"` // the new one, or that because of which it was left alone; null when it was refused
+	State      deletion.State      `json:"state"`       // of the one because of which it was left alone
+	Reason     deletion.HoldReason `json:"hold_reason"` // of the one because of which it was left alone
+	Why        string              `json:"why"`         // it was refused
 }
 
 // Run puts deletions into the queue.
@@ -142,13 +142,13 @@ func (c *requestCommand) sort(ctx context.Context, env *Env, acceptor ops.Accept
 
 // print says what became of one that was not refused.
 func (c *requestCommand) print(env *Env, externalID string, r ops.Requested) error {
-	line := requested{ExternalID: externalID, Result: "requested", ID: r.ID, State: r.LeftAlone.State, Reason: r.LeftAlone.Reason}
+	line := requested{ExternalID: externalID, Result: "requested", ID: &r.ID, State: r.LeftAlone.State, Reason: r.LeftAlone.Reason}
 	text := fmt.Sprintf("deletion %d: requested for %q", r.ID, externalID)
 	if line.State != "" {
 		line.Result = "left_alone"
 		text = fmt.Sprintf("%q is left alone: %s", externalID, r.LeftAloneBy())
 	}
-	return env.print(c.JSON, line, text)
+	return printAs(env, c.JSON, line, text)
 }
 
 // question says what is going to be deleted; of one customer, what Polar has.

@@ -68,7 +68,7 @@ func (c *showCommand) find(ctx context.Context, env *Env, s *session) (queue.Rec
 // describe is a record in lines of a name and a value.
 func describe(r queue.Record) [][2]string {
 	state, occurred := string(r.State), at(r.OccurredAt)
-	if more := why(r); more != "" && more != state {
+	if more := why(r, ""); more != "" && more != state {
 		state += ", " + more
 	}
 	wouldEnd := ""
@@ -104,9 +104,7 @@ func describe(r queue.Record) [][2]string {
 	if r.Outcome == deletion.OutcomeDeleted {
 		lines = append(lines, [2]string{"anonymized", yesNo(r.Anonymized)})
 	}
-	if r.PolarStatus != 0 {
-		lines = append(lines, [2]string{"polar's status", strconv.Itoa(r.PolarStatus)})
-	}
+	lines = append(lines, [2]string{"polar's status", number(r.PolarStatus)})
 	if r.AnswerLost {
 		lines = append(lines, [2]string{"answer lost", "yes: an attempt may have reached Polar although no answer was seen"})
 	}
@@ -131,13 +129,18 @@ func decisions(r queue.Record) (lines [][2]string) {
 		lines = append(lines, [2]string{"approved", text})
 	}
 	for _, a := range r.Actions {
-		text := at(a.At) + "  " + visible(a.Action) + " by " + visible(a.By)
-		if a.Reason != "" {
-			text += ": " + visible(a.Reason)
-		}
-		lines = append(lines, [2]string{"action", text})
+		lines = append(lines, [2]string{"action", at(a.At) + "  " + actionInWords(a)})
 	}
 	return lines
+}
+
+// actionInWords says what an operator did, who, and why.
+func actionInWords(a queue.Action) string {
+	text := visible(a.Action) + " by " + visible(a.By)
+	if a.Reason != "" {
+		text += ": " + visible(a.Reason)
+	}
+	return text
 }
 
 // result is what the last attempt came to.

@@ -16,6 +16,26 @@ type statsCommand struct {
 	JSON bool `name:"json" help:"Print JSON."`
 }
 
+// statsReport is what is printed.
+type statsReport struct {
+	ops.Stats
+
+	Pauses []pause `json:"pauses"` // why nothing is sent to Polar; none while deletions are tried
+}
+
+// newStatsReport also says 0 of what there is none of.
+func newStatsReport(stats ops.Stats, pauses []pause) statsReport {
+	for _, reason := range deletion.HoldReasons() {
+		stats.Held[reason] += 0
+	}
+	for _, p := range stats.Providers {
+		for _, outcome := range deletion.Outcomes() {
+			p.Outcomes[outcome] += 0
+		}
+	}
+	return statsReport{stats, pauses}
+}
+
 // Run counts deletions.
 func (c *statsCommand) Run(ctx context.Context, env *Env, s *session) error {
 	stats, err := s.Stats(ctx)
@@ -27,11 +47,7 @@ func (c *statsCommand) Run(ctx context.Context, env *Env, s *session) error {
 		return err
 	}
 	if c.JSON {
-		return printJSON(env.Stdout, struct {
-			ops.Stats
-
-			Pauses []pause `json:"pauses"`
-		}{stats, pauses})
+		return printJSON(env.Stdout, newStatsReport(stats, pauses))
 	}
 	heading := []any{"PROVIDER", "WAITING", "HELD", "REAPPEARED"}
 	for _, outcome := range deletion.Outcomes() {
@@ -66,13 +82,11 @@ const pausedByOperator = "operator"
 
 // pause is one reason why nothing is sent to Polar.
 type pause struct {
-	Reason string    `json:"reason"`
-	Since  time.Time `json:"since,omitzero"`
-	By     string    `json:"by,omitzero"`
-	// Because is what the operator said about it.
-	Because string `json:"because,omitzero"`
-	// Until is when the next request may be tried; an operator's has no such time.
-	Until time.Time `json:"until,omitzero"`
+	Reason  string    `json:"reason"`  // operator, rate_limited, unauthorized, unexpected or outage
+	Since   time.Time `json:"since"`   // of an operator's
+	By      string    `json:"by"`      // of an operator's: who paused
+	Because string    `json:"because"` // what the operator said about it
+	Until   time.Time `json:"until"`   // when the next request may be tried; an operator's has no such time
 }
 
 // pauses are all of them that stand in the database: several may at once.

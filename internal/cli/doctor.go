@@ -58,23 +58,22 @@ type doctor struct {
 
 // doctorReport is what is printed.
 type doctorReport struct {
-	OK        bool             `json:"ok"`
-	Faults    int              `json:"faults"`
-	Warnings  int              `json:"warnings"`
-	Settings  []doctorSetting  `json:"settings"`
-	Providers []doctorProvider `json:"providers"`
-	Checks    []doctorCheck    `json:"checks"`
-	// Customers are those that were counted by their external ids, nil when none were.
-	Customers *reconcile.Mapping `json:"customers,omitempty"`
+	OK        bool             `json:"ok"`        // there is no fault
+	Faults    int              `json:"faults"`    // checks that serve cannot do without
+	Warnings  int              `json:"warnings"`  // checks to look at
+	Settings  []doctorSetting  `json:"settings"`  // all of them
+	Providers []doctorProvider `json:"providers"` // all of them
+	Checks    []doctorCheck    `json:"checks"`    // what was looked at
+	// Customers are those that were counted by their external ids, null when none were.
+	Customers *reconcile.Mapping `json:"customers"`
 }
 
 // doctorCheck is one thing that was looked at.
 type doctorCheck struct {
-	Name   string `json:"name"`
-	Status string `json:"status"` // ok, warning or fault
-	Detail string `json:"detail"`
-	// Do says what to do about it; "" when there is nothing to do.
-	Do string `json:"what_to_do,omitempty"`
+	Name   string `json:"name"`       // of what was looked at
+	Status string `json:"status"`     // ok, warning or fault
+	Detail string `json:"detail"`     // what was found
+	Do     string `json:"what_to_do"` // about it; "" when there is nothing to do
 }
 
 func (d *doctor) ok(name, detail string) {
@@ -106,13 +105,8 @@ func (c *doctorCommand) Validate() error {
 // there is a fault.
 func (c *doctorCommand) Run(ctx context.Context, env *Env, loader *config.Loader, providers provider.Registry, parsed *kong.Context) error {
 	d := &doctor{
-		env: env, config: &c.Config, providers: providers, flags: map[string]string{}, invalid: map[string]bool{},
+		env: env, config: &c.Config, providers: providers, flags: flagsGiven(parsed), invalid: map[string]bool{},
 		publicURL: cmp.Or(strings.TrimRight(c.PublicURL, "/"), "https://<your host>"), accept: c.AcceptInstance, report: doctorReport{OK: true},
-	}
-	for _, part := range parsed.Path {
-		if part.Flag != nil && !part.Resolved {
-			d.flags[part.Flag.Tag.Get("env")] = "--" + part.Flag.Name
-		}
 	}
 	all := settings.All{Config: &c.Config, Providers: providers}
 	d.checkSettings(loader.Load(all.ForServe()))

@@ -101,6 +101,9 @@ func mappingInWords(m reconcile.Mapping, form settings.IDForm) string {
 	case form.Any:
 		whose = "(whose form says nothing here: EXTERNAL_ID_PATTERN can)"
 	}
+	if m.Counted() == 1 && m.Total <= 1 {
+		return onlyCustomerInWords(m, whose)
+	}
 	looked := "All " + plural(m.Counted(), "customer") + " of Polar's"
 	if m.Total > m.Counted() {
 		looked = fmt.Sprintf("A sample of %d of Polar's %d customers", m.Counted(), m.Total)
@@ -110,4 +113,16 @@ func mappingInWords(m reconcile.Mapping, form settings.IDForm) string {
 		return text + fmt.Sprintf(" Of these %d, no user's deletion finds the customer: it ends as not_found, and Polar goes on charging.", lost)
 	}
 	return text + " A user's deletion finds each of them."
+}
+
+// onlyCustomerInWords says it of a shop that has just begun.
+func onlyCustomerInWords(m reconcile.Mapping, whose string) string {
+	const lost = ". No user's deletion finds them: it ends as not_found, and Polar goes on charging."
+	switch {
+	case m.Foreign == 1:
+		return "Polar's only customer has another external id than one " + whose + lost
+	case m.Absent == 1:
+		return "Polar's only customer has no external id" + lost
+	}
+	return "Polar's only customer has an external id " + whose + ". A user's deletion finds them."
 }

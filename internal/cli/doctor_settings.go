@@ -11,8 +11,8 @@ import (
 
 // doctorSetting is one setting and where its value comes from.
 type doctorSetting struct {
-	Name   string `json:"name"`
-	Source string `json:"source"`
+	Name   string `json:"name"`   // the variable's
+	Source string `json:"source"` // where the value comes from: a flag, environment, file or default
 	// Value says of a secret only whether it is set and how many values it has.
 	Value string `json:"value"`
 }
@@ -104,18 +104,17 @@ func (d *doctor) correct(name string, secret bool) string {
 
 // doctorProvider is an identity provider and what to know about it.
 type doctorProvider struct {
-	Name    string `json:"name"`
-	Title   string `json:"title"`
-	Enabled bool   `json:"enabled"`
-	// Secret is the setting that enables it.
-	Secret string `json:"secret"`
-	// URL is what to register at the provider.
-	URL string `json:"url"`
-	// Docs is where the provider says how.
-	Docs string `json:"docs"`
-	// SignedID, Timestamped and IDsReusable are as in provider.Spec.
-	SignedID    bool `json:"event_id_signed"`
+	Name    string `json:"name"`    // its name here
+	Title   string `json:"title"`   // its own name
+	Enabled bool   `json:"enabled"` // its webhooks are taken
+	Secret  string `json:"secret"`  // the setting that enables it
+	URL     string `json:"url"`     // what to register at the provider
+	Docs    string `json:"docs"`    // where the provider says how
+	// SignedID says that the signature covers the event's id.
+	SignedID bool `json:"event_id_signed"`
+	// Timestamped says that a request which was recorded is refused later.
 	Timestamped bool `json:"old_requests_refused"`
+	// IDsReusable says that a new user can get the id of one who was deleted.
 	IDsReusable bool `json:"user_ids_reusable"`
 }
 

@@ -77,6 +77,14 @@ func (c *outboxCheckCommand) rehearse(ctx context.Context, auth *authdatabase.Da
 	return auth.Rehearse(ctx, admin, c.UserID)
 }
 
+// outboxReport is what is printed.
+type outboxReport struct {
+	OK       bool     `json:"ok"`            // there is no fault
+	Instance string   `json:"instance"`      // the database's name for itself, which the deletions carry
+	Soft     bool     `json:"soft_deletion"` // soft deletions are recorded too
+	Faults   []string `json:"faults"`        // what is wrong, each a sentence with what to do
+}
+
 func (c *outboxCheckCommand) print(env *Env, auth *authdatabase.Database, report authdatabase.Report) error {
 	text := checked(auth, report)
 	if len(report.Faults) > 0 {
@@ -85,12 +93,7 @@ func (c *outboxCheckCommand) print(env *Env, auth *authdatabase.Database, report
 	if c.UserID != "" && len(report.Faults) == 0 {
 		text += " The deletion of that user was recorded, and was rolled back."
 	}
-	err := env.print(c.JSON, struct {
-		OK       bool     `json:"ok"`
-		Instance string   `json:"instance"`
-		Soft     bool     `json:"soft_deletion"`
-		Faults   []string `json:"faults"`
-	}{len(report.Faults) == 0, report.Instance, report.Soft, append([]string{}, report.Faults...)}, text)
+	err := printAs(env, c.JSON, outboxReport{len(report.Faults) == 0, report.Instance, report.Soft, report.Faults}, text)
 	if err == nil && len(report.Faults) > 0 {
 		err = errors.New(plural(len(report.Faults), "fault") + "; run there what polar-bridge outbox sql prints, then check again")
 	}

@@ -2,32 +2,62 @@ package cli
 
 import (
 	"bufio"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"text/tabwriter"
 	"time"
 	"unicode/utf8"
 
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/mattn/go-isatty"
+
+	"github.com/polar-bridge/polar-bridge/internal/directory"
+	"github.com/polar-bridge/polar-bridge/internal/queue"
 	"github.com/polar-bridge/polar-bridge/internal/queue/ops"
+	"github.com/polar-bridge/polar-bridge/internal/reconcile"
 )
 
-// print writes the value as one line of JSON, or else the text, to stdout.
-func (e *Env) print(asJSON bool, value any, text string) error {
+// output is all that --json prints. docs/json.md is made of these types.
+type output interface {
+	queue.Record | proof | statsReport | requested | acted | actedOnMany | pauseReport | forgotten |
+		doctorReport | selftestReport | sent | []sendable | versionReport | outboxReport |
+		reconcile.Orphan | reconciled | directory.Auth0Delivery
+}
+
+// printAs writes the value as one line of JSON, or else the text, to stdout.
+func printAs[T output](env *Env, asJSON bool, value T, text string) error {
 	if asJSON {
-		return printJSON(e.Stdout, value)
+		return printJSON(env.Stdout, value)
 	}
-	_, err := fmt.Fprintln(e.Stdout, text)
+	_, err := fmt.Fprintln(env.Stdout, text)
 	return err
 }
 
-// printJSON prints a value as one line.
-func printJSON(w io.Writer, value any) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetEscapeHTML(false)
-	return encoder.Encode(value)
+// printJSON prints a value as one line. Every field is there: a time, and a number that
+// may be unknown, is null where there is none, a text is "", and a list is [].
+func printJSON[T output](w io.Writer, value T) error {
+	times := json.MarshalToFunc(func(e *jsontext.Encoder, t time.Time) error {
+		if !t.IsZero() {
+			return errors.ErrUnsupported // as any other
+		}
+		return e.WriteToken(jsontext.Null)
+	})
+	line, err := json.Marshal(value, json.WithMarshalers(times), json.Deterministic(true), jsontext.AllowInvalidUTF8(true))
+	if err != nil {
+		return fmt.Errorf("write JSON: %w", err)
+	}
+	_, err = w.Write(append(line, '\n'))
+	return err
+}
+
+// isTerminal says that people read what is written.
+func isTerminal(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	return ok && isatty.IsTerminal(file.Fd())
 }
 
 // rowsAtOnce is after how many rows a table is printed, so that a million of

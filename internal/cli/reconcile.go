@@ -6,13 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/mattn/go-isatty"
 
 	"github.com/polar-bridge/polar-bridge/config"
 	"github.com/polar-bridge/polar-bridge/internal/app"
@@ -156,8 +153,7 @@ func (c *reconcileCommand) sweep(ctx context.Context, s *session) (reconcile.Cou
 
 // progress shows on a terminal how far a sweep is, and nothing elsewhere.
 func progress(w io.Writer) func(reconcile.Progress) {
-	terminal, ok := w.(*os.File)
-	if !ok || !isatty.IsTerminal(terminal.Fd()) {
+	if !isTerminal(w) {
 		return nil
 	}
 	const width, whole = 30, 100
@@ -209,17 +205,20 @@ func (c *reconcileCommand) finish(ctx context.Context, s *session, found *reconc
 		}
 	}
 	if c.JSON {
-		return printJSON(c.env.Stdout, struct {
-			Provider  string           `json:"provider"`
-			Counts    reconcile.Counts `json:"counts"`
-			Named     int              `json:"named_in_webhooks"`
-			Queued    int              `json:"queued"`
-			Known     int              `json:"already_queued"`
-			LeftAlone int              `json:"left_alone"`
-		}{c.Provider, n, known.named, receipt.Accepted, receipt.Duplicates, left})
+		return printJSON(c.env.Stdout, reconciled{c.Provider, n, known.named, receipt.Accepted, receipt.Duplicates, left})
 	}
 	fmt.Fprintln(messages, c.summary(n.Orphans, left, receipt))
 	return nil
+}
+
+// reconciled is the last line that is printed.
+type reconciled struct {
+	Provider  string           `json:"provider"`          // whose users were asked about
+	Counts    reconcile.Counts `json:"counts"`            // what was found
+	Named     int              `json:"named_in_webhooks"` // orphans whom webhooks that are still known have named
+	Queued    int              `json:"queued"`            // deletions put into the queue, with --apply
+	Known     int              `json:"already_queued"`    // deletions that were there already
+	LeftAlone int              `json:"left_alone"`        // orphans left alone because of another deletion of theirs
 }
 
 // summary says in a sentence what became of the orphans.

@@ -16,22 +16,22 @@ type selftestTimes struct {
 
 // selftestReport is what is printed.
 type selftestReport struct {
-	OK         bool           `json:"ok"`
-	Fault      string         `json:"fault,omitempty"`
-	Provider   string         `json:"provider"`
-	EventID    string         `json:"event_id"`
-	ExternalID string         `json:"external_id"`
-	CustomerID string         `json:"customer_id,omitempty"`
-	DeletionID int64          `json:"deletion_id,omitempty"`
-	Status     int            `json:"status,omitempty"` // of the answer to the webhook
-	Steps      []selftestStep `json:"steps"`
+	OK         bool           `json:"ok"`          // the customer was deleted by the server
+	Fault      string         `json:"fault"`       // why not
+	Provider   string         `json:"provider"`    // whose webhook was sent
+	EventID    string         `json:"event_id"`    // the webhook's
+	ExternalID string         `json:"external_id"` // the customer's
+	CustomerID string         `json:"customer_id"` // Polar's id of the customer
+	DeletionID *int64         `json:"deletion_id"` // null when it is not known
+	Status     *int           `json:"status"`      // of the answer to the webhook; null when there was none
+	Steps      []selftestStep `json:"steps"`       // what happened, in that order
 }
 
 // selftestStep is one step on the way; TookMS is nil when nobody can tell.
 type selftestStep struct {
-	Name   string `json:"step"`
-	TookMS *int64 `json:"took_ms"`
-	Detail string `json:"detail"`
+	Name   string `json:"step"`    // the step's name
+	TookMS *int64 `json:"took_ms"` // milliseconds; null when nobody can tell
+	Detail string `json:"detail"`  // what happened
 }
 
 // step adds what took from one time to another, or an unknown time if either is, or if
@@ -55,12 +55,12 @@ func (t *selftest) describe(row *queue.Record, removed bool, removeErr error) {
 		t.step("proxy", times.began, times.connected, "connected to "+visible(t.URL))
 	}
 	switch {
-	case t.report.Status/100 != http.StatusOK/100: // not taken
+	case t.report.Status == nil || *t.report.Status/100 != http.StatusOK/100: // not taken
 	case row == nil:
-		t.step("signature, disk", times.connected, times.answered, fmt.Sprintf("genuine, and stored: answered %d", t.report.Status))
+		t.step("signature, disk", times.connected, times.answered, fmt.Sprintf("genuine, and stored: answered %d", *t.report.Status))
 		t.step("queue, Polar", times.answered, times.gone, "not seen one by one: "+t.unseen)
 	default:
-		t.report.DeletionID = row.ID
+		t.report.DeletionID = &row.ID
 		t.step("signature", times.connected, row.ReceivedAt, "genuine")
 		t.step("disk", row.ReceivedAt, times.answered, fmt.Sprintf("stored as deletion %d: answered %d", row.ID, t.report.Status))
 		t.step("queue", row.ReceivedAt, row.SentAt, "until the request to Polar")

@@ -147,7 +147,7 @@ func (t *selftest) send(ctx context.Context) error {
 		address, _ := url.Parse(t.URL) // load has read it
 		return fmt.Errorf("%s cannot be reached: %w", address.Host, err)
 	}
-	t.report.Status = status
+	t.report.Status = &status
 	if strings.Contains(answer, `"status":"ignored"`) {
 		return errors.New("the server ignores the event: its EXTERNAL_ID_PATTERN, or its settings of " + t.provider.Title + ", are others than here")
 	}
@@ -187,8 +187,8 @@ func (t *selftest) await(ctx context.Context) (*queue.Record, error) {
 // late says what is known of a deletion that took too long.
 func (t *selftest) late(row *queue.Record) error {
 	if row != nil {
-		return fmt.Errorf("%w: deletion %d waits, and its last attempt came to %s (status %d); see polar-bridge deletions show %d",
-			errNotSeen, row.ID, cmp.Or(row.Result, "nothing"), row.PolarStatus, row.ID)
+		return fmt.Errorf("%w: deletion %d waits, and its last attempt came to %s (status %s); see polar-bridge deletions show %d",
+			errNotSeen, row.ID, cmp.Or(row.Result, "nothing"), cmp.Or(number(row.PolarStatus), "nothing"), row.ID)
 	}
 	return fmt.Errorf("%w. Is it paused, is its POLAR_ACCESS_TOKEN refused or another organization's, or do its GRACE_PERIOD, DRY_RUN or MAX_DELETIONS_PER_HOUR differ from those here? Its log says it, and so does polar-bridge doctor there", errNotSeen)
 }

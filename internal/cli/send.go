@@ -56,12 +56,12 @@ const maxAnswer = 1 << 20
 
 // sent is what is printed.
 type sent struct {
-	Provider   string `json:"provider"`
-	URL        string `json:"url"`
-	EventID    string `json:"event_id"`
-	ExternalID string `json:"external_id"`
-	Status     int    `json:"status"`
-	Body       string `json:"body"`
+	Provider   string `json:"provider"`    // whose webhook was sent
+	URL        string `json:"url"`         // where it was sent
+	EventID    string `json:"event_id"`    // the event's
+	ExternalID string `json:"external_id"` // whose deletion
+	Status     int    `json:"status"`      // HTTP's, of the answer
+	Body       string `json:"body"`        // of the answer
 }
 
 // Run signs one deletion with the configured secret and posts it.
@@ -102,7 +102,7 @@ func (c *sendCommand) Run(ctx context.Context, env *Env, loader *config.Loader, 
 	if err != nil {
 		return err
 	}
-	err = env.print(c.JSON, s, fmt.Sprintf("%s event %s for %q: %d %s", s.Provider, s.EventID, s.ExternalID, s.Status, s.Body))
+	err = printAs(env, c.JSON, s, fmt.Sprintf("%s event %s for %q: %d %s", s.Provider, s.EventID, s.ExternalID, s.Status, s.Body))
 	return cmp.Or(err, refusal(p, s.Status, s.Body))
 }
 
@@ -138,17 +138,19 @@ func refusal(p *provider.Spec, status int, body string) error {
 	return fmt.Errorf("the server did not take it: %d: %s", status, why)
 }
 
+// sendable is what is printed of a provider with --list.
+type sendable struct {
+	Provider string `json:"provider"` // its name here
+	Title    string `json:"title"`    // its own name
+	Setting  string `json:"setting"`  // the setting that has its secret
+}
+
 // list prints the providers, each with the setting that has its secret.
 func (c *sendCommand) list(env *Env, providers provider.Registry) error {
-	type listed struct {
-		Provider string `json:"provider"`
-		Title    string `json:"title"`
-		Setting  string `json:"setting"`
-	}
-	var all []listed
+	var all []sendable
 	table := newTable(env.Stdout)
 	for _, e := range providers {
-		all = append(all, listed{e.Name, e.Title, e.EnabledBy})
+		all = append(all, sendable{e.Name, e.Title, e.EnabledBy})
 		table.line(e.Name, e.EnabledBy, e.Title)
 	}
 	if c.JSON {
@@ -195,7 +197,7 @@ func post(ctx context.Context, address string, header http.Header, body []byte) 
 	request.Header = header
 	status, answer, err = roundTrip(request, http.ProxyFromEnvironment)
 	if err != nil {
-		return 0, "", fmt.Errorf("post the event: %w", err)
+		return 0, "", fmt.Errorf("post the event: %w; is the server running, and is --url its address?", err)
 	}
 	return status, answer, nil
 }

@@ -10,10 +10,17 @@ type versionCommand struct {
 	JSON bool `name:"json" help:"Print JSON."`
 }
 
+// versionReport is what is printed.
+type versionReport struct {
+	Version   string `json:"version"`    // the release, or dev
+	Revision  string `json:"revision"`   // the commit, or unknown
+	GoVersion string `json:"go_version"` // of the toolchain that built it
+}
+
 // Run prints the version.
 func (c *versionCommand) Run(env *Env) error {
 	b := env.build()
-	return env.print(c.JSON, map[string]string{"version": b.Version, "revision": b.Revision, "go_version": b.GoVersion},
+	return printAs(env, c.JSON, versionReport{b.Version, b.Revision, b.GoVersion},
 		fmt.Sprintf("polar-bridge %s (%s, %s)", b.Version, b.Revision, b.GoVersion))
 }
 

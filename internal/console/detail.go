@@ -80,8 +80,8 @@ func timeline(r queue.Record) []event {
 // attempt is what the last attempt came to, and Polar's answer.
 func attempt(r queue.Record) string {
 	text := "last attempt: " + r.Result
-	if r.PolarStatus != 0 {
-		text += ", Polar answered " + strconv.Itoa(r.PolarStatus)
+	if r.PolarStatus != nil {
+		text += ", Polar answered " + strconv.Itoa(*r.PolarStatus)
 	}
 	if r.PolarError != "" {
 		text += " " + ops.Visible(r.PolarError)

@@ -161,10 +161,10 @@ type Customer = polar.Customer
 
 // Approval lets a deletion pass one guard.
 type Approval struct {
-	Reason HoldReason
+	Reason HoldReason `json:"reason"` // the guard
 	// CustomerID is Polar's id of the customer it was given for, "" when nobody
 	// had been looked up.
-	CustomerID string
+	CustomerID string `json:"customer_id"`
 }
 
 // Saw says what the lookup before a request came to. The set is closed.

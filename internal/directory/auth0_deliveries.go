@@ -76,11 +76,11 @@ func (a *Auth0) Streams(ctx context.Context) ([]Auth0Stream, error) {
 
 // Auth0Delivery is an event that did not arrive.
 type Auth0Delivery struct {
-	EventID  string    `json:"event_id"` // the event's id, by which it can be delivered again
-	StreamID string    `json:"stream_id"`
-	Attempts int       `json:"attempts"`
-	LastAt   time.Time `json:"last_attempt_at"`
-	Error    string    `json:"error"` // what Auth0 says of the last attempt: a stranger's text
+	EventID  string    `json:"event_id"`        // the event's id, by which it can be delivered again
+	StreamID string    `json:"stream_id"`       // the event stream's id
+	Attempts int       `json:"attempts"`        // so far
+	LastAt   time.Time `json:"last_attempt_at"` // when
+	Error    string    `json:"error"`           // what Auth0 says of the last attempt: a stranger's text
 }
 
 // FailedDeliveries returns the deletions that the stream failed to deliver.

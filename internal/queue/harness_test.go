@@ -277,8 +277,9 @@ func (h *harness) row(t testing.TB, eventID string) row {
 	require.NoError(t, h.db.Main.QueryRowContext(t.Context(),
 		"SELECT job_id, sent_at, counted_at, in_flight, sent_anonymized FROM polar_bridge_deletions WHERE id = $1", r.ID).
 		Scan(&r.jobID, &r.sentAt, &r.countedAt, &r.inFlight, &r.sentAnonymized))
-	r.Approved, err = h.Store().Approvals(t.Context(), h.db.Main, r.ID)
+	approvals, err := h.Store().Approvals(t.Context(), h.db.Main, r.ID)
 	require.NoError(t, err)
+	r.Approved = approvals[r.ID]
 	return r
 }
 

@@ -72,7 +72,7 @@ func (q *Queue) finishCancelled(ctx context.Context, r Record) error {
 		return err
 	}
 	var last Action
-	for _, a := range actions {
+	for _, a := range actions[r.ID] {
 		if a.Action == "cancel" {
 			last = a
 		}
@@ -83,16 +83,21 @@ func (q *Queue) finishCancelled(ctx context.Context, r Record) error {
 	return nil
 }
 
-// Actions reads what operators did about a deletion, the oldest first.
-func (s *Store) Actions(ctx context.Context, from Querier, id int64) (all []Action, err error) {
+// Actions reads what operators did about deletions, by their ids, the oldest first.
+func (s *Store) Actions(ctx context.Context, from Querier, ids ...int64) (map[int64][]Action, error) {
+	all := map[int64][]Action{}
+	batched, err := batch(ids)
+	if err != nil {
+		return nil, err
+	}
 	err = each(ctx, from, func(row *sql.Rows) error {
 		var a Action
-		var at int64
-		err := row.Scan(&at, &a.By, &a.Action, &a.Reason)
+		var id, at int64
+		err := row.Scan(&id, &at, &a.By, &a.Action, &a.Reason)
 		a.At = Instant(at)
-		all = append(all, a)
+		all[id] = append(all[id], a)
 		return err
-	}, s.sql.Actions, id)
+	}, s.sql.Actions, batched)
 	if err != nil {
 		return nil, fmt.Errorf("read actions: %w", err)
 	}

@@ -11,12 +11,10 @@ import (
 // Pause says whether an operator keeps all servers from trying deletions.
 // Webhooks are taken all the same.
 type Pause struct {
-	Paused bool      `json:"paused"`
-	Since  time.Time `json:"since,omitzero"`
-	// By is who paused, "" when it was not done by a command of ours.
-	By string `json:"by,omitzero"`
-	// Reason is why, "" when nobody said so.
-	Reason string `json:"reason,omitzero"`
+	Paused bool      `json:"paused"` // nothing new is tried at Polar
+	Since  time.Time `json:"since"`  // when that began
+	By     string    `json:"by"`     // who paused, "" when it was not done by a command of ours
+	Reason string    `json:"reason"` // why, "" when nobody said so
 }
 
 // ActionPause is what an operator's pause is noted as.
@@ -37,7 +35,8 @@ func (s *Store) ReadPause(ctx context.Context, from Querier) (p Pause, err error
 		return Pause{}, fmt.Errorf("read whether deletions are paused: %w", err)
 	}
 	p.Paused, p.Since = true, p.Since.UTC()
-	actions, err := s.Actions(ctx, from, 0)
+	all, err := s.Actions(ctx, from, 0)
+	actions := all[0]
 	if n := len(actions); n > 0 && actions[n-1].Action == ActionPause {
 		p.By, p.Reason = actions[n-1].By, actions[n-1].Reason
 	}

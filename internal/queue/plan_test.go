@@ -12,6 +12,8 @@ import (
 func TestNoStatementReadsTheWholeTable(t *testing.T) {
 	t.Parallel()
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
-		databasetest.RequireIndexes(t, db, "polar_bridge_deletions", queue.Statements(t, db))
+		for _, table := range []string{"polar_bridge_deletions", "polar_bridge_approvals", "polar_bridge_actions"} {
+			databasetest.RequireIndexes(t, db, table, queue.Statements(t, db))
+		}
 	})
 }

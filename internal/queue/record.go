@@ -11,77 +11,69 @@ import (
 )
 
 // Record is everything that is known of one deletion. Times are UTC, and zero
-// when there is none. The JSON names are those of the log.
+// when there is none. The JSON names are those of the log; docs/json.md has them with
+// these comments.
 type Record struct {
-	ID    int64          `json:"deletion_id"`
-	State deletion.State `json:"state"`
-	// Running says that a request about a waiting one is on its way right now.
-	Running bool `json:"running,omitzero"`
-	// DryRun says that everything but the DELETE is, or was, done.
-	DryRun bool `json:"dry_run,omitzero"`
+	ID      int64          `json:"deletion_id"` // as list and the log show it
+	State   deletion.State `json:"state"`       // where it stands
+	Running bool           `json:"running"`     // a request about a waiting one is on its way right now
+	DryRun  bool           `json:"dry_run"`     // everything but the DELETE is, or was, done
+
 	// Forgotten says that everything personal was taken out.
-	Forgotten bool `json:"forgotten,omitzero"`
+	Forgotten bool `json:"forgotten"`
 
-	Provider   string          `json:"provider"`
-	EventID    string          `json:"event_id,omitzero"`
-	Source     deletion.Source `json:"source,omitzero"`
-	Object     deletion.Object `json:"object,omitzero"`
-	UserID     string          `json:"user_id,omitzero"`
-	ExternalID string          `json:"external_id,omitzero"`
-	// TraceID is the W3C trace that its webhook was part of.
-	TraceID string `json:"trace_id,omitzero"`
-	// Instance is the provider's instance or tenant that told of it.
-	Instance string `json:"instance,omitzero"`
-	// UnusableID is quoted already; see deletion.Deletion.
-	UnusableID string `json:"unusable_id,omitzero"`
+	Provider   string          `json:"provider"`    // who told of it
+	EventID    string          `json:"event_id"`    // the provider's id of the event
+	Source     deletion.Source `json:"source"`      // the way it came
+	Object     deletion.Object `json:"object"`      // who was deleted at the provider
+	UserID     string          `json:"user_id"`     // the provider's id of the user
+	ExternalID string          `json:"external_id"` // whose customer at Polar is to go
+	TraceID    string          `json:"trace_id"`    // the W3C trace that its webhook was part of
+	Instance   string          `json:"instance"`    // the provider's instance or tenant that told of it
+	// UnusableID is an id that no customer can have, quoted.
+	UnusableID string `json:"unusable_id"`
 
-	OccurredAt time.Time `json:"occurred_at,omitzero"`
-	ReceivedAt time.Time `json:"received_at,omitzero"`
-	NextTryAt  time.Time `json:"next_try_at,omitzero"` // of a waiting one
-	SentAt     time.Time `json:"sent_at,omitzero"`     // when a request to Polar was sent that may have done it
-	FinishedAt time.Time `json:"finished_at,omitzero"` // of a done or cancelled one
+	OccurredAt time.Time `json:"occurred_at"` // when the user was deleted, as the provider says
+	ReceivedAt time.Time `json:"received_at"` // when it was accepted
+	NextTryAt  time.Time `json:"next_try_at"` // of a waiting one
+	SentAt     time.Time `json:"sent_at"`     // when a request to Polar was sent that may have done it
+	FinishedAt time.Time `json:"finished_at"` // of a done or cancelled one
 
-	// Attempts counts the requests that may have been sent, Failures the tries in
-	// a row that failed.
-	Attempts int64 `json:"attempts"`
-	Failures int64 `json:"failures,omitzero"`
+	Attempts int64 `json:"attempts"` // requests that may have been sent
+	Failures int64 `json:"failures"` // tries in a row that failed
 	// LookupFailingSeconds is for how long the lookup has failed although Polar
 	// works, without pauses.
-	LookupFailingSeconds int64 `json:"lookup_failing_seconds,omitzero"`
-	// Result is what the last attempt came to, at DecidedAt.
-	Result      string                `json:"result,omitzero"`
-	DecidedAt   time.Time             `json:"decided_at,omitzero"`
-	Outcome     deletion.Outcome      `json:"outcome,omitzero"` // of a done or cancelled one
-	ConfirmedBy deletion.Confirmation `json:"confirmed_by,omitzero"`
-	Anonymized  bool                  `json:"anonymized,omitzero"`
-	PolarStatus int                   `json:"polar_status,omitzero"`
-	PolarError  string                `json:"polar_error,omitzero"`
-	HoldReason  deletion.HoldReason   `json:"hold_reason,omitzero"` // of a held one
-	HeldAt      time.Time             `json:"held_at,omitzero"`
-	// AnswerLost says that an attempt may have reached Polar unseen.
-	AnswerLost bool `json:"answer_lost,omitzero"`
+	LookupFailingSeconds int64 `json:"lookup_failing_seconds"`
 
-	// The customer as last looked up at Polar; of a done one, who was deleted, and
-	// of one that reappeared, who was found.
-	CustomerID        string    `json:"customer_id,omitzero"`
-	CustomerType      string    `json:"customer_type,omitzero"`
-	CustomerCreatedAt time.Time `json:"customer_created_at,omitzero"`
-	// What the lookup found that the deletion would end; nil when not known.
-	ActiveSubscriptions *int `json:"active_subscriptions,omitzero"`
-	GrantedBenefits     *int `json:"granted_benefits,omitzero"`
-	// MetadataSearch is what the last search by metadata came to, and MetadataCustomers are
-	// the customers whom it found when they are several, by Polar's ids.
-	MetadataSearch    deletion.Search `json:"metadata_search,omitzero"`
-	MetadataCustomers []string        `json:"metadata_customers,omitempty"`
-	// Verification is what a lookup after the deletion came to, at VerifiedAt.
-	Verification deletion.Verification `json:"verification,omitzero"`
-	VerifyAt     time.Time             `json:"verify_at,omitzero"`
-	VerifiedAt   time.Time             `json:"verified_at,omitzero"`
+	Result      string                `json:"result"`       // what the last attempt came to
+	DecidedAt   time.Time             `json:"decided_at"`   // when the last attempt ended
+	Outcome     deletion.Outcome      `json:"outcome"`      // of a done or cancelled one
+	ConfirmedBy deletion.Confirmation `json:"confirmed_by"` // how it is known that the customer is gone
+	Anonymized  bool                  `json:"anonymized"`   // name and e-mail were erased at Polar as well
+	PolarStatus *int                  `json:"polar_status"` // HTTP's, of Polar's last answer; null when there was none
+	PolarError  string                `json:"polar_error"`  // Polar's code of the error in it
+	HoldReason  deletion.HoldReason   `json:"hold_reason"`  // of a held one
+	HeldAt      time.Time             `json:"held_at"`      // when it was held last
+	AnswerLost  bool                  `json:"answer_lost"`  // an attempt may have reached Polar unseen
+
+	CustomerID        string    `json:"customer_id"`         // Polar's id of the customer as last looked up: who was deleted, or who was found after that
+	CustomerType      string    `json:"customer_type"`       // Polar's type of that customer: individual or team
+	CustomerCreatedAt time.Time `json:"customer_created_at"` // when Polar's customer was created
+
+	ActiveSubscriptions *int `json:"active_subscriptions"` // that the deletion ends; null when they were not counted
+	GrantedBenefits     *int `json:"granted_benefits"`     // that the deletion ends; null when they were not counted
+
+	MetadataSearch    deletion.Search `json:"metadata_search"`    // what the last search by metadata came to
+	MetadataCustomers []string        `json:"metadata_customers"` // Polar's ids of the customers whom it found, when they are several
+
+	Verification deletion.Verification `json:"verification"` // what a lookup after the deletion came to
+	VerifyAt     time.Time             `json:"verify_at"`    // when that lookup is due
+	VerifiedAt   time.Time             `json:"verified_at"`  // when it was done
 	// SubscriptionsEnded says what Polar said then about the customer's subscriptions.
-	SubscriptionsEnded deletion.SubscriptionsEnded `json:"subscriptions_ended,omitzero"`
+	SubscriptionsEnded deletion.SubscriptionsEnded `json:"subscriptions_ended"`
 
-	Approved []deletion.Approval `json:"approved,omitempty"`
-	Actions  []Action            `json:"actions,omitempty"`
+	Approved []deletion.Approval `json:"approved"` // the guards that an operator lets it pass
+	Actions  []Action            `json:"actions"`  // what operators did, the oldest first
 
 	// Binding is the Polar organization that it belongs to.
 	Binding int64 `json:"-"`
@@ -100,21 +92,21 @@ type Record struct {
 
 // Action is what an operator did.
 type Action struct {
-	At     time.Time `json:"at"`
-	By     string    `json:"by"`
-	Action string    `json:"action"`
-	Reason string    `json:"reason,omitempty"`
+	At     time.Time `json:"at"`     // when
+	By     string    `json:"by"`     // who, as they say themselves: cli: or console: and a name
+	Action string    `json:"action"` // what: approve, retry, cancel, redo, acknowledge, request, reconcile or forget
+	Reason string    `json:"reason"` // why, in their words
 }
 
 // scanRecord reads a row of the statement Records, as it stands at now, by Store.Clock.
 func scanRecord(rows *sql.Rows, now time.Time) (Record, error) {
 	var r Record
 	var occurred, received, nextTry, finished, decided, held, created, verify, verified, failing, lookupFailing int64
-	var subscriptions, benefits int
+	var subscriptions, benefits, status int
 	var candidates, traceparent string
 	err := rows.Scan(&r.ID, &r.State, &r.DryRun, &r.Forgotten, &r.Provider, &r.EventID, &r.Source, &r.Object, &r.UserID, &r.ExternalID, &r.Instance, &r.UnusableID,
 		&occurred, &received, &nextTry, &finished, &r.Attempts, &r.Failures, &failing, &lookupFailing, &r.Result, &decided, &r.Outcome, &r.ConfirmedBy, &r.Anonymized,
-		&r.PolarStatus, &r.PolarError, &r.HoldReason, &held, &r.send.sentAt, &r.send.inFlight, &r.send.anonymized, &r.send.saw, &r.CustomerID, &r.CustomerType, &created,
+		&status, &r.PolarError, &r.HoldReason, &held, &r.send.sentAt, &r.send.inFlight, &r.send.anonymized, &r.send.saw, &r.CustomerID, &r.CustomerType, &created,
 		&subscriptions, &benefits, &r.MetadataSearch, &candidates, &r.Verification, &verify, &verified, &r.SubscriptionsEnded, &r.Binding, &r.Generation, &traceparent)
 	if err != nil {
 		return Record{}, fmt.Errorf("read a deletion: %w", err)
@@ -132,6 +124,9 @@ func scanRecord(rows *sql.Rows, now time.Time) (Record, error) {
 	r.AnswerLost = r.send.sentAt > 0 && r.Outcome == ""
 	r.InFlight = r.send.left(now) > 0
 	r.Running = r.State == deletion.StateWaiting && r.InFlight
+	if status != 0 {
+		r.PolarStatus = &status
+	}
 	if subscriptions >= 0 {
 		r.ActiveSubscriptions, r.GrantedBenefits = &subscriptions, &benefits
 	}
@@ -189,14 +184,20 @@ func (s *Store) records(ctx context.Context, from Querier, statement string, ids
 	return found, nil
 }
 
-// Approvals reads the guards that an operator lets a deletion pass.
-func (s *Store) Approvals(ctx context.Context, from Querier, id int64) (all []deletion.Approval, err error) {
+// Approvals reads the guards that an operator lets deletions pass, by their ids.
+func (s *Store) Approvals(ctx context.Context, from Querier, ids ...int64) (map[int64][]deletion.Approval, error) {
+	all := map[int64][]deletion.Approval{}
+	batched, err := batch(ids)
+	if err != nil {
+		return nil, err
+	}
 	err = each(ctx, from, func(row *sql.Rows) error {
 		var a deletion.Approval
-		err := row.Scan(&a.Reason, &a.CustomerID)
-		all = append(all, a)
+		var id int64
+		err := row.Scan(&id, &a.Reason, &a.CustomerID)
+		all[id] = append(all[id], a)
 		return err
-	}, s.sql.Approvals, id)
+	}, s.sql.Approvals, batched)
 	if err != nil {
 		return nil, fmt.Errorf("read approvals: %w", err)
 	}

@@ -239,7 +239,7 @@ func TestARunThatStoodStillWhileAnotherTookItsJob(t *testing.T) {
 			done := a.row(t, "e1")
 			require.Equal(t, deletion.OutcomeDeleted, done.Outcome)
 			require.Equal(t, deletion.ConfirmedByAnswer, done.ConfirmedBy)
-			require.Equal(t, 204, done.PolarStatus)
+			require.Equal(t, 204, *done.PolarStatus)
 			require.NotEmpty(t, a.logs.FilterMessage("deletion finished").All())
 		})
 	})

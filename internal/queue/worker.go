@@ -82,7 +82,8 @@ func (r *run) load(ctx context.Context, args jobArgs) (found bool, err error) {
 	if r.record.HeldAt.IsZero() && r.record.Source != deletion.SourceOperator {
 		return true, nil
 	}
-	r.record.Approved, err = r.queue.store.Approvals(ctx, r.Reader, args.DeletionID)
+	approvals, err := r.queue.store.Approvals(ctx, r.Reader, args.DeletionID)
+	r.record.Approved = approvals[args.DeletionID]
 	return true, err
 }
 

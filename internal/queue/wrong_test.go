@@ -226,7 +226,7 @@ func TestAPauseCostsNoAttempt(t *testing.T) {
 			require.Zero(t, r.Failures)
 			require.Equal(t, e.now().Add(30*time.Second), r.NextTryAt)
 			require.Equal(t, "rate_limited", r.Result)
-			require.Equal(t, 429, r.PolarStatus)
+			require.Equal(t, 429, *r.PolarStatus)
 			e.clock.step(31 * time.Second)
 		}
 		e.polar.ClearFaults()

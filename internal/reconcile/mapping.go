@@ -20,7 +20,7 @@ type Mapping struct {
 	Foreign int       `json:"foreign"`         // of another one
 	Absent  int       `json:"absent"`          // without an external id
 	Total   int       `json:"total"`           // all at Polar; more than were counted when it is a sample
-	At      time.Time `json:"at"`              // when it was counted; zero is never
+	At      time.Time `json:"at"`              // when it was counted
 	Owner   string    `json:"organization_id"` // Polar's id of the organization, "" when there is no customer
 }
 

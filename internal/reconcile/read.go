@@ -88,6 +88,9 @@ func (s *Sweeper) read(ctx context.Context, current *sweep, limits Limits) error
 		current.Position.advance(start, end)
 		if end >= found.Total {
 			current.phase = phaseChecking
+			if mapping := &current.Counts.Mapping; s.options.IsUsers != nil {
+				mapping.Total, mapping.At = mapping.Counted(), s.options.Now()
+			}
 		}
 		if err := s.store.save(ctx, *current, candidates); err != nil {
 			return err

@@ -104,35 +104,28 @@ type Progress struct {
 
 // Counts say what was found.
 type Counts struct {
-	// Read is all customers at Polar. The next four are parts of it: those
-	// without an external id, with one that is not this provider's or misses
-	// EXTERNAL_ID_PATTERN, younger than an hour, and those asked about.
-	Read      int `json:"read"`
-	WithoutID int `json:"without_external_id"`
-	Foreign   int `json:"foreign"`
-	Young     int `json:"young"`
-	Asked     int `json:"asked"`
-	// Mapping is Read by the forms of external ids; zero when nobody asked for it.
-	Mapping Mapping `json:"mapping,omitzero"`
-	// Candidates is how many of those asked about the provider did not list.
-	Candidates int `json:"candidates"`
-	// Orphans is how many of them it says are gone, when asked for each.
-	Orphans int `json:"orphans"`
+	Read       int     `json:"read"`                // all customers at Polar; the next four are parts of it
+	WithoutID  int     `json:"without_external_id"` // have no external id
+	Foreign    int     `json:"foreign"`             // have one that is not this provider's, or misses EXTERNAL_ID_PATTERN
+	Young      int     `json:"young"`               // are younger than an hour
+	Asked      int     `json:"asked"`               // were asked about
+	Mapping    Mapping `json:"mapping"`             // the customers who were read, by the forms of their external ids
+	Candidates int     `json:"candidates"`          // of those asked about, whom the provider did not list
+	Orphans    int     `json:"orphans"`             // of these, whom it says are gone when asked for each
 }
 
 // Orphan is a customer whose user is gone.
 type Orphan struct {
-	ExternalID string    `json:"external_id"`
-	CustomerID string    `json:"customer_id"`
-	Type       string    `json:"type"`
-	CreatedAt  time.Time `json:"created_at"`
-	// ActiveSubscriptions is what a deletion would end; nil when Polar did not say.
+	ExternalID string    `json:"external_id"` // the customer's
+	CustomerID string    `json:"customer_id"` // Polar's
+	Type       string    `json:"type"`        // Polar's: individual or team
+	CreatedAt  time.Time `json:"created_at"`  // when the customer was created
+	// ActiveSubscriptions is what a deletion would end; null when Polar did not say.
 	ActiveSubscriptions *int `json:"active_subscriptions"`
 	// LeftAlone says where another deletion of the customer stands because of which
-	// this one is not put into the queue, "" when there is none; HoldReason why that
-	// one is held.
-	LeftAlone  deletion.State      `json:"left_alone,omitzero"`
-	HoldReason deletion.HoldReason `json:"hold_reason,omitzero"`
+	// this one is not put into the queue, "" when there is none.
+	LeftAlone  deletion.State      `json:"left_alone"`
+	HoldReason deletion.HoldReason `json:"hold_reason"` // why that other one is held
 
 	// Instance is the provider's instance whose word it is, as events name it,
 	// "" when that is not known.
@@ -221,9 +214,8 @@ func (s *Sweeper) find(ctx context.Context, current *sweep, limits Limits) error
 		if err := s.read(ctx, current, limits); err != nil {
 			return err
 		}
-		if mapping := current.Counts.Mapping; s.options.IsUsers != nil {
-			mapping.Total, mapping.At = mapping.Counted(), s.options.Now()
-			if err := s.SaveMapping(ctx, mapping); err != nil {
+		if s.options.IsUsers != nil {
+			if err := s.SaveMapping(ctx, current.Counts.Mapping); err != nil {
 				return err
 			}
 		}

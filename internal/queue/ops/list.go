@@ -36,6 +36,8 @@ type Filter struct {
 
 	// Oldest lists the oldest first.
 	Oldest bool
+	// Decisions also reads what operators did about them.
+	Decisions bool
 	// After is the id of the last one that was seen: those that follow are listed.
 	After int64
 	// Limit is how many at most, 0 for all.
@@ -51,11 +53,22 @@ func (o *Operator) Find(ctx context.Context, id int64) (queue.Record, error) {
 	if len(found) == 0 {
 		return queue.Record{}, unknown(id)
 	}
-	r := found[0]
-	var approvals, actions error
-	r.Approved, approvals = o.options.Store.Approvals(ctx, o.options.Reader, id)
-	r.Actions, actions = o.options.Store.Actions(ctx, o.options.Reader, id)
-	return r, errors.Join(approvals, actions)
+	err = o.addDecisions(ctx, found)
+	return found[0], err
+}
+
+// addDecisions reads what operators did about the deletions.
+func (o *Operator) addDecisions(ctx context.Context, records []queue.Record) error {
+	ids := make([]int64, len(records))
+	for i, r := range records {
+		ids[i] = r.ID
+	}
+	approvals, failed := o.options.Store.Approvals(ctx, o.options.Reader, ids...)
+	actions, err := o.options.Store.Actions(ctx, o.options.Reader, ids...)
+	for i := range records {
+		records[i].Approved, records[i].Actions = approvals[ids[i]], actions[ids[i]]
+	}
+	return errors.Join(failed, err)
 }
 
 // Records returns those of the deletions that are there, in the order of their ids.
@@ -76,7 +89,7 @@ func (o *Operator) List(ctx context.Context, f Filter) iter.Seq2[queue.Record, e
 	if f.Limit > 0 {
 		read = min(read, f.Limit)
 	}
-	chosen := o.pages(ctx, start, func(last int64) ([]int64, error) {
+	chosen := o.pages(ctx, f.Decisions, start, func(last int64) ([]int64, error) {
 		return queue.IDs(ctx, o.options.Reader, statement, last, string(f.State), string(f.Reason), string(f.Outcome), f.Provider,
 			f.ExternalID, f.UserID, f.EventID, f.CustomerID, f.AnyID, queue.Micros(f.Since), queue.Micros(f.Until), read)
 	})
@@ -109,11 +122,15 @@ func (o *Operator) listing(f Filter) string {
 }
 
 // Finished yields what was done or cancelled since then and before until, when
-// that is not zero, in the order of acceptance, until an error.
+// that is not zero, of everybody or with one external id, in the order of acceptance,
+// with what operators did about it, until an error.
 //
 // What finished a moment ago may be stored a moment later: see Settled.
-func (o *Operator) Finished(ctx context.Context, since, until time.Time) iter.Seq2[queue.Record, error] {
-	return o.pages(ctx, 0, func(last int64) ([]int64, error) {
+func (o *Operator) Finished(ctx context.Context, since, until time.Time, externalID string) iter.Seq2[queue.Record, error] {
+	return o.pages(ctx, true, 0, func(last int64) ([]int64, error) {
+		if externalID != "" {
+			return queue.IDs(ctx, o.options.Reader, o.sql.FinishedOfExternalID, queue.Micros(since), queue.Micros(until), last, rowsAtOnce, externalID)
+		}
 		return queue.IDs(ctx, o.options.Reader, o.sql.Finished, queue.Micros(since), queue.Micros(until), last, rowsAtOnce)
 	})
 }
@@ -124,8 +141,8 @@ func (o *Operator) Finished(ctx context.Context, since, until time.Time) iter.Se
 const Settled = 10 * time.Minute
 
 // pages yields the rows whose ids next returns, page by page: those after the last
-// one, or at first after start.
-func (o *Operator) pages(ctx context.Context, start int64, next func(last int64) ([]int64, error)) iter.Seq2[queue.Record, error] {
+// one, or at first after start. With decisions it also reads what operators did.
+func (o *Operator) pages(ctx context.Context, decisions bool, start int64, next func(last int64) ([]int64, error)) iter.Seq2[queue.Record, error] {
 	return func(yield func(queue.Record, error) bool) {
 		for last := start; ; {
 			ids, err := next(last)
@@ -134,6 +151,9 @@ func (o *Operator) pages(ctx context.Context, start int64, next func(last int64)
 				return
 			}
 			found, err := o.Records(ctx, ids)
+			if err == nil && decisions {
+				err = o.addDecisions(ctx, found)
+			}
 			if err != nil {
 				yield(queue.Record{}, err)
 				return

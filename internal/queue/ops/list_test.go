@@ -104,7 +104,7 @@ func TestEverythingIsKnownOfADeletion(t *testing.T) {
 		require.False(t, r.AnswerLost, "it ended")
 		require.False(t, r.Running)
 		require.Equal(t, "deleted", r.Result)
-		require.Equal(t, 204, r.PolarStatus)
+		require.Equal(t, 204, *r.PolarStatus)
 	})
 }
 
@@ -116,20 +116,31 @@ func TestFinishedDeletionsComeInOrderAndSinceThen(t *testing.T) {
 		noon := time.Date(2026, 11, 2, 12, 0, 0, 0, time.UTC)
 		s.finish(t, "e3", noon)
 		s.finish(t, "e1", noon.Add(time.Hour))
-		finished := func(since, until time.Time) (ids []string) {
-			for r, err := range s.Finished(t.Context(), since, until) {
+		of := func(externalID string, since, until time.Time) (ids []string) {
+			for r, err := range s.Finished(t.Context(), since, until, externalID) {
 				require.NoError(t, err)
-				ids = append(ids, r.EventID+" "+string(r.Outcome))
+				line := r.EventID + " " + string(r.Outcome)
+				for _, a := range r.Actions {
+					line += " " + a.Action + ": " + a.Reason
+				}
+				ids = append(ids, line)
 			}
 			return ids
 		}
+		finished := func(since, until time.Time) []string { return of("", since, until) }
 		require.Equal(t, []string{"e1 deleted", "e3 deleted"}, finished(time.Time{}, time.Time{}), "what is held or waits is not finished")
 		_, err := s.Cancel(t.Context(), s.only(t, "e2").ID, "no")
 		require.NoError(t, err)
 		s.set(t, "e2", "finished_at = $2", queue.Micros(noon.Add(2*time.Hour)))
-		require.Equal(t, []string{"e1 deleted", "e2 cancelled"}, finished(noon.Add(time.Microsecond), time.Time{}))
+		require.Equal(t, []string{"e1 deleted", "e2 cancelled cancel: no"}, finished(noon.Add(time.Microsecond), time.Time{}))
 		require.Equal(t, []string{"e1 deleted", "e3 deleted"}, finished(noon, noon.Add(2*time.Hour)))
 		require.Empty(t, finished(noon.Add(3*time.Hour), time.Time{}))
+
+		// Of one person only.
+		require.Equal(t, []string{"e3 deleted"}, of("u3", time.Time{}, time.Time{}))
+		require.Empty(t, of("u3", noon.Add(time.Microsecond), time.Time{}))
+		require.Empty(t, of("u3", time.Time{}, noon))
+		require.Empty(t, of("u4", time.Time{}, time.Time{}), "theirs waits")
 	})
 }
 

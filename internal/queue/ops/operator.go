@@ -98,7 +98,7 @@ var statementFiles embed.FS
 type statements struct {
 	List, ListPending, ListExternalID                         string
 	ListOldest, ListPendingOldest, ListExternalIDOldest       string
-	Finished, OfExternalID                                    string
+	Finished, FinishedOfExternalID, OfExternalID              string
 	OpenOfExternalIDs                                         string
 	CountAll, CountUnfinished, EndedByHour, LastReceived      string
 	ResetFailing, Release, Cancel, Acknowledge, Approve, Note string

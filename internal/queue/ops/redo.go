@@ -51,7 +51,7 @@ func (o *Operator) ChooseDone(ctx context.Context, outcome deletion.Outcome, sin
 	if err != nil {
 		return nil, err
 	}
-	done := o.pages(ctx, 0, func(last int64) ([]int64, error) {
+	done := o.pages(ctx, false, 0, func(last int64) ([]int64, error) {
 		return queue.IDs(ctx, o.options.Reader, o.sql.Redoable, queue.Micros(since), queue.Micros(until), string(outcome), active, last, rowsAtOnce)
 	})
 	var found []Chosen

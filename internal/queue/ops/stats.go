@@ -13,24 +13,20 @@ import (
 
 // Stats counts all deletions that are kept.
 type Stats struct {
-	// Providers are in alphabetical order.
-	Providers []ProviderStats `json:"providers"`
-	// Held counts what waits for a decision.
-	Held map[deletion.HoldReason]int `json:"held_by_reason"`
-	// OldestWaiting is when the oldest waiting deletion was accepted and
-	// NextRetry when the next one that waits for its time is due; zero when there is none.
-	OldestWaiting time.Time   `json:"oldest_waiting,omitzero"`
-	NextRetry     time.Time   `json:"next_retry,omitzero"`
-	Pause         queue.Pause `json:"pause"`
+	Providers     []ProviderStats             `json:"providers"`      // in alphabetical order
+	Held          map[deletion.HoldReason]int `json:"held_by_reason"` // what waits for a decision
+	OldestWaiting time.Time                   `json:"oldest_waiting"` // when the oldest waiting deletion was accepted
+	NextRetry     time.Time                   `json:"next_retry"`     // when the next one that waits for its time is due
+	Pause         queue.Pause                 `json:"pause"`          // an operator's
 }
 
 // ProviderStats counts the deletions of one provider.
 type ProviderStats struct {
-	Provider   string                   `json:"provider"`
-	Waiting    int                      `json:"waiting"`
-	Held       int                      `json:"held"`
-	Reappeared int                      `json:"reappeared"`
-	Outcomes   map[deletion.Outcome]int `json:"outcomes"`
+	Provider   string                   `json:"provider"`   // selftest for what selftest sent
+	Waiting    int                      `json:"waiting"`    // will be tried
+	Held       int                      `json:"held"`       // wait for a decision
+	Reappeared int                      `json:"reappeared"` // wait to be acknowledged
+	Outcomes   map[deletion.Outcome]int `json:"outcomes"`   // finished ones
 }
 
 // Stats reads the whole table once.

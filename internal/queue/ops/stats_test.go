@@ -116,7 +116,7 @@ func TestAnOperatorIsToldThatTheTablesAreGone(t *testing.T) {
 		for _, err := range s.List(t.Context(), ops.Filter{}) {
 			failures["list"] = err
 		}
-		for _, err := range s.Finished(t.Context(), time.Time{}, time.Time{}) {
+		for _, err := range s.Finished(t.Context(), time.Time{}, time.Time{}, "") {
 			failures["finished"] = err
 		}
 		require.Len(t, failures, 15)

@@ -12,12 +12,6 @@ UPDATE {schema}.polar_bridge_deletions SET counted_at = $1 WHERE counted_at > $1
 -- name: CountHour
 SELECT count(*) FROM {schema}.polar_bridge_deletions WHERE counted_at > $1 AND counted_at > 0
 
--- name: Approvals
-SELECT reason, customer_id FROM {schema}.polar_bridge_approvals WHERE deletion_id = $1 ORDER BY reason
-
--- name: Actions
-SELECT at, operator, action, reason FROM {schema}.polar_bridge_actions WHERE deletion_id = $1 ORDER BY id
-
 -- name: SendAgain
 UPDATE {schema}.polar_bridge_deletions SET generation = $2, job_id = $3, next_try_at = $4 WHERE id = $1
 

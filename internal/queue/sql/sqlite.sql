@@ -96,6 +96,16 @@ SELECT id, state, dry_run, redacted, provider, event_id, source, object, user_id
 FROM {schema}.polar_bridge_deletions WHERE id IN (SELECT value FROM json_each($1))
 ORDER BY id
 
+-- name: Approvals
+SELECT deletion_id, reason, customer_id FROM {schema}.polar_bridge_approvals
+WHERE deletion_id IN (SELECT value FROM json_each($1))
+ORDER BY deletion_id, reason
+
+-- name: Actions
+SELECT deletion_id, at, operator, action, reason FROM {schema}.polar_bridge_actions
+WHERE deletion_id IN (SELECT value FROM json_each($1))
+ORDER BY deletion_id, id
+
 -- name: LockRecords
 SELECT id, state, dry_run, redacted, provider, event_id, source, object, user_id, external_id, instance, unusable_id,
     occurred_at, received_at, next_try_at, finished_at, attempts, failures, failing_for, lookup_failing_for, result, decided_at, outcome, confirmed_by, anonymized,

@@ -62,6 +62,13 @@ SELECT id FROM {schema}.polar_bridge_deletions
 WHERE finished_at > 0 AND finished_at >= $1 AND (CAST($2 AS bigint) = 0 OR finished_at < $2) AND id > $3 AND source <> 'selftest'
 ORDER BY id LIMIT $4
 
+-- by polar_bridge_deletions_external_id
+-- name: FinishedOfExternalID
+SELECT id FROM {schema}.polar_bridge_deletions
+WHERE external_id <> '' AND external_id = $5
+    AND finished_at > 0 AND finished_at >= $1 AND (CAST($2 AS bigint) = 0 OR finished_at < $2) AND id > $3 AND source <> 'selftest'
+ORDER BY id LIMIT $4
+
 -- by polar_bridge_deletions_finished
 -- name: Redoable
 SELECT id FROM {schema}.polar_bridge_deletions
