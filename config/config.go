@@ -135,7 +135,9 @@ type Log struct {
 	// Level is debug, info, warn or error.
 	Level string `name:"log-level" env:"LOG_LEVEL" type:"setting" default:"info" placeholder:"LEVEL" help:"debug, info, warn or error."`
 	// Format is json, gcp or console.
-	Format string `name:"log-format" env:"LOG_FORMAT" type:"setting" default:"json" placeholder:"FORMAT" help:"json for machines, gcp for Google Cloud (json with severity beside level), console for people."`
+	Format string `name:"log-format" env:"LOG_FORMAT" type:"setting" default:"json" placeholder:"FORMAT" help:"json for machines, gcp for Google Cloud (json with severity beside level), console for people. Where it is not set, a terminal gets console."`
+	// Colors marks levels by colors, in the format console.
+	Colors bool `kong:"-"`
 	// ExternalID is plain, digest or none.
 	ExternalID string `name:"log-external-id" env:"LOG_EXTERNAL_ID" type:"setting" default:"plain" placeholder:"FORM" help:"How ids stand in the log: plain, digest or none."`
 }

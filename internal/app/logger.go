@@ -34,6 +34,9 @@ func newEncoder(c config.Log) (zapcore.Level, zapcore.Encoder, error) {
 	}
 	if c.Format == "console" {
 		encoding.EncodeLevel = zapcore.CapitalLevelEncoder
+		if c.Colors {
+			encoding.EncodeLevel = zapcore.CapitalColorLevelEncoder
+		}
 		return level, zapcore.NewConsoleEncoder(encoding), nil
 	}
 	if c.Format == "gcp" {

@@ -10,10 +10,12 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/alecthomas/kong"
 	"go.uber.org/zap"
 
 	"github.com/polar-bridge/polar-bridge/config"
 	"github.com/polar-bridge/polar-bridge/internal/app"
+	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/internal/provider"
 	"github.com/polar-bridge/polar-bridge/internal/settings"
 )
@@ -37,7 +39,7 @@ func (c *serveCommand) Help() string {
 }
 
 // Run serves until it is told to stop.
-func (c *serveCommand) Run(ctx context.Context, env *Env, loader *config.Loader, providers provider.Registry) error {
+func (c *serveCommand) Run(ctx context.Context, env *Env, loader *config.Loader, providers provider.Registry, parsed *kong.Context) error {
 	var reread <-chan os.Signal
 	if env.Reread != nil { // first: the signal must not end a server that is starting
 		signals, stop := env.Reread()
@@ -50,6 +52,12 @@ func (c *serveCommand) Run(ctx context.Context, env *Env, loader *config.Loader,
 	all := settings.All{Config: &c.Config, Providers: providers}
 	if err := loader.Load(all.ForServe()); err != nil {
 		return err
+	}
+	if flagsGiven(parsed)["LOG_FORMAT"] == "" && env.Getenv("LOG_FORMAT") == "" && isTerminal(env.Stdout) {
+		c.Config.Log.Format, c.Config.Log.Colors = "console", env.Getenv("NO_COLOR") == ""
+		if err := c.greet(timedWriter{env.Stdout}, providers); err != nil {
+			return err
+		}
 	}
 	lines := app.NewLogQueue(env.Stdout)
 	defer lines.Close()
@@ -69,6 +77,22 @@ func (c *serveCommand) Run(ctx context.Context, env *Env, loader *config.Loader,
 		return err
 	}
 	return service.Run(ctx)
+}
+
+// greet says to whoever starts it on a terminal where the database is, and what to
+// register where.
+func (c *serveCommand) greet(w io.Writer, providers provider.Registry) error {
+	place, err := database.Place(c.Config.Database.Address())
+	if err != nil {
+		return err
+	}
+	table := newTable(w)
+	table.line("Deletions are kept in " + place + ".")
+	table.line("Webhooks are taken here; register the address under which the internet reaches it:")
+	for _, p := range providers.Enabled() {
+		table.line("  "+p.Title, "POST http://"+reachable(c.Config.HTTP.ListenAddr)+"/webhooks/"+p.Name)
+	}
+	return table.flush()
 }
 
 // writeTimeout is how long a server waits for somebody to read what it says

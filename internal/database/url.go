@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"net"
 	"net/url"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -34,6 +37,23 @@ func sqlitePath(rest string) (string, error) {
 		return "", errHost
 	}
 	return rest, nil
+}
+
+// Place says for people where the database is that a URL names, without its secrets.
+func Place(address string) (string, error) {
+	if rest, found := strings.CutPrefix(address, "sqlite:"); found {
+		path, err := sqlitePath(rest)
+		if err == nil {
+			path, err = filepath.Abs(path)
+		}
+		return fmt.Sprintf("the SQLite file %q", path), err
+	}
+	config, err := parsePostgres(address)
+	if err != nil {
+		return "", err
+	}
+	server := config.ConnConfig
+	return fmt.Sprintf("the PostgreSQL database %q at %q", server.Database, net.JoinHostPort(server.Host, strconv.Itoa(int(server.Port)))), nil
 }
 
 // parsePostgres reads the URL of a Postgres server.
