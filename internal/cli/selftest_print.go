@@ -62,7 +62,7 @@ func (t *selftest) describe(row *queue.Record, removed bool, removeErr error) {
 	default:
 		t.report.DeletionID = &row.ID
 		t.step("signature", times.connected, row.ReceivedAt, "genuine")
-		t.step("disk", row.ReceivedAt, times.answered, fmt.Sprintf("stored as deletion %d: answered %d", row.ID, t.report.Status))
+		t.step("disk", row.ReceivedAt, times.answered, fmt.Sprintf("stored as deletion %d: answered %d", row.ID, *t.report.Status))
 		t.step("queue", row.ReceivedAt, row.SentAt, "until the request to Polar")
 		t.step("Polar", row.SentAt, row.FinishedAt, "until its answer was stored: "+cmp.Or(string(row.Outcome), "none yet"))
 	}
