@@ -87,7 +87,7 @@ func TestReferenceOfJSON(t *testing.T) {
 		}
 	}
 	if os.Getenv("UPDATE") != "" {
-		require.NoError(t, os.WriteFile(jsonPage, []byte(page), 0o644)) //nolint:gosec // a page for all to read
+		require.NoError(t, os.WriteFile(jsonPage, []byte(page), 0o644))
 	}
 	written, err := os.ReadFile(jsonPage)
 	require.NoError(t, err)
@@ -121,7 +121,7 @@ func TestEverythingThatIsPrintedAsJSONIsDocumented(t *testing.T) {
 				require.True(t, documented[leaf.Path()], leaf.Path())
 			}
 		}
-		require.Equal(t, count+1, len(documented), "all of them, and export")
+		require.Len(t, documented, count+1, "all of them, and export")
 	})
 	t.Run("each field is always there", func(t *testing.T) {
 		t.Parallel()
@@ -152,7 +152,7 @@ func outputTypes(t *testing.T) (all []string) {
 	require.NoError(t, err)
 	union := regexp.MustCompile(`(?s)type output interface \{(.*?)\n\}`).FindSubmatch(text)
 	require.NotNil(t, union)
-	for _, one := range strings.Split(string(union[1]), "|") {
+	for one := range strings.SplitSeq(string(union[1]), "|") {
 		all = append(all, strings.TrimSpace(one))
 	}
 	slices.Sort(all)
@@ -161,9 +161,8 @@ func outputTypes(t *testing.T) (all []string) {
 
 // field is a member of what is printed.
 type field struct {
-	name, comment string
-	goName        string
-	owner, of     reflect.Type
+	name, goName string
+	owner, of    reflect.Type
 }
 
 func fieldsOf(of reflect.Type) (all []field) {
