@@ -41,7 +41,7 @@ func codeOf(t *testing.T, text string) (all []code) {
 		case language == "":
 			all = append(all, code{printed: block})
 		default:
-			require.Contains(t, []string{"go", "js", "ts", "python", "php", "sql", "yaml", "mermaid"}, language, "a language that nobody looks at")
+			require.Contains(t, []string{"go", "js", "ts", "python", "php", "sql", "yaml", "mermaid", "env"}, language, "a language that nobody looks at")
 		}
 	}
 	return all
