@@ -21,6 +21,7 @@ type Config struct {
 	// They are the caller's, who also loads them: this package knows none.
 	Providers kong.Plugins `embed:"" group:"Identity providers"`
 
+	Gateway      Gateway      `embed:"" group:"Webhook gateway"`
 	Directory    Directory    `embed:"" group:"Identity providers' APIs"`
 	AuthDatabase AuthDatabase `embed:"" group:"Auth database"`
 
@@ -85,6 +86,15 @@ func (d *Database) Address() string { return cmp.Or(d.URL.Value(), "sqlite:polar
 type Notify struct {
 	// URL takes Slack-compatible messages. It is a secret: who knows it can post.
 	URL *SecretSource `kong:"-" secret:"NOTIFY_URL" help:"Where messages for people go: the address of a Slack-compatible webhook. https, or http on loopback."`
+}
+
+// Gateway says what stands between the identity providers and this server. Which
+// gateways there are is the caller's to know.
+type Gateway struct {
+	// Name is whose signatures count.
+	Name string `name:"webhook-gateway" env:"WEBHOOK_GATEWAY" type:"setting" placeholder:"NAME" help:"The gateway that keeps webhooks and repeats them: hookdeck. With its signature too, a provider's signature may be up to 7 days old."`
+	// Secret is what it signs with.
+	Secret *SecretSource `kong:"-" secret:"WEBHOOK_GATEWAY_SECRET" help:"The signing secret of WEBHOOK_GATEWAY, at least 16 characters; several, one a line, all count."`
 }
 
 // Directory says what the identity providers are asked. How each of them is asked

@@ -70,6 +70,7 @@ func observe(o *observer) echo.MiddlewareFunc {
 
 func (o *observer) count(rec *record, duration time.Duration) {
 	o.metrics.WebhookReceived(rec.provider, rec.outcome, duration)
+	o.metrics.GatewaySignature(rec.delivery.Gateway)
 	if rec.hasReceipt && !rec.selftest() {
 		o.metrics.Events(rec.provider, metrics.EventAccepted, rec.receipt.Accepted-rec.receipt.Held)
 		o.metrics.Events(rec.provider, metrics.EventHeld, rec.receipt.Held)
@@ -111,6 +112,9 @@ func (o *observer) logLine(c echo.Context, rec *record, duration time.Duration) 
 	}
 	if rec.delivery.EventID != "" {
 		fields = append(fields, zap.String("event_id", rec.delivery.EventID))
+	}
+	if rec.delivery.Gateway != deletion.GatewayAbsent {
+		fields = append(fields, zap.String("gateway", string(rec.delivery.Gateway)))
 	}
 	if rec.cause != nil {
 		fields = append(fields, zap.NamedError("error", rec.cause))

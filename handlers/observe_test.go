@@ -24,7 +24,7 @@ func TestLineOfAnAcceptedWebhook(t *testing.T) {
 	t.Parallel()
 	e := newEdge(t)
 	e.provider.Receive = delivers(deletion.Delivery{
-		EventID: "evt_1", Deletions: make([]deletion.Deletion, 2), Ignored: 1, IgnoreReason: deletion.IgnoreOtherType,
+		EventID: "evt_1", Deletions: make([]deletion.Deletion, 2), Ignored: 1, IgnoreReason: deletion.IgnoreOtherType, Gateway: deletion.GatewayNeeded,
 	}, nil)
 	e.options.Acceptor = answers(deletion.Receipt{Accepted: 2}, nil)
 	now := time.Unix(1_700_000_000, 0)
@@ -33,7 +33,7 @@ func TestLineOfAnAcceptedWebhook(t *testing.T) {
 	require.Equal(t, zap.InfoLevel, e.lines()[0].Level)
 	require.Equal(t, map[string]any{
 		"provider": "clerk", "outcome": "accepted", "reason": "other_type", "status": int64(202), "events": int64(3),
-		"duration_ms": int64(7), "request_id": requestID, "remote_ip": "192.0.2.1", "event_id": "evt_1",
+		"duration_ms": int64(7), "request_id": requestID, "remote_ip": "192.0.2.1", "event_id": "evt_1", "gateway": "needed",
 	}, e.line(t))
 }
 

@@ -41,6 +41,8 @@ func (m *Metrics) registerWork(f factory) {
 		"Webhook requests by what became of them; requests to unknown routes have the provider none.", "provider", "outcome")
 	m.events = f.counter("events_total",
 		"Events inside of authentic webhooks, and rows of the outbox, by what became of them; held ones are not counted as accepted.", "provider", "outcome")
+	m.gateway = f.counter("gateway_signatures_total",
+		"Authentic webhooks with a signature of WEBHOOK_GATEWAY: matched, needed because the provider's own was too old, or mismatched, by another secret, which refuses those that come late.", "result")
 	// 0.5 s is what a webhook may take; Accept gives up after 2 s.
 	m.webhookDuration = f.histogram("webhook_duration_seconds",
 		"Time from a webhook request's headers to its answer.",
@@ -143,6 +145,9 @@ func (m *Metrics) zero() {
 	}
 	for _, result := range deletion.Searches() {
 		m.searched.WithLabelValues(string(result))
+	}
+	for _, check := range deletion.GatewayChecks() {
+		m.gateway.WithLabelValues(string(check))
 	}
 	for _, kind := range OrphanKinds() {
 		m.orphans.WithLabelValues(string(kind))

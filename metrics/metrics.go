@@ -38,7 +38,7 @@ type Options struct {
 type Metrics struct {
 	providers, enabled, reconciled []string
 
-	webhooks, events, finished, selftests, held, attempts, verified, orphans, searched, databaseMaintenanceFailures *prometheus.CounterVec
+	webhooks, events, gateway, finished, selftests, held, attempts, verified, orphans, searched, databaseMaintenanceFailures *prometheus.CounterVec
 
 	webhookDuration, delay, polarRequests, rateLimitWait *prometheus.HistogramVec
 
@@ -70,6 +70,13 @@ func (m *Metrics) WebhookReceived(provider, outcome string, d time.Duration) {
 	}
 	m.webhooks.WithLabelValues(provider, oneOf(routedOutcomes(), outcome, WebhookError)).Inc()
 	m.webhookDuration.WithLabelValues(provider).Observe(seconds(d))
+}
+
+// GatewaySignature counts what a gateway's signature was worth on an authentic webhook.
+func (m *Metrics) GatewaySignature(check deletion.GatewayCheck) {
+	if check = oneOf(deletion.GatewayChecks(), check, deletion.GatewayAbsent); check != deletion.GatewayAbsent {
+		m.gateway.WithLabelValues(string(check)).Inc()
+	}
 }
 
 // Events counts n events inside of webhooks.

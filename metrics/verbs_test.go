@@ -43,6 +43,15 @@ func TestVerbs(t *testing.T) {
 			},
 		},
 		{
+			"signature of a gateway",
+			func(m *metrics.Metrics) {
+				m.GatewaySignature(deletion.GatewayAbsent)
+				m.GatewaySignature(deletion.GatewayNeeded)
+				m.GatewaySignature("fine")
+			},
+			map[string]float64{`polar_bridge_gateway_signatures_total{result="needed"}`: 1},
+		},
+		{
 			"events",
 			func(m *metrics.Metrics) {
 				m.Events("auth0", metrics.EventHeld, 3)

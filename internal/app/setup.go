@@ -113,7 +113,7 @@ func (a *App) routes() []handlers.Provider {
 	var routes []handlers.Provider
 	for _, s := range a.options.Providers.Enabled() {
 		routes = append(routes, handlers.Provider{
-			Name: s.Name, Title: s.Title, MaxBody: s.MaxBody, CheckHeader: s.Scheme.CheckHeader,
+			Name: s.Name, Title: s.Title, MaxBody: s.MaxBody, CheckHeader: s.CheckHeader,
 			Receive: func(h http.Header, body []byte) (deletion.Delivery, error) {
 				d, err := s.Receive(h, body)
 				return d.Matching(a.options.Config.Work.ExternalIDPattern), err

@@ -109,6 +109,24 @@ type Delivery struct {
 	Deletions    []Deletion   // the deletions in it, in the order they were sent
 	Ignored      int          // counts the events in it that are of no interest
 	IgnoreReason IgnoreReason // why, when all or the last of them were ignored
+	Gateway      GatewayCheck `json:",omitzero"` // what the signature of a gateway on the way was worth
+}
+
+// GatewayCheck says what the signature of a gateway was worth on an authentic
+// delivery. The set is closed.
+type GatewayCheck string
+
+// What a gateway's signature was worth.
+const (
+	GatewayAbsent     GatewayCheck = ""           // there was none, or no gateway is configured
+	GatewayMatched    GatewayCheck = "matched"    // right, and the provider's was enough
+	GatewayNeeded     GatewayCheck = "needed"     // right, and the provider's was too old without it
+	GatewayMismatched GatewayCheck = "mismatched" // by another secret, and the provider's was enough
+)
+
+// GatewayChecks lists those of deliveries that had a signature.
+func GatewayChecks() []GatewayCheck {
+	return []GatewayCheck{GatewayMatched, GatewayNeeded, GatewayMismatched}
 }
 
 // Matching returns the delivery without the deletions of usable ids that the pattern

@@ -21,6 +21,7 @@ type Message struct {
 
 	provider string
 	received time.Time
+	latest   time.Time // when it can have happened at the latest: received, or signed if a gateway has kept it
 }
 
 // deletion returns the deletion of the user with the id. The id is Polar's external
@@ -31,7 +32,7 @@ func (m Message) deletion(eventID string, id payload.ID, occurred ...jsontext.Va
 		Provider:   m.provider,
 		EventID:    eventID,
 		UserID:     id.Usable(),
-		OccurredAt: payload.Occurred(m.received, occurred...),
+		OccurredAt: payload.Occurred(m.latest, occurred...),
 		ReceivedAt: m.received,
 	})
 }

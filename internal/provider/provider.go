@@ -84,7 +84,8 @@ type Spec struct {
 	// Event returns a deletion as the provider would send it, for the JSON encoder.
 	Event func(s Sample) any
 
-	now func() time.Time
+	now     func() time.Time
+	gateway *signature.Hookdeck // see Registry.Gateway
 }
 
 // Scheme is a way to authenticate. Package signature has them.
@@ -149,12 +150,18 @@ func (s *Spec) Sample(secret string, sample Sample) (http.Header, []byte, error)
 // kind fault.Unauthenticated or fault.Malformed, or fault.Unavailable when keys have
 // to be fetched and cannot be.
 func (s *Spec) Receive(h http.Header, body []byte) (deletion.Delivery, error) {
-	m, err := s.Scheme.Verify(h, body)
+	m, gateway, err := s.verify(h, body)
 	if err != nil {
 		return deletion.Delivery{}, err
 	}
-	delivery, err := s.Read(Message{m, s.Name, s.now().UTC()})
+	received := s.now().UTC()
+	latest := received
+	if gateway == deletion.GatewayNeeded {
+		latest = m.SignedAt.UTC()
+	}
+	delivery, err := s.Read(Message{m, s.Name, received, latest})
 	if err == nil {
+		delivery.Gateway = gateway
 		s.markSelftests(h, &delivery)
 	}
 	return delivery, err

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/polar-bridge/polar-bridge/config"
+	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
 )
 
 // Options are what providers need of the program.
@@ -38,8 +39,9 @@ func All(o Options) Registry {
 		fusionAuth(o),
 		betterAuth(o),
 	}
+	gateway := signature.NewHookdeck()
 	for _, s := range r {
-		s.now = o.Now
+		s.now, s.gateway = o.Now, gateway
 		s.MaxBody = max(s.MaxBody, MaxEvent)
 	}
 	return r

@@ -13,6 +13,7 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
 	"github.com/polar-bridge/polar-bridge/internal/provider"
+	"github.com/polar-bridge/polar-bridge/internal/provider/providertest"
 	"github.com/polar-bridge/polar-bridge/internal/provider/signature"
 )
 
@@ -41,6 +42,7 @@ func genuines(t testing.TB) (own, foreign []genuine) {
 			key, other = private, strange
 		}
 		p := enabledWith(t, provider.Options{Transport: publishes(keys)}, s.Name, s.EnabledBy, secret)
+		require.NoError(t, provider.Registry{p.Spec}.Gateway().SetKeys([]string{textKey}))
 		sample := provider.Sample{ExternalID: "a", EventID: "e", Time: time.Now()}
 		header, body, err := p.Sample(key, sample)
 		require.NoError(t, err)
@@ -78,6 +80,7 @@ func TestWhatIsNotAuthenticatedNeverPasses(t *testing.T) {
 	require.Len(t, own, len(all()))
 	for i, g := range own {
 		g.refuses(t, foreign[i].header, foreign[i].body)
+		g.refuses(t, byGateway(foreign[i].header, foreign[i].body), foreign[i].body)
 		for _, body := range [][]byte{g.body, nil, []byte("{}"), []byte("not JSON")} {
 			if len(g.proofs()) == 0 && body != nil && &body[0] == &g.body[0] {
 				continue // the body is what authenticates
@@ -115,22 +118,39 @@ func TestWhatIsNotAuthenticatedNeverPasses(t *testing.T) {
 	}
 }
 
+// byGateway is the header of a body that the gateway has forwarded.
+func byGateway(header http.Header, body []byte) http.Header {
+	header = header.Clone()
+	header.Set("X-Hookdeck-Signature", providertest.GatewaySignature(textKey, body))
+	return header
+}
+
 // sameProofs says whether both providers look at the same headers.
 func sameProofs(a, b genuine) bool { return slices.Equal(a.proofs(), b.proofs()) }
 
+// throughGateway and more is what a fuzzed delivery's provider is when a gateway has
+// signed it.
+const throughGateway = 128
+
 // FuzzWhatIsNotAuthenticatedNeverPasses sends every provider a body under
-// headers that nobody with a key has made.
+// headers that nobody with a key has made, half of the time with the signature of a
+// gateway beside them.
 func FuzzWhatIsNotAuthenticatedNeverPasses(f *testing.F) {
 	_, foreign := genuines(f)
 	for i, g := range foreign {
 		names := append(g.proofs(), "", "", "")
-		f.Add(uint8(i), names[0], g.header.Get(names[0]), names[1], g.header.Get(names[1]), names[2], g.header.Get(names[2]), g.body)
+		for _, half := range []int{0, throughGateway} {
+			f.Add(uint8(i+half), names[0], g.header.Get(names[0]), names[1], g.header.Get(names[1]), names[2], g.header.Get(names[2]), g.body)
+		}
 	}
 	f.Fuzz(func(t *testing.T, provider uint8, first, one, second, two, third, three string, body []byte) {
-		g := foreign[int(provider)%len(foreign)]
+		g := foreign[int(provider%throughGateway)%len(foreign)]
 		header := http.Header{"Content-Type": {g.header.Get("Content-Type")}}
 		for name, value := range map[string]string{first: one, second: two, third: three} {
 			header[http.CanonicalHeaderKey(name)] = []string{value}
+		}
+		if provider >= throughGateway {
+			header = byGateway(header, body)
 		}
 		g.refuses(t, header, body)
 	})

@@ -20,8 +20,7 @@ type All struct {
 
 	// Providers have the settings to which Config.Providers points.
 	Providers provider.Registry
-
-	serving bool // see ForServe
+	serving   bool // see ForServe
 }
 
 // New returns settings that have to be loaded.
@@ -51,6 +50,7 @@ func (a All) ForServe() config.Section {
 func (a All) Load(l *config.Loader) {
 	a.Config.Load(l)
 	a.Providers.Load(l)
+	a.loadGateway(l)
 	clerk, auth0, confirm := a.Providers.Clerk(), a.Providers.Auth0(), a.Directory.ConfirmChoice
 	a.Providers.Auth0Logs().RequireConfirmation(l, a.Directory.Confirm() && auth0.HasAPI())
 	a.loadAuthDatabase(l)
@@ -65,6 +65,20 @@ func (a All) Load(l *config.Loader) {
 			a.Providers.RequireOne(l, "AUTH_DATABASE_OUTBOX")
 		}
 	}
+}
+
+func (a All) loadGateway(l *config.Loader) {
+	const name, secret = "WEBHOOK_GATEWAY", "WEBHOOK_GATEWAY_SECRET"
+	g := &a.Gateway
+	g.Secret = l.Secret(secret, config.Several(config.Lines, a.Providers.Gateway().SetKeys))
+	if g.Name == "" {
+		l.Require(!g.Secret.IsSet(), secret, "counts only with "+name+"; set both or none")
+		return
+	}
+	l.Require(g.Name == provider.GatewayHookdeck, name, "must be "+provider.GatewayHookdeck)
+	l.Require(g.Secret.IsSet() || l.HasProblem(secret), name, "needs "+secret)
+	l.Require(a.Work.Retention >= provider.MinGatewayRetention, "RETENTION",
+		"must be at least 192h with "+name+": what may come a week late must be recognised when it comes twice")
 }
 
 func (a All) loadAuthDatabase(l *config.Loader) {

@@ -59,6 +59,8 @@ func TestSummary(t *testing.T) {
 		{Name: "AUTH0_CLIENT_SECRET", Value: "not set"},
 		{Name: "AUTH0_LOGS_TOKEN", Value: "not set"},
 		{Name: "AUTH0_LOGS_UNCONFIRMED", Value: "false"},
+		{Name: "WEBHOOK_GATEWAY", Value: "not set"},
+		{Name: "WEBHOOK_GATEWAY_SECRET", Value: "not set"},
 		{Name: "CONFIRM", Value: "not set"},
 		{Name: "RECONCILE_INTERVAL", Value: "0s"},
 		{Name: "AUTH_DATABASE_URL", Value: "not set"},

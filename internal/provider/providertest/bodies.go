@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -115,9 +116,14 @@ func Fuzz(f *testing.F, all []*Harness) {
 	})
 }
 
+// throughGateway and more is what a fuzzed delivery's provider is when a gateway has
+// signed it.
+const throughGateway = 128
+
 // FuzzUnsigned gives any of the providers changed headers and bodies: nothing passes
 // that is not the genuine delivery, byte for byte. A signature list may hold more than
-// the genuine one.
+// the genuine one. Half of them are an hour late, and signed by the gateway whatever
+// they are.
 func FuzzUnsigned(f *testing.F, variants []*Harness) {
 	var all []*Harness
 	for _, h := range variants { // what one of them signs must be worth nothing at another
@@ -125,8 +131,12 @@ func FuzzUnsigned(f *testing.F, variants []*Harness) {
 			all = append(all, h)
 		}
 	}
-	for i, h := range all {
+	for i, h := range slices.Concat(all, all) {
 		header, body := h.good(f, h.secret(), now())
+		if i >= len(all) {
+			i += throughGateway - len(all)
+			header, body = h.good(f, h.secret(), now().Add(-time.Hour))
+		}
 		values := make([]string, 3)
 		for j, name := range h.headers(f) {
 			values[j] = header.Get(name)
@@ -148,11 +158,17 @@ func FuzzUnsigned(f *testing.F, variants []*Harness) {
 		add(func(s string) string { return s }, body[:len(body)-1])
 	}
 	f.Fuzz(func(t *testing.T, i uint8, first, second, third string, changed []byte) {
-		h := all[int(i)%len(all)]
+		h := all[int(i%throughGateway)%len(all)]
 		header, body := h.good(t, h.secret(), now())
+		if i >= throughGateway {
+			header, body = h.good(t, h.secret(), now().Add(-time.Hour))
+		}
 		given, values := header.Clone(), []string{first, second, third}
 		for j, name := range h.headers(t) {
 			given[name] = []string{values[j]}
+		}
+		if i >= throughGateway {
+			given = forwarded(given, GatewaySignature(gatewaySecret, changed))
 		}
 		d, err := h.provider(t).Receive(given, changed)
 		h.check(t, d, err)

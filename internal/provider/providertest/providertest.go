@@ -85,6 +85,7 @@ func Run(t *testing.T, h *Harness) {
 	t.Run("ids", h.ids)
 	t.Run("bodies", h.bodies)
 	t.Run("odd JSON", h.odd)
+	t.Run("gateway", h.behindGateway)
 	switch {
 	case h.svixHeaders(t) != nil:
 		t.Run("svix", h.svix)
@@ -126,13 +127,17 @@ func (h *Harness) secretEnv(spec *provider.Spec) string {
 }
 
 // open sets the provider up as the program does, from an environment with these
-// secrets and settings besides the variant's.
+// secrets and settings besides the variant's, and with a gateway, which must not
+// matter to what it has not signed.
 func (h *Harness) open(clock func() time.Time, secrets []string, more map[string]string) (*provider.Spec, error) {
 	var transport http.RoundTripper
 	if h.issuers.sets != nil {
 		transport = h.issuers
 	}
 	all := provider.All(provider.Options{Now: clock, Transport: transport})
+	if err := all.Gateway().SetKeys([]string{oldGatewaySecret, gatewaySecret}); err != nil {
+		return nil, err
+	}
 	spec, ok := all.Lookup(h.name)
 	if !ok {
 		return nil, errors.New("there is no such provider")
@@ -205,7 +210,7 @@ func (h *Harness) Receive(tb testing.TB, payload []byte) (deletion.Delivery, err
 // accepted requires that the delivery passes both steps.
 func (h *Harness) accepted(t testing.TB, p *provider.Spec, header http.Header, body []byte) deletion.Delivery {
 	t.Helper()
-	require.NoError(t, p.Scheme.CheckHeader(header))
+	require.NoError(t, p.CheckHeader(header))
 	d, err := p.Receive(header, body)
 	require.NoError(t, err)
 	h.check(t, d, err)
@@ -221,7 +226,7 @@ func (h *Harness) refused(t testing.TB, p *provider.Spec, header http.Header, bo
 	require.Equal(t, reason, fault.ReasonOf(err))
 	h.check(t, d, err)
 	if reason != fault.ReasonBadSignature {
-		require.Equal(t, reason, fault.ReasonOf(p.Scheme.CheckHeader(header)), "known before the body is read")
+		require.Equal(t, reason, fault.ReasonOf(p.CheckHeader(header)), "known before the body is read")
 	}
 }
 

@@ -23,9 +23,10 @@ const minKey = 16
 
 // claim is what the headers of a delivery say. Nothing of it is proven.
 type claim struct {
-	id      string   // of the delivery, where the scheme signs one
-	before  string   // what is signed before the body
-	macs    [][]byte // HMAC-SHA256
+	id      string    // of the delivery, where the scheme signs one
+	at      time.Time // when it was signed, where the scheme signs that
+	before  string    // what is signed before the body
+	macs    [][]byte  // HMAC-SHA256
 	ed25519 [][]byte
 }
 
@@ -40,14 +41,15 @@ type key interface {
 type verifier struct {
 	Keys[key]
 
-	// parse returns the claims that are sound in form and age, at least one.
-	parse func(h http.Header) ([]claim, error)
+	// parse returns the claims that are sound in form and age, at least one. Those
+	// signed up to maxAge ago are sound, even if that is more than the scheme allows.
+	parse func(h http.Header, maxAge time.Duration) ([]claim, error)
 }
 
 // CheckHeader reports what can be said against a delivery before its body is
 // read: headers that are missing, repeated or out of form, and its age.
 func (v *verifier) CheckHeader(h http.Header) error {
-	_, err := v.parse(h)
+	_, err := v.parse(h, 0)
 	return err
 }
 
@@ -55,14 +57,20 @@ func (v *verifier) CheckHeader(h http.Header) error {
 // carries a signature by any of the keys. The id is that of the claim which was
 // verified, so it may serve as the idempotency key.
 func (v *verifier) Verify(h http.Header, body []byte) (Message, error) {
-	claims, err := v.parse(h)
+	return v.VerifyLate(h, body, 0)
+}
+
+// VerifyLate is Verify for a delivery that was signed up to maxAge ago, even if that
+// is more than the scheme allows.
+func (v *verifier) VerifyLate(h http.Header, body []byte, maxAge time.Duration) (Message, error) {
+	claims, err := v.parse(h, maxAge)
 	if err != nil {
 		return Message{}, err
 	}
 	for _, c := range claims {
 		for _, k := range v.current() {
 			if k.matches(c, body) {
-				return Message{ID: c.id, Payload: body}, nil
+				return Message{ID: c.id, Payload: body, SignedAt: c.at}, nil
 			}
 		}
 	}
@@ -132,7 +140,7 @@ type PlainHMAC struct {
 
 // NewPlainHMAC returns the scheme for the header. Keys are as TextKey takes them.
 func NewPlainHMAC(header string) *PlainHMAC {
-	parse := func(h http.Header) ([]claim, error) {
+	parse := func(h http.Header, _ time.Duration) ([]claim, error) {
 		value, err := single(h, header)
 		if err != nil {
 			return nil, err
@@ -172,7 +180,9 @@ type TimedForm struct {
 	Tolerance time.Duration // how far the time may lie from now, both ways
 }
 
-func (f TimedForm) stamp() stamp { return stamp{f.Header, f.Unit, maxTimedDigits, f.Tolerance} }
+func (f TimedForm) stamp() stamp {
+	return stamp{header: f.Header, unit: f.Unit, digits: maxTimedDigits, tolerance: f.Tolerance}
+}
 
 // TimedHMAC is the scheme of HMAC-SHA256 signatures over time, dot and raw body, as
 // WorkOS and ZITADEL send them.
@@ -184,12 +194,14 @@ type TimedHMAC struct {
 
 // NewTimedHMAC returns the scheme. Keys are as TextKey takes them.
 func NewTimedHMAC(now func() time.Time, form TimedForm) *TimedHMAC {
-	parse := func(h http.Header) ([]claim, error) {
+	parse := func(h http.Header, maxAge time.Duration) ([]claim, error) {
 		value, err := single(h, form.Header)
 		if err != nil {
 			return nil, err
 		}
-		c, err := form.parse(value, now())
+		stamp := form.stamp()
+		stamp.maxAge = maxAge
+		c, err := form.parse(value, stamp, now())
 		return []claim{c}, err
 	}
 	return &TimedHMAC{verifier{Keys[key]{parse: parseTextKey}, parse}, form}
@@ -209,7 +221,7 @@ func (t *TimedHMAC) Sign(secret, _ string, at time.Time, body []byte) (http.Head
 // parse takes the header apart and checks its age. It wants one time and skips
 // signatures that do not decode, which cannot match, and whatever else it does not
 // know, so that a new version can stand beside this one.
-func (f TimedForm) parse(value string, now time.Time) (claim, error) {
+func (f TimedForm) parse(value string, stamp stamp, now time.Time) (claim, error) {
 	entries := strings.Split(value, ",")
 	if len(value) > maxTimedHeader || len(entries) > maxTimedEntries {
 		return claim{}, refuseHeader(fault.ReasonBadHeader, f.Header, "has %d bytes, %d entries", len(value), len(entries))
@@ -229,11 +241,12 @@ func (f TimedForm) parse(value string, now time.Time) (claim, error) {
 	if len(times) != 1 {
 		return claim{}, refuseHeader(fault.ReasonBadHeader, f.Header, "has %d times", len(times))
 	}
-	if err := f.stamp().check(times[0], now); err != nil {
+	at, err := stamp.check(times[0], now)
+	if err != nil {
 		return claim{}, err
 	}
 	if len(macs) == 0 {
 		return claim{}, refuseHeader(fault.ReasonBadSignature, f.Header, "has no signature of version v1")
 	}
-	return claim{before: times[0] + ".", macs: macs}, nil
+	return claim{at: at, before: times[0] + ".", macs: macs}, nil
 }

@@ -21,6 +21,8 @@ type Message struct {
 	ID      string // the delivery's id where the scheme signs one, else ""
 	Type    string // the header's typ of a JSON Web Token (RFC 7515 section 4.1.9), else ""
 	Payload []byte // the text that was signed, with the event in it
+	// SignedAt is when it was signed where the scheme signs that, else zero.
+	SignedAt time.Time
 }
 
 // Keys are the keys of a secret, as many as it has values. Each of them counts, so
@@ -101,6 +103,7 @@ type stamp struct {
 	unit      time.Duration // what the number counts, digits how many it may have
 	digits    int
 	tolerance time.Duration // how far the time may lie from now, both ways
+	maxAge    time.Duration // how long ago it may be when that is more than tolerance
 }
 
 // count returns a time in units.
@@ -108,22 +111,22 @@ func (s stamp) count(at time.Time) int64 {
 	return at.UnixMilli() / int64(s.unit/time.Millisecond)
 }
 
-// check reports why a time is out of form, too old or too far ahead. It compares
+// check returns the time, or why it is out of form, too old or too far ahead. It compares
 // whole units, which is all that the header holds, and takes the canonical form
 // only: "+1" and "01" are other bytes under the signature, but the same time.
 // Vendors' own verifiers do not look for times in the future, which would make a
 // signature last for ever.
-func (s stamp) check(text string, now time.Time) error {
+func (s stamp) check(text string, now time.Time) (time.Time, error) {
 	at, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || len(text) > s.digits || strconv.FormatInt(at, 10) != text || at < 0 {
-		return refuseHeader(fault.ReasonBadHeader, s.header, "has no UNIX time in its only form")
+		return time.Time{}, refuseHeader(fault.ReasonBadHeader, s.header, "has no UNIX time in its only form")
 	}
-	age, limit := s.count(now)-at, int64(s.tolerance/s.unit)
+	age := s.count(now) - at
 	switch {
-	case age > limit:
-		return refuseHeader(fault.ReasonStale, s.header, "says that it was signed %d times %s ago", age, s.unit)
-	case age < -limit:
-		return refuseHeader(fault.ReasonFuture, s.header, "says that it was signed %d times %s ahead", -age, s.unit)
+	case age > int64(max(s.tolerance, s.maxAge)/s.unit):
+		return time.Time{}, refuseHeader(fault.ReasonStale, s.header, "says that it was signed %d times %s ago", age, s.unit)
+	case age < -int64(s.tolerance/s.unit):
+		return time.Time{}, refuseHeader(fault.ReasonFuture, s.header, "says that it was signed %d times %s ahead", -age, s.unit)
 	}
-	return nil
+	return time.UnixMilli(at * int64(s.unit/time.Millisecond)), nil
 }

@@ -132,14 +132,14 @@ func SvixHeader(set HeaderSet, secret, id string, at time.Time, body []byte) (ht
 // parse returns what the header sets claim that are accepted and sound, at least
 // one. Headers of other sets are nobody's business, and a gateway that signs again
 // may leave the sender's set beside its own. The error is that of the first set.
-func (s *Svix) parse(h http.Header) ([]claim, error) {
+func (s *Svix) parse(h http.Header, maxAge time.Duration) ([]claim, error) {
 	var claims []claim
 	var first error
 	for _, set := range s.sets {
 		if len(h.Values(set.ID))+len(h.Values(set.Timestamp))+len(h.Values(set.Signature)) == 0 {
 			continue
 		}
-		c, err := s.parseSet(h, set)
+		c, err := s.parseSet(h, set, maxAge)
 		if err == nil {
 			claims = append(claims, c)
 		} else if first == nil {
@@ -156,7 +156,7 @@ func (s *Svix) parse(h http.Header) ([]claim, error) {
 }
 
 // parseSet reads one header set and checks its form and age.
-func (s *Svix) parseSet(h http.Header, set HeaderSet) (claim, error) {
+func (s *Svix) parseSet(h http.Header, set HeaderSet, maxAge time.Duration) (claim, error) {
 	id, err := single(h, set.ID)
 	if err != nil {
 		return claim{}, err
@@ -177,10 +177,11 @@ func (s *Svix) parseSet(h http.Header, set HeaderSet) (claim, error) {
 	if strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r > '~' || r == '.' }) {
 		return claim{}, refuseHeader(fault.ReasonBadHeader, set.ID, "has a character that ids do not have")
 	}
-	if err := (stamp{set.Timestamp, time.Second, maxTimestamp, svixTolerance}).check(timestamp, s.now()); err != nil {
+	at, err := (stamp{set.Timestamp, time.Second, maxTimestamp, svixTolerance, maxAge}).check(timestamp, s.now())
+	if err != nil {
 		return claim{}, err
 	}
-	c := claim{id: id, before: id + "." + timestamp + "."}
+	c := claim{id: id, at: at, before: id + "." + timestamp + "."}
 	c.macs, c.ed25519, err = s.parseSignatures(set.Signature, signatures)
 	return c, err
 }
