@@ -84,7 +84,7 @@ func through(t testing.TB, database string) string {
 	case "session", "transaction":
 		return Pooler(t, database, "pool_mode = "+way, "default_pool_size = 100") // in session mode each replica takes its own
 	case "no-listen":
-		return WithoutListen(t, database, ListenIgnored)
+		return WithoutListen(t, database, ListenRefused) // at once: whether one ignores it is known after seconds
 	default:
 		t.Fatalf("%s is %q: session, transaction or no-listen", throughVariable, way)
 		return ""
