@@ -100,8 +100,10 @@ func (m mapper) Decode(ctx *kong.DecodeContext, target reflect.Value) error {
 		}
 		text = strings.TrimSpace(token.String())
 	}
+	name := variable(ctx.Value.Flag)
+	m.loader.texts[name] = text
 	if predicate := decode(text, target); predicate != "" {
-		m.loader.Problem(variable(ctx.Value.Flag), predicate)
+		m.loader.Problem(name, predicate)
 	}
 	return nil
 }

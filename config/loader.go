@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -21,12 +22,13 @@ type Env struct {
 type Loader struct {
 	env      Env
 	problems []string
-	bad      map[string]bool // settings that have a problem already
+	bad      map[string]bool   // settings that have a problem already
+	texts    map[string]string // of the settings that are no secrets
 }
 
 // NewLoader makes a Loader. All fields of env must be set, but Names.
 func NewLoader(env Env) *Loader {
-	return &Loader{env: env, bad: map[string]bool{}}
+	return &Loader{env: env, bad: map[string]bool{}, texts: map[string]string{}}
 }
 
 // Section is a set of settings: *Config, one of its parts, or the caller's own.
@@ -50,8 +52,8 @@ func (l *Loader) Load(sections ...Section) error {
 
 // InvalidError says what is wrong with the settings.
 type InvalidError struct {
-	// Problems are sentences that begin with the setting's name. None contains
-	// a setting's value.
+	// Problems are sentences that begin with the setting's name. The setting's value
+	// follows where it is no secret and too short to be one that went astray.
 	Problems []string
 }
 
@@ -65,7 +67,20 @@ func (l *Loader) Problem(name, predicate string) {
 		return
 	}
 	l.bad[name] = true
+	if strings.HasPrefix(predicate, "must ") && !strings.HasPrefix(predicate, "must not ") {
+		predicate += l.shown(name)
+	}
 	l.problems = append(l.problems, name+" "+predicate+".")
+}
+
+// shown is the setting's value in brackets, "" where it may be a secret.
+func (l *Loader) shown(name string) string {
+	text := l.texts[name]
+	odd := func(r rune) bool { return r < ' ' || r > '~' }
+	if text == "" || len(text) >= minPasswordLength || strings.ContainsFunc(text, odd) {
+		return ""
+	}
+	return fmt.Sprintf(" (it is %q)", text)
 }
 
 // HasProblem says whether the setting has one already.

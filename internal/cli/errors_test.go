@@ -37,7 +37,7 @@ func TestErrorsNameTheSettingAndTheNextStep(t *testing.T) {
 		{"DATABASE_URL", "sqlite:" + filepath.Join(folder, "none.db"), []string{"backup", filepath.Join(folder, "copy.db")}, 1, `set DATABASE_URL to the server's`},
 		{"DATABASE_URL", "postgres://u:" + marker + "@127.0.0.1:1/d", list, 1, `as DATABASE_URL says`},
 		{"DATABASE_URL", "bridge.db", serve, 1, `DATABASE_URL must be sqlite:PATH or postgres://`},
-		{"RETENTION", "30x", serve, 1, `RETENTION must be a duration with its unit, such as 500ms, 5s, 72h or 30d\.`},
+		{"RETENTION", "30x", serve, 1, `RETENTION must be a duration with its unit, such as 500ms, 5s, 72h or 30d \(it is "30x"\)\.`},
 		{"POLAR_BASE_URL", "polar.sh", serve, 1, `POLAR_BASE_URL must be an absolute URL such as https://`},
 		{"POLAR_ACCESS_TOKEN", "", serve, 1, `POLAR_ACCESS_TOKEN is required; create an organization access token`},
 		{"AUTH0_WEBHOOK_TOKEN_FILE", "/none", serve, 1, `AUTH0_WEBHOOK_TOKEN and AUTH0_WEBHOOK_TOKEN_FILE are both set; unset one of them`},

@@ -76,7 +76,7 @@ func TestEnabledReturnsWhatIsEnabled(t *testing.T) {
 
 func TestLoadReportsAllProblemsAtOnce(t *testing.T) {
 	t.Parallel()
-	_, err := load(provider.Options{}, "CLERK_WEBHOOK_SIGNING_SECRET", "marker", "AUTH0_WEBHOOK_TOKEN", "marker", "KINDE_ISSUER_URL", "marker")
+	_, err := load(provider.Options{}, "CLERK_WEBHOOK_SIGNING_SECRET", "marker", "AUTH0_WEBHOOK_TOKEN", "marker", "KINDE_ISSUER_URL", "marker-astray")
 	for _, want := range []string{"CLERK_WEBHOOK_SIGNING_SECRET must", "AUTH0_WEBHOOK_TOKEN must", "KINDE_ISSUER_URL must"} {
 		require.ErrorContains(t, err, want)
 	}

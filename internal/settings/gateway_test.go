@@ -16,10 +16,10 @@ func TestAGateway(t *testing.T) {
 		"with its secret":                       {[]string{"WEBHOOK_GATEWAY", "hookdeck", "WEBHOOK_GATEWAY_SECRET", goodToken}, nil},
 		"with the shortest retention":           {[]string{"WEBHOOK_GATEWAY", "hookdeck", "WEBHOOK_GATEWAY_SECRET", goodToken, "RETENTION", "192h"}, nil},
 		"without a secret":                      {[]string{"WEBHOOK_GATEWAY", "hookdeck"}, []string{missing}},
-		"that nobody knows":                     {[]string{"WEBHOOK_GATEWAY", "relay", "WEBHOOK_GATEWAY_SECRET", goodToken}, []string{"WEBHOOK_GATEWAY must be hookdeck."}},
+		"that nobody knows":                     {[]string{"WEBHOOK_GATEWAY", "relay", "WEBHOOK_GATEWAY_SECRET", goodToken}, []string{`WEBHOOK_GATEWAY must be hookdeck (it is "relay").`}},
 		"whose secret is too short":             {[]string{"WEBHOOK_GATEWAY", "hookdeck", "WEBHOOK_GATEWAY_SECRET", "short"}, []string{"WEBHOOK_GATEWAY_SECRET must hold a key of at least 16 bytes."}},
 		"that is not named beside its secret":   {[]string{"WEBHOOK_GATEWAY_SECRET", goodToken}, []string{"WEBHOOK_GATEWAY_SECRET counts only with WEBHOOK_GATEWAY; set both or none."}},
-		"whose replays would not be recognised": {[]string{"WEBHOOK_GATEWAY", "hookdeck", "WEBHOOK_GATEWAY_SECRET", goodToken, "RETENTION", "191h"}, []string{"RETENTION must be at least 192h with WEBHOOK_GATEWAY: what may come a week late must be recognised when it comes twice."}},
+		"whose replays would not be recognised": {[]string{"WEBHOOK_GATEWAY", "hookdeck", "WEBHOOK_GATEWAY_SECRET", goodToken, "RETENTION", "191h"}, []string{`RETENTION must be at least 192h with WEBHOOK_GATEWAY: what may come a week late must be recognised when it comes twice (it is "191h").`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -187,3 +187,20 @@ func TestHelpNamesEveryVariable(t *testing.T) {
 func isSecret(name string) bool {
 	return slices.ContainsFunc(settings.New(provider.Options{}).SecretHelp(), func(e config.Entry) bool { return e.Name == name })
 }
+
+func TestAProblemShowsTheValueThatIsTooShortToBeASecret(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]string{
+		"loud":             `LOG_LEVEL must be debug, info, warn or error (it is "loud").`,
+		"so-very-loud":     "LOG_LEVEL must be debug, info, warn or error.",
+		"lo\nud":           "LOG_LEVEL must be debug, info, warn or error.",
+		"l\u00e4ut":        "LOG_LEVEL must be debug, info, warn or error.",
+		`"quotes"`:         `LOG_LEVEL must be debug, info, warn or error (it is "\"quotes\"").`,
+		"11characters"[1:]: `LOG_LEVEL must be debug, info, warn or error (it is "1characters").`,
+	} {
+		_, err := with("LOG_LEVEL", value).parse(nil, everything)
+		require.Equal(t, []string{want}, problems(t, err))
+	}
+	_, err := with("POLAR_ACCESS_TOKEN", "short").parse(nil, everything)
+	require.NotContains(t, err.Error(), "(it is", "a secret's is never shown")
+}
