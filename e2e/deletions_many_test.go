@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"io"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -28,23 +27,33 @@ func TestManyDeletionsOnTheCommandLine(t *testing.T) {
 			"--event-id evt_77777", "--customer-id cus_70", "--wide", "--json",
 		}
 		for _, flags := range list {
-			first, whole := env.quickest(t, "deletions list "+flags)
-			require.Less(t, first, 300*time.Millisecond, flags)
-			require.Less(t, whole, 300*time.Millisecond, flags)
+			_, whole := env.quickest(t, "deletions list "+flags)
+			env.requireQuick(t, whole, flags)
 		}
 		for _, command := range []string{"deletions stats", "deletions show 99990", "deletions show user_777"} {
 			_, whole := env.quickest(t, command)
-			require.Less(t, whole, 300*time.Millisecond, command)
+			env.requireQuick(t, whole, command)
 		}
 		for _, command := range []string{
 			"deletions list --limit 0", "deletions list --limit 0 --sort oldest --json", "deletions export", "deletions export --format jsonl", "deletions export --since 30d",
 		} {
 			first, _ := env.quickest(t, command)
-			require.Less(t, first, 300*time.Millisecond, command)
+			env.requireQuick(t, first, command)
 		}
 		_, whole := env.quickest(t, "doctor") // which asks Polar as well
 		require.Less(t, whole, 3*time.Second)
 	})
+}
+
+// requireQuick wants 300 ms, and on a machine that is busy with other tests no more than
+// twelve times what one deletion takes, which is 25 ms on an idle one.
+func (env *environment) requireQuick(t *testing.T, took time.Duration, command string) {
+	t.Helper()
+	if took < 300*time.Millisecond {
+		return
+	}
+	_, one := env.quickest(t, "deletions show user_777")
+	require.Less(t, took, 12*one, command)
 }
 
 // quickest runs the command until it is quick, ten times at most, since other tests run
@@ -52,7 +61,7 @@ func TestManyDeletionsOnTheCommandLine(t *testing.T) {
 func (env *environment) quickest(t *testing.T, command string) (first, whole time.Duration) {
 	t.Helper()
 	first, whole = time.Hour, time.Hour
-	var memory int64
+	memory := 0
 	for tries := 0; tries < 10 && (tries < 3 || first > 200*time.Millisecond); tries++ {
 		c := env.command(t, strings.Fields(command)...)
 		output, err := c.StdoutPipe()
@@ -65,15 +74,18 @@ func (env *environment) quickest(t *testing.T, command string) (first, whole tim
 			require.ErrorIs(t, err, io.EOF) // it prints nothing
 		}
 		first = min(first, time.Since(began))
-		_, err = io.Copy(io.Discard, lines)
-		require.NoError(t, err)
+		for err == nil {
+			// Not from the end's usage: that counts what this process had when it forked.
+			if peak, err := memoryOf(c.Process.Pid, "VmHWM"); err == nil { // it has not ended
+				memory = max(memory, peak)
+			}
+			_, err = lines.Discard(1 << 20)
+		}
+		require.ErrorIs(t, err, io.EOF)
 		require.NoError(t, c.Wait(), command)
 		whole = min(whole, time.Since(began))
-		usage, ok := c.ProcessState.SysUsage().(*syscall.Rusage)
-		require.True(t, ok)
-		memory = max(memory, usage.Maxrss)
 	}
 	t.Logf("%-70s first line %4d ms, end %4d ms, %d MB", command, first.Milliseconds(), whole.Milliseconds(), memory>>10)
-	require.Less(t, memory, int64(128<<10), "kB of memory of %s", command)
+	require.Less(t, memory, 128<<10, "kB of memory of %s", command)
 	return first, whole
 }

@@ -117,17 +117,20 @@ func (u *usage) result(t *testing.T) (memory, goroutines int) {
 }
 
 // residentMemory is in kB.
-func (p *process) residentMemory() (int, error) {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.command.Process.Pid))
+func (p *process) residentMemory() (int, error) { return memoryOf(p.command.Process.Pid, "VmRSS") }
+
+// memoryOf returns one of the kernel's figures for a process that runs, in kB.
+func memoryOf(pid int, figure string) (int, error) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0, err
 	}
 	for line := range strings.SplitSeq(string(status), "\n") {
-		if value, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+		if value, ok := strings.CutPrefix(line, figure+":"); ok {
 			return strconv.Atoi(strings.Fields(value)[0])
 		}
 	}
-	return 0, errors.New("no VmRSS")
+	return 0, errors.New("no " + figure)
 }
 
 func (p *process) goroutines(ctx context.Context) (int, error) {
