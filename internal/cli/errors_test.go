@@ -1,8 +1,11 @@
 package cli_test
 
 import (
+	"io"
 	"maps"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"testing"
@@ -64,6 +67,32 @@ func TestErrorsNameTheSettingAndTheNextStep(t *testing.T) {
 			got := run(t, variables, tt.args...)
 			require.Equal(t, tt.code, got.code, got.stderr)
 			require.Regexp(t, tt.says, got.stderr)
+		})
+	}
+}
+
+func TestSendSaysWhyTheServerDidNotTakeTheEvent(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		status     int
+		body, says string
+	}{
+		{http.StatusUnauthorized, `{"error":"unauthenticated"}`, `the secret differs from the server's: compare CLERK_WEBHOOK_SIGNING_SECRET here and there`},
+		{http.StatusUnauthorized, `{"error":"unauthenticated","reason":"body_changed"}`, `a proxy in front of the server changes the body`},
+		{http.StatusNotFound, `{"error":"not_found"}`, `the server has no such route: CLERK_WEBHOOK_SIGNING_SECRET is not set there`},
+		{http.StatusServiceUnavailable, `{"error":"unavailable"}`, `it is in trouble itself: see its log and polar-bridge doctor`},
+		{http.StatusPermanentRedirect, "", `the address redirects, which providers do not follow`},
+	} {
+		t.Run(tt.says, func(t *testing.T) {
+			t.Parallel()
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.WriteHeader(tt.status)
+				_, _ = io.WriteString(w, tt.body)
+			}))
+			t.Cleanup(server.Close)
+			got := run(t, settings(), "send", "clerk", "--url", server.URL, "--external-id", "user_1", "--yes")
+			require.Equal(t, 1, got.code, got.stderr)
+			require.Contains(t, got.stderr, tt.says)
 		})
 	}
 }
