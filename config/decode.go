@@ -11,11 +11,6 @@ import (
 	"time"
 )
 
-var (
-	errBoolean  = errors.New("neither true nor false")
-	errNetworks = errors.New("an address with a zone")
-)
-
 // decode sets target, or returns what the text must be.
 func decode(text string, target reflect.Value) (predicate string) {
 	var value any
@@ -76,7 +71,7 @@ func boolean(text string) (bool, error) {
 	case "false", "0", "no", "off":
 		return false, nil
 	}
-	return false, errBoolean
+	return false, errors.New("neither true nor false")
 }
 
 func networks(text string) ([]netip.Prefix, error) {
@@ -89,7 +84,7 @@ func networks(text string) ([]netip.Prefix, error) {
 		if err != nil {
 			address, err := netip.ParseAddr(part)
 			if err != nil || address.Zone() != "" {
-				return nil, errNetworks
+				return nil, errors.New("no address, or one with a zone")
 			}
 			prefix = netip.PrefixFrom(address, address.BitLen())
 		}

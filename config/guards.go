@@ -39,9 +39,9 @@ const (
 // Load implements Section.
 func (g *Guards) Load(l *Loader) {
 	l.RequireOneOf("GUARDS_BLIND", g.WhenBlind, GuardsContinue, GuardsHold)
-	l.Require(g.MaxDeletionsPerHour >= 0, "MAX_DELETIONS_PER_HOUR", "must be 0 (no limit) or more")
-	l.Require(g.GracePeriod >= 0 && g.GracePeriod <= maxGracePeriod, "GRACE_PERIOD", "must lie between 0s and 720h")
-	l.Require(g.VerifyAfter >= 0 && g.VerifyAfter <= maxVerifyAfter, "VERIFY_AFTER", "must lie between 0s (never) and 72h")
+	l.RequireValue(g.MaxDeletionsPerHour >= 0, "MAX_DELETIONS_PER_HOUR", "must be 0 (no limit) or more")
+	l.RequireValue(g.GracePeriod >= 0 && g.GracePeriod <= maxGracePeriod, "GRACE_PERIOD", "must lie between 0s and 720h")
+	l.RequireValue(g.VerifyAfter >= 0 && g.VerifyAfter <= maxVerifyAfter, "VERIFY_AFTER", "must lie between 0s (never) and 72h")
 }
 
 // Blind returns the names of the guards that are on but see nothing, because

@@ -103,7 +103,7 @@ func (m mapper) Decode(ctx *kong.DecodeContext, target reflect.Value) error {
 	name := variable(ctx.Value.Flag)
 	m.loader.texts[name] = text
 	if predicate := decode(text, target); predicate != "" {
-		m.loader.Problem(name, predicate)
+		m.loader.Invalid(name, predicate)
 	}
 	return nil
 }

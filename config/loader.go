@@ -63,15 +63,14 @@ func (e *InvalidError) Error() string { return strings.Join(e.Problems, "\n") }
 // Problem notes a sentence about the setting. Only the first counts: what
 // follows from a value that could not even be read helps nobody.
 func (l *Loader) Problem(name, predicate string) {
-	if l.bad[name] {
-		return
+	if !l.bad[name] {
+		l.bad[name] = true
+		l.problems = append(l.problems, name+" "+predicate+".")
 	}
-	l.bad[name] = true
-	if strings.HasPrefix(predicate, "must ") && !strings.HasPrefix(predicate, "must not ") {
-		predicate += l.shown(name)
-	}
-	l.problems = append(l.problems, name+" "+predicate+".")
 }
+
+// Invalid is Problem for a rule that the value itself breaks: the value follows.
+func (l *Loader) Invalid(name, predicate string) { l.Problem(name, predicate+l.shown(name)) }
 
 // shown is the setting's value in brackets, "" where it may be a secret.
 func (l *Loader) shown(name string) string {
@@ -86,20 +85,24 @@ func (l *Loader) shown(name string) string {
 // HasProblem says whether the setting has one already.
 func (l *Loader) HasProblem(name string) bool { return l.bad[name] }
 
-// Require notes a problem unless the rule holds.
+// Require notes a problem unless the rule, which is about more than the value, holds.
 func (l *Loader) Require(holds bool, name, predicate string) {
 	if !holds {
 		l.Problem(name, predicate)
 	}
 }
 
+// RequireValue is Require for a rule about the value itself.
+func (l *Loader) RequireValue(holds bool, name, predicate string) {
+	if !holds {
+		l.Invalid(name, predicate)
+	}
+}
+
 // RequireOneOf notes a problem unless the value is one of the allowed ones.
 func (l *Loader) RequireOneOf(name, value string, allowed ...string) {
-	if slices.Contains(allowed, value) {
-		return
-	}
 	last := len(allowed) - 1
-	l.Problem(name, "must be "+strings.Join(allowed[:last], ", ")+" or "+allowed[last])
+	l.RequireValue(slices.Contains(allowed, value), name, "must be "+strings.Join(allowed[:last], ", ")+" or "+allowed[last])
 }
 
 // lookup returns the text of a secret and where to read it again, nil when it

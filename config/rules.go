@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 	"net/url"
@@ -10,23 +11,37 @@ import (
 	"unicode/utf8"
 )
 
-// RequireAddress notes a problem unless the text is the address of an API to which a
-// token may go: plain http is for loopback only.
-func (l *Loader) RequireAddress(name, text string) {
+var errHTTPS = errors.New("must begin with https://; http:// is allowed on loopback only")
+
+// CheckAddress is the rule for an address to which a token may go, or from which keys
+// come: whoever can answer in its place has the token, or can sign. Errors follow a
+// setting's name and never show the address.
+func CheckAddress(text string) error {
 	u, err := url.Parse(text)
-	if err != nil || u.Host == "" || u.Hostname() == "" {
-		l.Problem(name, "must be an absolute URL such as https://api.example.com")
-		return
+	switch {
+	case err != nil || u.Hostname() == "" || u.Opaque != "":
+		return errors.New("must be an absolute URL such as https://example.com")
+	case !confidential(u):
+		return errHTTPS
+	case u.User != nil || u.RawQuery != "" || u.ForceQuery || strings.Contains(text, "#"):
+		return errors.New("must have no user, query or fragment")
 	}
-	l.Require(u.Scheme == "https" || u.Scheme == "http" && loopback(u.Hostname()), name,
-		"must begin with https://; http:// is allowed on loopback only")
-	l.Require(u.User == nil && u.RawQuery == "" && u.Fragment == "" && !u.ForceQuery, name,
-		"must have no user, query or fragment")
+	return nil
 }
 
-func loopback(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && ip.IsLoopback()
+// RequireAddress notes a problem unless the text meets CheckAddress.
+func (l *Loader) RequireAddress(name, text string) {
+	if err := CheckAddress(text); err != nil {
+		l.Invalid(name, err.Error())
+	}
+}
+
+// confidential says that nobody on the way can read or answer: plain http is for
+// loopback only.
+func confidential(u *url.URL) bool {
+	ip, err := netip.ParseAddr(u.Hostname())
+	loopback := u.Hostname() == "localhost" || err == nil && ip.IsLoopback()
+	return u.Scheme == "https" || u.Scheme == "http" && loopback
 }
 
 // schemaName takes what needs no quotes and is nobody else's.
@@ -50,14 +65,14 @@ func checkDatabaseURL(text string) error {
 	if path, found := strings.CutPrefix(text, "sqlite:"); found && path != "" || checkPostgresURL(text) == nil {
 		return nil
 	}
-	return errDatabaseURL
+	return errors.New("must be sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME")
 }
 
 // checkPostgresURL is the rule for AUTH_DATABASE_URL.
 func checkPostgresURL(text string) error {
 	scheme, rest, _ := strings.Cut(text, "://")
 	if _, err := url.Parse(text); err != nil || rest == "" || scheme != "postgres" && scheme != "postgresql" {
-		return errPostgresURL
+		return errors.New("must be postgres://USER:PASSWORD@HOST/NAME")
 	}
 	return nil
 }
@@ -91,10 +106,10 @@ func wildcard(host string) bool {
 func checkNotifyURL(text string) error {
 	u, err := url.Parse(text)
 	if err != nil || u.Hostname() == "" || u.User != nil || u.Fragment != "" {
-		return errNotifyURL
+		return errors.New("must be an absolute URL such as https://hooks.example.com/services/token")
 	}
-	if u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())) {
-		return errNotifyScheme
+	if !confidential(u) {
+		return errHTTPS
 	}
 	return nil
 }
@@ -116,8 +131,7 @@ func List(text string) []string {
 func (l *Loader) RequireEach(name, text string, form *regexp.Regexp, predicate string) {
 	for _, part := range List(text) {
 		if !form.MatchString(part) {
-			l.Problem(name, predicate)
-			return
+			l.Invalid(name, predicate)
 		}
 	}
 }

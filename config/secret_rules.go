@@ -12,29 +12,11 @@ const (
 	minPasswordLength = 12
 )
 
-// Why a secret is refused. The texts follow the setting's name. What a webhook's
-// secret must be is its identity provider's to say.
-var (
-	errSeveral     = errors.New("must be one value on one line")
-	errNoValue     = errors.New("must hold a value between its commas and line breaks")
-	errTokenLength = errors.New("must be at least 16 characters long")
-	errTokenText   = errors.New("must consist of visible ASCII characters without spaces")
-	errTokenScheme = errors.New("must be the token alone, without the word Bearer")
-	errPolarPerson = errors.New("must be an organization access token, polar_oat_…: a person's token (polar_pat_…, polar_at_u_…) reaches every organization of that person, " +
-		"and a deletion would reach their customers; create an organization access token with the scope customers:write at Polar")
-	errPasswordText = errors.New("must be valid UTF-8 without control characters")
-	errDatabaseURL  = errors.New("must be sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME")
-	errPostgresURL  = errors.New("must be postgres://USER:PASSWORD@HOST/NAME")
-	errNotifyURL    = errors.New("must be an absolute URL such as https://hooks.example.com/services/token")
-	errNotifyScheme = errors.New("must begin with https://; http:// is allowed on loopback only")
-	errPassword     = errors.New("must be at least 12 characters long")
-)
-
 // One returns a parser of a secret with one value, which it checks.
 func One(check func(value string) error) func(text string) ([]string, error) {
 	return func(text string) ([]string, error) {
 		if strings.ContainsAny(text, "\r\n") {
-			return nil, errSeveral
+			return nil, errors.New("must be one value on one line")
 		}
 		if err := check(text); err != nil {
 			return nil, err
@@ -55,7 +37,7 @@ func Several(split func(text string) []string, use func(values []string) error) 
 			}
 		}
 		if len(values) == 0 {
-			return nil, errNoValue
+			return nil, errors.New("must hold a value between its commas and line breaks")
 		}
 		return values, use(values)
 	}
@@ -77,13 +59,13 @@ func Listed(text string) []string {
 // CheckToken is the rule for tokens that this program sends behind "Bearer ".
 func CheckToken(value string) error {
 	if scheme, _, found := strings.Cut(value, " "); found && strings.EqualFold(scheme, "bearer") {
-		return errTokenScheme
+		return errors.New("must be the token alone, without the word Bearer")
 	}
 	if strings.Contains(value, " ") || !visible(value) {
-		return errTokenText
+		return errors.New("must consist of visible ASCII characters without spaces")
 	}
 	if len(value) < minTokenLength {
-		return errTokenLength
+		return errors.New("must be at least 16 characters long")
 	}
 	return nil
 }
@@ -94,7 +76,8 @@ func CheckToken(value string) error {
 // https://github.com/polarsource/polar (server/polar/personal_access_token, server/polar/oauth2/constants.py)
 func checkPolarToken(value string) error {
 	if strings.HasPrefix(value, "polar_pat_") || strings.HasPrefix(value, "polar_at_u_") {
-		return errPolarPerson
+		return errors.New("must be an organization access token, polar_oat_…: a person's token (polar_pat_…, polar_at_u_…) reaches every organization of that person, " +
+			"and a deletion would reach their customers; create an organization access token with the scope customers:write at Polar")
 	}
 	return CheckToken(value)
 }
@@ -102,10 +85,10 @@ func checkPolarToken(value string) error {
 // checkPassword is the rule for a password that people type.
 func checkPassword(value string) error {
 	if !utf8.ValidString(value) || strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-		return errPasswordText
+		return errors.New("must be valid UTF-8 without control characters")
 	}
 	if utf8.RuneCountInString(value) < minPasswordLength {
-		return errPassword
+		return errors.New("must be at least 12 characters long")
 	}
 	return nil
 }

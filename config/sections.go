@@ -47,16 +47,16 @@ func (p *Polar) Load(l *Loader) {
 	if p.BaseURL != "" {
 		l.RequireAddress("POLAR_BASE_URL", p.BaseURL)
 	}
-	l.Require(p.RateLimit >= 0, "POLAR_RATE_LIMIT", "must be 0 (unlimited) or more")
-	l.Require(p.Concurrency >= 1 && p.Concurrency <= maxConcurrency, "POLAR_CONCURRENCY", "must lie between 1 and 100")
-	l.Require(metadataKey(p.MetadataKey), "POLAR_METADATA_KEY",
+	l.RequireValue(p.RateLimit >= 0, "POLAR_RATE_LIMIT", "must be 0 (unlimited) or more")
+	l.RequireValue(p.Concurrency >= 1 && p.Concurrency <= maxConcurrency, "POLAR_CONCURRENCY", "must lie between 1 and 100")
+	l.RequireValue(metadataKey(p.MetadataKey), "POLAR_METADATA_KEY",
 		"must have at most 40 characters and no brackets, not begin with __ or utm_, and not be reference_id: the last two can be set by anybody in a checkout link")
-	l.Require(p.Timeout > 0 && p.Timeout <= maxTimeout, "POLAR_TIMEOUT", "must be more than 0s and at most 12s")
+	l.RequireValue(p.Timeout > 0 && p.Timeout <= maxTimeout, "POLAR_TIMEOUT", "must be more than 0s and at most 12s")
 }
 
 // Load implements Section.
 func (w *Work) Load(l *Loader) {
-	l.Require(w.Retention >= minRetention && w.Retention <= maxRetention, "RETENTION", "must lie between 72h and 3653d")
+	l.RequireValue(w.Retention >= minRetention && w.Retention <= maxRetention, "RETENTION", "must lie between 72h and 3653d")
 }
 
 // Load implements Section.
@@ -64,7 +64,7 @@ func (d *Database) Load(l *Loader) {
 	if d.Schema == "" { // a command without this flag
 		d.Schema = cmp.Or(l.env.Getenv("DATABASE_SCHEMA"), defaultDatabaseSchema)
 	}
-	l.Require(schemaName(d.Schema), "DATABASE_SCHEMA",
+	l.RequireValue(schemaName(d.Schema), "DATABASE_SCHEMA",
 		"must be up to 40 lower-case letters, digits and underscores, beginning with a letter, and none of PostgreSQL's own or public")
 	d.URL = l.Secret("DATABASE_URL", func(text string) ([]string, error) { return One(checkDatabaseURL)(strings.TrimSpace(text)) })
 	d.URL.read = nil // what is open stays open
@@ -81,10 +81,10 @@ func (d *AuthDatabase) Load(l *Loader) {
 func (h *HTTP) Load(l *Loader) {
 	h.AdminPassword = l.Secret("ADMIN_PASSWORD", One(checkPassword))
 	const predicate = "must be HOST:PORT or :PORT with a port up to 65535"
-	l.Require(address(h.ListenAddr), "LISTEN_ADDR", predicate)
-	l.Require(address(h.AdminAddr), "ADMIN_ADDR", predicate)
-	l.Require(!collide(h.ListenAddr, h.AdminAddr), "ADMIN_ADDR", "must have another port than LISTEN_ADDR")
-	l.Require(h.ShutdownDelay >= 0 && h.ShutdownDelay <= maxShutdownDelay, "SHUTDOWN_DELAY", "must lie between 0s and 60s")
+	l.RequireValue(address(h.ListenAddr), "LISTEN_ADDR", predicate)
+	l.RequireValue(address(h.AdminAddr), "ADMIN_ADDR", predicate)
+	l.RequireValue(!collide(h.ListenAddr, h.AdminAddr), "ADMIN_ADDR", "must have another port than LISTEN_ADDR")
+	l.RequireValue(h.ShutdownDelay >= 0 && h.ShutdownDelay <= maxShutdownDelay, "SHUTDOWN_DELAY", "must lie between 0s and 60s")
 }
 
 // Load implements Section.
@@ -97,7 +97,7 @@ func (g *Log) Load(l *Loader) {
 // Load implements Section.
 func (d *Directory) Load(l *Loader) {
 	interval := d.ReconcileInterval
-	l.Require(interval == 0 || interval >= minReconcileInterval && interval <= maxReconcileInterval,
+	l.RequireValue(interval == 0 || interval >= minReconcileInterval && interval <= maxReconcileInterval,
 		"RECONCILE_INTERVAL", "must be 0s (never), or lie between 1h and 720h")
 }
 

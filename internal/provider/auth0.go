@@ -71,7 +71,7 @@ func (s *Auth0) idForm() string {
 func (s *Auth0) check(l *config.Loader) {
 	s.ClientSecret = l.Secret("AUTH0_CLIENT_SECRET", config.One(config.CheckToken))
 	below := strings.HasPrefix(s.IDField, auth0AppMetadata) && usablePointer(jsontext.Pointer(s.IDField))
-	l.Require(s.IDField == auth0UserID || below, "AUTH0_ID_FIELD", "must be "+auth0UserID+" or a JSON pointer below "+auth0AppMetadata)
+	l.RequireValue(s.IDField == auth0UserID || below, "AUTH0_ID_FIELD", "must be "+auth0UserID+" or a JSON pointer below "+auth0AppMetadata)
 	l.RequireEach("AUTH0_STREAM_ID", s.StreamID, regexp.MustCompile(`^est_[0-9A-Za-z]+$`),
 		"must be ids of event streams such as est_vjFVP5pVdfvsfRKatshkVV, separated by commas")
 	if s.Domain != "" {

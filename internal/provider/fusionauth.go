@@ -67,7 +67,7 @@ func (s *fusionAuthSettings) check(l *config.Loader, published *signature.JWT) {
 		return
 	}
 	if err := published.SetKeys([]string{s.JWKSURL}); err != nil {
-		l.Problem(fusionAuthJWKS, err.Error())
+		l.Invalid(fusionAuthJWKS, err.Error())
 	}
 	l.Require(!s.WebhookKey.IsSet(), fusionAuthJWKS, "and FUSIONAUTH_WEBHOOK_KEY are both set; FusionAuth signs a webhook with one key only")
 }

@@ -45,7 +45,7 @@ func kinde(o Options) *Spec {
 				return
 			}
 			if err := token.SetKeys([]string{s.IssuerURL}); err != nil {
-				l.Problem(kindeIssuer, err.Error())
+				l.Invalid(kindeIssuer, err.Error())
 			}
 		},
 		KeysURLEnv: kindeIssuer,

@@ -58,10 +58,10 @@ func (s *standardSettings) idField() jsontext.Pointer {
 
 func (s *standardSettings) check(l *config.Loader) {
 	for _, name := range s.types() {
-		l.Require(name != "" && printable(name), "STANDARD_EVENT_TYPES", "must be event types such as user.deleted, separated by commas")
+		l.RequireValue(name != "" && printable(name), "STANDARD_EVENT_TYPES", "must be event types such as user.deleted, separated by commas")
 	}
-	l.Require(usablePointer(s.typeField()), "STANDARD_TYPE_FIELD", "must be a JSON pointer such as /type")
-	l.Require(usablePointer(s.idField()), "STANDARD_ID_FIELD", "must be a JSON pointer such as /data/id")
+	l.RequireValue(usablePointer(s.typeField()), "STANDARD_TYPE_FIELD", "must be a JSON pointer such as /type")
+	l.RequireValue(usablePointer(s.idField()), "STANDARD_ID_FIELD", "must be a JSON pointer such as /data/id")
 	l.Require(!s.typeField().Contains(s.idField()) && !s.idField().Contains(s.typeField()), "STANDARD_ID_FIELD", "must not overlap with STANDARD_TYPE_FIELD")
 }
 

@@ -61,7 +61,7 @@ func (s *zitadelSettings) check(l *config.Loader) {
 		odd := strings.ContainsFunc(rest, func(r rune) bool {
 			return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '.' && r != '_'
 		})
-		l.Require(ofUser && rest != "" && !odd, "ZITADEL_EVENT_TYPES",
+		l.RequireValue(ofUser && rest != "" && !odd, "ZITADEL_EVENT_TYPES",
 			"must be names of user events such as user.removed, separated by commas")
 	}
 }

@@ -14,7 +14,7 @@ func TestRules(t *testing.T) {
 		addressText    = " must be HOST:PORT or :PORT with a port up to 65535."
 		databaseText   = "DATABASE_URL must be sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME."
 		httpsText      = "POLAR_BASE_URL must begin with https://; http:// is allowed on loopback only."
-		absoluteText   = "POLAR_BASE_URL must be an absolute URL such as https://api.example.com."
+		absoluteText   = "POLAR_BASE_URL must be an absolute URL such as https://example.com."
 		partsText      = "POLAR_BASE_URL must have no user, query or fragment."
 		timeoutText    = "POLAR_TIMEOUT must be more than 0s and at most 12s."
 		proxiesText    = "TRUSTED_PROXIES must be networks such as 10.0.0.0/8 or addresses, separated by commas."

@@ -75,9 +75,9 @@ func (a All) loadGateway(l *config.Loader) {
 		l.Require(!g.Secret.IsSet(), secret, "counts only with "+name+"; set both or none")
 		return
 	}
-	l.Require(g.Name == provider.GatewayHookdeck, name, "must be "+provider.GatewayHookdeck)
+	l.RequireValue(g.Name == provider.GatewayHookdeck, name, "must be "+provider.GatewayHookdeck)
 	l.Require(g.Secret.IsSet() || l.HasProblem(secret), name, "needs "+secret)
-	l.Require(a.Work.Retention >= provider.MinGatewayRetention, "RETENTION",
+	l.RequireValue(a.Work.Retention >= provider.MinGatewayRetention, "RETENTION",
 		"must be at least 192h with "+name+": what may come a week late must be recognised when it comes twice")
 }
 
@@ -86,10 +86,13 @@ func (a All) loadAuthDatabase(l *config.Loader) {
 	if !d.URL.IsSet() && d.Schema == "" && d.Users == "" {
 		return
 	}
-	if _, inColumn, err := authdatabase.Parse(d.Schema, d.Users); inColumn {
-		l.Require(err == nil, "AUTH_DATABASE_USERS", fmt.Sprint(err))
-	} else {
-		l.Require(err == nil, "AUTH_DATABASE_SCHEMA", fmt.Sprint(err))
+	_, inColumn, err := authdatabase.Parse(d.Schema, d.Users)
+	switch {
+	case err == nil:
+	case inColumn:
+		l.Invalid("AUTH_DATABASE_USERS", err.Error())
+	default:
+		l.Invalid("AUTH_DATABASE_SCHEMA", err.Error())
 	}
 }
 
