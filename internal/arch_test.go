@@ -63,7 +63,7 @@ func rules() []rule {
 
 		// Who says that a user is gone. A provider knows no other provider.
 		{"internal/provider", "config internal/deletion internal/fault internal/provider/payload internal/provider/signature"},
-		{"internal/provider/signature", "internal/fault"},
+		{"internal/provider/signature", "config internal/fault"},
 		{"internal/provider/payload", "internal/deletion internal/fault"},
 		{"internal/provider/providertest", "config internal/deletion internal/fault internal/provider internal/provider/signature"},
 

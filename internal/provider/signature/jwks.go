@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
 	"sync/atomic"
 	"time"
 
+	"github.com/polar-bridge/polar-bridge/config"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
 )
 
@@ -81,7 +81,7 @@ type snapshot struct {
 }
 
 func newKeySet(address string, o JWKS) (jwtSource, error) {
-	if err := checkIssuer(address); err != nil {
+	if err := config.CheckAddress(address); err != nil {
 		return nil, err
 	}
 	s := &keySet{algorithms: o.Algorithms, now: o.Now, fetching: make(chan struct{}, 1), client: &http.Client{
@@ -178,25 +178,6 @@ func (s *keySet) due() bool {
 	}
 	s.next = now.Add(ahead + fetchEvery)
 	return true
-}
-
-// checkIssuer allows https, and http on loopback: whoever can answer in the
-// issuer's place can sign. Errors never show the address.
-func checkIssuer(address string) error {
-	u, err := url.Parse(address)
-	loopback := func(host string) bool {
-		ip, err := netip.ParseAddr(host)
-		return host == "localhost" || err == nil && ip.IsLoopback()
-	}
-	switch {
-	case err != nil || u.Hostname() == "" || u.Opaque != "":
-		return errors.New("must be an absolute URL such as https://example.com")
-	case u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())):
-		return errors.New("must begin with https://; http:// is allowed on loopback only")
-	case u.User != nil || u.RawQuery != "" || u.ForceQuery || strings.Contains(address, "#"):
-		return errors.New("must have no user, query or fragment")
-	}
-	return nil
 }
 
 // fetch returns the issuer's keys by their kid.
