@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
+	"github.com/polar-bridge/polar-bridge/polar"
 )
 
 // ProviderNone stands for requests to unknown routes and for providers that
@@ -111,21 +112,12 @@ const PauseOperator = "operator"
 // another Polar organization; it may stand beside another reason.
 const PauseOtherOrganization = string(deletion.WaitOtherOrganization)
 
-// The operations at Polar.
-const (
-	OperationDeleteCustomer = "delete_customer"
-	OperationProbe          = "probe"
-	OperationGetCustomer    = "get_customer"
-	OperationGetState       = "get_state"
-	OperationListCustomers  = "list_customers"
-
-	OperationListSubscriptions = "list_subscriptions"
-	OperationSearchMetadata    = "search_metadata"
-)
-
-// PolarOperations lists the operations at Polar.
+// PolarOperations lists the operations at Polar that are timed.
 func PolarOperations() []string {
-	return []string{OperationDeleteCustomer, OperationProbe, OperationGetCustomer, OperationGetState, OperationListCustomers, OperationListSubscriptions, OperationSearchMetadata}
+	return []string{
+		polar.OperationDelete, polar.OperationProbe, polar.OperationGet, polar.OperationState, polar.OperationList,
+		polar.OperationSubscriptions, polar.OperationSearch,
+	}
 }
 
 // CodeError is the code of a request that got no answer.

@@ -285,7 +285,7 @@ func TestCallersCannotMintSeries(t *testing.T) {
 		m.OrphanFound(metrics.OrphanKind(word()))
 		m.SetPending(deletion.State(word()), 1)
 		m.PolarRequest(word(), word(), time.Second)
-		m.PolarRequest(metrics.OperationProbe, fmt.Sprint(rnd.IntN(1200)-100), time.Second)
+		m.PolarRequest(polar.OperationProbe, fmt.Sprint(rnd.IntN(1200)-100), time.Second)
 		m.SetPolarPaused(deletion.WaitReason(word()))
 		m.SetGuardsBlind([]deletion.HoldReason{deletion.HoldReason(word())})
 		m.SetReconciled(word(), 1, time.Now())

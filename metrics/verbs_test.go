@@ -218,7 +218,7 @@ func TestPolarRequestBoundsTheCode(t *testing.T) {
 	}
 	for code, want := range tests {
 		m, reg := newMetrics(t)
-		m.PolarRequest(metrics.OperationDeleteCustomer, code, time.Second)
+		m.PolarRequest(polar.OperationDelete, code, time.Second)
 		name := fmt.Sprintf(`polar_bridge_polar_request_duration_seconds{code=%q,operation="delete_customer"}`, want)
 		require.Equal(t, map[string]float64{name: 1}, changed(t, reg), code)
 	}

@@ -210,7 +210,7 @@ func (c *Client) roundTrip(httpRequest *http.Request, r request) (Answer, error)
 	}
 	defer response.Body.Close() //nolint:errcheck // it was only read; nothing is lost with it
 	limit := int64(maxBody)
-	if r.operation == OperationList || r.operation == OperationSubscriptions || r.operation == OperationSearch {
+	if isList(r.operation) {
 		limit = maxListBody
 	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, limit))

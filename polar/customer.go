@@ -81,7 +81,7 @@ func (c *Client) CreateCustomer(ctx context.Context, externalID, name, email str
 	if err != nil {
 		return Customer{}, Answer{}, fmt.Errorf("polar %s: %w", OperationCreate, err)
 	}
-	answer, err = c.do(ctx, request{OperationCreate, http.MethodPost, c.url(customersPath, customersPath, ""), body, func(statusCode int, header http.Header, body []byte, now time.Time) Answer {
+	answer, err = c.do(ctx, request{OperationCreate, http.MethodPost, c.listURL(customersPath, nil), body, func(statusCode int, header http.Header, body []byte, now time.Time) Answer {
 		answer := Classify(statusCode, header, body, now)
 		if statusCode == http.StatusCreated && isJSON(header) {
 			if found, ok := readCustomer(body, externalID); ok {
@@ -100,8 +100,8 @@ func get[T any](ctx context.Context, c *Client, operation string, endpoint *url.
 	answer, err := c.do(ctx, request{operation, http.MethodGet, endpoint, nil, func(statusCode int, header http.Header, body []byte, now time.Time) Answer {
 		answer := Classify(statusCode, header, body, now)
 		answer.AnswerLost = false
-		if answer.Result == ResultDeleted {
-			answer.Result = ResultUnexpected // a lookup deletes nothing
+		if answer.Result == ResultDeleted || answer.Result == ResultNotFound && isList(operation) {
+			answer.Result = ResultUnexpected // a lookup deletes nothing, and a list is always there
 		}
 		if statusCode == http.StatusOK && isJSON(header) {
 			var ok bool
@@ -117,23 +117,31 @@ func get[T any](ctx context.Context, c *Client, operation string, endpoint *url.
 	return found, answer, err
 }
 
-// readCustomer reads the customer out of an answer, and reports whether it is
-// the one that was asked for, with all that Polar always says.
-func readCustomer(body []byte, externalID string) (Customer, bool) {
-	var c struct {
-		ID         string    `json:"id"`
-		ExternalID string    `json:"external_id"`
-		Type       string    `json:"type"`
-		CreatedAt  time.Time `json:"created_at"`
+// customerJSON is what is read of a customer.
+type customerJSON struct {
+	ID         string     `json:"id"`
+	ExternalID string     `json:"external_id"`
+	Owner      string     `json:"organization_id"`
+	Type       string     `json:"type"`
+	CreatedAt  time.Time  `json:"created_at"`
+	DeletedAt  *time.Time `json:"deleted_at"`
+}
 
-		OrganizationID string `json:"organization_id"`
-	}
+// customer returns what is kept, and reports whether it is all that Polar always says.
+func (c *customerJSON) customer() (Customer, bool) {
+	found := Customer{ID: printable(c.ID), Type: printable(c.Type), CreatedAt: c.CreatedAt, OrganizationID: printable(c.Owner)}
+	return found, found.ID != "" && found.Type == c.Type && !c.CreatedAt.IsZero()
+}
+
+// readCustomer reads the customer out of an answer, and reports whether it is
+// the one that was asked for.
+func readCustomer(body []byte, externalID string) (Customer, bool) {
+	var c customerJSON
 	if err := json.Unmarshal(body, &c); err != nil {
 		return Customer{}, false
 	}
-	found := Customer{ID: printable(c.ID), Type: printable(c.Type), CreatedAt: c.CreatedAt, OrganizationID: printable(c.OrganizationID)}
-	readable := found.ID != "" && found.Type == c.Type && !c.CreatedAt.IsZero()
-	return found, readable && c.ExternalID == externalID
+	found, complete := c.customer()
+	return found, complete && c.ExternalID == externalID
 }
 
 // customerState is what is read of a customer and what they have.

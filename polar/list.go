@@ -22,8 +22,7 @@ const maxListBody = 8 << 20
 type ListedCustomer struct {
 	Customer
 
-	ExternalID     string // the shop's id; "" when the customer has none
-	OrganizationID string // Polar's id of the organization
+	ExternalID string // the shop's id; "" when the customer has none
 }
 
 // Page is a page of the organization's customers, the oldest first.
@@ -44,45 +43,50 @@ type Page struct {
 func (c *Client) ListCustomers(ctx context.Context, page, limit int) (Page, Answer, error) {
 	limit = min(max(limit, 1), MaxPage)
 	query := url.Values{"page": {strconv.Itoa(page)}, "limit": {strconv.Itoa(limit)}, "sorting": {"created_at"}}
-	found, answer, err := get(ctx, c, OperationList, c.url(customersPath, customersPath, query.Encode()), func(body []byte) (Page, bool) {
+	return get(ctx, c, OperationList, c.listURL(customersPath, query), func(body []byte) (Page, bool) {
 		return readPage(body, page, limit)
 	})
-	if answer.Result == ResultNotFound {
-		answer.Result = ResultUnexpected // a list is always there
+}
+
+// isList reports whether the operation reads a list.
+func isList(operation string) bool {
+	return operation == OperationList || operation == OperationSubscriptions || operation == OperationSearch
+}
+
+func (c *Client) listURL(path string, query url.Values) *url.URL {
+	return c.url(path, path, query.Encode())
+}
+
+// readItems reads what is on a page of a list, and how much there is on all pages.
+func readItems[T any](body []byte) (items []T, total int, ok bool) {
+	var p struct {
+		Items      []T `json:"items"`
+		Pagination struct {
+			Total *int `json:"total_count"`
+		} `json:"pagination"`
 	}
-	return found, answer, err
+	if err := json.Unmarshal(body, &p); err != nil || p.Items == nil || p.Pagination.Total == nil {
+		return nil, 0, false
+	}
+	return p.Items, *p.Pagination.Total, true
 }
 
 // readPage reads a page out of an answer, and reports whether it is one and has
 // as many customers as it must, in order.
 func readPage(body []byte, page, limit int) (Page, bool) {
-	var p struct {
-		Items []struct {
-			ID         string    `json:"id"`
-			ExternalID string    `json:"external_id"`
-			Owner      string    `json:"organization_id"`
-			Type       string    `json:"type"`
-			CreatedAt  time.Time `json:"created_at"`
-		} `json:"items"`
-		Pagination *struct {
-			Total *int `json:"total_count"`
-		} `json:"pagination"`
-	}
-	if err := json.Unmarshal(body, &p); err != nil || p.Items == nil || p.Pagination == nil || p.Pagination.Total == nil {
+	items, total, ok := readItems[customerJSON](body)
+	if want := max(min(limit, total-(page-1)*limit), 0); !ok || len(items) != want {
 		return Page{}, false
 	}
-	found := Page{Total: *p.Pagination.Total}
-	if want := max(min(limit, found.Total-(page-1)*limit), 0); len(p.Items) != want {
-		return Page{}, false
-	}
+	found := Page{Total: total}
 	var last time.Time
-	for _, item := range p.Items {
-		c := Customer{ID: printable(item.ID), Type: printable(item.Type), CreatedAt: item.CreatedAt}
-		if c.ID == "" || c.Type != item.Type || c.CreatedAt.IsZero() || c.CreatedAt.Before(last) {
+	for _, item := range items {
+		c, complete := item.customer()
+		if !complete || c.CreatedAt.Before(last) {
 			return Page{}, false
 		}
 		last = c.CreatedAt
-		found.Customers = append(found.Customers, ListedCustomer{c, item.ExternalID, printable(item.Owner)})
+		found.Customers = append(found.Customers, ListedCustomer{c, item.ExternalID})
 	}
 	return found, true
 }

@@ -3,8 +3,8 @@ package polar
 import (
 	"context"
 	"net/url"
+	"slices"
 	"strconv"
-	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -44,34 +44,19 @@ type Matches struct {
 // https://polar.sh/docs/api-reference/customers/list (metadata)
 func (c *Client) FindByMetadata(ctx context.Context, of Resource, key, value string) (Matches, Answer, error) {
 	query := url.Values{"metadata[" + key + "]": {value}, "limit": {strconv.Itoa(MaxPage)}}
-	path := "/v1/" + string(of) + "/"
-	found, answer, err := get(ctx, c, OperationSearch, c.url(path, path, query.Encode()), func(body []byte) (Matches, bool) {
+	return get(ctx, c, OperationSearch, c.listURL("/v1/"+string(of)+"/", query), func(body []byte) (Matches, bool) {
 		return readMatches(body, of, key, value)
 	})
-	if answer.Result == ResultNotFound {
-		answer.Result = ResultUnexpected // a list is always there
-	}
-	return found, answer, err
-}
-
-// matchedCustomer is a customer in a list, or inside of what belongs to them.
-type matchedCustomer struct {
-	ID         string     `json:"id"`
-	ExternalID string     `json:"external_id"`
-	Owner      string     `json:"organization_id"`
-	Type       string     `json:"type"`
-	CreatedAt  time.Time  `json:"created_at"`
-	DeletedAt  *time.Time `json:"deleted_at"`
 }
 
 // match is one item of such a list. The members of a customer are its own only in the
 // list of customers.
 type match struct {
-	matchedCustomer
+	customerJSON
 
 	Metadata   map[string]jsontext.Value `json:"metadata"`
 	CustomerID string                    `json:"customer_id"`
-	Customer   *matchedCustomer          `json:"customer"`
+	Customer   *customerJSON             `json:"customer"`
 }
 
 // has reports whether the metadata has the value, a string, byte for byte: Polar takes
@@ -83,54 +68,40 @@ func (m *match) has(key, value string) bool {
 }
 
 // of returns the customer whom it belongs to, nil when it does not say.
-func (m *match) of(resource Resource) *matchedCustomer {
+func (m *match) of(resource Resource) *customerJSON {
 	switch {
 	case resource == ResourceCustomers:
-		return &m.matchedCustomer
+		return &m.customerJSON
 	case m.Customer != nil && m.Customer.ID == m.CustomerID:
 		return m.Customer
 	}
 	return nil
 }
 
-func (c *matchedCustomer) listed() ListedCustomer {
-	owner := printable(c.Owner)
-	return ListedCustomer{
-		Customer:   Customer{ID: printable(c.ID), Type: printable(c.Type), CreatedAt: c.CreatedAt, OrganizationID: owner},
-		ExternalID: c.ExternalID, OrganizationID: owner,
-	}
-}
-
 // readMatches reads a page, every item of which must have the metadata that was asked
 // for.
 func readMatches(body []byte, of Resource, key, value string) (Matches, bool) {
-	var p struct {
-		Items      []match `json:"items"`
-		Pagination *struct {
-			Total *int `json:"total_count"`
-		} `json:"pagination"`
-	}
-	if err := json.Unmarshal(body, &p); err != nil || p.Items == nil || p.Pagination == nil || p.Pagination.Total == nil {
+	items, total, ok := readItems[match](body)
+	if !ok || len(items) != min(total, MaxPage) {
 		return Matches{}, false
 	}
-	if len(p.Items) != min(*p.Pagination.Total, MaxPage) {
-		return Matches{}, false
+	found := Matches{More: total > len(items)}
+	if slices.ContainsFunc(items, func(m match) bool { return !m.has(key, value) }) {
+		return Matches{FilterIgnored: true}, true
 	}
-	found := Matches{More: *p.Pagination.Total > len(p.Items)}
 	known := map[string]bool{}
-	for i := range p.Items {
-		if !p.Items[i].has(key, value) {
-			return Matches{FilterIgnored: true}, true
-		}
-	}
-	for i := range p.Items {
-		c := p.Items[i].of(of)
-		if c == nil || CheckExternalID(printable(c.ID)) != nil || printable(c.Type) != c.Type || c.CreatedAt.IsZero() {
+	for _, item := range items {
+		listed := item.of(of)
+		if listed == nil {
 			return Matches{}, false
 		}
-		if c.DeletedAt == nil && !known[c.ID] {
+		c, complete := listed.customer()
+		if !complete || CheckExternalID(c.ID) != nil {
+			return Matches{}, false
+		}
+		if listed.DeletedAt == nil && !known[c.ID] {
 			known[c.ID] = true
-			found.Customers = append(found.Customers, c.listed())
+			found.Customers = append(found.Customers, ListedCustomer{c, listed.ExternalID})
 		}
 	}
 	return found, true
