@@ -19,50 +19,30 @@ const (
 	movedAtOnce = 1000
 )
 
-// followClock looks for them until ctx ends.
-func (q *Queue) followClock(ctx context.Context) {
-	for {
-		begin := q.options.Now()
-		moved, err := q.moveToPresent(ctx)
-		if moved > 0 {
-			q.options.Logger.Warn("the clock stepped back: waiting deletions moved with it", zap.Int64("deletions", moved))
-		}
-		if err != nil && ctx.Err() == nil {
-			q.options.Logger.Error("looking for deletions that a clock left in the future failed", zap.Error(err))
-		}
-		again := time.NewTimer(max(clockEvery, clockShare*q.options.Now().Sub(begin)))
-		select {
-		case <-again.C:
-		case <-ctx.Done():
-			again.Stop()
-			return
-		}
+// followClock looks for them.
+func (q *Queue) followClock(ctx context.Context) (again time.Duration, err error) {
+	begin := q.options.Now()
+	moved, err := q.moveToPresent(ctx)
+	if moved > 0 {
+		q.options.Logger.Warn("the clock stepped back: waiting deletions moved with it", zap.Int64("deletions", moved))
 	}
+	return max(clockEvery, clockShare*q.options.Now().Sub(begin)), err
 }
 
 // moveToPresent moves waiting deletions that were last touched in the future, a few
-// at a time, because others wait meanwhile. The reader looks first, so that writers
-// are not disturbed.
+// at a time, because others wait meanwhile.
 func (q *Queue) moveToPresent(ctx context.Context) (moved int64, err error) {
-	var some bool
-	if err := q.options.Reader.QueryRowContext(ctx, q.store.sql.SomeInFuture).Scan(&some); err != nil {
-		return 0, fmt.Errorf("look for deletions in the future: %w", err)
-	}
-	if !some {
-		return 0, nil
-	}
-	for {
-		result, err := q.options.DB.ExecContext(ctx, q.store.sql.MoveToPresent, movedAtOnce)
-		if err != nil {
-			return moved, fmt.Errorf("move deletions to the present: %w", err)
+	some, err := q.some(ctx, q.store.sql.SomeInFuture)
+	for more := some; more && err == nil; {
+		var n int64
+		n, err = q.change(ctx, q.store.sql.MoveToPresent, movedAtOnce)
+		moved += n
+		if more = n == movedAtOnce; more {
+			q.ingest.yield(ctx)
 		}
-		some, err := result.RowsAffected()
-		if err != nil {
-			return moved, fmt.Errorf("count deletions moved to the present: %w", err)
-		}
-		if moved += some; some < movedAtOnce {
-			return moved, nil
-		}
-		q.ingest.yield(ctx)
 	}
+	if err != nil {
+		return moved, fmt.Errorf("move deletions to the present: %w", err)
+	}
+	return moved, nil
 }

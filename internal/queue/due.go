@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/riverqueue/river/riverdriver"
-	"go.uber.org/zap"
 )
 
 const (
@@ -17,50 +16,30 @@ const (
 	dueAtOnce = 200
 )
 
-// followDue makes available on SQLite what is due, until ctx ends, in place of
-// River's scheduler: that moves 10,000 in one transaction, one by one, and
-// webhooks wait for it. None of ours meets another with the same key, which is
-// what River looks for: a key is unique in all states.
-func (q *Queue) followDue(ctx context.Context) {
-	for {
-		begin := q.options.Now()
-		moved, err := q.moveDue(ctx)
-		if err != nil && ctx.Err() == nil {
-			q.options.Logger.Error("making due deletions available failed", zap.Error(err))
-		}
-		wait := dueEvery
-		if moved == dueAtOnce { // there may be more: the writer is ours half of the time
-			wait = min(wait, q.options.Now().Sub(begin))
-		}
-		again := time.NewTimer(wait)
-		select {
-		case <-again.C:
-		case <-ctx.Done():
-			again.Stop()
-			return
-		}
-		q.ingest.yield(ctx)
+// followDue makes available on SQLite what is due, in place of River's scheduler:
+// that moves 10,000 in one transaction, one by one, and webhooks wait for it. None of
+// ours meets another with the same key, which is what River looks for: a key is unique
+// in all states.
+func (q *Queue) followDue(ctx context.Context) (again time.Duration, err error) {
+	q.ingest.yield(ctx)
+	begin := q.options.Now()
+	moved, err := q.moveDue(ctx)
+	if moved == dueAtOnce { // there may be more: the writer is ours half of the time
+		return min(dueEvery, q.options.Now().Sub(begin)), err
 	}
+	return dueEvery, err
 }
 
-// moveDue makes some of them available. The reader looks first, so that writers
-// are not disturbed.
+// moveDue makes some of them available.
 func (q *Queue) moveDue(ctx context.Context) (moved int64, err error) {
 	id := q.options.Binding.ID()
 	deletions, dryRuns := queueName(id, false), queueName(id, true)
-	var some bool
-	if err := q.options.Reader.QueryRowContext(ctx, q.store.sql.SomeDue, deletions, dryRuns).Scan(&some); err != nil {
-		return 0, fmt.Errorf("look for deletions that are due: %w", err)
+	some, err := q.some(ctx, q.store.sql.SomeDue, deletions, dryRuns)
+	if err == nil && some {
+		moved, err = q.change(ctx, q.store.sql.MoveDue, deletions, dryRuns, dueAtOnce)
 	}
-	if !some {
-		return 0, nil
-	}
-	result, err := q.options.DB.ExecContext(ctx, q.store.sql.MoveDue, deletions, dryRuns, dueAtOnce)
 	if err != nil {
 		return 0, fmt.Errorf("make deletions available: %w", err)
-	}
-	if moved, err = result.RowsAffected(); err != nil {
-		return 0, fmt.Errorf("count deletions made available: %w", err)
 	}
 	return moved, nil
 }

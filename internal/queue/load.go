@@ -72,9 +72,8 @@ func (q *Queue) runLoads(ctx context.Context) {
 // requireUnpaused is asked before each attempt where nobody is notified of an operator's
 // pause: River notices it seconds later.
 func (q *Queue) requireUnpaused(ctx context.Context) error {
-	var paused bool
-	name := queueName(q.options.Binding.ID(), q.options.DryRun)
-	if err := q.options.Reader.QueryRowContext(ctx, q.store.sql.IsPaused, name).Scan(&paused); err != nil {
+	paused, err := q.some(ctx, q.store.sql.IsPaused, queueName(q.options.Binding.ID(), q.options.DryRun))
+	if err != nil {
 		return fmt.Errorf("read whether deletions are paused: %w", err)
 	}
 	if paused {

@@ -19,33 +19,22 @@ const (
 	cancelledAtOnce = 500
 )
 
-// followOperators does until ctx ends what only a server can do about actions
-// of operators in other processes: count and log what they cancelled, and keep
-// their pauses.
-func (q *Queue) followOperators(ctx context.Context) {
-	for {
-		_, err := q.reportCancelled(ctx)
-		if err := errors.Join(err, q.keepPauses(ctx)); err != nil && ctx.Err() == nil {
-			q.options.Logger.Error("poll for operator actions failed", zap.Error(err))
-		}
-		if err := Sleep(ctx, operatorsEvery); err != nil {
-			return
-		}
-	}
+// followOperators does what only a server can do about actions of operators in other
+// processes: count and log what they cancelled, and keep their pauses.
+func (q *Queue) followOperators(ctx context.Context) (again time.Duration, err error) {
+	_, err = q.reportCancelled(ctx)
+	return operatorsEvery, errors.Join(err, q.keepPauses(ctx))
 }
 
 // reportCancelled counts and logs cancelled deletions that no server has counted
 // yet. Marking one takes it, so that of several replicas one counts it.
 func (q *Queue) reportCancelled(ctx context.Context) (counted int, err error) {
 	for {
-		var some bool
-		if err := q.options.Reader.QueryRowContext(ctx, q.store.sql.SomeUnreported).Scan(&some); err != nil {
-			return counted, fmt.Errorf("look for cancelled deletions: %w", err)
+		var taken []int64
+		some, err := q.some(ctx, q.store.sql.SomeUnreported)
+		if err == nil && some {
+			taken, err = IDs(ctx, q.options.DB, q.store.sql.TakeUnreported, cancelledAtOnce)
 		}
-		if !some {
-			return counted, nil
-		}
-		taken, err := IDs(ctx, q.options.DB, q.store.sql.TakeUnreported, cancelledAtOnce)
 		if err != nil {
 			return counted, fmt.Errorf("count cancelled deletions: %w", err)
 		}
@@ -53,7 +42,7 @@ func (q *Queue) reportCancelled(ctx context.Context) (counted int, err error) {
 		if err != nil {
 			return counted, err
 		}
-		if len(found) == 0 { // another replica is at it
+		if len(found) == 0 { // there are none, or another replica is at it
 			return counted, nil
 		}
 		for _, r := range found {

@@ -26,19 +26,12 @@ const (
 	orphansLeaseName = "deletions without a job"
 )
 
-// followOrphans gives deletions without a live job a new one, until ctx ends:
-// a row alone says what is true, and a job may get lost. It works through the
-// table in chunks, beside the handle that writes.
-func (q *Queue) followOrphans(ctx context.Context) {
+// followOrphans gives deletions without a live job a new one: a row alone says what is
+// true, and a job may get lost. It works through the table in chunks, beside the handle
+// that writes.
+func (q *Queue) followOrphans() func(ctx context.Context) (again time.Duration, err error) {
 	var sweep orphanSweep
-	for {
-		if err := Sleep(ctx, orphansEvery); err != nil {
-			return
-		}
-		if err := sweep.step(ctx, q); err != nil && ctx.Err() == nil {
-			q.options.Logger.Error("looking for deletions without a job failed", zap.Error(err))
-		}
-	}
+	return func(ctx context.Context) (time.Duration, error) { return orphansEvery, sweep.step(ctx, q) }
 }
 
 // orphanSweep is how far the look is, for waiting deletions and for verifications. It
@@ -84,13 +77,12 @@ func (q *Queue) adoptOrphans(ctx context.Context, endOfChunk, orphans string, cu
 // leaseOrphans reports whether this server is the one that looks for orphans.
 func (q *Queue) leaseOrphans(ctx context.Context) (leased bool, err error) {
 	now := q.options.Now()
-	result, err := q.options.DB.ExecContext(ctx, q.store.sql.ClaimLease, orphansLeaseName, q.store.Client.ID(),
+	claimed, err := q.change(ctx, q.store.sql.ClaimLease, orphansLeaseName, q.store.Client.ID(),
 		Micros(now), Micros(now.Add(orphansLease)), Micros(now.Add(2*orphansLease)))
 	if err != nil {
 		return false, fmt.Errorf("lease the look for orphans: %w", err)
 	}
-	claimed, err := result.RowsAffected()
-	return claimed > 0, err
+	return claimed > 0, nil
 }
 
 // adopt gives an orphan a new job, if it still is one under its lock. The lock is a

@@ -52,14 +52,11 @@ func (q *Queue) Paused(ctx context.Context) (bool, error) {
 // keepPauses keeps River from forgetting paused queues that nobody has served
 // for a day, as after a long stop or during a dry run.
 func (q *Queue) keepPauses(ctx context.Context) error {
-	var some bool
-	if err := q.options.Reader.QueryRowContext(ctx, q.store.sql.SomeStalePause).Scan(&some); err != nil {
-		return fmt.Errorf("look for paused queues: %w", err)
+	some, err := q.some(ctx, q.store.sql.SomeStalePause)
+	if err == nil && some {
+		_, err = q.change(ctx, q.store.sql.KeepPauses)
 	}
-	if !some {
-		return nil
-	}
-	if _, err := q.options.DB.ExecContext(ctx, q.store.sql.KeepPauses); err != nil {
+	if err != nil {
 		return fmt.Errorf("keep the pause: %w", err)
 	}
 	return nil

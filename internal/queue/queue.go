@@ -226,15 +226,44 @@ type Loop struct {
 // Loops lists what has to run as long as the queue works.
 func (q *Queue) Loops() []Loop {
 	loops := []Loop{
-		{"clock steps", q.followClock},
-		{"operator actions", q.followOperators},
-		{"deletions without a job", q.followOrphans},
-		{"retention", q.followRetention},
+		{"clock steps", q.repeat(q.followClock, "looking for deletions that a clock left in the future failed")},
+		{"operator actions", q.repeat(q.followOperators, "poll for operator actions failed")},
+		{"deletions without a job", q.repeat(q.followOrphans(), "looking for deletions without a job failed")},
+		{"retention", q.repeat(q.followRetention, "removing old deletions failed")},
 	}
 	if !q.options.SQL.Postgres {
-		loops = append(loops, Loop{"due deletions", q.followDue})
+		loops = append(loops, Loop{"due deletions", q.repeat(q.followDue, "making due deletions available failed")})
 	}
 	return loops
+}
+
+// repeat returns a loop that takes a step, logs why it failed, and waits as long as the
+// step says.
+func (q *Queue) repeat(step func(ctx context.Context) (again time.Duration, err error), failed string) func(ctx context.Context) {
+	return func(ctx context.Context) {
+		for ctx.Err() == nil {
+			again, err := step(ctx)
+			if err != nil && ctx.Err() == nil {
+				q.options.Logger.Error(failed, zap.Error(err))
+			}
+			_ = Sleep(ctx, again) // until ctx ends
+		}
+	}
+}
+
+// some asks beside the handle that writes, so that writers are not disturbed for nothing.
+func (q *Queue) some(ctx context.Context, statement string, args ...any) (some bool, err error) {
+	err = q.options.Reader.QueryRowContext(ctx, statement, args...).Scan(&some)
+	return some, err
+}
+
+// change carries a statement out and returns how many rows it changed.
+func (q *Queue) change(ctx context.Context, statement string, args ...any) (int64, error) {
+	result, err := q.options.DB.ExecContext(ctx, statement, args...)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }
 
 // Start begins to accept and to work. That ends with StopWork and StopCommits only,
@@ -280,19 +309,15 @@ func (q *Queue) StopCommits() {
 // process that holds the SQLite file's lock may call it, before Start: then
 // nothing can be running. What it takes back may have reached Polar.
 func (q *Queue) ResetRunning(ctx context.Context) (int64, error) {
-	if _, err := q.options.DB.ExecContext(ctx, q.store.sql.ResetInFlight); err != nil {
+	if _, err := q.change(ctx, q.store.sql.ResetInFlight); err != nil {
 		return 0, fmt.Errorf("take back interrupted requests: %w", err)
 	}
-	result, err := q.options.DB.ExecContext(ctx, q.store.sql.ResetRunning)
+	count, err := q.change(ctx, q.store.sql.ResetRunning)
 	if err != nil {
 		return 0, fmt.Errorf("take back interrupted deletions: %w", err)
 	}
-	count, err := result.RowsAffected()
-	if err != nil {
-		return 0, fmt.Errorf("count interrupted deletions: %w", err)
-	}
 	// The killed process may have been River's leader; nobody else can be.
-	if _, err := q.options.DB.ExecContext(ctx, q.store.sql.DeposeLeader); err != nil {
+	if _, err := q.change(ctx, q.store.sql.DeposeLeader); err != nil {
 		return 0, fmt.Errorf("depose the killed leader: %w", err)
 	}
 	return count, nil

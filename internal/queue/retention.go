@@ -5,8 +5,6 @@ import (
 	"database/sql"
 	"fmt"
 	"time"
-
-	"go.uber.org/zap"
 )
 
 const (
@@ -17,22 +15,13 @@ const (
 	retentionAtOnce = 500
 )
 
-// followRetention removes what finished longer ago than the retention, until ctx
-// ends.
-func (q *Queue) followRetention(ctx context.Context) {
-	for {
-		removed, err := q.removeOld(ctx)
-		if err != nil && ctx.Err() == nil {
-			q.options.Logger.Error("removing old deletions failed", zap.Error(err))
-		}
-		wait := retentionEvery
-		if removed == retentionAtOnce { // there may be more
-			wait = time.Second
-		}
-		if err := Sleep(ctx, wait); err != nil {
-			return
-		}
+// followRetention removes what finished longer ago than the retention.
+func (q *Queue) followRetention(ctx context.Context) (again time.Duration, err error) {
+	removed, err := q.removeOld(ctx)
+	if removed == retentionAtOnce { // there may be more
+		return time.Second, err
 	}
+	return retentionEvery, err
 }
 
 // removeOld removes some of them, with what operators did about them.

@@ -37,8 +37,7 @@ func (r *run) verify(ctx context.Context) error {
 		r.Logger.Warn("verification retried", r.lineFields(seen,
 			zap.String("reason", string(decision.Reason)), zap.Int64("retry_in_ms", wait.Milliseconds()), zap.Error(decision.Err))...)
 	}
-	_, err := r.DB.ExecContext(ctx, r.queue.store.sql.VerificationFailed, r.record.ID, wait.Microseconds())
-	if err != nil {
+	if _, err := r.queue.change(ctx, r.queue.store.sql.VerificationFailed, r.record.ID, wait.Microseconds()); err != nil {
 		r.Logger.Error("a failed verification could not be counted", zap.Int64("deletion_id", r.record.ID), zap.Error(err))
 	}
 	return river.JobSnooze(wait)
@@ -63,18 +62,15 @@ func (r *run) verified(ctx context.Context, found deletion.Verification, seen de
 		state = deletion.StateReappeared
 	}
 	now := r.Now()
-	result, err := r.DB.ExecContext(ctx, r.queue.store.sql.Verified,
+	changed, err := r.queue.change(ctx, r.queue.store.sql.Verified,
 		r.record.ID, string(found), Micros(now), string(state), seen.Customer.ID, seen.Customer.Type, Micros(seen.Customer.CreatedAt), r.record.Generation,
 		string(cmp.Or(seen.SubscriptionsEnded, deletion.SubscriptionsEndedNotAsked)))
-	if err == nil {
-		var changed int64
-		if changed, err = result.RowsAffected(); err == nil && changed == 0 {
-			return nil
-		}
-	}
-	if err != nil {
+	switch {
+	case err != nil:
 		r.Logger.Error("a verification could not be written", zap.Int64("deletion_id", r.record.ID), zap.Error(err))
 		return river.JobSnooze(rowAgain)
+	case changed == 0:
+		return nil
 	}
 	r.Metrics.DeletionVerified(r.record.Deletion().CountedAs(), found)
 	fields := r.lineFields(seen, zap.String("outcome", string(found)))
