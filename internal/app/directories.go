@@ -40,29 +40,24 @@ func NewDirectories(all settings.All, build Build, now func() time.Time, db *dat
 		}
 		return &directory.PinnedInstance{Store: db, Provider: provider, Named: named}
 	}
-	open := func(address string) (*url.URL, *directory.Client, error) {
-		base, err := url.Parse(address)
-		if err != nil {
-			return nil, nil, fmt.Errorf("parse the address of an identity provider's API: %w", err)
-		}
-		api, err := directory.NewClient(directory.ClientOptions{Base: base, Timeout: questionTimeout, UserAgent: "polar-bridge/" + build.Version, Now: now})
-		return base, api, err
+	client := func(base *url.URL) *directory.Client {
+		return directory.NewClient(directory.ClientOptions{Base: base, Timeout: questionTimeout, UserAgent: "polar-bridge/" + build.Version, Now: now})
 	}
 	var d Directories
 	if settings := providers.Clerk(); settings.HasAPI() {
-		_, api, err := open(settings.APIURL)
+		base, err := url.Parse(settings.APIURL)
 		if err != nil {
-			return Directories{}, err
+			return Directories{}, fmt.Errorf("CLERK_API_URL: %w", err)
 		}
-		d.Clerk = directory.NewClerk(directory.ClerkOptions{API: api, SecretKey: settings.SecretKey.Value, Pinned: pinned(directory.ProviderClerk, settings.Instances())})
+		d.Clerk = &directory.Clerk{API: client(base), SecretKey: settings.SecretKey.Value, Pinned: pinned(directory.ProviderClerk, settings.Instances())}
 	}
 	if settings := providers.Auth0(); settings.HasAPI() {
-		base, api, err := open(settings.APIURL())
+		base, err := url.Parse(settings.APIURL())
 		if err != nil {
-			return Directories{}, err
+			return Directories{}, fmt.Errorf("AUTH0_DOMAIN: %w", err)
 		}
 		d.Auth0 = directory.NewAuth0(directory.Auth0Options{
-			API: api, Audience: settings.APIURL() + "/api/v2/", ClientID: settings.ClientID, ClientSecret: settings.ClientSecret.Value,
+			API: client(base), Audience: settings.APIURL() + "/api/v2/", ClientID: settings.ClientID, ClientSecret: settings.ClientSecret.Value,
 			Now: now, Tenant: strings.ToLower(base.Host), Pinned: pinned(directory.ProviderAuth0, nil),
 		})
 	}
@@ -74,7 +69,7 @@ func NewDirectories(all settings.All, build Build, now func() time.Time, db *dat
 		if d.AuthDatabase, err = authdatabase.New(auth, users); err != nil {
 			return Directories{}, err
 		}
-		d.SQL = directory.NewSQL(directory.SQLOptions{Database: d.AuthDatabase, Pinned: pinned(users.Provider, nil)})
+		d.SQL = directory.NewSQL(d.AuthDatabase, pinned(users.Provider, nil))
 	}
 	return d, nil
 }

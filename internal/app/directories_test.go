@@ -15,7 +15,7 @@ func TestAProviderIsAskedAboutIDsOfTheFormThatIsCounted(t *testing.T) {
 	t.Parallel()
 	providers := everyProvider()
 	providers.Auth0().IDField = "/data/object/user_id"
-	clerk, auth0 := directory.NewClerk(directory.ClerkOptions{}).Source(), directory.NewAuth0(directory.Auth0Options{}).Source()
+	clerk, auth0 := new(directory.Clerk).Source(), directory.NewAuth0(directory.Auth0Options{}).Source()
 	ids := []string{
 		"", "user_", "user_1", "user_2g7np7Hrk0SN6kj5EDMLDaKNL0S", "user_1-2", "user_1\n", " user_1", "USER_1", "xuser_1", "org_", "org_1", "org_1/2", "42",
 		"auth0|507f1f77bcf86cd799439020", "google-oauth2|1", "|1", "auth0|", "auth0|\n", "a b|1", "con.nection|1", "0b9f8a3e-1111-4c3a-9d9a-6a5f2f1c7a55",

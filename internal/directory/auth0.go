@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -50,7 +49,6 @@ type Auth0Options struct {
 // https://auth0.com/docs/api/management/v2
 type Auth0 struct {
 	options Auth0Options
-	allowed atomic.Bool // Pinned has allowed the tenant
 
 	lock  *semaphore.Weighted // guards token; whoever waits for it can give up
 	token auth0Token
@@ -178,14 +176,8 @@ func (a *Auth0) IsDeleted(ctx context.Context, userID string) (Answer, error) {
 		if linked, err := a.isLinked(ctx, userID); err != nil || linked {
 			return Answer{}, err
 		}
-		// Once: the credentials work nowhere else, so that they need no more proof.
-		if !a.allowed.Load() {
-			if err := a.options.Pinned.Allow(ctx, a.options.Tenant); err != nil {
-				return Answer{}, err
-			}
-			a.allowed.Store(true)
-		}
-		return Answer{Deleted: true, Instance: a.instance()}, nil
+		err := a.options.Pinned.Allow(ctx, a.options.Tenant)
+		return Answer{Deleted: err == nil, Instance: a.instance()}, err
 	}
 	return Answer{}, inconclusive("Auth0 answered %d to the lookup of a user, with neither that user nor %s", response.Status, inexistentUser)
 }

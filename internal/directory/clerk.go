@@ -17,8 +17,10 @@ const ProviderClerk = "clerk"
 // https://clerk.com/docs/reference/backend-api/tag/users/GET/users
 const clerkMaxIDs = 100
 
-// ClerkOptions for NewClerk.
-type ClerkOptions struct {
+// Clerk asks the Backend API of one instance which users exist.
+// https://clerk.com/docs/reference/backend-api,
+// https://github.com/clerk/openapi-specs/tree/main/bapi
+type Clerk struct {
 	API *Client
 	// SecretKey returns the instance's secret key, "sk_live_…".
 	SecretKey func() string
@@ -26,13 +28,7 @@ type ClerkOptions struct {
 	// asked; nil allows any. A key of another instance knows none of our users,
 	// and would have all of them deleted.
 	Pinned *PinnedInstance
-}
 
-// Clerk asks the Backend API of one instance which users exist.
-// https://clerk.com/docs/reference/backend-api,
-// https://github.com/clerk/openapi-specs/tree/main/bapi
-type Clerk struct {
-	options  ClerkOptions
 	verified atomic.Pointer[clerkKey] // nil until a key is verified
 }
 
@@ -40,14 +36,12 @@ type Clerk struct {
 // that is not known. It says nothing about the key that replaces it.
 type clerkKey struct{ key, instance string }
 
-// NewClerk returns the instance's directory. It makes no request.
-func NewClerk(o ClerkOptions) *Clerk { return &Clerk{options: o} }
-
 // Source returns the directory with what has to be known about its ids.
 func (c *Clerk) Source() Source {
+	organizations := func(ctx context.Context, id string) (Answer, error) { return c.isDeleted(ctx, "organization", id) }
 	return Source{
 		Directory: c, Provider: ProviderClerk, MaxIDs: clerkMaxIDs, OwnsID: regexp.MustCompile(`^user_[0-9A-Za-z]+$`).MatchString,
-		Organizations: &Organizations{IsDeleted: c.isOrganizationDeleted, OwnsID: regexp.MustCompile(`^org_[0-9A-Za-z]+$`).MatchString},
+		Organizations: &Organizations{IsDeleted: organizations, OwnsID: regexp.MustCompile(`^org_[0-9A-Za-z]+$`).MatchString},
 	}
 }
 
@@ -63,7 +57,7 @@ func (c *Clerk) Existing(ctx context.Context, userIDs []string) (map[string]bool
 	if err := checkCount(userIDs, clerkMaxIDs); err != nil {
 		return nil, err
 	}
-	listed, err := c.list(ctx, c.options.SecretKey(), url.Values{"user_id": userIDs, "limit": {strconv.Itoa(len(userIDs))}})
+	listed, err := c.list(ctx, c.SecretKey(), url.Values{"user_id": userIDs, "limit": {strconv.Itoa(len(userIDs))}})
 	if err != nil {
 		return nil, err
 	}
@@ -100,15 +94,11 @@ func (c *Clerk) IsDeleted(ctx context.Context, userID string) (Answer, error) {
 	return c.isDeleted(ctx, "user", userID)
 }
 
-// isOrganizationDeleted asks GET /v1/organizations/{organization_id}. An instance
-// without organizations answers with another code.
+// isDeleted asks for a user or an organization. An instance without organizations
+// answers with another code.
 // https://clerk.com/docs/reference/backend-api/tag/organizations/GET/organizations/{organization_id}
-func (c *Clerk) isOrganizationDeleted(ctx context.Context, id string) (Answer, error) {
-	return c.isDeleted(ctx, "organization", id)
-}
-
 func (c *Clerk) isDeleted(ctx context.Context, object, id string) (Answer, error) {
-	key := c.options.SecretKey() // may be another one at the next call
+	key := c.SecretKey() // may be another one at the next call
 	response, err := c.get(ctx, key, nil, object+"s", id)
 	if err != nil {
 		return Answer{}, err
@@ -133,7 +123,7 @@ func (c *Clerk) isDeleted(ctx context.Context, object, id string) (Answer, error
 // Instance proves that address and key work, and returns which instance the key
 // belongs to.
 func (c *Clerk) Instance(ctx context.Context) (string, error) {
-	key := c.options.SecretKey()
+	key := c.SecretKey()
 	if _, err := c.list(ctx, key, url.Values{"limit": {"1"}}); err != nil {
 		return "", err
 	}
@@ -158,7 +148,7 @@ func (c *Clerk) verify(ctx context.Context, key string) (instance string, err er
 	if instance, err = c.instance(ctx, key); err != nil {
 		return "", err
 	}
-	if err := c.options.Pinned.Allow(ctx, instance); err != nil {
+	if err := c.Pinned.Allow(ctx, instance); err != nil {
 		return "", err
 	}
 	c.verified.Store(&clerkKey{key, instance})
@@ -182,5 +172,5 @@ func (c *Clerk) instance(ctx context.Context, key string) (string, error) {
 }
 
 func (c *Clerk) get(ctx context.Context, key string, query url.Values, path ...string) (Response, error) {
-	return c.options.API.Do(ctx, Request{Method: http.MethodGet, Path: append([]string{"v1"}, path...), Query: query, Token: key})
+	return c.API.Do(ctx, Request{Method: http.MethodGet, Path: append([]string{"v1"}, path...), Query: query, Token: key})
 }

@@ -9,7 +9,6 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
@@ -25,19 +24,17 @@ import (
 
 // Bounds of one request.
 const (
-	defaultTimeout = 5 * time.Second
-	maxBody        = 8 << 20 // 100 users of Clerk with all their metadata
-	maxHeader      = 64 << 10
-	idleTimeout    = 90 * time.Second
-	maxIdle        = 8
+	maxBody     = 8 << 20 // 100 users of Clerk with all their metadata
+	maxHeader   = 64 << 10
+	idleTimeout = 90 * time.Second
+	maxIdle     = 8
 )
 
 // ClientOptions for NewClient.
 type ClientOptions struct {
-	// Base is where the API is: https, or http on loopback. Required.
-	Base      *url.URL
-	Timeout   time.Duration // bounds one request from the dial to the end of the response; 0 is 5 s
-	UserAgent string        // sent along; "" leaves net/http's
+	Base      *url.URL      // where the API is; config.CheckAddress has nothing against it
+	Timeout   time.Duration // bounds one request from the dial to the end of the response
+	UserAgent string
 	Now       func() time.Time
 }
 
@@ -50,20 +47,8 @@ type Client struct {
 	notBefore atomic.Int64 // UNIX milliseconds until which the API wants no request
 }
 
-// NewClient makes no request. It refuses an address to which credentials must
-// not go; the error does not show the address.
-func NewClient(o ClientOptions) (*Client, error) {
-	if o.Base == nil || o.Base.Host == "" {
-		return nil, errors.New("the API's address is missing")
-	}
-	ip, err := netip.ParseAddr(o.Base.Hostname())
-	loopback := o.Base.Hostname() == "localhost" || err == nil && ip.IsLoopback()
-	if o.Base.Scheme != "https" && (o.Base.Scheme != "http" || !loopback) {
-		return nil, errors.New("the API's address must begin with https://; http:// is allowed on loopback only")
-	}
-	if o.Timeout <= 0 {
-		o.Timeout = defaultTimeout
-	}
+// NewClient makes no request.
+func NewClient(o ClientOptions) *Client {
 	return &Client{options: o, http: &http.Client{
 		Transport: tracing.Transport(&http.Transport{
 			Proxy: http.ProxyFromEnvironment, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12},
@@ -73,7 +58,7 @@ func NewClient(o ClientOptions) (*Client, error) {
 		// A response from elsewhere says nothing about this provider's users, and
 		// the credentials must not go there.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}, nil
+	}}
 }
 
 // CloseIdleConnections closes the connections that no request uses.
@@ -146,14 +131,12 @@ func (c *Client) request(ctx context.Context, r Request) (*http.Request, error) 
 		return nil, unavailable(errConnection)
 	}
 	request.Header.Set("Accept", "application/json")
+	request.Header.Set("User-Agent", c.options.UserAgent)
 	if r.Token != "" {
 		request.Header.Set("Authorization", "Bearer "+r.Token)
 	}
 	if r.Body != nil {
 		request.Header.Set("Content-Type", "application/json")
-	}
-	if c.options.UserAgent != "" {
-		request.Header.Set("User-Agent", c.options.UserAgent)
 	}
 	return request, nil
 }

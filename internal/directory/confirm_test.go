@@ -49,9 +49,8 @@ func newEnvironment(t *testing.T, readLag time.Duration) *environment {
 	t.Helper()
 	e := &environment{clerk: directorytest.StartClerk(t), polar: polartest.Start(t, polartest.Options{}), at: received()}
 	now := func() time.Time { return e.at }
-	api, err := directory.NewClient(directory.ClientOptions{Base: e.clerk.URL(), Timeout: time.Second, Now: now})
-	require.NoError(t, err)
-	source := directory.NewClerk(directory.ClerkOptions{API: api, SecretKey: func() string { return directorytest.ClerkKey }}).Source()
+	api := directory.NewClient(directory.ClientOptions{Base: e.clerk.URL(), Timeout: time.Second, Now: now})
+	source := (&directory.Clerk{API: api, SecretKey: func() string { return directorytest.ClerkKey }}).Source()
 	source.ReadLag = readLag
 	e.Deleter = deletion.New(deletion.Options{
 		Polar:   polar.New(polar.Options{BaseURL: e.polar.URL(), Token: func() string { return polartest.DefaultToken }}),

@@ -11,27 +11,24 @@ import (
 // sqlMaxIDs is how many ids one call names: few enough for a second on a slow server.
 const sqlMaxIDs = 500
 
-// SQLOptions for NewSQL.
-type SQLOptions struct {
-	Database *authdatabase.Database
-	// Pinned says whether that database may be asked; nil allows any. Another one, a
-	// test environment's say, knows none of our users.
-	Pinned *PinnedInstance
-}
-
 // SQL asks the database of an auth system, by the function polar_bridge.living that its
 // administrator has made there.
 type SQL struct {
-	options SQLOptions
-	ownsID  func(id string) bool
+	database *authdatabase.Database
+	pinned   *PinnedInstance
+	ownsID   func(id string) bool
 }
 
-// NewSQL returns the database's directory. It makes no request.
-func NewSQL(o SQLOptions) *SQL { return &SQL{o, o.Database.OwnsID()} }
+// NewSQL returns the database's directory and makes no request. Pinned says whether the
+// database may be asked, nil allows any: another one, a test environment's say, knows
+// none of our users.
+func NewSQL(database *authdatabase.Database, pinned *PinnedInstance) *SQL {
+	return &SQL{database, pinned, database.OwnsID()}
+}
 
 // Source returns the directory with what has to be known about its ids.
 func (s *SQL) Source() Source {
-	return Source{Directory: s, Provider: s.options.Database.Provider, MaxIDs: sqlMaxIDs, OwnsID: s.ownsID, IDsAmbiguous: true}
+	return Source{Directory: s, Provider: s.database.Provider, MaxIDs: sqlMaxIDs, OwnsID: s.ownsID, IDsAmbiguous: true}
 }
 
 // Existing implements Directory.
@@ -46,7 +43,7 @@ func (s *SQL) Existing(ctx context.Context, userIDs []string) (map[string]bool, 
 // IsDeleted implements Directory.
 func (s *SQL) IsDeleted(ctx context.Context, userID string) (Answer, error) {
 	if !s.ownsID(userID) {
-		return Answer{}, inconclusive("the event's user id has another form than the ids of %s: it is none of its users", s.options.Database.Provider)
+		return Answer{}, inconclusive("the event's user id has another form than the ids of %s: it is none of its users", s.database.Provider)
 	}
 	living, instance, err := s.living(ctx, []string{userID})
 	if err != nil || living[userID] {
@@ -64,13 +61,13 @@ func (s *SQL) Instance(ctx context.Context) (string, error) {
 func (s *SQL) living(ctx context.Context, userIDs []string) (living map[string]bool, instance string, err error) {
 	living, instance, err = s.ask(ctx, userIDs)
 	if err == nil {
-		err = s.options.Pinned.Allow(ctx, instance)
+		err = s.pinned.Allow(ctx, instance)
 	}
 	return living, instance, err
 }
 
 func (s *SQL) ask(ctx context.Context, userIDs []string) (living map[string]bool, instance string, err error) {
-	living, instance, err = s.options.Database.Living(ctx, userIDs)
+	living, instance, err = s.database.Living(ctx, userIDs)
 	switch problem, ok := errors.AsType[*authdatabase.Error](err); {
 	case !ok:
 	case problem.Problem == authdatabase.Unavailable:

@@ -71,7 +71,7 @@ func ask(t *testing.T, db *sql.DB, users authdatabase.Users, pinned *directory.P
 	t.Helper()
 	auth, err := authdatabase.New(db, users)
 	require.NoError(t, err)
-	return directory.NewSQL(directory.SQLOptions{Database: auth, Pinned: pinned})
+	return directory.NewSQL(auth, pinned)
 }
 
 func (a *authSystem) run(t *testing.T, text string) {

@@ -61,7 +61,7 @@ func TestSelftestIDsHaveTheFormsOfUserIDs(t *testing.T) {
 	t.Parallel()
 	ids := provider.SelftestIDs()
 	require.Regexp(t, `^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`, ids[3])
-	require.True(t, directory.NewClerk(directory.ClerkOptions{}).Source().OwnsID(ids[1]))
+	require.True(t, new(directory.Clerk).Source().OwnsID(ids[1]))
 	require.True(t, directory.NewAuth0(directory.Auth0Options{}).Source().OwnsID(ids[2]))
 	require.NotEqual(t, ids, provider.SelftestIDs())
 }

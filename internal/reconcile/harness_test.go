@@ -154,8 +154,7 @@ func sqlite(t *testing.T) *harness {
 
 func (h *harness) sweeper(t *testing.T, change ...func(*reconcile.Options)) *reconcile.Sweeper {
 	t.Helper()
-	api, err := directory.NewClient(directory.ClientOptions{Base: h.clerk.URL(), Timeout: 2 * time.Second, Now: h.clock.now})
-	require.NoError(t, err)
+	api := directory.NewClient(directory.ClientOptions{Base: h.clerk.URL(), Timeout: 2 * time.Second, Now: h.clock.now})
 	t.Cleanup(api.CloseIdleConnections)
 	client := polar.New(polar.Options{
 		BaseURL: h.polar.URL(), Token: func() string { return polartest.DefaultToken }, Timeout: 2 * time.Second, Now: h.clock.now,
@@ -163,7 +162,7 @@ func (h *harness) sweeper(t *testing.T, change ...func(*reconcile.Options)) *rec
 	t.Cleanup(client.CloseIdleConnections)
 	o := reconcile.Options{
 		DB: h.db.Main, SQL: h.db.SQL, Polar: client, Limiter: &h.limiter, Now: h.clock.now, Wait: h.clock.wait,
-		Source: directory.NewClerk(directory.ClerkOptions{API: api, SecretKey: func() string { return directorytest.ClerkKey }}).Source(),
+		Source: (&directory.Clerk{API: api, SecretKey: func() string { return directorytest.ClerkKey }}).Source(),
 	}
 	for _, c := range change {
 		c(&o)

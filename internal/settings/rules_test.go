@@ -14,6 +14,7 @@ func TestRules(t *testing.T) {
 		addressText    = " must be HOST:PORT or :PORT with a port up to 65535."
 		databaseText   = "DATABASE_URL must be sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME."
 		httpsText      = "POLAR_BASE_URL must begin with https://; http:// is allowed on loopback only."
+		clerkHTTPSText = "CLERK_API_URL must begin with https://; http:// is allowed on loopback only."
 		absoluteText   = "POLAR_BASE_URL must be an absolute URL such as https://example.com."
 		partsText      = "POLAR_BASE_URL must have no user, query or fragment."
 		timeoutText    = "POLAR_TIMEOUT must be more than 0s and at most 12s."
@@ -39,6 +40,16 @@ func TestRules(t *testing.T) {
 		{"POLAR_BASE_URL", "https://user:pass@polar.example.com", partsText},
 		{"POLAR_BASE_URL", "https://polar.example.com/?a=b", partsText},
 		{"POLAR_BASE_URL", "https://polar.example.com/#a", partsText},
+		{"POLAR_BASE_URL", "https://polar.example.com/#", partsText},
+		{"CLERK_API_URL", "https://api.clerk.com", ""},
+		{"CLERK_API_URL", "http://127.0.0.1:1", ""},
+		{"CLERK_API_URL", "http://[::1]:1", ""},
+		{"CLERK_API_URL", "http://localhost", ""},
+		{"CLERK_API_URL", "http://api.clerk.com", clerkHTTPSText},
+		{"CLERK_API_URL", "http://127.0.0.1.nip.io", clerkHTTPSText},
+		{"CLERK_API_URL", "http://10.0.0.1", clerkHTTPSText},
+		{"CLERK_API_URL", "ftp://localhost", clerkHTTPSText},
+		{"CLERK_API_URL", "/v1", "CLERK_API_URL must be an absolute URL such as https://example.com."},
 		{"POLAR_ANONYMIZE", "perhaps", "POLAR_ANONYMIZE must be true or false."},
 		{"POLAR_RATE_LIMIT", "0", ""},
 		{"POLAR_RATE_LIMIT", "-1", "POLAR_RATE_LIMIT must be 0 (unlimited) or more."},
