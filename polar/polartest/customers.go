@@ -131,11 +131,13 @@ func (c *customers) add(customer *Customer) {
 func (c *customers) remove(customer *Customer) {
 	delete(c.byID, customer.ID)
 	delete(c.byExternal, customer.ExternalID)
-	c.sorted = nil
+	for sorting, all := range c.sorted {
+		c.sorted[sorting] = slices.DeleteFunc(all, func(other *Customer) bool { return other == customer })
+	}
 }
 
 // by returns the customers in the order of a sorting that sortings knows.
-// They are kept until something changes: whoever lists reads many pages.
+// They are kept until somebody comes: whoever lists reads many pages.
 func (c *customers) by(sorting string) []*Customer {
 	if sorted, ok := c.sorted[sorting]; ok {
 		return sorted
