@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -27,19 +26,18 @@ const (
 // observer counts and logs finished requests.
 type observer struct {
 	metrics *metrics.Metrics
-	log     *zap.Logger
 	now     func() time.Time
-	// samplers has one for each outcome, so that one kind of noise does not
-	// hide another.
-	samplers map[string]*sampler
+	log     zapcore.Core
+	// sampled has one for each outcome, so that one kind of noise does not hide another.
+	sampled map[string]zapcore.Core
 }
 
 func newObserver(o Options) *observer {
-	samplers := make(map[string]*sampler)
+	sampled := make(map[string]zapcore.Core)
 	for _, outcome := range metrics.WebhookOutcomes() {
-		samplers[outcome] = &sampler{}
+		sampled[outcome] = zapcore.NewSamplerWithOptions(o.Logger.Core(), time.Second, sampleFirst, sampleEvery)
 	}
-	return &observer{metrics: o.Metrics, log: o.Logger, now: o.Now, samplers: samplers}
+	return &observer{metrics: o.Metrics, now: o.Now, log: o.Logger.Core(), sampled: sampled}
 }
 
 // observe makes every request one log line and one count, also those that no
@@ -47,8 +45,7 @@ func newObserver(o Options) *observer {
 func observe(o *observer) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
-			start := o.now()
-			rec := &record{provider: metrics.ProviderNone, start: start}
+			rec := &record{provider: metrics.ProviderNone, start: o.now()}
 			rec.traceparent = deletion.ParseTraceparent(strings.Join(c.Request().Header["Traceparent"], ",")) // two are none
 			c.Set(recordKey, rec)
 			// An error after the answer has begun is a lost connection.
@@ -58,10 +55,8 @@ func observe(o *observer) echo.MiddlewareFunc {
 			}
 			if !rec.skip {
 				end := o.now()
-				o.count(rec, end.Sub(start))
-				if !rec.unauthenticated() || o.samplers[rec.outcome].take(end) {
-					o.logLine(c, rec, end.Sub(start))
-				}
+				o.count(rec, end.Sub(rec.start))
+				o.logLine(c, rec, end)
 			}
 			return nil
 		}
@@ -83,60 +78,52 @@ func (o *observer) count(rec *record, duration time.Duration) {
 	}
 }
 
-func (o *observer) logLine(c echo.Context, rec *record, duration time.Duration) {
-	status := c.Response().Status
-	level := zapcore.InfoLevel
-	switch {
-	case status >= http.StatusInternalServerError:
-		level = zapcore.ErrorLevel
-	case rec.wrongInstance():
-		level = zapcore.WarnLevel
+func (o *observer) logLine(c echo.Context, rec *record, end time.Time) {
+	line := o.check(rec, c.Response().Status, end)
+	if line == nil {
+		return
 	}
 	fields := []zap.Field{
 		zap.String("provider", rec.provider),
 		zap.String("outcome", rec.outcome),
-		zap.Int("status", status),
+		zap.Int("status", c.Response().Status),
 		zap.Int("events", len(rec.delivery.Deletions)+rec.delivery.Ignored),
-		zap.Int64("duration_ms", duration.Milliseconds()),
+		zap.Int64("duration_ms", end.Sub(rec.start).Milliseconds()),
 		zap.String(keyRequestID, c.Response().Header().Get(echo.HeaderXRequestID)),
 		zap.String("remote_ip", c.RealIP()),
 	}
-	if rec.traceparent != "" {
-		fields = append(fields, zap.String("trace_id", rec.traceparent.TraceID()))
-	}
-	if rec.reason != "" {
-		fields = append(fields, zap.String("reason", rec.reason))
+	for _, known := range []zap.Field{
+		zap.String("trace_id", rec.traceparent.TraceID()),
+		zap.String("reason", rec.reason),
+		zap.String("event_id", rec.delivery.EventID),
+		zap.String("gateway", string(rec.delivery.Gateway)),
+	} {
+		if known.String != "" {
+			fields = append(fields, known)
+		}
 	}
 	if len(rec.headers) > 0 {
 		fields = append(fields, zap.Strings("headers", rec.headers))
 	}
-	if rec.delivery.EventID != "" {
-		fields = append(fields, zap.String("event_id", rec.delivery.EventID))
-	}
-	if rec.delivery.Gateway != deletion.GatewayAbsent {
-		fields = append(fields, zap.String("gateway", string(rec.delivery.Gateway)))
-	}
 	if rec.cause != nil {
 		fields = append(fields, zap.NamedError("error", rec.cause))
 	}
-	o.log.Log(level, "webhook received", fields...)
+	line.Write(fields...)
 }
 
-// sampler takes the first lines of a second, then every so many.
-type sampler struct {
-	mu     sync.Mutex
-	second int64
-	n      int
-}
-
-func (s *sampler) take(now time.Time) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if second := now.Unix(); second != s.second {
-		s.second, s.n = second, 0
+// check returns nil for a line that is left out.
+func (o *observer) check(rec *record, status int, end time.Time) *zapcore.CheckedEntry {
+	entry := zapcore.Entry{Level: zapcore.InfoLevel, Time: end, Message: "webhook received"}
+	switch {
+	case status >= http.StatusInternalServerError:
+		entry.Level = zapcore.ErrorLevel
+	case rec.wrongInstance():
+		entry.Level = zapcore.WarnLevel
 	}
-	s.n++
-	return s.n <= sampleFirst || (s.n-sampleFirst)%sampleEvery == 0
+	if rec.unauthenticated() {
+		return o.sampled[rec.outcome].Check(entry, nil)
+	}
+	return o.log.Check(entry, nil)
 }
 
 // recordKey is where Echo's context keeps the record.
