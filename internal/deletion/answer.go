@@ -10,11 +10,14 @@ import (
 
 var errStopping = errors.New("the program is stopping")
 
+// Stopping is the decision on whatever the end of the program has interrupted.
+func Stopping() Decision { return Wait{Reason: WaitStopping, Err: errStopping} }
+
 // retryOrPause is the decision on an answer that concerns all deletions alike. A
 // request that ended because ctx was cancelled says nothing about Polar.
 func retryOrPause(ctx context.Context, answer polar.Answer, err error) Decision {
 	if answer.Result == polar.ResultNetworkError && errors.Is(ctx.Err(), context.Canceled) {
-		return Wait{Reason: WaitStopping, Err: errStopping}
+		return Stopping()
 	}
 	if err == nil {
 		err = refusal(answer)
@@ -69,7 +72,7 @@ func (d *Deleter) probe(ctx context.Context) Decision {
 // counted.
 func (*Deleter) notCharged(ctx context.Context, err error) Decision {
 	if errors.Is(ctx.Err(), context.Canceled) {
-		return Wait{Reason: WaitStopping, Err: errStopping}
+		return Stopping()
 	}
 	if ctx.Err() != nil { // Polar left no time for it
 		return Retry{Reason: RetryLookup, Err: err}

@@ -23,7 +23,7 @@ func (d *Deleter) confirm(ctx context.Context, a Attempt) Decision {
 	}
 	decision := d.options.Confirmer.Confirm(ctx, a)
 	if decision != nil && errors.Is(ctx.Err(), context.Canceled) {
-		return Wait{Reason: WaitStopping, Err: errStopping}
+		return Stopping()
 	}
 	if hold, ok := decision.(Hold); ok && a.Approves(hold.Reason, "") {
 		return nil

@@ -8,7 +8,7 @@ package ratelimit
 import (
 	"context"
 	"database/sql"
-	"errors"
+	"embed"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -66,6 +66,14 @@ type Options struct {
 	Name string
 	// PerMinute is the rate of evenly spaced requests; 0 is unlimited.
 	PerMinute int
+}
+
+//go:embed sql
+var statementFiles embed.FS
+
+// statements are the limiter's SQL, as it stands in sql.
+type statements struct {
+	MakeRow, Lock, Look, Take, Charge, Pause, CountFailure, PauseAfterFailures, PauseAfterProbe, Reset string
 }
 
 // Limiter gives permits.
@@ -137,7 +145,7 @@ type Permit struct {
 func (l *Limiter) Acquire(ctx context.Context, requests int) (deletion.Permit, deletion.Decision) {
 	select {
 	case <-l.closed:
-		return nil, stopping()
+		return nil, deletion.Stopping()
 	default:
 	}
 	if l.interval == 0 { // nothing is counted
@@ -145,76 +153,45 @@ func (l *Limiter) Acquire(ctx context.Context, requests int) (deletion.Permit, d
 			return Permit{l, current}, nil
 		}
 	}
-	timeout := time.NewTimer(AcquireTimeout)
-	defer timeout.Stop()
-
-	if why := l.wait(ctx, timeout.C, l.waiter, nil); why == waitedTooLong {
+	waiting, cancel := context.WithTimeout(ctx, AcquireTimeout)
+	defer cancel()
+	select {
+	case l.waiter <- struct{}{}:
+		defer func() { <-l.waiter }()
+	case <-l.closed:
+		return nil, deletion.Stopping()
+	case <-waiting.Done():
 		return nil, l.retryLater(ctx, requests)
-	} else if why != waitedEnough {
-		return nil, stopping()
 	}
-	defer func() { <-l.waiter }()
-
 	for {
 		current, ok, err := l.take(ctx, requests)
 		switch {
 		case err != nil && ctx.Err() != nil:
-			return nil, stopping()
+			return nil, deletion.Stopping()
 		case err != nil:
 			return nil, noDatabase("acquire a permit", err)
 		case ok:
 			return Permit{l, current}, nil
 		}
-		due := time.NewTimer(min(max(current.due(l.tolerance(requests)), raceDelay), lookAgain))
-		why := l.wait(ctx, timeout.C, nil, due.C)
-		due.Stop()
-		switch why {
-		case waitedEnough:
-		case waitedTooLong:
-			return nil, current.notDue(l.tolerance(requests))
-		case waitedForNothing:
-			return nil, stopping()
+		select {
+		case <-time.After(min(max(current.due(l.tolerance(requests)), raceDelay), lookAgain)):
+		case <-l.closed:
+			return nil, deletion.Stopping()
+		case <-waiting.Done():
+			return nil, l.retryLater(ctx, requests)
 		}
 	}
-}
-
-// waited is how a wait ended.
-type waited int
-
-const (
-	waitedEnough waited = iota
-	waitedTooLong
-	waitedForNothing // the program stops, or the context ended
-)
-
-// wait returns once it could send on waiter or due fired.
-func (l *Limiter) wait(ctx context.Context, timeout <-chan time.Time, waiter chan<- struct{}, due <-chan time.Time) waited {
-	select {
-	case waiter <- struct{}{}:
-		return waitedEnough
-	case <-due:
-		return waitedEnough
-	case <-timeout:
-		return waitedTooLong
-	case <-l.closed:
-		return waitedForNothing
-	case <-ctx.Done():
-		return waitedForNothing
-	}
-}
-
-var errStopping = errors.New("the program is stopping")
-
-func stopping() deletion.Decision {
-	return deletion.Wait{Reason: deletion.WaitStopping, Err: errStopping}
 }
 
 func noDatabase(doing string, err error) deletion.Decision {
 	return deletion.Retry{Reason: deletion.RetryDatabase, Err: fmt.Errorf("%s: %w", doing, err)}
 }
 
-// retryLater is the answer for a worker that never got to ask.
+// retryLater is the answer for a worker whose time is over.
 func (l *Limiter) retryLater(ctx context.Context, requests int) deletion.Decision {
+	if ctx.Err() != nil {
+		return deletion.Stopping()
+	}
 	current, err := l.look(ctx)
 	if err != nil {
 		return noDatabase("look at the rate limit", err)
