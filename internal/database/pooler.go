@@ -3,7 +3,6 @@ package database
 import (
 	"context"
 	"crypto/rand"
-	"database/sql"
 	"errors"
 	"fmt"
 	"strings"
@@ -11,7 +10,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/stdlib"
 )
 
 const (
@@ -26,50 +24,31 @@ const (
 var errStatementPooler = errors.New("the pooler in DATABASE_URL lends connections for one statement at a time, and polar-bridge needs transactions: " +
 	"set its pool_mode to transaction or session, or name the server itself")
 
-// transactionPooler reports whether main is behind a pooler that lends the server's
-// connections for one transaction at a time, and whether notifications arrive.
-// Without any pooler that costs no connection.
-func transactionPooler(ctx context.Context, main *sql.DB, config *pgx.ConnConfig) (pooled, notified bool, err error) {
+// transactionPooler reports whether a pooler in between lends the server's connections
+// for one transaction at a time, and whether notifications arrive: not every engine sends
+// them. There is no pooler where the server tells the process id of its own backend: one
+// that answers requests to cancel tells another.
+// https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-CANCELING-REQUESTS
+func transactionPooler(ctx context.Context, config *pgx.ConnConfig) (pooled, notified bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, lookForPooler)
 	defer cancel()
-	direct, notified, err := isDirect(ctx, main)
-	if err != nil || direct {
-		return false, notified, err
-	}
-	pooled, err = behindPooler(ctx, config)
-	return pooled, !pooled, err
-}
-
-// isDirect reports whether there is no pooler in between: one that answers requests
-// to cancel tells a process id of its own, and the server that of the backend. Then
-// it says whether notifications arrive as well: not every engine sends them.
-// https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-CANCELING-REQUESTS
-func isDirect(ctx context.Context, main *sql.DB) (direct, notified bool, err error) {
-	conn, err := main.Conn(ctx)
+	config = config.Copy()
+	config.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol // which every pooler knows
+	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		return false, false, fmt.Errorf("connect to Postgres, as DATABASE_URL says: %w", err)
 	}
-	defer func() { err = errors.Join(err, conn.Close()) }() // back into the pool
-	err = conn.Raw(func(driver any) error {
-		own, ok := driver.(*stdlib.Conn)
-		if !ok {
-			return fmt.Errorf("a connection is a %T", driver)
-		}
-		var backend uint32
-		// Every pooler knows the simple protocol.
-		row := own.Conn().QueryRow(ctx, "SELECT pg_backend_pid()", pgx.QueryExecModeSimpleProtocol)
-		if err := row.Scan(&backend); err != nil {
-			return err
-		}
-		if direct = backend == own.Conn().PgConn().PID(); direct {
-			notified, err = hearsItself(ctx, own.Conn())
-		}
-		return err
-	})
-	if err != nil {
+	defer func() { err = errors.Join(err, conn.Close(context.WithoutCancel(ctx))) }()
+	var backend uint32
+	if err := conn.QueryRow(ctx, "SELECT pg_backend_pid()").Scan(&backend); err != nil {
 		return false, false, fmt.Errorf("look for a pooler: %w", err)
 	}
-	return direct, notified, nil
+	if backend == conn.PgConn().PID() {
+		notified, err = hearsItself(ctx, conn)
+		return false, notified, err
+	}
+	pooled, err = sharesBackend(ctx, conn, config, backend)
+	return pooled, !pooled, err
 }
 
 // hearsItself reports whether a connection is told what it notifies itself of: engines
@@ -77,7 +56,7 @@ func isDirect(ctx context.Context, main *sql.DB) (direct, notified bool, err err
 // https://docs.yugabyte.com/stable/api/ysql/the-sql-language/statements/cmd_listen_notify/
 func hearsItself(ctx context.Context, conn *pgx.Conn) (bool, error) {
 	channel := channelName()
-	if _, err := conn.Exec(ctx, "LISTEN "+channel+"; NOTIFY "+channel, pgx.QueryExecModeSimpleProtocol); err != nil {
+	if _, err := conn.Exec(ctx, "LISTEN "+channel+"; NOTIFY "+channel); err != nil {
 		refused, err := noListen(err)
 		return !refused && err == nil, err
 	}
@@ -86,23 +65,11 @@ func hearsItself(ctx context.Context, conn *pgx.Conn) (bool, error) {
 
 func channelName() string { return "polar_bridge_" + strings.ToLower(rand.Text()) }
 
-// behindPooler reports whether there is a pooler in between that lends the
-// server's connections for one transaction at a time, as PgBouncer does with
-// pool_mode=transaction: two open connections then have the same backend, or
-// what one of them listens for is never heard.
-func behindPooler(ctx context.Context, config *pgx.ConnConfig) (pooled bool, err error) {
-	config = config.Copy()
-	config.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol // which every pooler knows
-	listener, err := pgx.ConnectConfig(ctx, config)
-	if err != nil {
-		return false, fmt.Errorf("connect to Postgres, as DATABASE_URL says: %w", err)
-	}
-	defer func() { err = errors.Join(err, listener.Close(context.WithoutCancel(ctx))) }()
+// sharesBackend reports whether a pooler lends the server's connections for one
+// transaction at a time, as PgBouncer does with pool_mode=transaction: two open
+// connections then have the same backend, or what one of them listens for is never heard.
+func sharesBackend(ctx context.Context, listener *pgx.Conn, config *pgx.ConnConfig, first uint32) (pooled bool, err error) {
 	channel := channelName()
-	var first int
-	if err := listener.QueryRow(ctx, "SELECT pg_backend_pid()").Scan(&first); err != nil {
-		return false, fmt.Errorf("look for a pooler: %w", err)
-	}
 	if _, err := listener.Exec(ctx, "LISTEN "+channel); err != nil {
 		return noListen(err)
 	}
@@ -133,7 +100,7 @@ func hears(ctx context.Context, listener *pgx.Conn, channel string) (bool, error
 
 // notify sends a notification from a connection of its own and returns whose
 // backend that had meanwhile.
-func notify(ctx context.Context, config *pgx.ConnConfig, channel string) (backend int, err error) {
+func notify(ctx context.Context, config *pgx.ConnConfig, channel string) (backend uint32, err error) {
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		return 0, fmt.Errorf("connect to Postgres, as DATABASE_URL says: %w", err)

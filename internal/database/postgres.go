@@ -35,9 +35,8 @@ func openPostgres(ctx context.Context, url, schema string) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	looking := openPool(config.ConnConfig, 1)
-	pooled, notified, err := transactionPooler(ctx, looking, config.ConnConfig)
-	if err := errors.Join(err, looking.Close()); err != nil {
+	pooled, notified, err := transactionPooler(ctx, config.ConnConfig)
+	if err != nil {
 		return nil, err
 	}
 	var options []stdlib.OptionOpenDB
