@@ -10,8 +10,7 @@ import (
 // Fault is what goes wrong with a call. The zero value is nothing. Faults
 // stand in front of Polar, like the proxies there: unless Commit is set, a call
 // that gets another answer than Polar's own never reaches Polar, its limiter
-// and its token check. The functions below make the usual ones; AfterCommit
-// and Delayed put them together.
+// and its token check. The functions below make the usual ones.
 type Fault struct {
 	// Name is the fault's name in the journal.
 	Name string
@@ -37,12 +36,6 @@ type Fault struct {
 func (f Fault) AfterCommit() Fault {
 	f.Commit = true
 	f.Name += "_after_commit"
-	return f
-}
-
-// Delayed returns the fault, but slowly.
-func (f Fault) Delayed(delay time.Duration) Fault {
-	f.Delay = delay
 	return f
 }
 

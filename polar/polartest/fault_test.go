@@ -127,7 +127,9 @@ func TestSlowAnswersInTheEnd(t *testing.T) {
 	t.Parallel()
 	server := polartest.Start(t, polartest.Options{})
 	server.AddCustomer(polartest.Customer{ExternalID: "u"})
-	server.SetFault(polartest.Gateway(504).AfterCommit().Delayed(20 * time.Millisecond))
+	fault := polartest.Gateway(504).AfterCommit()
+	fault.Delay = 20 * time.Millisecond
+	server.SetFault(fault)
 	start := time.Now()
 	status, _, err := try(t.Context(), t, server)
 	require.NoError(t, err)

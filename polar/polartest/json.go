@@ -70,18 +70,6 @@ type benefitData struct {
 	Properties  map[string]any `json:"properties"`
 }
 
-// listJSON is a page of customers.
-type listJSON struct {
-	Items      []customerData `json:"items"`
-	Pagination paginationJSON `json:"pagination"`
-}
-
-// paginationJSON says how much there is.
-type paginationJSON struct {
-	TotalCount int `json:"total_count"`
-	MaxPage    int `json:"max_page"`
-}
-
 // customerJSON returns the customer as Polar shows it.
 func customerJSON(organizationID string, customer *Customer) customerData {
 	digest := sha256.Sum256([]byte(customer.Email))

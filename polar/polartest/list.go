@@ -31,14 +31,22 @@ func (s *Server) list(query url.Values) answer {
 	if carries := metadataFilter(query); carries != nil {
 		found = slices.DeleteFunc(slices.Clone(found), func(c *Customer) bool { return !carries(c.Metadata) })
 	}
-	result := listJSON{Items: []customerData{}, Pagination: paginationJSON{
-		TotalCount: len(found), MaxPage: (len(found) + limit - 1) / limit,
-	}}
-	if page <= result.Pagination.MaxPage {
-		start := (page - 1) * limit
-		for _, customer := range found[start:min(start+limit, len(found))] {
-			result.Items = append(result.Items, customerJSON(s.options.OrganizationID, customer))
-		}
+	return pageOf(found, page, limit, func(c *Customer) any { return customerJSON(s.options.OrganizationID, c) })
+}
+
+// pageOf answers with one page of what was found.
+func pageOf[T any](found []T, page, limit int, show func(T) any) answer {
+	var result struct {
+		Items      []any `json:"items"`
+		Pagination struct {
+			TotalCount int `json:"total_count"`
+			MaxPage    int `json:"max_page"`
+		} `json:"pagination"`
+	}
+	result.Items = []any{}
+	result.Pagination.TotalCount, result.Pagination.MaxPage = len(found), (len(found)+limit-1)/limit
+	for i := (page - 1) * limit; i < min(page*limit, len(found)); i++ {
+		result.Items = append(result.Items, show(found[i]))
 	}
 	return jsonAnswer(http.StatusOK, encode(result))
 }

@@ -2,7 +2,6 @@ package polartest
 
 import (
 	"fmt"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -43,19 +42,7 @@ func (s *Server) listOrders(query url.Values) answer {
 			})
 		}
 	}
-	return pageOf(found, page, limit)
-}
-
-// pageOf answers with one page of what was found.
-func pageOf[T any](found []T, page, limit int) answer {
-	result := struct {
-		Items      []T            `json:"items"`
-		Pagination paginationJSON `json:"pagination"`
-	}{[]T{}, paginationJSON{TotalCount: len(found), MaxPage: (len(found) + limit - 1) / limit}}
-	if start := (page - 1) * limit; start < len(found) {
-		result.Items = found[start:min(start+limit, len(found))]
-	}
-	return jsonAnswer(http.StatusOK, encode(result))
+	return pageOf(found, page, limit, func(o orderData) any { return o })
 }
 
 // metadataFilter is what metadata[KEY]=VALUE asks for, nil when nothing does. PostgreSQL

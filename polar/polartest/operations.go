@@ -13,8 +13,8 @@ func (s *Server) routed(c *call, kind TokenKind) answer {
 	switch {
 	case c.match.redirect:
 		return redirectSlash(c.request)
-	case c.match.allow != "":
-		return methodNotAllowed(c.match.allow)
+	case c.match.allow != nil:
+		return methodNotAllowed(strings.Join(c.match.allow, ", "))
 	case c.match.operation == OperationNone:
 		return notFoundRoute()
 	}

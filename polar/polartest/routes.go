@@ -2,7 +2,6 @@ package polartest
 
 import (
 	"net/http"
-	"slices"
 	"strings"
 )
 
@@ -26,31 +25,27 @@ const (
 	OperationOrders        Operation = "orders:list"
 )
 
-// route is a path with the operation of each method; "{}" stands for one
-// segment that is not empty.
+// route is a path with one of its methods; "{}" stands for one segment that is not
+// empty.
 type route struct {
-	segments   []string
-	operations map[string]Operation
+	pattern, method string
+	operation       Operation
 }
 
 // routes are in Polar's order: the first that matches counts.
 func routes() []route {
-	path := func(pattern string, operations map[string]Operation) route {
-		return route{strings.Split(pattern, "/"), operations}
-	}
 	return []route{
-		path("/v1/customers/", map[string]Operation{http.MethodGet: OperationList, http.MethodPost: OperationCreate}),
-		path("/v1/subscriptions/", map[string]Operation{http.MethodGet: OperationSubscriptions}),
-		path("/v1/customers/{}", map[string]Operation{
-			http.MethodGet: OperationGetByID, http.MethodDelete: OperationDeleteByID,
-		}),
-		path("/v1/customers/external/{}", map[string]Operation{
-			http.MethodGet: OperationGet, http.MethodDelete: OperationDelete,
-		}),
-		path("/v1/orders/", map[string]Operation{http.MethodGet: OperationOrders}),
-		path("/v1/customers/{}/state", map[string]Operation{http.MethodGet: OperationStateByID}),
-		path("/v1/customers/external/{}/state", map[string]Operation{http.MethodGet: OperationState}),
-		path("/v1/customers/external/{}/members/{}", map[string]Operation{http.MethodDelete: OperationDeleteMember}),
+		{"/v1/customers/", http.MethodGet, OperationList},
+		{"/v1/customers/", http.MethodPost, OperationCreate},
+		{"/v1/subscriptions/", http.MethodGet, OperationSubscriptions},
+		{"/v1/customers/{}", http.MethodDelete, OperationDeleteByID},
+		{"/v1/customers/{}", http.MethodGet, OperationGetByID},
+		{"/v1/customers/external/{}", http.MethodDelete, OperationDelete},
+		{"/v1/customers/external/{}", http.MethodGet, OperationGet},
+		{"/v1/orders/", http.MethodGet, OperationOrders},
+		{"/v1/customers/{}/state", http.MethodGet, OperationStateByID},
+		{"/v1/customers/external/{}/state", http.MethodGet, OperationState},
+		{"/v1/customers/external/{}/members/{}", http.MethodDelete, OperationDeleteMember},
 	}
 }
 
@@ -58,8 +53,8 @@ func routes() []route {
 type match struct {
 	operation  Operation
 	parameters []string
-	allow      string // the methods of the path when it has none for this one
-	redirect   bool   // the path exists with, or without, its trailing slash
+	allow      []string // the methods of the path when it has none for this one
+	redirect   bool     // the path exists with, or without, its trailing slash
 }
 
 // externalID returns the decoded external id in the path, or "".
@@ -93,47 +88,35 @@ func matchRoute(routes []route, method, path string) match {
 // with the path, and reports whether there is any.
 func findRoute(routes []route, method, path string) (match, bool) {
 	var partial match
-	segments := strings.Split(path, "/")
+	pattern := ""
 	for _, candidate := range routes {
-		parameters, ok := candidate.parameters(segments)
-		if !ok {
-			continue
-		}
-		if operation, ok := candidate.operations[method]; ok {
-			return match{operation: operation, parameters: parameters}, true
-		}
-		if partial.allow == "" {
-			partial.allow = candidate.allow()
+		parameters, ok := candidate.parameters(path)
+		switch {
+		case ok && candidate.method == method:
+			return match{operation: candidate.operation, parameters: parameters}, true
+		case ok && (pattern == "" || pattern == candidate.pattern):
+			pattern, partial.allow = candidate.pattern, append(partial.allow, candidate.method)
 		}
 	}
-	return partial, partial.allow != ""
+	return partial, pattern != ""
 }
 
 // parameters returns what stands for the pattern's wildcards.
-func (r route) parameters(segments []string) ([]string, bool) {
-	if len(segments) != len(r.segments) {
+func (r route) parameters(path string) ([]string, bool) {
+	pattern, segments := strings.Split(r.pattern, "/"), strings.Split(path, "/")
+	if len(segments) != len(pattern) {
 		return nil, false
 	}
 	var parameters []string
 	for i, segment := range segments {
 		switch {
-		case r.segments[i] == "{}" && segment != "":
+		case pattern[i] == "{}" && segment != "":
 			// Converting to runes and back makes each bad byte U+FFFD, as
 			// uvicorn does.
 			parameters = append(parameters, string([]rune(segment)))
-		case r.segments[i] != segment:
+		case pattern[i] != segment:
 			return nil, false
 		}
 	}
 	return parameters, true
-}
-
-// allow returns the route's methods for the Allow header.
-func (r route) allow() string {
-	var methods []string
-	for method := range r.operations {
-		methods = append(methods, method)
-	}
-	slices.Sort(methods)
-	return strings.Join(methods, ", ")
 }

@@ -55,7 +55,7 @@ func (s *Server) listSubscriptions(query url.Values) answer {
 		return (carries == nil || carries(c.SubscriptionMetadata)) && (!query.Has("customer_id") || slices.Contains(query["customer_id"], c.ID))
 	})
 	found := slices.DeleteFunc(all, func(one listedSubscription) bool { return query.Has("active") && active != (one.EndedAt == nil) })
-	return pageOf(found, page, limit)
+	return pageOf(found, page, limit, func(one listedSubscription) any { return one })
 }
 
 // subscriptions returns those of the customers who are wanted. Those of a deleted
