@@ -47,14 +47,14 @@ func Pooler(t testing.TB, database string, settings ...string) string {
 	require.NoError(t, os.WriteFile(users, fmt.Appendf(nil, "%q %q\n", target.User.Username(), password), 0o644)) //nolint:gosec // the server's user reads it
 	lines := append([]string{
 		"[databases]", fmt.Sprintf("* = host=%s port=%s", target.Hostname(), target.Port()),
-		"[pgbouncer]", "listen_addr = 127.0.0.1", fmt.Sprint("listen_port = ", port), "unix_socket_dir =",
+		"[pgbouncer]", "listen_addr = 127.0.0.1", "listen_port = " + port, "unix_socket_dir =",
 		// Other roles than the URL's are the server's own.
 		"auth_type = trust", "auth_file = " + users, "auth_user = " + target.User.Username(), "log_connections = 0", "log_disconnections = 0", "pool_mode = transaction", "max_client_conn = 500",
 	}, settings...)
 	require.NoError(t, os.WriteFile(config, []byte(strings.Join(lines, "\n")+"\n"), 0o644)) //nolint:gosec // the server's user reads it
 	runPooler(t, program, config, credential)
 
-	target.Host = net.JoinHostPort("127.0.0.1", fmt.Sprint(port))
+	target.Host = net.JoinHostPort("127.0.0.1", port)
 	require.Eventually(t, func() bool {
 		conn, err := net.Dial("tcp", target.Host) //nolint:gosec,noctx // on loopback
 		return err == nil && conn.Close() == nil

@@ -22,7 +22,7 @@ import (
 type Server struct {
 	bin, dir   string
 	settings   []string
-	port       int
+	port       string
 	credential *syscall.Credential
 	remove     func() error
 }
@@ -74,7 +74,7 @@ func (s *Server) URL() string {
 }
 
 // Address is the server's host and port.
-func (s *Server) Address() string { return fmt.Sprintf("127.0.0.1:%d", s.port) }
+func (s *Server) Address() string { return net.JoinHostPort("127.0.0.1", s.port) }
 
 // Stop ends the server as a crash does.
 func (s *Server) Stop(t testing.TB) {
@@ -108,7 +108,7 @@ func newServer(bin string, settings ...string) (*Server, error) {
 
 func (s *Server) start() error {
 	// What a test says in SQL of its own needs no schema.
-	options := fmt.Sprintf("-p %d -h 127.0.0.1 -c unix_socket_directories='' -c ", s.port) +
+	options := fmt.Sprintf("-p %s -h 127.0.0.1 -c unix_socket_directories='' -c ", s.port) +
 		strings.Join(append([]string{"max_connections=300", "search_path=polar_bridge,public"}, s.settings...), " -c ")
 	return s.run("pg_ctl", "-D", s.data(), "-l", filepath.Join(s.dir, "log"), "-o", options, "-w", "start")
 }
@@ -162,15 +162,11 @@ func serverUser(dir string) (*syscall.Credential, error) {
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
 }
 
-func freePort() (int, error) {
+func freePort() (port string, err error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed at once
 	if err != nil {
-		return 0, err
+		return "", err
 	}
-	_, port, err := net.SplitHostPort(listener.Addr().String())
-	if err != nil {
-		return 0, errors.Join(err, listener.Close())
-	}
-	number, err := strconv.Atoi(port)
-	return number, errors.Join(err, listener.Close())
+	_, port, err = net.SplitHostPort(listener.Addr().String())
+	return port, errors.Join(err, listener.Close())
 }
