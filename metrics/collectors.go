@@ -123,16 +123,14 @@ func (m *Metrics) registerState(f factory, o Options) {
 // from nothing is seen and an alert can tell "never" from "not measured".
 // Histograms come with what they observe.
 func (m *Metrics) zero() {
-	for _, o := range unroutedOutcomes() {
-		m.webhooks.WithLabelValues(ProviderNone, o)
-	}
+	zero(m.webhooks, unroutedOutcomes(), ProviderNone)
 	for _, p := range m.enabled {
-		zero(m.webhooks, p, routedOutcomes())
-		zero(m.events, p, EventOutcomes())
-		zero(m.finished, p, deletion.Outcomes())
-		zero(m.held, p, deletion.HoldReasons())
-		zero(m.attempts, p, polar.Results())
-		zero(m.verified, p, deletion.Verifications())
+		zero(m.webhooks, routedOutcomes(), p)
+		zero(m.events, EventOutcomes(), p)
+		zero(m.finished, deletion.Outcomes(), p)
+		zero(m.held, deletion.HoldReasons(), p)
+		zero(m.attempts, polar.Results(), p)
+		zero(m.verified, deletion.Verifications(), p)
 	}
 	for _, p := range m.reconciled {
 		m.SetReconciled(p, 0, time.Time{})
@@ -140,21 +138,11 @@ func (m *Metrics) zero() {
 	for _, state := range deletion.PendingStates() {
 		m.SetPending(state, 0)
 	}
-	for _, outcome := range deletion.Outcomes() {
-		m.selftests.WithLabelValues(string(outcome))
-	}
-	for _, result := range deletion.Searches() {
-		m.searched.WithLabelValues(string(result))
-	}
-	for _, check := range deletion.GatewayChecks() {
-		m.gateway.WithLabelValues(string(check))
-	}
-	for _, kind := range OrphanKinds() {
-		m.orphans.WithLabelValues(string(kind))
-	}
-	for _, what := range Maintenances() {
-		m.databaseMaintenanceFailures.WithLabelValues(what)
-	}
+	zero(m.selftests, deletion.Outcomes())
+	zero(m.searched, deletion.Searches())
+	zero(m.gateway, deletion.GatewayChecks())
+	zero(m.orphans, OrphanKinds())
+	zero(m.databaseMaintenanceFailures, Maintenances())
 	m.rateLimitWait.WithLabelValues() // the only histogram without a label
 	m.SetPolarPaused("")
 	m.SetOperatorPaused(false)
@@ -167,8 +155,8 @@ func (m *Metrics) zero() {
 	m.SetPolarCustomers(0, 0, 0, time.Time{})
 }
 
-func zero[T ~string](v *prometheus.CounterVec, provider string, values []T) {
+func zero[T ~string](v *prometheus.CounterVec, values []T, provider ...string) {
 	for _, value := range values {
-		v.WithLabelValues(provider, string(value))
+		v.WithLabelValues(append(provider, string(value))...)
 	}
 }
