@@ -133,18 +133,13 @@ func query(text string, args ...any) question { return question{text, args} }
 // each calls do for each row of the answer, which it has read into the fields. Its
 // errors are *Error.
 func (q question) each(ctx context.Context, tx *sql.Tx, do func(), fields ...any) error {
-	rows, err := tx.QueryContext(ctx, q.text, q.args...)
-	if err != nil {
-		return Explain(err)
-	}
-	defer rows.Close() //nolint:errcheck // rows.Err says it
-	for rows.Next() {
-		if err := rows.Scan(fields...); err != nil {
-			return Explain(err)
+	return Explain(namedsql.Each(ctx, tx, func(row *sql.Rows) error {
+		if err := row.Scan(fields...); err != nil {
+			return err
 		}
 		do()
-	}
-	return Explain(rows.Err())
+		return nil
+	}, q.text, q.args...))
 }
 
 // Verify returns which database it is, unless the functions there are not those for its

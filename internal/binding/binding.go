@@ -212,11 +212,9 @@ func (g *Gate) digest(token string) string {
 
 // Run checks every minute until ctx ends.
 func (g *Gate) Run(ctx context.Context) {
-	ticker := time.NewTicker(lookEvery)
-	defer ticker.Stop()
 	for {
 		select {
-		case <-ticker.C:
+		case <-time.After(lookEvery):
 		case <-ctx.Done():
 			return
 		}

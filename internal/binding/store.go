@@ -132,21 +132,15 @@ func (s *Store) remembered(ctx context.Context, token string) (b Binding, known 
 }
 
 func (s *Store) list(ctx context.Context) (all []Binding, err error) {
-	rows, err := s.db.QueryContext(ctx, s.sql.List)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
+	err = namedsql.Each(ctx, s.db, func(row *sql.Rows) error {
 		var b Binding
 		var asked int64
-		if err := rows.Scan(&b.ID, &b.Organization, &b.Address, &b.Active, &b.token, &asked); err != nil {
-			return nil, err
-		}
+		err := row.Scan(&b.ID, &b.Organization, &b.Address, &b.Active, &b.token, &asked)
 		b.askedAt = time.UnixMicro(asked)
 		all = append(all, b)
-	}
-	return all, rows.Err()
+		return err
+	}, s.sql.List)
+	return all, err
 }
 
 // match finds the binding of that Polar. Of several with its address the active

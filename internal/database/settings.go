@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/polar-bridge/polar-bridge/internal/database/namedsql"
 )
 
 // Names of the rows of polar_bridge_settings. They are stored.
@@ -64,21 +66,18 @@ func (db *DB) SetInstance(ctx context.Context, provider, accepted string) error 
 }
 
 // inspectInstances notes what is remembered, by provider.
-func (db *DB) inspectInstances(ctx context.Context, seen *Inspection) (err error) {
-	rows, err := db.Main.QueryContext(ctx, db.sql.SettingsBeginningWith, instanceOf+"%")
+func (db *DB) inspectInstances(ctx context.Context, seen *Inspection) error {
+	seen.Instances = map[string]string{}
+	err := namedsql.Each(ctx, db.Main, func(row *sql.Rows) error {
+		var name, value string
+		err := row.Scan(&name, &value)
+		seen.Instances[strings.TrimPrefix(name, instanceOf)] = value
+		return err
+	}, db.sql.SettingsBeginningWith, instanceOf+"%")
 	if err != nil {
 		return fmt.Errorf("read which instances are asked: %w", err)
 	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	seen.Instances = map[string]string{}
-	for rows.Next() {
-		var name, value string
-		if err := rows.Scan(&name, &value); err != nil {
-			return fmt.Errorf("read which instances are asked: %w", err)
-		}
-		seen.Instances[strings.TrimPrefix(name, instanceOf)] = value
-	}
-	return rows.Err()
+	return nil
 }
 
 // readSetting returns the value of a row, "" when there is none.

@@ -75,11 +75,9 @@ func (r *Reader) Run(ctx context.Context) {
 		if taken == batch {
 			continue
 		}
-		timer := time.NewTimer(pause)
 		select {
-		case <-timer.C:
+		case <-time.After(pause):
 		case <-ctx.Done():
-			timer.Stop()
 			return
 		}
 	}

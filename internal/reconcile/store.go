@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/polar-bridge/polar-bridge/internal/database/namedsql"
 	"github.com/polar-bridge/polar-bridge/polar"
 )
 
@@ -182,26 +183,22 @@ func (s store) count(ctx context.Context) (checked, deleted int, err error) {
 // next returns a chunk of the candidates with the status, the oldest first, after
 // the last one.
 func (s store) next(ctx context.Context, status string, last Orphan) (found []Orphan, err error) {
-	rows, err := s.db.QueryContext(ctx, s.sql.Candidates,
-		s.provider, status, last.CreatedAt.UnixMicro(), last.CustomerID, chunkSize)
-	if err != nil {
-		return nil, fmt.Errorf("read candidates: %w", err)
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
+	err = namedsql.Each(ctx, s.db, func(row *sql.Rows) error {
 		var o Orphan
 		var createdAt, checkedAt int64
 		var subscriptions int
-		if err := rows.Scan(&o.CustomerID, &o.ExternalID, &o.Type, &createdAt, &checkedAt, &subscriptions, &o.Instance); err != nil {
-			return nil, fmt.Errorf("read a candidate: %w", err)
-		}
+		err := row.Scan(&o.CustomerID, &o.ExternalID, &o.Type, &createdAt, &checkedAt, &subscriptions, &o.Instance)
 		o.CreatedAt, o.checkedAt = time.UnixMicro(createdAt).UTC(), time.UnixMicro(checkedAt).UTC()
 		if subscriptions >= 0 {
 			o.ActiveSubscriptions = &subscriptions
 		}
 		found = append(found, o)
+		return err
+	}, s.sql.Candidates, s.provider, status, last.CreatedAt.UnixMicro(), last.CustomerID, chunkSize)
+	if err != nil {
+		return nil, fmt.Errorf("read candidates: %w", err)
 	}
-	return found, rows.Err()
+	return found, nil
 }
 
 func (s store) inTransaction(ctx context.Context, act func(*sql.Tx) error) error {

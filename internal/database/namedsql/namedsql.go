@@ -7,6 +7,8 @@
 package namedsql
 
 import (
+	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -54,6 +56,26 @@ func (t Target) Load(files fs.FS, into any) error {
 		return fmt.Errorf("SQL statements that nobody uses: %s", slices.Sorted(maps.Keys(found)))
 	}
 	return nil
+}
+
+// Querier is a database or a transaction.
+type Querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// Each calls read for each row that a statement finds.
+func Each(ctx context.Context, from Querier, read func(row *sql.Rows) error, statement string, args ...any) (err error) {
+	rows, err := from.QueryContext(ctx, statement, args...)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		if err := read(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
 }
 
 func (t Target) read(files fs.FS, name string, into map[string]string) error {

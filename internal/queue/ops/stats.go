@@ -3,10 +3,10 @@ package ops
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"time"
 
+	"github.com/polar-bridge/polar-bridge/internal/database/namedsql"
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
 )
@@ -32,16 +32,7 @@ type ProviderStats struct {
 // Stats reads the whole table once.
 func (o *Operator) Stats(ctx context.Context) (Stats, error) {
 	s := Stats{Held: make(map[deletion.HoldReason]int), Providers: []ProviderStats{}}
-	if err := o.count(ctx, &s); err != nil {
-		return Stats{}, err
-	}
-	var err error
-	s.Pause, err = o.Paused(ctx)
-	return s, err
-}
-
-func (o *Operator) count(ctx context.Context, s *Stats) error {
-	return o.read(ctx, func(rows *sql.Rows) error {
+	err := o.read(ctx, func(rows *sql.Rows) error {
 		var provider string
 		var state deletion.State
 		var reason deletion.HoldReason
@@ -58,6 +49,11 @@ func (o *Operator) count(ctx context.Context, s *Stats) error {
 		}
 		return nil
 	}, o.sql.CountAll)
+	if err != nil {
+		return Stats{}, err
+	}
+	s.Pause, err = o.Paused(ctx)
+	return s, err
 }
 
 // earlier is the earlier of two times, of which the zero time is none.
@@ -132,16 +128,9 @@ func (o *Operator) LastReceived(ctx context.Context) (all []Received, err error)
 }
 
 // read calls scan for each row that the statement finds.
-func (o *Operator) read(ctx context.Context, scan func(rows *sql.Rows) error, statement string, args ...any) (err error) {
-	rows, err := o.options.Reader.QueryContext(ctx, statement, args...)
-	if err != nil {
+func (o *Operator) read(ctx context.Context, scan func(rows *sql.Rows) error, statement string, args ...any) error {
+	if err := namedsql.Each(ctx, o.options.Reader, scan, statement, args...); err != nil {
 		return fmt.Errorf("count deletions: %w", err)
 	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		if err := scan(rows); err != nil {
-			return fmt.Errorf("count deletions: %w", err)
-		}
-	}
-	return rows.Err()
+	return nil
 }
