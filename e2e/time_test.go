@@ -116,7 +116,7 @@ func (env *environment) embed(t *testing.T, now func() time.Time) string {
 	}
 	all, err := settings.Read(config.Env{Getenv: func(name string) string { return environment[name] }}, provider.Options{Now: now})
 	require.NoError(t, err)
-	service, err := app.New(t.Context(), app.Options{Config: all.Config, Providers: all.Providers, Logger: zap.NewNop(), Now: now})
+	service, err := app.New(t.Context(), app.Options{Settings: all, Logger: zap.NewNop(), Now: now})
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)

@@ -20,16 +20,15 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/polar-bridge/polar-bridge/config"
 	"github.com/polar-bridge/polar-bridge/internal/binding"
 	"github.com/polar-bridge/polar-bridge/internal/console"
 	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/internal/notify"
 	"github.com/polar-bridge/polar-bridge/internal/outbox"
-	"github.com/polar-bridge/polar-bridge/internal/provider"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
 	"github.com/polar-bridge/polar-bridge/internal/ratelimit"
 	"github.com/polar-bridge/polar-bridge/internal/reconcile"
+	"github.com/polar-bridge/polar-bridge/internal/settings"
 	"github.com/polar-bridge/polar-bridge/internal/tracing"
 	"github.com/polar-bridge/polar-bridge/metrics"
 	"github.com/polar-bridge/polar-bridge/polar"
@@ -42,10 +41,8 @@ type Build struct {
 
 // Options for New.
 type Options struct {
-	Config *config.Config
-	// Providers are those of Config, with their settings loaded.
-	Providers provider.Registry
-	Logger    *zap.Logger
+	Settings settings.All // loaded
+	Logger   *zap.Logger
 	// LogLinesDropped is how many lines the logger has lost; nil for none.
 	LogLinesDropped func() uint64
 	Now             func() time.Time
@@ -65,6 +62,8 @@ type App struct {
 	tracer   *tracing.Tracer // nil when nobody asks for traces
 
 	db       *database.DB
+	key      []byte // of digests
+	bindings *binding.Store
 	polar    *polar.Client
 	limiter  *ratelimit.Limiter
 	binding  *binding.Gate
@@ -109,9 +108,6 @@ func (a *App) PublicAddr() net.Addr { return a.public.listener.Addr() }
 // AdminAddr is where metrics and probes are.
 func (a *App) AdminAddr() net.Addr { return a.admin.listener.Addr() }
 
-// Registry has the program's metrics.
-func (a *App) Registry() *prometheus.Registry { return a.registry }
-
 // Run serves until ctx ends or a listener fails, then stops: readiness red, a delay
 // for load balancers to notice, close. It returns nil after an orderly stop.
 func (a *App) Run(ctx context.Context) error {
@@ -134,7 +130,7 @@ func (a *App) Run(ctx context.Context) error {
 	a.draining.Store(true)
 	a.log.Info("stopping")
 	if ctx.Err() != nil {
-		<-time.After(a.options.Config.HTTP.ShutdownDelay) // load balancers notice meanwhile that readiness is red
+		<-time.After(a.options.Settings.HTTP.ShutdownDelay) // load balancers notice meanwhile that readiness is red
 	}
 	err := a.close(ctx)
 	a.log.Info("stopped")

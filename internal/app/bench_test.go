@@ -106,7 +106,7 @@ func serve(b *testing.B, batch int) string {
 	}
 	all, err := settings.Read(config.Env{Getenv: func(name string) string { return environment[name] }}, provider.Options{Now: time.Now})
 	require.NoError(b, err)
-	service, err := app.New(b.Context(), app.Options{Config: all.Config, Providers: all.Providers, Logger: zap.NewNop(), Now: time.Now, BatchSize: batch})
+	service, err := app.New(b.Context(), app.Options{Settings: all, Logger: zap.NewNop(), Now: time.Now, BatchSize: batch})
 	require.NoError(b, err)
 	ctx, cancel := context.WithCancel(b.Context())
 	done := make(chan error, 1)

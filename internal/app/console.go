@@ -6,44 +6,33 @@ import (
 	"time"
 
 	"github.com/polar-bridge/polar-bridge/config"
-	"github.com/polar-bridge/polar-bridge/internal/binding"
 	"github.com/polar-bridge/polar-bridge/internal/console"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
 	"github.com/polar-bridge/polar-bridge/internal/queue/ops"
-	"github.com/polar-bridge/polar-bridge/internal/settings"
 )
 
 // openConsole makes the pages for operators; nil without ADMIN_PASSWORD.
-func (a *App) openConsole(ctx context.Context) (http.Handler, error) {
-	c := a.options.Config
-	if !c.HTTP.AdminPassword.IsSet() {
+func (a *App) openConsole() (http.Handler, error) {
+	all := a.options.Settings
+	if !all.HTTP.AdminPassword.IsSet() {
 		return nil, nil //nolint:nilnil // there is no console
 	}
-	key, err := a.db.DigestKey(ctx)
-	if err != nil {
-		return nil, err
-	}
-	bindings, err := binding.NewStore(a.db.Main, a.db.SQL)
-	if err != nil {
-		return nil, err
-	}
-	store, err := queue.NewStore(a.db.Driver(), a.db.SQL, key, a.binding.ID, a.log)
+	store, err := queue.NewStore(a.db.Driver(), a.db.SQL, a.key, a.binding.ID, a.log)
 	if err != nil {
 		return nil, err
 	}
 	operator, err := ops.New(ops.Options{
-		Store: store, Bindings: bindings, SQL: a.db.SQL, DB: a.db.Main, Reader: a.db.Reader,
-		Logger: a.log, LogID: queue.LogID(c.Log.ExternalID, key), Now: a.options.Now,
+		Store: store, Bindings: a.bindings, SQL: a.db.SQL, DB: a.db.Main, Reader: a.db.Reader,
+		Logger: a.log, LogID: queue.LogID(all.Log.ExternalID, a.key), Now: a.options.Now,
 	})
 	if err != nil {
 		return nil, err
 	}
-	all := settings.All{Config: c, Providers: a.options.Providers}
 	return console.New(console.Options{
-		Operator: operator, Password: c.HTTP.AdminPassword.Value, Key: key, ReadOnly: c.HTTP.AdminReadOnly, DryRun: c.Work.DryRun,
+		Operator: operator, Password: all.HTTP.AdminPassword.Value, Key: a.key, ReadOnly: all.HTTP.AdminReadOnly, DryRun: all.Work.DryRun,
 		Depth: a.queue.Depth, Status: a.consoleStatus,
 		Checks: RequestChecks(all, a.directories.Sources()), Polar: a.polar, Limiter: a.limiter.ForSweeps(),
-		CustomerURL: customerURL(c.Polar), ShowID: queue.LogID(queue.LogPlain, key), Logger: a.log, Now: a.options.Now,
+		CustomerURL: customerURL(all.Polar), ShowID: queue.LogID(queue.LogPlain, a.key), Logger: a.log, Now: a.options.Now,
 	})
 }
 

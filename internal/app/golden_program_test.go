@@ -57,7 +57,7 @@ func startProgram(t *testing.T, variables []string) *program {
 	p.now(time.Now())
 	now := func() time.Time { return *p.clock.Load() }
 	all := load(t, environment, now)
-	service, err := app.New(t.Context(), app.Options{Config: all.Config, Providers: all.Providers, Logger: zap.NewNop(), Now: now})
+	service, err := app.New(t.Context(), app.Options{Settings: all, Logger: zap.NewNop(), Now: now})
 	require.NoError(t, err)
 	p.admin = service.AdminAddr().String()
 	p.url, p.registry = "http://"+service.PublicAddr().String(), service.Registry()

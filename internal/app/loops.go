@@ -23,7 +23,7 @@ type loop struct {
 func (a *App) loops() []loop {
 	all := []loop{
 		{"gauges", "internal/app", a.observe},
-		{"secret files", "config", func(ctx context.Context) { WatchSecrets(ctx, a.options.Config.Secrets(), a.options.Reread, a.log) }},
+		{"secret files", "config", func(ctx context.Context) { WatchSecrets(ctx, a.options.Settings.Secrets(), a.options.Reread, a.log) }},
 		{"binding", "internal/binding", a.binding.Run},
 	}
 	for _, l := range a.queue.Loops() {

@@ -8,7 +8,6 @@ import (
 
 	"github.com/polar-bridge/polar-bridge/internal/directory"
 	"github.com/polar-bridge/polar-bridge/internal/reconcile"
-	"github.com/polar-bridge/polar-bridge/internal/settings"
 )
 
 const (
@@ -20,13 +19,13 @@ const (
 
 // openSweepers prepares the sweeps that RECONCILE_INTERVAL asks for.
 func (a *App) openSweepers(providers []string, sources map[string]directory.Source) error {
-	c := a.options.Config
+	c := a.options.Settings
 	a.metrics.SetReconcileInterval(c.Directory.ReconcileInterval)
 	var err error
 	if a.customers, err = reconcile.New(reconcile.Options{DB: a.db.Reader, SQL: a.db.SQL, Now: a.options.Now}); err != nil {
 		return err
 	}
-	isUsers := settings.All{Config: c, Providers: a.options.Providers}.IDForm().Matches
+	isUsers := c.IDForm().Matches
 	for _, provider := range providers {
 		s, err := reconcile.New(reconcile.Options{
 			DB: a.db.Main, SQL: a.db.SQL, Polar: a.polar, Limiter: a.limiter.ForSweeps(), Source: sources[provider], Now: a.options.Now, Pattern: c.Work.ExternalIDPattern, IsUsers: isUsers,
@@ -65,7 +64,7 @@ func (a *App) reconcile(ctx context.Context) {
 
 func (a *App) sweep(ctx context.Context, s sweeper) {
 	provider := zap.String("provider", s.provider)
-	swept, counts, err := s.SweepWhenDue(ctx, a.options.Config.Directory.ReconcileInterval, reconcile.Limits{Share: reconcileShare})
+	swept, counts, err := s.SweepWhenDue(ctx, a.options.Settings.Directory.ReconcileInterval, reconcile.Limits{Share: reconcileShare})
 	switch {
 	case ctx.Err() != nil:
 		return

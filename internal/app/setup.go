@@ -19,7 +19,6 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/outbox"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
 	"github.com/polar-bridge/polar-bridge/internal/ratelimit"
-	"github.com/polar-bridge/polar-bridge/internal/settings"
 	"github.com/polar-bridge/polar-bridge/internal/tracing"
 	"github.com/polar-bridge/polar-bridge/metrics"
 	"github.com/polar-bridge/polar-bridge/polar"
@@ -28,14 +27,13 @@ import (
 // setup is one straight line of steps on purpose: each needs those before it, and
 // close undoes those that were made.
 func (a *App) setup(ctx context.Context) error {
-	o, c := a.options, a.options.Config
-	all := settings.All{Config: c, Providers: o.Providers}
-	reconciled := all.Reconciled()
+	o, c := a.options, a.options.Settings
+	reconciled := c.Reconciled()
 	a.logSettings()
 
 	a.registry = metrics.NewRegistry()
 	a.metrics = metrics.New(a.registry, metrics.Options{
-		Providers: all.ProviderNames(), Enabled: all.Enabled(), Reconciled: reconciled,
+		Providers: c.ProviderNames(), Enabled: c.Enabled(), Reconciled: reconciled,
 		Version: o.Build.Version, Revision: o.Build.Revision, GoVersion: o.Build.GoVersion,
 		LogLinesDropped: o.LogLinesDropped,
 	})
@@ -60,7 +58,7 @@ func (a *App) setup(ctx context.Context) error {
 	if err := a.bind(ctx); err != nil {
 		return err
 	}
-	if a.directories, err = NewDirectories(all, o.Build, o.Now, a.db); err != nil {
+	if a.directories, err = NewDirectories(c, o.Build, o.Now, a.db); err != nil {
 		return err
 	}
 	if err := a.openSweepers(reconciled, a.directories.Sources()); err != nil {
@@ -84,7 +82,7 @@ func (a *App) setup(ctx context.Context) error {
 
 // listen opens the two listeners. Nobody is answered before Run.
 func (a *App) listen(ctx context.Context) error {
-	o, c := a.options, a.options.Config.HTTP
+	o, c := a.options, a.options.Settings.HTTP
 	newServer := handlers.NewServer
 	if c.H2C {
 		newServer = handlers.NewH2CServer
@@ -92,7 +90,7 @@ func (a *App) listen(ctx context.Context) error {
 	a.public.Server = newServer(a.closeWhenDraining(handlers.New(handlers.Options{ //nolint:contextcheck // handlers have their requests' contexts
 		Providers: a.routes(), Acceptor: a.queue, Metrics: a.metrics, Logger: a.log, Tracer: a.tracer, Now: o.Now, TrustedProxies: c.TrustedProxies,
 	})), a.log)
-	console, err := a.openConsole(ctx)
+	console, err := a.openConsole()
 	if err != nil {
 		return err
 	}
@@ -111,12 +109,12 @@ func (a *App) listen(ctx context.Context) error {
 // routes are the providers that are enabled.
 func (a *App) routes() []handlers.Provider {
 	var routes []handlers.Provider
-	for _, s := range a.options.Providers.Enabled() {
+	for _, s := range a.options.Settings.Providers.Enabled() {
 		routes = append(routes, handlers.Provider{
 			Name: s.Name, Title: s.Title, MaxBody: s.MaxBody, CheckHeader: s.CheckHeader,
 			Receive: func(h http.Header, body []byte) (deletion.Delivery, error) {
 				d, err := s.Receive(h, body)
-				return d.Matching(a.options.Config.Work.ExternalIDPattern), err
+				return d.Matching(a.options.Settings.Work.ExternalIDPattern), err
 			},
 			AcknowledgeEmpty: s.AcknowledgeEmpty, Challenge: s.Challenge,
 		})
@@ -127,23 +125,23 @@ func (a *App) routes() []handlers.Provider {
 // logSettings says at start what is in force, and what is still undecided.
 func (a *App) logSettings() {
 	fields := []zap.Field{zap.String("version", a.options.Build.Version), zap.String("revision", a.options.Build.Revision)}
-	for _, entry := range a.options.Config.Summary() {
+	for _, entry := range a.options.Settings.Summary() {
 		fields = append(fields, zap.String(entry.Name, entry.Value))
 	}
 	a.log.Info("starting", fields...)
-	if !a.options.Config.Polar.AnonymizeSet {
+	if !a.options.Settings.Polar.AnonymizeSet {
 		a.log.Warn("POLAR_ANONYMIZE is not set: customers are deleted but keep name and e-mail at Polar, and that can never be made up for; set it to true or false")
 	}
-	if a.options.Config.Work.DryRun {
+	if a.options.Settings.Work.DryRun {
 		a.log.Warn("DRY_RUN is on: no customer is deleted at Polar")
 	}
-	if blind := a.options.Config.Guards.Blind(); len(blind) > 0 {
+	if blind := a.options.Settings.Guards.Blind(); len(blind) > 0 {
 		a.log.Warn("LOOK_BEFORE_DELETE is off: guards that need it do nothing", zap.Strings("guards", blind))
 	}
 }
 
 func (a *App) openDatabase(ctx context.Context) error {
-	db, err := database.Open(ctx, a.options.Config.Database.Address(), a.options.Config.Database.Schema)
+	db, err := database.Open(ctx, a.options.Settings.Database.Address(), a.options.Settings.Database.Schema)
 	if err != nil {
 		return err
 	}
@@ -158,7 +156,7 @@ func (a *App) openDatabase(ctx context.Context) error {
 	case db.Dialect == database.Postgres && !db.Notified():
 		a.log.Info("the database sends no notifications (LISTEN): work is asked for once a second")
 	}
-	if a.options.Config.Database.AutoMigrate {
+	if a.options.Settings.Database.AutoMigrate {
 		err = db.Migrate(ctx, func() {
 			a.log.Warn("waiting for another replica that migrates the database; when there is none, end the session that holds the advisory lock (docs/scale-out.md)")
 		})
@@ -168,23 +166,23 @@ func (a *App) openDatabase(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return db.CheckExclusive(ctx)
+	if err := db.CheckExclusive(ctx); err != nil {
+		return err
+	}
+	a.key, err = db.DigestKey(ctx)
+	return err
 }
 
 // bind finds out, before anything is sent, whether the database belongs to this
 // Polar organization.
 func (a *App) bind(ctx context.Context) error {
-	key, err := a.db.DigestKey(ctx)
-	if err != nil {
+	var err error
+	if a.bindings, err = binding.NewStore(a.db.Main, a.db.SQL); err != nil {
 		return err
 	}
-	store, err := binding.NewStore(a.db.Main, a.db.SQL)
-	if err != nil {
-		return err
-	}
-	c := a.options.Config.Polar
+	c := a.options.Settings.Polar
 	a.binding = binding.New(binding.Options{
-		Store: store, Polar: a.polar, Limiter: a.limiter, BaseURL: c.Endpoint(), Key: key, Token: c.AccessToken.Value, Logger: a.log, Now: a.options.Now,
+		Store: a.bindings, Polar: a.polar, Limiter: a.limiter, BaseURL: c.Endpoint(), Key: a.key, Token: c.AccessToken.Value, Logger: a.log, Now: a.options.Now,
 	})
 	return a.binding.Begin(ctx)
 }
@@ -192,11 +190,7 @@ func (a *App) bind(ctx context.Context) error {
 // openQueue puts the use case together, with all guards that are on, and the queue
 // that carries it out.
 func (a *App) openQueue(ctx context.Context, sources map[string]directory.Source) error {
-	key, err := a.db.DigestKey(ctx)
-	if err != nil {
-		return err
-	}
-	c, now := a.options.Config, a.options.Now
+	c, now := a.options.Settings, a.options.Now
 	deleter := deletion.New(deletion.Options{
 		Polar: a.polar, Limiter: a.limiter, Confirmer: directory.NewConfirmer(sources, !c.Directory.Confirm(), now), Metrics: a.metrics, Logger: a.log, Now: now, Owns: a.binding.Owns,
 		Anonymize: c.Polar.Anonymize, GracePeriod: c.Guards.GracePeriod, LookBeforeDelete: c.Guards.LookBeforeDelete, RecordLoss: c.Guards.RecordLoss, MetadataKey: c.Polar.MetadataKey,
@@ -206,10 +200,11 @@ func (a *App) openQueue(ctx context.Context, sources map[string]directory.Source
 	if !c.Guards.LookBeforeDelete {
 		maxPerHour = 0 // it counts the customers that a look has found
 	}
+	var err error
 	a.queue, err = queue.New(queue.Options{
 		Driver: a.db.Driver(), SQL: a.db.SQL, DB: a.db.Main, Reader: a.db.Reader, InPlace: a.db.InPlace,
-		Key: key, Binding: a.binding, Applier: deleter, Verifier: deleter, Limiter: a.limiter, MaxDeletionsPerHour: maxPerHour, GracePeriod: c.Guards.GracePeriod, VerifyAfter: c.Guards.VerifyAfter,
-		Metrics: a.metrics, Logger: a.log, Tracer: a.tracer, LogID: queue.LogID(c.Log.ExternalID, key), Now: now,
+		Key: a.key, Binding: a.binding, Applier: deleter, Verifier: deleter, Limiter: a.limiter, MaxDeletionsPerHour: maxPerHour, GracePeriod: c.Guards.GracePeriod, VerifyAfter: c.Guards.VerifyAfter,
+		Metrics: a.metrics, Logger: a.log, Tracer: a.tracer, LogID: queue.LogID(c.Log.ExternalID, a.key), Now: now,
 		Workers: c.Polar.Concurrency, BatchSize: a.options.BatchSize, Retention: c.Work.Retention, DryRun: c.Work.DryRun,
 	})
 	if err != nil || a.db.Dialect != database.SQLite {

@@ -118,7 +118,7 @@ func (d *demo) serve(ctx context.Context, env *Env, environment map[string]strin
 	if err != nil {
 		return nil, err
 	}
-	service, err := app.New(ctx, app.Options{Config: all.Config, Providers: all.Providers, Logger: logger, Now: time.Now, Build: env.build()})
+	service, err := app.New(ctx, app.Options{Settings: all, Logger: logger, Now: time.Now, Build: env.build()})
 	if err != nil {
 		return nil, err
 	}

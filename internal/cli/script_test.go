@@ -155,7 +155,7 @@ func scriptServer(ts *testscript.TestScript, _ bool, _ []string) {
 	all, err := allsettings.Read(config.Env{Getenv: func(name string) string { return environment[name] }}, provider.Options{Now: time.Now})
 	ts.Check(err)
 	ctx, cancel := context.WithCancel(context.Background())
-	service, err := app.New(ctx, app.Options{Config: all.Config, Providers: all.Providers, Logger: zap.NewNop(), Now: time.Now})
+	service, err := app.New(ctx, app.Options{Settings: all, Logger: zap.NewNop(), Now: time.Now})
 	if err != nil {
 		cancel()
 		ts.Fatalf("start the server: %v", err)

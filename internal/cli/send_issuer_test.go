@@ -80,7 +80,7 @@ func serverThatTrusts(t *testing.T, kinde, fusionauth string) string {
 	}
 	all := readSettings(t, environment)
 	ctx, cancel := context.WithCancel(context.Background()) //nolint:usetesting // ended before the database's folder goes
-	service, err := app.New(ctx, app.Options{Config: all.Config, Providers: all.Providers, Logger: zap.NewNop(), Now: time.Now})
+	service, err := app.New(ctx, app.Options{Settings: all, Logger: zap.NewNop(), Now: time.Now})
 	if err != nil {
 		cancel()
 	}

@@ -71,7 +71,7 @@ func (c *serveCommand) Run(ctx context.Context, env *Env, loader *config.Loader,
 	restore := zap.RedirectStdLog(logger) // of libraries
 	defer restore()
 	service, err := app.New(ctx, app.Options{
-		Config: &c.Config, Providers: providers, Logger: logger, LogLinesDropped: lines.Dropped, Now: time.Now, Build: env.build(), Reread: reread,
+		Settings: all, Logger: logger, LogLinesDropped: lines.Dropped, Now: time.Now, Build: env.build(), Reread: reread,
 	})
 	if err != nil {
 		return err
