@@ -83,7 +83,7 @@ func (c *listCommand) list(ctx context.Context, env *Env, s *session) error {
 			break
 		}
 		count++
-		cells := []any{r.ID, r.State, visible(r.Provider), shownID(r), why(r, paused), visible(string(r.Source))}
+		cells := []any{r.ID, r.State, visible(r.Provider), ops.Who(r), why(r, paused), visible(string(r.Source))}
 		switch {
 		case c.JSON:
 			err = printJSON(env.Stdout, r)
@@ -132,17 +132,6 @@ func (c *listCommand) table(env *Env) *table {
 	t := newTable(env.Stdout, append(heading, "AGE")...)
 	t.shortens, t.least = slices.Index(heading, any("EXTERNAL ID")), 12
 	return t
-}
-
-// shownID is the external id with whatever is odd in it made visible.
-func shownID(r queue.Record) string {
-	switch {
-	case r.Forgotten:
-		return "(forgotten)"
-	case r.UnusableID != "":
-		return "unusable: " + visible(r.UnusableID)
-	}
-	return visible(r.ExternalID)
 }
 
 // why says what there is to know about the state in a word or two; paused is why

@@ -88,7 +88,7 @@ func describe(r queue.Record) [][2]string {
 		{"trace id", r.TraceID},
 		{"instance", visible(r.Instance)},
 		{"user id", visible(r.UserID)},
-		{"external id", shownID(r)},
+		{"external id", ops.Who(r)},
 		{"occurred", occurred},
 		{"received", at(r.ReceivedAt)},
 		{"next try", at(r.NextTryAt)},
@@ -170,19 +170,14 @@ func failingLookup(r queue.Record) string {
 
 // verification is what a lookup after the deletion came to, or when it is due.
 func verification(r queue.Record) string {
-	switch r.Verification {
-	case deletion.VerificationGone:
-		return "nobody was found at " + at(r.VerifiedAt)
-	case deletion.VerificationFound:
-		return "a customer was found again at " + at(r.VerifiedAt)
-	case deletion.VerificationSubscriptionActive:
-		return "nobody was found, but a subscription was still active, at " + at(r.VerifiedAt)
-	case deletion.VerificationError:
-		return "Polar could not be asked"
-	case deletion.VerificationPending:
+	text := ops.Verified(r)
+	if r.Verification == deletion.VerificationPending {
 		return "due at " + at(r.VerifyAt)
 	}
-	return ""
+	if !r.VerifiedAt.IsZero() {
+		text += " at " + at(r.VerifiedAt)
+	}
+	return text
 }
 
 // number is "" when it is not known.

@@ -68,7 +68,7 @@ func (c *console) chooseAll(v *visit, asked *question) error {
 	if err != nil {
 		return err
 	}
-	filter := form.filter()
+	filter := form.filter
 	filter.Limit = maxChosen + 1
 	asked.Chosen, err = c.options.Operator.Choose(v.Context(), asked.Verb, filter)
 	asked.More, asked.Filter = len(asked.Chosen) > maxChosen, form.String()
@@ -106,7 +106,7 @@ func (c *console) showQuestion(v *visit) error {
 		return err
 	}
 	if asked.answer != nil {
-		return c.showAnswer(v, http.StatusOK, asked.answer)
+		return c.render(v, http.StatusOK, "answered", "Done", asked.answer)
 	}
 	return c.renderQuestion(v, http.StatusOK, asked, "")
 }
@@ -133,19 +133,16 @@ func (q *question) Losses() string { return ops.Losses(q.Chosen) }
 
 // Consequence says in a sentence what will happen.
 func (q *question) Consequence() string {
-	many := ops.Plural(len(q.Chosen), "deletion")
-	switch q.Verb {
-	case deletion.VerbApprove:
-		return fmt.Sprintf("%s will pass the guard that held each, and then the customers are deleted at Polar for good, and their subscriptions end. This cannot be undone.", many)
-	case deletion.VerbRetry:
-		return fmt.Sprintf("%s will be tried now, with all guards; customers whom no guard protects are deleted at Polar for good. This cannot be undone.", many)
-	case deletion.VerbCancel:
-		return fmt.Sprintf("%s will never be tried: nobody is deleted, and a customer who has left may go on being charged. This cannot be undone.", many)
-	case deletion.VerbAcknowledge:
-		return fmt.Sprintf("The case of %s is closed: it deletes nobody and ends no subscription at Polar. This cannot be undone.", many)
-	case deletion.VerbRedo:
+	happens, ok := map[deletion.Verb]string{
+		deletion.VerbApprove:     " will pass the guard that held each, and then the customers are deleted at Polar for good, and their subscriptions end. This cannot be undone.",
+		deletion.VerbRetry:       " will be tried now, with all guards; customers whom no guard protects are deleted at Polar for good. This cannot be undone.",
+		deletion.VerbCancel:      " will never be tried: nobody is deleted, and a customer who has left may go on being charged. This cannot be undone.",
+		deletion.VerbAcknowledge: ": the case is closed, which deletes nobody and ends no subscription at Polar. This cannot be undone.",
+	}[q.Verb]
+	if !ok {
+		return "The deletion goes into the queue, and unless a guard holds it, the customer is deleted at Polar for good, and their subscriptions end. This cannot be undone."
 	}
-	return "The deletion goes into the queue, and unless a guard holds it, the customer is deleted at Polar for good, and their subscriptions end. This cannot be undone."
+	return ops.Plural(len(q.Chosen), "deletion") + happens
 }
 
 // NeedsReason says whether the question asks why.
@@ -180,7 +177,7 @@ func (c *console) answerQuestion(v *visit) error {
 	if done.Done == 0 {
 		status = http.StatusConflict
 	}
-	return c.showAnswer(v, status, done)
+	return c.render(v, status, "answered", "Done", done)
 }
 
 func (c *console) act(ctx context.Context, v *visit, asked *question, reason string) *answer {
@@ -195,24 +192,4 @@ func (c *console) act(ctx context.Context, v *visit, asked *question, reason str
 		done.Problem = c.problem(v, err)
 	}
 	return done
-}
-
-func (c *console) showAnswer(v *visit, status int, done *answer) error {
-	return c.render(v, status, "answered", "Done", done)
-}
-
-// Past is the verb in the past tense.
-func (q *question) Past() string {
-	switch q.Verb {
-	case deletion.VerbApprove:
-		return "approved"
-	case deletion.VerbRetry:
-		return "retried"
-	case deletion.VerbCancel:
-		return "cancelled"
-	case deletion.VerbAcknowledge:
-		return "acknowledged"
-	case deletion.VerbRedo:
-	}
-	return "requested"
 }

@@ -55,7 +55,7 @@ func timeline(r queue.Record) []event {
 		{At: r.DecidedAt, What: attempt(r)},
 		{At: r.HeldAt, What: "held"},
 		{At: r.FinishedAt, What: "finished: " + string(r.Outcome)},
-		{At: r.VerifiedAt, What: "verified: " + verification(r)},
+		{At: r.VerifiedAt, What: "verified: " + ops.Verified(r)},
 	}
 	if r.Source == deletion.SourceOperator {
 		events[0] = event{}
@@ -87,21 +87,4 @@ func attempt(r queue.Record) string {
 		text += " " + ops.Visible(r.PolarError)
 	}
 	return text
-}
-
-// verification is what a lookup after the deletion came to.
-func verification(r queue.Record) string {
-	switch r.Verification {
-	case deletion.VerificationGone:
-		return "nobody was found"
-	case deletion.VerificationFound:
-		return "a customer was found again"
-	case deletion.VerificationSubscriptionActive:
-		return "nobody was found, but a subscription was still active"
-	case deletion.VerificationError:
-		return "Polar could not be asked"
-	case deletion.VerificationPending:
-		return "pending"
-	}
-	return ""
 }

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -18,51 +19,60 @@ const pageSize = 50
 
 const listPath = "/ui/deletions?"
 
-// filterForm is what a list chooses, as it stands in the address.
+// filterForm is what a list chooses: as it stands in the address, without the page, and
+// as it is understood.
 type filterForm struct {
-	State    deletion.State
-	Reason   deletion.HoldReason
-	Outcome  deletion.Outcome
-	Provider string
-	Query    string // any id
-	From, To string // dates or times
-	Order    string // "oldest" or ""
+	url.Values
 
-	after    int64
-	from, to time.Time
+	filter ops.Filter
+}
+
+// filterParts are the address's parts, each with what it is called for people.
+func filterParts() [][2]string {
+	return [][2]string{
+		{"state", "state"}, {"reason", "held as"}, {"outcome", "outcome"}, {"provider", "provider"}, {"q", "id"},
+		{"from", "received since"}, {"to", "received before"}, {"order", "order"},
+	}
 }
 
 // readFilter reads it. A word that is none of its set would find nothing, which looks
 // like good news.
-func (c *console) readFilter(query url.Values) (f filterForm, err error) {
-	f = filterForm{
-		State: deletion.State(query.Get("state")), Reason: deletion.HoldReason(query.Get("reason")), Outcome: deletion.Outcome(query.Get("outcome")),
-		Provider: query.Get("provider"), Query: strings.TrimSpace(query.Get("q")), From: query.Get("from"), To: query.Get("to"), Order: query.Get("order"),
+func (c *console) readFilter(query url.Values) (form filterForm, err error) {
+	form.Values = url.Values{}
+	for _, part := range filterParts() {
+		if value := strings.TrimSpace(query.Get(part[0])); value != "" {
+			form.Set(part[0], value)
+		}
+	}
+	f := &form.filter
+	*f = ops.Filter{
+		State: deletion.State(form.Get("state")), Reason: deletion.HoldReason(form.Get("reason")), Outcome: deletion.Outcome(form.Get("outcome")),
+		Provider: form.Get("provider"), AnyID: form.Get("q"), Oldest: form.Get("order") == "oldest",
 	}
 	switch {
 	case f.State != "" && !slices.Contains(deletion.States(), f.State):
-		return f, invalid("There is no state %q.", f.State)
+		return form, invalid("There is no state %q.", f.State)
 	case f.Reason != "" && !slices.Contains(deletion.HoldReasons(), f.Reason):
-		return f, invalid("Nothing is ever held as %q.", f.Reason)
+		return form, invalid("Nothing is ever held as %q.", f.Reason)
 	case f.Outcome != "" && !slices.Contains(deletion.Outcomes(), f.Outcome):
-		return f, invalid("There is no outcome %q.", f.Outcome)
+		return form, invalid("There is no outcome %q.", f.Outcome)
 	case f.Provider != "" && !slices.Contains(c.options.Checks.Providers, f.Provider):
-		return f, invalid("There is no provider %q.", f.Provider)
+		return form, invalid("There is no provider %q.", f.Provider)
 	case f.Reason != "" && f.State != "" && f.State != deletion.StateHeld:
-		return f, invalid("Only held deletions have a reason: choose the state held, or any.")
+		return form, invalid("Only held deletions have a reason: choose the state held, or any.")
 	}
-	if f.from, err = readTime(f.From); err != nil {
-		return f, err
+	if f.Since, err = readTime(form.Get("from")); err != nil {
+		return form, err
 	}
-	if f.to, err = readTime(f.To); err != nil {
-		return f, err
+	if f.Until, err = readTime(form.Get("to")); err != nil {
+		return form, err
 	}
 	if after := query.Get("after"); after != "" {
-		if f.after, err = strconv.ParseInt(after, 10, 64); err != nil {
-			return f, invalid("%q is no deletion.", after)
+		if f.After, err = strconv.ParseInt(after, 10, 64); err != nil {
+			return form, invalid("%q is no deletion.", after)
 		}
 	}
-	return f, nil
+	return form, nil
 }
 
 func readTime(text string) (time.Time, error) {
@@ -77,47 +87,12 @@ func readTime(text string) (time.Time, error) {
 	return time.Time{}, invalid("%q is no date: write 2026-11-30, which is in UTC.", text)
 }
 
-func (f *filterForm) filter() ops.Filter {
-	return ops.Filter{
-		State: f.State, Reason: f.Reason, Outcome: f.Outcome, Provider: f.Provider, AnyID: f.Query, Since: f.from, Until: f.to,
-		Oldest: f.Order == "oldest", After: f.after,
-	}
-}
-
-// values are the parts of the address that are set, without the page.
-func (f *filterForm) values() url.Values {
-	values := url.Values{}
-	for name, value := range map[string]string{
-		"state": string(f.State), "reason": string(f.Reason), "outcome": string(f.Outcome), "provider": f.Provider,
-		"q": f.Query, "from": f.From, "to": f.To, "order": f.Order,
-	} {
-		if value != "" {
-			values.Set(name, value)
-		}
-	}
-	return values
-}
-
-// Encoded is the address's query.
-func (f *filterForm) Encoded() string { return f.values().Encode() }
-
-// Path is the list's address.
-func (f *filterForm) Path() string { return listPath + f.Encoded() }
-
 // String is the filter in words.
-func (f *filterForm) String() string {
+func (f filterForm) String() string {
 	var words []string
-	for _, part := range []struct{ name, value string }{
-		{"state", string(f.State)},
-		{"held as", string(f.Reason)},
-		{"outcome", string(f.Outcome)},
-		{"provider", f.Provider},
-		{"id", f.Query},
-		{"received since", f.From},
-		{"received before", f.To},
-	} {
-		if part.value != "" {
-			words = append(words, part.name+" "+part.value)
+	for _, part := range filterParts() {
+		if value := f.Get(part[0]); value != "" && part[0] != "order" {
+			words = append(words, part[1]+" "+value)
 		}
 	}
 	return strings.Join(words, ", ")
@@ -125,7 +100,7 @@ func (f *filterForm) String() string {
 
 // listing is a page of a list.
 type listing struct {
-	Filter  *filterForm
+	Filter  filterForm
 	Records []queue.Record
 	// Next is the address of the page that follows, "" when there is none.
 	Next  string
@@ -144,17 +119,17 @@ func (c *console) list(v *visit) error {
 		return err
 	}
 	l := listing{
-		Filter: &form, First: form.after == 0,
+		Filter: form, First: form.filter.After == 0,
 		States: deletion.States(), Reasons: deletion.HoldReasons(), Outcomes: deletion.Outcomes(), Providers: c.options.Checks.Providers, Verbs: verbs(),
 	}
-	filter := form.filter()
+	filter := form.filter
 	filter.Limit = pageSize + 1 // to know whether there are more
 	for r, err := range c.options.Operator.List(v.Context(), filter) {
 		if err != nil {
 			return err
 		}
 		if len(l.Records) == pageSize {
-			next := form.values()
+			next := maps.Clone(form.Values)
 			next.Set("after", strconv.FormatInt(l.Records[pageSize-1].ID, 10))
 			l.Next = listPath + next.Encode()
 			break

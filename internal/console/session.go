@@ -115,25 +115,16 @@ func (c *console) session(r *http.Request) (name string, ok bool) {
 	if err != nil || c.options.Password() == "" {
 		return "", false
 	}
-	content, signature, _ := cutLast(cookie.Value)
-	if !hmac.Equal([]byte(signature), []byte(c.sign(content))) {
+	parts := strings.Split(cookie.Value, ".")
+	if len(parts) != 3 || !hmac.Equal([]byte(parts[2]), []byte(c.sign(parts[0]+"."+parts[1]))) {
 		return "", false
 	}
-	encoded, until, _ := strings.Cut(content, ".")
-	seconds, err := strconv.ParseInt(until, 10, 64)
+	seconds, err := strconv.ParseInt(parts[1], 10, 64)
 	if err != nil || !c.options.Now().Before(time.Unix(seconds, 0)) {
 		return "", false
 	}
-	decoded, err := base64.RawURLEncoding.DecodeString(encoded)
+	decoded, err := base64.RawURLEncoding.DecodeString(parts[0])
 	return string(decoded), err == nil
-}
-
-func cutLast(text string) (before, after string, found bool) {
-	i := strings.LastIndexByte(text, '.')
-	if i < 0 {
-		return text, "", false
-	}
-	return text[:i], text[i+1:], true
 }
 
 // proxyName is who a trusted proxy says it is, in the headers of oauth2-proxy and of
@@ -210,13 +201,11 @@ func (g *guesses) forget(address string) {
 func network(address string) string {
 	const host6 = 64
 	ip, err := netip.ParseAddr(address)
-	if err != nil {
+	switch {
+	case err != nil:
 		return address
-	}
-	if ip.Is6() && !ip.Is4In6() {
-		if prefix, err := ip.Prefix(host6); err == nil {
-			return prefix.String()
-		}
+	case ip.Is6() && !ip.Is4In6():
+		return netip.PrefixFrom(ip, host6).Masked().String()
 	}
 	return ip.String()
 }

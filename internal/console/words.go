@@ -14,7 +14,7 @@ import (
 // parse reads the templates, a page each in the frame.
 func (c *console) parse() error {
 	functions := template.FuncMap{
-		"when": c.moment, "visible": ops.Visible, "plural": ops.Plural, "who": c.who, "searched": ops.Searched, "meaning": meaning, "standing": standing, "id": c.options.ShowID,
+		"when": c.moment, "visible": ops.Visible, "plural": ops.Plural, "who": c.who, "searched": ops.Searched, "past": ops.Past, "meaning": meaning, "standing": standing, "id": c.options.ShowID,
 		"customerURL": c.customerURL,
 	}
 	c.templates = map[string]*template.Template{}
@@ -48,14 +48,11 @@ func (c *console) moment(at time.Time) moment {
 }
 
 func ago(d time.Duration) string {
-	if d < 0 {
-		if d > -time.Second {
-			return "now"
-		}
-		return "in " + span(-d)
-	}
-	if d < time.Second {
+	switch {
+	case d.Abs() < time.Second:
 		return "now"
+	case d < 0:
+		return "in " + span(-d)
 	}
 	return span(d) + " ago"
 }
@@ -76,48 +73,28 @@ func span(d time.Duration) string {
 
 // who is whom a deletion is about.
 func (c *console) who(r queue.Record) string {
-	switch {
-	case r.Forgotten:
-		return "(forgotten)"
-	case r.UnusableID != "":
-		return "unusable: " + ops.Visible(c.options.ShowID(r.UnusableID))
-	}
-	return ops.Visible(c.options.ShowID(r.ExternalID))
+	r.UnusableID, r.ExternalID = c.options.ShowID(r.UnusableID), c.options.ShowID(r.ExternalID)
+	return ops.Who(r)
 }
 
 // meaning says why somebody has to decide.
 func meaning(reason deletion.HoldReason) string {
-	switch reason {
-	case deletion.HoldUnusableID:
-		return "The event is genuine, but its id cannot name a customer."
-	case deletion.HoldUnaddressable:
-		return "Polar's API cannot address this id."
-	case deletion.HoldRejected:
-		return "Polar refused the request itself."
-	case deletion.HoldUnexpected:
-		return "Polar answered oddly to this one only."
-	case deletion.HoldExhausted:
-		return "It has failed for too long."
-	case deletion.HoldForbidden:
-		return "Polar, or a proxy before it, forbids this one."
-	case deletion.HoldTeam:
-		return "The customer is a team: its subscription is many people's."
-	case deletion.HoldRecreated:
-		return "The customer was created after the user was deleted."
-	case deletion.HoldMassDeletion:
-		return "More were deleted within an hour than MAX_DELETIONS_PER_HOUR."
-	case deletion.HoldUserExists:
-		return "The user still exists at the identity provider, or may."
-	case deletion.HoldOtherInstance:
-		return "It came from an instance of the provider that cannot be asked."
-	case deletion.HoldFoundByMetadata:
-		return "Polar has no such external id, but a customer who names the user in POLAR_METADATA_KEY."
-	case deletion.HoldAmbiguousMetadata:
-		return "Several customers at Polar name the user in POLAR_METADATA_KEY."
-	case deletion.HoldConflict:
-		return "A repeat of the event names another user."
-	}
-	return ""
+	return map[deletion.HoldReason]string{
+		deletion.HoldUnusableID:        "The event is genuine, but its id cannot name a customer.",
+		deletion.HoldUnaddressable:     "Polar's API cannot address this id.",
+		deletion.HoldRejected:          "Polar refused the request itself.",
+		deletion.HoldUnexpected:        "Polar answered oddly to this one only.",
+		deletion.HoldExhausted:         "It has failed for too long.",
+		deletion.HoldForbidden:         "Polar, or a proxy before it, forbids this one.",
+		deletion.HoldTeam:              "The customer is a team: its subscription is many people's.",
+		deletion.HoldRecreated:         "The customer was created after the user was deleted.",
+		deletion.HoldMassDeletion:      "More were deleted within an hour than MAX_DELETIONS_PER_HOUR.",
+		deletion.HoldUserExists:        "The user still exists at the identity provider, or may.",
+		deletion.HoldOtherInstance:     "It came from an instance of the provider that cannot be asked.",
+		deletion.HoldFoundByMetadata:   "Polar has no such external id, but a customer who names the user in POLAR_METADATA_KEY.",
+		deletion.HoldAmbiguousMetadata: "Several customers at Polar name the user in POLAR_METADATA_KEY.",
+		deletion.HoldConflict:          "A repeat of the event names another user.",
+	}[reason]
 }
 
 // standing says where a deletion stands, in a word or two beside its state.

@@ -25,6 +25,36 @@ func Plural(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
+// Past is a verb in the past tense.
+func Past(verb deletion.Verb) string {
+	return map[deletion.Verb]string{
+		deletion.VerbApprove: "approved", deletion.VerbRetry: "retried", deletion.VerbCancel: "cancelled",
+		deletion.VerbRedo: "redone", deletion.VerbAcknowledge: "acknowledged",
+	}[verb]
+}
+
+// Who is whom a deletion is about, with whatever is odd in the id made visible.
+func Who(r queue.Record) string {
+	switch {
+	case r.Forgotten:
+		return "(forgotten)"
+	case r.UnusableID != "":
+		return "unusable: " + Visible(r.UnusableID)
+	}
+	return Visible(r.ExternalID)
+}
+
+// Verified is what a lookup after the deletion came to.
+func Verified(r queue.Record) string {
+	return map[deletion.Verification]string{
+		deletion.VerificationGone:               "nobody was found",
+		deletion.VerificationFound:              "a customer was found again",
+		deletion.VerificationSubscriptionActive: "nobody was found, but a subscription was still active",
+		deletion.VerificationError:              "Polar could not be asked",
+		deletion.VerificationPending:            "pending",
+	}[r.Verification]
+}
+
 // Losses is what all of them would end, where it was recorded: the end of a sentence.
 func Losses(all []Chosen) string {
 	var subscriptions, benefits, unknown int
