@@ -136,7 +136,7 @@ func Run(ctx context.Context, env Env) int {
 
 // newParser returns the program's grammar.
 func newParser(env *Env, loader *config.Loader, providers provider.Registry, exit kong.Option) (*kong.Kong, error) {
-	return kong.New(newCommands(providers), append(append(loader.Options(), closedSets()...),
+	return kong.New(newCommands(providers), append(append(loader.Options(), flagTypes()...),
 		kong.Name("polar-bridge"),
 		kong.Description("When a user is deleted at the identity provider, the customer at Polar goes too: once, surely, provably."),
 		kong.Vars{"askable": strings.Join(append([]string{directory.ProviderClerk, directory.ProviderAuth0}, authdatabase.Providers()...), ",")},

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os/user"
 	"strings"
 	"time"
@@ -69,9 +68,10 @@ func (c *deletionsCommand) AfterRun() error {
 type session struct {
 	*ops.Operator
 
-	db *database.DB
-	// digest is an id's digest, whatever LOG_EXTERNAL_ID says.
-	digest func(string) string
+	db       *database.DB
+	seen     database.Inspection
+	key      []byte // of digests
+	bindings *binding.Store
 }
 
 // openSession opens the server's database. It never makes one.
@@ -121,7 +121,7 @@ func openSession(ctx context.Context, env *Env, settings config.Database, log co
 	if err != nil {
 		return nil, err
 	}
-	return &session{operator, db, queue.LogID(queue.LogDigest, key)}, nil
+	return &session{operator, db, seen, key, bindings}, nil
 }
 
 // operatorFlag lets whoever runs a command say who they are.
@@ -163,12 +163,8 @@ func (e *Env) confirm(yes bool, question string) error {
 		return usage("%s: add --yes, because there is no terminal to ask on", question)
 	}
 	fmt.Fprintf(e.Stderr, "%s? Type yes: ", question)
-	answer := make([]byte, len("yes\n"))
-	n, err := io.ReadAtLeast(e.Stdin, answer, len("yes"))
-	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
-		return fmt.Errorf("read the answer: %w", err)
-	}
-	if strings.TrimSpace(string(answer[:n])) != "yes" {
+	answer := ""
+	if _, err := fmt.Fscanln(e.Stdin, &answer); err != nil || answer != "yes" {
 		return errors.New("nothing was done")
 	}
 	return nil

@@ -31,7 +31,7 @@ func (c *approveCommand) Validate() error { return c.validate(deletion.VerbAppro
 // Run approves deletions.
 func (c *approveCommand) Run(ctx context.Context, env *Env, s *session) error {
 	return c.act(ctx, env, s, act{
-		verb: deletion.VerbApprove, question: "Approve %s; their customers will be deleted at Polar for good", done: "approved", because: string(c.Because),
+		verb: deletion.VerbApprove, question: "Approve %s; their customers will be deleted at Polar for good", because: string(c.Because),
 		one: func(id int64) (string, error) {
 			return "approved, will be tried now", s.Approve(ctx, id, string(c.Because))
 		},
@@ -54,7 +54,7 @@ func (c *retryCommand) Validate() error { return c.validate(deletion.VerbRetry) 
 // Run retries deletions.
 func (c *retryCommand) Run(ctx context.Context, env *Env, s *session) error {
 	return c.act(ctx, env, s, act{
-		verb: deletion.VerbRetry, question: "Retry %s; they will be tried now, with all guards", done: "retried",
+		verb: deletion.VerbRetry, question: "Retry %s; they will be tried now, with all guards",
 		one: func(id int64) (string, error) { return "will be tried now", s.Retry(ctx, id) },
 	})
 }
@@ -73,7 +73,7 @@ func (*cancelCommand) Help() string {
 // Run cancels deletions.
 func (c *cancelCommand) Run(ctx context.Context, env *Env, s *session) error {
 	return c.act(ctx, env, s, act{
-		verb: deletion.VerbCancel, question: "Cancel %s; they will never be tried, and nobody is deleted", done: "cancelled", because: string(c.Because), final: true,
+		verb: deletion.VerbCancel, question: "Cancel %s; they will never be tried, and nobody is deleted", because: string(c.Because), final: true,
 		one: func(id int64) (string, error) {
 			sent, err := s.Cancel(ctx, id, string(c.Because))
 			if sent {
@@ -118,7 +118,7 @@ func (c *redoCommand) Validate() error {
 // Run does deletions again.
 func (c *redoCommand) Run(ctx context.Context, env *Env, s *session) error {
 	return c.act(ctx, env, s, act{
-		verb: deletion.VerbRedo, question: "Redo %s; their customers, if they are at Polar, will be deleted for good", done: "redone", because: string(c.Because), final: true,
+		verb: deletion.VerbRedo, question: "Redo %s; their customers, if they are at Polar, will be deleted for good", because: string(c.Because), final: true,
 		one: func(id int64) (string, error) {
 			return "waits again, will be tried now with all guards", s.Redo(ctx, id, string(c.Because))
 		},
@@ -224,7 +224,6 @@ type asking struct {
 type act struct {
 	verb     deletion.Verb
 	question string // with the number of deletions in it
-	done     string // the verb's past tense
 	because  string
 	loses    bool // what the customers lose is part of the question
 	final    bool // it cannot be undone: ids are asked about too, on a terminal
@@ -252,13 +251,14 @@ func (c *asking) act(ctx context.Context, env *Env, s *session, a act) error {
 		}
 		return onEach(env, c.IDs, c.JSON, a.one)
 	}
+	done := ops.Past(a.verb)
 	chosen, err := a.choose()
 	if err != nil {
 		return err
 	}
 	if len(chosen) == 0 {
 		nothing := fmt.Errorf("there is nothing to %s: see polar-bridge deletions list", a.verb)
-		return errors.Join(printAs(env, c.JSON, actedOnMany{a.done: 0}, "0 deletions "+a.done), nothing)
+		return errors.Join(printAs(env, c.JSON, actedOnMany{done: 0}, "0 deletions "+done), nothing)
 	}
 	question := fmt.Sprintf(a.question, plural(len(chosen), "deletion"))
 	if a.loses {
@@ -272,9 +272,9 @@ func (c *asking) act(ctx context.Context, env *Env, s *session, a act) error {
 		fmt.Fprintf(env.Stderr, "deletion %d is left alone: it has changed since the question\n", id)
 	}
 	if err != nil {
-		return fmt.Errorf("%s %s, then: %w", a.done, plural(count, "deletion"), err)
+		return fmt.Errorf("%s %s, then: %w", done, plural(count, "deletion"), err)
 	}
-	return printAs(env, c.JSON, actedOnMany{a.done: count}, plural(count, "deletion")+" "+a.done)
+	return printAs(env, c.JSON, actedOnMany{done: count}, plural(count, "deletion")+" "+done)
 }
 
 // acted is what is printed of one deletion.

@@ -77,7 +77,7 @@ func (c *exportCommand) Run(ctx context.Context, env *Env, s *session) error {
 	now := time.Now()
 	show := func(id string) string { return id }
 	if c.Digest {
-		show = s.digest
+		show = queue.LogID(queue.LogDigest, s.key)
 	}
 	out := bufio.NewWriter(env.Stdout)
 	rows, err := c.write(out, s.Finished(ctx, c.Since.Time, c.Until.Time, string(c.ExternalID)), show)

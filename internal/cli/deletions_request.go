@@ -63,7 +63,7 @@ func (c *requestCommand) Run(ctx context.Context, env *Env, s *session, loader *
 	if err != nil {
 		return err
 	}
-	p, err := s.openPolar(ctx, c.Polar, env.Version)
+	p, err := s.openPolar(ctx, env, c.Polar)
 	if err != nil {
 		return err
 	}

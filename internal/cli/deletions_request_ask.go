@@ -70,8 +70,7 @@ func readIDs(from io.Reader) (ids []string, err error) {
 		if line == "" || seen[line] {
 			continue
 		}
-		var id externalID
-		if err := id.UnmarshalText([]byte(line)); err != nil {
+		if err := checkExternalID(line); err != nil {
 			return nil, fmt.Errorf("--file: line %d: %w; nothing was done", number, err)
 		}
 		if len(ids) == maxRequested {

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -41,18 +40,16 @@ const doctorTimeout = 10 * time.Second
 
 // doctor looks at everything that serve needs.
 type doctor struct {
+	*doctorCommand
+
 	env       *Env
-	config    *config.Config
 	providers provider.Registry
 	flags     map[string]string // flags that were given, by their setting's name
 	invalid   map[string]bool   // settings with a problem
-	publicURL string
-	accept    string            // the instance that --accept-instance names
-	accepted  bool              // it is stored
+	accepted  bool              // AcceptInstance is stored
 	binding   *database.Binding // nil when the database could not be read
-	countable bool              // the database has deletions that can be counted
+	session   *session          // on the database, nil when it has no deletions that can be counted
 	instances map[string]string // that were asked so far, by provider
-	readable  bool              // Polar takes the token, and the database is of its organization
 	report    doctorReport
 }
 
@@ -105,8 +102,7 @@ func (c *doctorCommand) Validate() error {
 // there is a fault.
 func (c *doctorCommand) Run(ctx context.Context, env *Env, loader *config.Loader, providers provider.Registry, parsed *kong.Context) error {
 	d := &doctor{
-		env: env, config: &c.Config, providers: providers, flags: flagsGiven(parsed), invalid: map[string]bool{},
-		publicURL: cmp.Or(strings.TrimRight(c.PublicURL, "/"), "https://<your host>"), accept: c.AcceptInstance, report: doctorReport{OK: true},
+		doctorCommand: c, env: env, providers: providers, flags: flagsGiven(parsed), invalid: map[string]bool{}, report: doctorReport{OK: true},
 	}
 	all := settings.All{Config: &c.Config, Providers: providers}
 	d.checkSettings(loader.Load(all.ForServe()))
@@ -116,11 +112,13 @@ func (c *doctorCommand) Run(ctx context.Context, env *Env, loader *config.Loader
 	d.checkProviders()
 	d.checkChoices()
 	d.checkDatabase(ctx)
-	d.checkPolar(ctx)
-	d.checkCustomers(ctx, all.IDForm(), c.All)
+	if d.session != nil {
+		defer d.session.db.Close() //nolint:errcheck // what was written is stored
+	}
+	d.checkPolar(ctx, all.IDForm())
 	d.checkDirectories(ctx)
 	d.checkHeld(ctx)
-	if err := d.print(c.JSON, c.Verbose); err != nil {
+	if err := d.print(); err != nil {
 		return err
 	}
 	if !d.report.OK {
@@ -138,7 +136,7 @@ func (d *doctor) found() string {
 // nothing, and whether anybody is told when deletions wait for a human.
 func (d *doctor) checkChoices() {
 	const keep = "customers are deleted but keep name and e-mail at Polar, and that can never be made up for"
-	switch c := d.config.Polar; {
+	switch c := d.Config.Polar; {
 	case d.invalid["POLAR_ANONYMIZE"]: // listed already
 	case !c.AnonymizeSet:
 		d.warn("anonymize", "POLAR_ANONYMIZE is not set: "+keep+".", "Decide: set POLAR_ANONYMIZE to true or false.")
@@ -147,15 +145,15 @@ func (d *doctor) checkChoices() {
 	default:
 		d.ok("anonymize", "POLAR_ANONYMIZE is false: "+keep+".")
 	}
-	if d.config.Work.DryRun && !d.invalid["DRY_RUN"] {
+	if d.Config.Work.DryRun && !d.invalid["DRY_RUN"] {
 		d.warn("dry run", "DRY_RUN is on: no customer is deleted at Polar.", "Set DRY_RUN to false when customers shall be deleted.")
 	}
-	if blind := d.config.Guards.Blind(); len(blind) > 0 && !d.invalid["LOOK_BEFORE_DELETE"] {
+	if blind := d.Config.Guards.Blind(); len(blind) > 0 && !d.invalid["LOOK_BEFORE_DELETE"] {
 		d.warn("guards", "LOOK_BEFORE_DELETE is off, so these do nothing: "+strings.Join(blind, ", ")+".", "Set LOOK_BEFORE_DELETE to true, or turn them off too.")
 	}
 	switch {
 	case d.invalid["NOTIFY_URL"]: // listed already
-	case d.config.Notify.URL.IsSet():
+	case d.Config.Notify.URL.IsSet():
 		d.ok("notifications", "NOTIFY_URL is set: held deletions, a refused token and long waits are told there.")
 	default:
 		d.ok("notifications", "NOTIFY_URL is not set: nobody is told of held deletions, unless Prometheus does.")
@@ -163,8 +161,8 @@ func (d *doctor) checkChoices() {
 }
 
 // print writes the report as tables, what is wrong first, or as JSON.
-func (d *doctor) print(asJSON, verbose bool) error {
-	if asJSON {
+func (d *doctor) print() error {
+	if d.JSON {
 		return printJSON(d.env.Stdout, d.report)
 	}
 	table := newTable(d.env.Stdout)
@@ -190,8 +188,8 @@ func (d *doctor) print(asJSON, verbose bool) error {
 		}
 	}
 	table.line()
-	d.listProviders(table, verbose)
-	if verbose {
+	d.listProviders(table)
+	if d.Verbose {
 		table.line()
 		table.line("SETTING", "SOURCE", "VALUE")
 		for _, s := range d.report.Settings {
@@ -202,14 +200,14 @@ func (d *doctor) print(asJSON, verbose bool) error {
 }
 
 // listProviders shows the enabled ones, or all of them.
-func (d *doctor) listProviders(table *table, all bool) {
+func (d *doctor) listProviders(table *table) {
 	table.line("PROVIDER", "ON", "EVENT ID SIGNED", "OLD REQUESTS REFUSED", "USER IDS REUSABLE", "REGISTER THIS URL")
 	for _, p := range d.report.Providers {
 		address := p.URL
 		switch {
 		case !p.Enabled && d.invalid[p.Secret]:
 			address = "see " + p.Secret
-		case !p.Enabled && !all:
+		case !p.Enabled && !d.Verbose:
 			continue
 		case !p.Enabled:
 			address = p.Secret + " is not set"

@@ -19,29 +19,27 @@ const (
 
 // checkCustomers counts Polar's customers by their external ids. It shares the servers'
 // rate limit; without their database it counts a sample at most.
-func (d *doctor) checkCustomers(ctx context.Context, form settings.IDForm, all bool) {
+func (d *doctor) checkCustomers(ctx context.Context, client *polar.Client, form settings.IDForm) {
 	const name = "customers"
-	if !d.readable { // what is wrong was said
-		return
-	}
 	pages, wait := 0, (func(context.Context, time.Duration) error)(nil)
-	if !all || !d.countable {
+	if !d.All || d.session == nil {
 		pages, wait = samplePages, func(context.Context, time.Duration) error { return errors.New("Polar did not answer at once") } //nolint:staticcheck // a name begins it
 		timed, cancel := context.WithTimeout(ctx, sampleTimeout)
 		defer cancel()
 		ctx = timed
 	}
-	mapping, err := d.countCustomers(ctx, form, pages, wait)
+	o := reconcile.Options{Now: time.Now, Polar: client, IsUsers: form.Matches, Limiter: unlimited{}, Wait: wait, OnProgress: progress(d.env.Stderr)}
+	mapping, err := d.countCustomers(ctx, o, pages)
 	if err != nil {
 		d.warn(name, fmt.Sprintf("How many of Polar's customers can be found was not counted: %q.", err.Error()), "Run doctor again when Polar answers and nothing is paused.")
 		return
 	}
 	d.report.Customers = &mapping
 	detail := mappingInWords(mapping, form)
-	if mapping.Total > mapping.Counted() && !d.countable && all {
+	if mapping.Total > mapping.Counted() && d.session == nil && d.All {
 		detail += " All of them are counted where the server's database is, whose rate limit is shared."
 	}
-	if mapping.Absent > 0 && d.config.Polar.MetadataKey != "" {
+	if mapping.Absent > 0 && d.Config.Polar.MetadataKey != "" {
 		detail += " Those without one whose metadata has POLAR_METADATA_KEY are found by it, and held."
 	}
 	if mapping.Present < mapping.Counted() {
@@ -51,30 +49,19 @@ func (d *doctor) checkCustomers(ctx context.Context, form settings.IDForm, all b
 	d.ok(name, detail)
 }
 
-func (d *doctor) countCustomers(ctx context.Context, form settings.IDForm, pages int, wait func(context.Context, time.Duration) error) (m reconcile.Mapping, err error) {
-	o := reconcile.Options{Now: time.Now, IsUsers: form.Matches, Limiter: unlimited{}, Wait: wait, OnProgress: progress(d.env.Stderr)}
-	if !d.countable {
-		client := polar.New(polar.Options{BaseURL: d.config.Polar.Endpoint(), Token: d.config.Polar.AccessToken.Value, Timeout: doctorTimeout, UserAgent: "polar-bridge/" + d.env.Version})
-		defer client.CloseIdleConnections()
-		o.Polar = client
-	} else {
-		s, opening := openSession(ctx, d.env, d.config.Database, d.config.Log)
-		if opening != nil {
-			return m, opening
+func (d *doctor) countCustomers(ctx context.Context, o reconcile.Options, pages int) (m reconcile.Mapping, err error) {
+	if d.session != nil {
+		limiter, err := d.session.limiter(ctx, d.Config.Polar.RateLimit)
+		if err != nil {
+			return m, err
 		}
-		defer func() { err = errors.Join(err, s.db.Close()) }()
-		p, opening := s.openPolar(ctx, d.config.Polar, d.env.Version)
-		if opening != nil {
-			return m, opening
-		}
-		defer p.client.CloseIdleConnections()
-		o.DB, o.SQL, o.Polar, o.Limiter = s.db.Main, s.db.SQL, p.client, p.limiter.ForSweeps()
+		o.DB, o.SQL, o.Limiter = d.session.db.Main, d.session.db.SQL, limiter.ForSweeps()
 	}
 	sweeper, err := reconcile.New(o)
 	if err != nil {
 		return m, err
 	}
-	if m, err = sweeper.CountMapping(ctx, pages); err == nil && d.countable {
+	if m, err = sweeper.CountMapping(ctx, pages); err == nil && d.session != nil {
 		err = sweeper.SaveMapping(ctx, m)
 	}
 	return m, err

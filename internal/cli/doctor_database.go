@@ -29,15 +29,13 @@ func (d *doctor) checkDatabase(ctx context.Context) {
 			return
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, doctorTimeout)
+	timed, cancel := context.WithTimeout(ctx, doctorTimeout)
 	defer cancel()
-	seen, err := database.Inspect(ctx, d.config.Database.Address(), d.config.Database.Schema)
+	seen, err := database.Inspect(timed, d.Config.Database.Address(), d.Config.Database.Schema)
 	d.instances = seen.Instances
 	d.judgeReach(seen, err)
 	if err == nil {
 		d.binding = &seen.Binding
-		d.countable = seen.Schema == nil && seen.Shared == nil && seen.Refused == nil && !seen.ReadOnly &&
-			(seen.File == nil || seen.File.Exists && seen.File.Unwritable == nil)
 		d.judgeTables(seen)
 		d.judgeDurability(seen)
 		if seen.Paused {
@@ -46,6 +44,12 @@ func (d *doctor) checkDatabase(ctx context.Context) {
 	}
 	if seen.File != nil {
 		d.judgeFile(*seen.File)
+	}
+	if err == nil && seen.Schema == nil && seen.Shared == nil && seen.Refused == nil && !seen.ReadOnly &&
+		(seen.File == nil || seen.File.Exists && seen.File.Unwritable == nil) {
+		if d.session, err = openSession(ctx, d.env, d.Config.Database, d.Config.Log); err != nil {
+			d.warnUncounted(err)
+		}
 	}
 }
 
@@ -84,7 +88,7 @@ func (d *doctor) judgeReach(seen database.Inspection, err error) {
 func (d *doctor) judgeTables(seen database.Inspection) {
 	const name = "database tables"
 	missing := seen.File != nil && !seen.File.Exists
-	switch automatic := d.config.Database.AutoMigrate; {
+	switch automatic := d.Config.Database.AutoMigrate; {
 	case seen.Refused != nil && (automatic || seen.Schema == nil):
 		d.fault(name, "serve would be refused: "+visible(seen.Refused.Error())+".", "Let the database's owner run that (docs/deploy.md), then run doctor again.")
 	case seen.Shared != nil:

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/polar-bridge/polar-bridge/internal/app"
-	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/directory"
 	"github.com/polar-bridge/polar-bridge/internal/settings"
@@ -24,7 +23,7 @@ func (d *doctor) checkDirectories(ctx context.Context) {
 		}
 	}
 	// The clients ask any instance: which one is checked here.
-	directories, err := app.NewDirectories(settings.All{Config: d.config, Providers: d.providers}, d.env.build(), time.Now, nil)
+	directories, err := app.NewDirectories(settings.All{Config: &d.Config, Providers: d.providers}, d.env.build(), time.Now, nil)
 	if err != nil {
 		d.fault("directories", visible(err.Error())+".", "Correct the address, then run doctor again.")
 		return
@@ -39,10 +38,10 @@ func (d *doctor) checkDirectories(ctx context.Context) {
 	if directories.AuthDatabase != nil {
 		d.checkAuthDatabase(ctx, directories)
 	}
-	if d.accept != "" && !d.accepted {
-		d.fault("accept instance", fmt.Sprintf("No credentials that work belong to %s: nothing was accepted.", visible(d.accept)), "Give doctor the credentials of that instance or tenant, and its id as doctor prints it.")
+	if d.AcceptInstance != "" && !d.accepted {
+		d.fault("accept instance", fmt.Sprintf("No credentials that work belong to %s: nothing was accepted.", visible(d.AcceptInstance)), "Give doctor the credentials of that instance or tenant, and its id as doctor prints it.")
 	}
-	if len(directories.Sources()) > 0 && !d.config.Directory.Confirm() {
+	if len(directories.Sources()) > 0 && !d.Config.Directory.Confirm() {
 		d.warn("confirm", "CONFIRM is false: deletions are not confirmed at the identity provider, although it could be asked.", "Set CONFIRM to true, or leave it out.")
 	}
 }
@@ -102,7 +101,7 @@ func (d *doctor) checkAuthDatabase(ctx context.Context, directories app.Director
 	}
 	switch {
 	case len(report.Faults) > 0:
-	case d.config.AuthDatabase.Outbox:
+	case d.Config.AuthDatabase.Outbox:
 		d.ok(name, checked(auth, report))
 	default:
 		d.warn(name, "AUTH_DATABASE_OUTBOX is false: deletions are recorded there, and nobody reads them.", "Set AUTH_DATABASE_OUTBOX to true, or remove the trigger: polar-bridge outbox remove")
@@ -113,7 +112,7 @@ func (d *doctor) checkAuthDatabase(ctx context.Context, directories app.Director
 // operator's word for it, if that is what --accept-instance is.
 func (d *doctor) checkInstance(ctx context.Context, provider, asked string, named []string, fine string) {
 	name := provider + " api"
-	if d.accept == asked {
+	if d.AcceptInstance == asked {
 		if err := d.acceptInstance(ctx, provider); err != nil {
 			d.fault(name, fmt.Sprintf("Storing that %s may be asked failed: %q.", visible(asked), err.Error()), "Repair the database, then run this again.")
 			return
@@ -132,16 +131,11 @@ func (d *doctor) checkInstance(ctx context.Context, provider, asked string, name
 }
 
 // acceptInstance stores the operator's word in the server's database.
-func (d *doctor) acceptInstance(ctx context.Context, provider string) (err error) {
-	if d.instances == nil {
+func (d *doctor) acceptInstance(ctx context.Context, provider string) error {
+	if d.session == nil {
 		return errors.New("the server's database is not there or not up to date")
 	}
-	db, err := database.Open(ctx, d.config.Database.Address(), d.config.Database.Schema)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	return db.SetInstance(ctx, provider, d.accept)
+	return d.session.db.SetInstance(ctx, provider, d.AcceptInstance)
 }
 
 // addDirectory notes that a provider gave no clear answer. That it cannot be

@@ -13,7 +13,7 @@ import (
 
 // checkHeld says what waits for a decision, and since when.
 func (d *doctor) checkHeld(ctx context.Context) {
-	if !d.countable {
+	if d.session == nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, doctorTimeout)
@@ -22,7 +22,7 @@ func (d *doctor) checkHeld(ctx context.Context) {
 	detail, held, err := d.countDeletions(ctx)
 	switch {
 	case err != nil:
-		d.warn(name, "They could not be counted: "+visible(err.Error())+".", "Run doctor again; deletions stats counts them too.")
+		d.warnUncounted(err)
 	case held:
 		d.warn(name, detail, "Look at them: polar-bridge deletions list --state held. What to do about each reason: docs/runbook.md")
 	default:
@@ -30,13 +30,12 @@ func (d *doctor) checkHeld(ctx context.Context) {
 	}
 }
 
+func (d *doctor) warnUncounted(err error) {
+	d.warn("deletions", "They could not be counted: "+visible(err.Error())+".", "Run doctor again; deletions stats counts them too.")
+}
+
 func (d *doctor) countDeletions(ctx context.Context) (detail string, held bool, err error) {
-	s, err := openSession(ctx, d.env, d.config.Database, d.config.Log)
-	if err != nil {
-		return "", false, err
-	}
-	defer s.db.Close() //nolint:errcheck // it was only read
-	stats, err := s.Stats(ctx)
+	stats, err := d.session.Stats(ctx)
 	if err != nil {
 		return "", false, err
 	}
@@ -57,7 +56,7 @@ func (d *doctor) countDeletions(ctx context.Context) (detail string, held bool, 
 		reasons = append(reasons, fmt.Sprintf("%s %d", reason, stats.Held[reason]))
 	}
 	oldest := ""
-	for r, err := range s.List(ctx, ops.Filter{State: deletion.StateHeld, Oldest: true, Limit: 1}) {
+	for r, err := range d.session.List(ctx, ops.Filter{State: deletion.StateHeld, Oldest: true, Limit: 1}) {
 		if err != nil {
 			return "", false, err
 		}

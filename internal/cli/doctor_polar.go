@@ -13,6 +13,7 @@ import (
 
 	"github.com/polar-bridge/polar-bridge/internal/binding"
 	"github.com/polar-bridge/polar-bridge/internal/database"
+	"github.com/polar-bridge/polar-bridge/internal/settings"
 	"github.com/polar-bridge/polar-bridge/polar"
 )
 
@@ -24,18 +25,17 @@ type doctorProbe struct {
 	before, after time.Time
 }
 
-// checkPolar asks Polar to delete the customer of a random UUID.
-func (d *doctor) checkPolar(ctx context.Context) {
+// checkPolar asks Polar to delete the customer of a random UUID, and then what else it
+// knows.
+func (d *doctor) checkPolar(ctx context.Context, form settings.IDForm) {
 	for _, name := range []string{"POLAR_SERVER", "POLAR_BASE_URL"} {
 		if d.invalid[name] { // the token must not go just anywhere
 			d.warn("polar", "Not asked, because "+name+" is not valid.", "Correct it, then run doctor again.")
 			return
 		}
 	}
-	p := doctorProbe{endpoint: d.config.Polar.Endpoint()}
-	client := polar.New(polar.Options{
-		BaseURL: p.endpoint, Token: d.config.Polar.AccessToken.Value, Timeout: doctorTimeout, UserAgent: "polar-bridge/" + d.env.Version,
-	})
+	p := doctorProbe{endpoint: d.Config.Polar.Endpoint()}
+	client := d.env.polar(d.Config.Polar, doctorTimeout)
 	defer client.CloseIdleConnections()
 	p.before = time.Now()
 	p.answer, p.err = client.Probe(ctx)
@@ -50,14 +50,16 @@ func (d *doctor) checkPolar(ctx context.Context) {
 	if d.binding != nil {
 		d.checkBinding(ctx, client, *d.binding)
 	}
-	d.readable = p.answer.Result == polar.ResultNotFound && d.report.Faults == faults
+	if p.answer.Result == polar.ResultNotFound && d.report.Faults == faults {
+		d.checkCustomers(ctx, client, form)
+	}
 }
 
 // checkMetadata says whether customers can be searched by POLAR_METADATA_KEY: it
 // searches for nobody.
 func (d *doctor) checkMetadata(ctx context.Context, client *polar.Client) {
 	const name = "metadata search"
-	key := d.config.Polar.MetadataKey
+	key := d.Config.Polar.MetadataKey
 	if key == "" || d.invalid["POLAR_METADATA_KEY"] {
 		return
 	}
@@ -91,7 +93,7 @@ func (d *doctor) checkBinding(ctx context.Context, client *polar.Client, b datab
 		rebind = "Correct POLAR_ACCESS_TOKEN, POLAR_BASE_URL or DATABASE_URL; or take the database over, with nothing waiting or held: polar-bridge rebind --because TEXT"
 	)
 	since := b.Since.Format(time.RFC3339)
-	here := binding.Address(d.config.Polar.Endpoint())
+	here := binding.Address(d.Config.Polar.Endpoint())
 	switch {
 	case b == (database.Binding{}):
 		d.ok(name, "The database belongs to no Polar organization yet; the first serve binds it to its own.")
@@ -124,7 +126,7 @@ func (d *doctor) judgePolar(p doctorProbe) {
 	took := p.after.Sub(p.before).Round(time.Millisecond)
 	switch p.answer.Result {
 	case polar.ResultNotFound, polar.ResultUnauthorized:
-		if took > d.config.Polar.Timeout && !d.invalid["POLAR_TIMEOUT"] {
+		if took > d.Config.Polar.Timeout && !d.invalid["POLAR_TIMEOUT"] {
 			d.warn(name, fmt.Sprintf("%s after %s, which is longer than POLAR_TIMEOUT.", answers, took), "Find out what is slow on the way, or raise POLAR_TIMEOUT.")
 			return
 		}
@@ -149,7 +151,7 @@ func (d *doctor) judgePolar(p doctorProbe) {
 // networkHint says what to do when there was no answer.
 func (d *doctor) networkHint(err error) string {
 	for _, proxy := range []string{"HTTPS_PROXY", "https_proxy"} {
-		if d.config.Polar.Endpoint().Scheme == "https" && d.env.Getenv(proxy) != "" { // plain http is loopback, to which no proxy leads
+		if d.Config.Polar.Endpoint().Scheme == "https" && d.env.Getenv(proxy) != "" { // plain http is loopback, to which no proxy leads
 			return proxy + " is set: check that the proxy is there and lets requests to Polar through."
 		}
 	}
@@ -166,7 +168,7 @@ func (d *doctor) networkHint(err error) string {
 func (d *doctor) judgeToken(answer polar.Answer) {
 	const name = "polar token"
 	switch {
-	case !d.config.Polar.AccessToken.IsSet():
+	case !d.Config.Polar.AccessToken.IsSet():
 		d.warn(name, "Not proved, because there is no valid POLAR_ACCESS_TOKEN.", "Set it, then run doctor again.")
 	case answer.Result == polar.ResultNotFound:
 		d.ok(name, "It works and has the scope customers:write; nothing was deleted to find out.")
@@ -181,13 +183,13 @@ func (d *doctor) judgeToken(answer polar.Answer) {
 // refusal explains why Polar does not take the token.
 func (d *doctor) refusal(answer polar.Answer) (detail, do string) {
 	const create = "create an organization access token with the scope customers:write in the organization's settings at Polar."
-	other := map[string]string{"production": "sandbox", "sandbox": "production"}[d.config.Polar.Server]
+	other := map[string]string{"production": "sandbox", "sandbox": "production"}[d.Config.Polar.Server]
 	switch answer.ErrorCode {
 	case "insufficient_scope":
 		return "It is valid but lacks the scope customers:write", "Add the scope to the token, or " + create
 	case "invalid_token":
 		do := "If it was revoked or has expired, " + create
-		if d.config.Polar.BaseURL == "" {
+		if d.Config.Polar.BaseURL == "" {
 			return "Polar does not know it", "If it is a token of Polar's " + other + ", set POLAR_SERVER=" + other + ". " + do
 		}
 		return "Polar does not know it", "Check that it belongs to the Polar behind POLAR_BASE_URL: production and sandbox have tokens of their own. " + do

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -24,7 +25,7 @@ const fromDefault = "default"
 // of them.
 func (d *doctor) checkSettings(problems error) {
 	secrets := map[string]*config.SecretSource{}
-	for _, secret := range d.config.Secrets() {
+	for _, secret := range d.Config.Secrets() {
 		secrets[secret.Name()] = secret
 	}
 	if invalid, ok := errors.AsType[*config.InvalidError](problems); ok {
@@ -40,7 +41,7 @@ func (d *doctor) checkSettings(problems error) {
 		}
 	}
 	set := 0
-	for _, entry := range d.config.Summary() {
+	for _, entry := range d.Config.Summary() {
 		source, secret := secrets[entry.Name]
 		setting := doctorSetting{Name: entry.Name, Source: d.source(entry.Name, secret), Value: visible(entry.Value)}
 		switch {
@@ -120,12 +121,13 @@ type doctorProvider struct {
 
 // checkProviders lists the providers and looks at those that are enabled.
 func (d *doctor) checkProviders() {
+	address := cmp.Or(strings.TrimRight(d.PublicURL, "/"), "https://<your host>")
 	var on []string
 	for _, p := range d.providers {
 		enabled := p.Enabled() && !d.invalid[p.EnabledBy] && !d.invalid[p.KeysURLEnv]
 		d.report.Providers = append(d.report.Providers, doctorProvider{
 			Name: p.Name, Title: p.Title, Enabled: enabled, Secret: p.EnabledBy,
-			URL: d.publicURL + "/webhooks/" + p.Name, Docs: p.Docs,
+			URL: address + "/webhooks/" + p.Name, Docs: p.Docs,
 			SignedID: p.SignedID, Timestamped: p.Timestamped, IDsReusable: p.IDsReusable,
 		})
 		if enabled {

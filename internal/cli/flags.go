@@ -17,13 +17,16 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/queue/ops"
 )
 
-// closedSets teaches kong the words of the domain's closed sets.
-func closedSets() []kong.Option {
+// flagTypes teaches kong the words of the domain's closed sets, and texts with rules.
+func flagTypes() []kong.Option {
 	return []kong.Option{
 		kong.TypeMapper(reflect.TypeFor[deletion.State](), oneOf(deletion.States())),
 		kong.TypeMapper(reflect.TypeFor[deletion.HoldReason](), oneOf(deletion.HoldReasons())),
 		kong.TypeMapper(reflect.TypeFor[deletion.Outcome](), oneOf(ops.Redoable())), // redo's flag
 		kong.TypeMapper(reflect.TypeFor[endedAs](), oneOf(deletion.Outcomes())),
+		kong.TypeMapper(reflect.TypeFor[externalID](), text(checkExternalID)),
+		kong.TypeMapper(reflect.TypeFor[operatorName](), text(ops.CheckName)),
+		kong.TypeMapper(reflect.TypeFor[operatorReason](), text(ops.CheckReason)),
 	}
 }
 
@@ -54,24 +57,31 @@ func secretFlag(args []string, providers provider.Registry) error {
 	return nil
 }
 
+// text reads text that check lets through.
+func text(check func(text string) error) kong.MapperFunc {
+	return func(ctx *kong.DecodeContext, target reflect.Value) error {
+		var given string
+		if err := ctx.Scan.PopValueInto("text", &given); err != nil {
+			return err
+		}
+		target.SetString(given)
+		return check(given)
+	}
+}
+
 // oneOf reads a word of a closed set: one that is none of it would find nothing,
 // which looks like good news.
 func oneOf[T ~string](all []T) kong.MapperFunc {
-	return func(ctx *kong.DecodeContext, target reflect.Value) error {
-		var word string
-		if err := ctx.Scan.PopValueInto("word", &word); err != nil {
-			return err
+	return text(func(word string) error {
+		if slices.Contains(all, T(word)) {
+			return nil
 		}
-		if !slices.Contains(all, T(word)) {
-			words := make([]string, len(all))
-			for i, w := range all {
-				words[i] = string(w)
-			}
-			return fmt.Errorf("there is no %q; choose one of %s", word, strings.Join(words, ", "))
+		words := make([]string, len(all))
+		for i, w := range all {
+			words[i] = string(w)
 		}
-		target.SetString(word)
-		return nil
-	}
+		return fmt.Errorf("there is no %q; choose one of %s", word, strings.Join(words, ", "))
+	})
 }
 
 // moment is a point in time: a duration before now (90m, 72h, 30d), a date or an
@@ -101,39 +111,19 @@ func parseMoment(text string, now time.Time) (time.Time, error) {
 	return time.Time{}, errors.New("must be a duration such as 72h or 30d, a date such as 2026-11-01, or a time such as 2026-11-01T12:00:00Z")
 }
 
-// externalID is the id of a customer that a deletion can have.
-type externalID string
+type (
+	// externalID is the id of a customer that a deletion can have.
+	externalID string
+	// operatorName is who an operator says they are.
+	operatorName string
+	// operatorReason is why an operator does something: one readable line.
+	operatorReason string
+)
 
-// UnmarshalText implements encoding.TextUnmarshaler.
-func (e *externalID) UnmarshalText(text []byte) error {
-	if err := deletion.CheckExternalID(string(text)); err != nil {
+func checkExternalID(id string) error {
+	if err := deletion.CheckExternalID(id); err != nil {
 		return fmt.Errorf("no deletion can have it: %w", err)
 	}
-	*e = externalID(text)
-	return nil
-}
-
-// operatorName is who an operator says they are.
-type operatorName string
-
-// UnmarshalText implements encoding.TextUnmarshaler.
-func (n *operatorName) UnmarshalText(text []byte) error {
-	if err := ops.CheckName(string(text)); err != nil {
-		return err
-	}
-	*n = operatorName(text)
-	return nil
-}
-
-// operatorReason is why an operator does something: one readable line.
-type operatorReason string
-
-// UnmarshalText implements encoding.TextUnmarshaler.
-func (r *operatorReason) UnmarshalText(text []byte) error {
-	if err := ops.CheckReason(string(text)); err != nil {
-		return err
-	}
-	*r = operatorReason(text)
 	return nil
 }
 

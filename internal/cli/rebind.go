@@ -42,7 +42,7 @@ func (c *rebindCommand) Run(ctx context.Context, env *Env, loader *config.Loader
 	}
 	c.sign(s)
 	defer func() { err = errors.Join(err, s.db.Close()) }()
-	p, err := s.openPolar(ctx, c.Polar, env.Version)
+	p, err := s.openPolar(ctx, env, c.Polar)
 	if err != nil {
 		return err
 	}
@@ -71,23 +71,18 @@ func (s *session) limiter(ctx context.Context, perMinute int) (*ratelimit.Limite
 	})
 }
 
-func (s *session) openPolar(ctx context.Context, c config.Polar, version string) (p polarAccess, err error) {
+// polar is a client of the Polar that the settings name.
+func (e *Env) polar(c config.Polar, timeout time.Duration) *polar.Client {
+	return polar.New(polar.Options{BaseURL: c.Endpoint(), Token: c.AccessToken.Value, Timeout: timeout, UserAgent: "polar-bridge/" + e.Version, Now: time.Now})
+}
+
+func (s *session) openPolar(ctx context.Context, env *Env, c config.Polar) (p polarAccess, err error) {
 	if p.limiter, err = s.limiter(ctx, c.RateLimit); err != nil {
 		return p, err
 	}
-	key, err := s.db.DigestKey(ctx)
-	if err != nil {
-		return p, err
-	}
-	store, err := binding.NewStore(s.db.Main, s.db.SQL)
-	if err != nil {
-		return p, err
-	}
-	p.client = polar.New(polar.Options{
-		BaseURL: c.Endpoint(), Token: c.AccessToken.Value, Timeout: c.Timeout, UserAgent: "polar-bridge/" + version, Now: time.Now,
-	})
+	p.client = env.polar(c, c.Timeout)
 	p.gate = binding.New(binding.Options{
-		Store: store, Polar: p.client, Limiter: p.limiter, BaseURL: c.Endpoint(), Key: key, Token: c.AccessToken.Value, Logger: zap.NewNop(), Now: time.Now,
+		Store: s.bindings, Polar: p.client, Limiter: p.limiter, BaseURL: c.Endpoint(), Key: s.key, Token: c.AccessToken.Value, Logger: zap.NewNop(), Now: time.Now,
 	})
 	return p, nil
 }

@@ -129,7 +129,7 @@ func (c *reconcileCommand) sweep(ctx context.Context, s *session) (reconcile.Cou
 	}
 	defer directories.Close() //nolint:errcheck // it was only read
 	source := directories.Sources()[c.Provider]
-	p, err := s.openPolar(ctx, c.Config.Polar, c.env.Version)
+	p, err := s.openPolar(ctx, c.env, c.Config.Polar)
 	if err != nil {
 		return reconcile.Counts{}, err
 	}

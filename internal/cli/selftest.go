@@ -15,6 +15,7 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/app"
 	"github.com/polar-bridge/polar-bridge/internal/directory"
 	"github.com/polar-bridge/polar-bridge/internal/provider"
+	"github.com/polar-bridge/polar-bridge/internal/ratelimit"
 	"github.com/polar-bridge/polar-bridge/internal/settings"
 	"github.com/polar-bridge/polar-bridge/polar"
 )
@@ -54,8 +55,9 @@ type selftest struct {
 	provider *provider.Spec
 	key      string // signs
 	client   *polar.Client
-	database *selftestDatabase // the server's, nil where it is not to be had
-	unseen   string            // why
+	database *session // on the server's database, nil where it is not to be had
+	limiter  *ratelimit.Limiter
+	unseen   string // why there is no database
 
 	externalID, eventID string
 	customer            polar.Customer
@@ -80,11 +82,13 @@ func (c *selftestCommand) Run(ctx context.Context, env *Env, loader *config.Load
 	defer stop()
 	t := &selftest{
 		selftestCommand: c, env: env, provider: p, key: key, eventID: "evt_selftest_" + rand.Text(),
-		client: polar.New(polar.Options{BaseURL: c.Polar.Endpoint(), Token: c.Polar.AccessToken.Value, Timeout: c.Polar.Timeout, UserAgent: "polar-bridge/" + env.Version}),
+		client: env.polar(c.Polar, c.Polar.Timeout),
 	}
 	defer t.client.CloseIdleConnections()
 	t.openDatabase(ctx)
-	defer func() { err = errors.Join(err, t.closeDatabase()) }()
+	if t.database != nil {
+		defer func() { err = errors.Join(err, t.database.db.Close()) }()
+	}
 	if err := t.check(ctx, settings.All{
 		Config:    &config.Config{Polar: c.Polar, Directory: c.Directory, AuthDatabase: c.AuthDatabase, Work: c.Work, Providers: c.Providers},
 		Providers: providers,
@@ -106,13 +110,9 @@ func (c *selftestCommand) load(loader *config.Loader, providers provider.Registr
 		return nil, err
 	}
 	enabled := providers.Enabled()
-	switch p, known := providers.Lookup(c.Provider); {
-	case known && !p.Enabled():
-		return nil, fmt.Errorf("%s is not set: it must be the secret that the server has", p.EnabledBy)
-	case known:
-		return p, nil
+	switch {
 	case c.Provider != "":
-		return nil, usage("there is no provider %q: choose one of %s", c.Provider, strings.Join(providers.Names(), ", "))
+		return sender(providers, c.Provider)
 	case len(enabled) != 1:
 		return nil, usage("say whose webhook to send: the settings enable %d providers (%s)", len(enabled), strings.Join(enabled.Names(), ", "))
 	}

@@ -5,50 +5,25 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/polar-bridge/polar-bridge/internal/database"
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
 	"github.com/polar-bridge/polar-bridge/internal/queue/ops"
-	"github.com/polar-bridge/polar-bridge/internal/ratelimit"
 )
 
-// selftestDatabase is the server's database, which knows why a deletion waits.
-type selftestDatabase struct {
-	*session
-
-	limiter *ratelimit.Limiter
-	binding database.Binding
-}
-
-// openDatabase opens the server's database, if the settings lead to it.
+// openDatabase opens the server's database, which knows why a deletion waits, if the
+// settings lead to it.
 func (t *selftest) openDatabase(ctx context.Context) {
 	s, err := openSession(ctx, t.env, t.Database, t.Log)
+	if err == nil {
+		if t.limiter, err = s.limiter(ctx, t.Polar.RateLimit); err != nil {
+			err = errors.Join(err, s.db.Close())
+		}
+	}
 	if err != nil {
 		t.unseen = "the server's database is not to be had here: " + err.Error()
 		return
 	}
-	t.unseen = "the database here has no such deletion, so it is not the server's"
-	t.database = &selftestDatabase{session: s}
-	access, err := s.openPolar(ctx, t.Polar, t.env.Version)
-	if err == nil {
-		access.client.CloseIdleConnections()
-		t.database.limiter = access.limiter
-		var seen database.Inspection
-		seen, err = database.Inspect(ctx, t.Database.Address(), t.Database.Schema)
-		t.database.binding = seen.Binding
-	}
-	if err != nil {
-		t.unseen = errors.Join(err, t.closeDatabase()).Error()
-	}
-}
-
-func (t *selftest) closeDatabase() error {
-	if t.database == nil {
-		return nil
-	}
-	open := t.database
-	t.database = nil
-	return open.db.Close()
+	t.database, t.unseen = s, "the database here has no such deletion, so it is not the server's"
 }
 
 // checkDatabase says why no deletion is carried out at present.
@@ -80,11 +55,14 @@ func paused(p queue.Pause) error {
 
 // checkOrganization compares the customer's organization with the database's.
 func (t *selftest) checkOrganization() error {
-	if t.database == nil || t.database.binding.Organization == "" || t.database.binding.Organization == t.customer.OrganizationID {
+	if t.database == nil {
 		return nil
 	}
-	return fmt.Errorf("wrong organization: the server's database belongs to %s, and POLAR_ACCESS_TOKEN is of %s",
-		visible(t.database.binding.Organization), visible(t.customer.OrganizationID))
+	owner := t.database.seen.Binding.Organization
+	if owner == "" || owner == t.customer.OrganizationID {
+		return nil
+	}
+	return fmt.Errorf("wrong organization: the server's database belongs to %s, and POLAR_ACCESS_TOKEN is of %s", visible(owner), visible(t.customer.OrganizationID))
 }
 
 // row is the deletion in the server's database; nil while there is none.
@@ -107,7 +85,7 @@ func (t *selftest) blocked(ctx context.Context, r *queue.Record) error {
 	if pause, err := t.database.Paused(ctx); err == nil && pause.Paused {
 		return paused(pause)
 	}
-	reason, err := t.database.limiter.Paused(ctx)
+	reason, err := t.limiter.Paused(ctx)
 	if err == nil && reason == deletion.WaitUnauthorized {
 		return errors.New("the server's token: Polar refuses it, or it lacks the scope customers:write")
 	}

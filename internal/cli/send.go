@@ -69,15 +69,12 @@ func (c *sendCommand) Run(ctx context.Context, env *Env, loader *config.Loader, 
 	if c.List {
 		return c.list(env, providers)
 	}
-	p, ok := providers.Lookup(c.Provider)
-	if !ok {
-		return usage("there is no provider %q: choose one of %s", c.Provider, strings.Join(providers.Names(), ", "))
-	}
 	if err := loader.Load(providers); err != nil {
 		return err
 	}
-	if !p.Enabled() {
-		return fmt.Errorf("%s is not set: it must be the secret that the server has", p.EnabledBy)
+	p, err := sender(providers, c.Provider)
+	if err != nil {
+		return err
 	}
 	if err := c.consent(); err != nil {
 		return err
@@ -157,6 +154,18 @@ func (c *sendCommand) list(env *Env, providers provider.Registry) error {
 		return printJSON(env.Stdout, all)
 	}
 	return table.flush()
+}
+
+// sender is the provider whose webhook is sent: it must have the server's secret.
+func sender(providers provider.Registry, name string) (*provider.Spec, error) {
+	switch p, known := providers.Lookup(name); {
+	case !known:
+		return nil, usage("there is no provider %q: choose one of %s", name, strings.Join(providers.Names(), ", "))
+	case !p.Enabled():
+		return nil, fmt.Errorf("%s is not set: it must be the secret that the server has", p.EnabledBy)
+	default:
+		return p, nil
+	}
 }
 
 // consent refuses what may delete a real customer unless --yes is there.

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"os"
 	"os/signal"
@@ -27,15 +26,13 @@ type serveCommand struct {
 // Help is shown below the flags' list.
 func (c *serveCommand) Help() string {
 	var text strings.Builder
-	text.WriteString("Secrets have no flag. Set the variable, or NAME_FILE with the name of a file that holds it:\n")
-	longest := 0
+	text.WriteString("Secrets have no flag. Set the variable, or NAME_FILE with the name of a file that holds it:\n\n")
+	table := newTable(&text)
 	for _, secret := range c.Config.SecretHelp() {
-		longest = max(longest, len(secret.Name))
+		table.line("  "+secret.Name, secret.Value)
 	}
-	for _, secret := range c.Config.SecretHelp() {
-		fmt.Fprintf(&text, "\n  %-*s  %s", longest, secret.Name, secret.Value)
-	}
-	return text.String()
+	_ = table.flush() // a text takes everything
+	return strings.TrimSpace(text.String())
 }
 
 // Run serves until it is told to stop.
