@@ -59,8 +59,7 @@ type requested struct {
 
 // Run puts deletions into the queue.
 func (c *requestCommand) Run(ctx context.Context, env *Env, s *session, loader *config.Loader, providers provider.Registry) error {
-	all, err := c.load(loader, providers)
-	if err != nil {
+	if err := loader.Load(&c.Polar, &c.Directory, &c.AuthDatabase, &c.Work, providers); err != nil {
 		return err
 	}
 	p, err := s.openPolar(ctx, env, c.Polar)
@@ -68,13 +67,13 @@ func (c *requestCommand) Run(ctx context.Context, env *Env, s *session, loader *
 		return err
 	}
 	defer p.client.CloseIdleConnections()
-	if err := p.gate.Check(ctx); err != nil {
-		return err
-	}
 	if !p.gate.Open() {
 		return errors.New("the database belongs to another Polar organization than POLAR_ACCESS_TOKEN: nothing is put into its queue")
 	}
-	candidates, err := c.candidates(ctx, env, s, all)
+	candidates, err := c.candidates(ctx, env, s, settings.All{
+		Config:    &config.Config{Polar: c.Polar, Directory: c.Directory, AuthDatabase: c.AuthDatabase, Work: c.Work, Providers: c.Providers},
+		Providers: providers,
+	})
 	if err != nil {
 		return err
 	}
@@ -96,20 +95,6 @@ func (c *requestCommand) Run(ctx context.Context, env *Env, s *session, loader *
 		err = fmt.Errorf("%s refused", plural(refused, "request"))
 	}
 	return err
-}
-
-// load reads the settings that the servers have.
-func (c *requestCommand) load(loader *config.Loader, providers provider.Registry) (settings.All, error) {
-	if err := loader.Load(&c.Polar, &c.Directory, &c.AuthDatabase, &c.Work, providers); err != nil {
-		return settings.All{}, err
-	}
-	if !c.Polar.AccessToken.IsSet() {
-		return settings.All{}, errors.New("Polar cannot be asked: set POLAR_ACCESS_TOKEN") //nolint:staticcheck // a name begins it
-	}
-	return settings.All{
-		Config:    &config.Config{Polar: c.Polar, Directory: c.Directory, AuthDatabase: c.AuthDatabase, Work: c.Work, Providers: c.Providers},
-		Providers: providers,
-	}, nil
 }
 
 // sort returns what is to be asked about, and says what becomes of the others.

@@ -26,13 +26,8 @@ type scene struct {
 	line    map[string]string // the log line that tells the end
 	metric  string            // the series that counts it
 	outcome string            // for people
-}
 
-// shown is a scene and what was seen of it.
-type shown struct {
-	scene
-
-	gotStatus int
+	gotStatus int // what was seen of it
 	gotBody   string
 	gotCalls  []int
 	gotLine   string
@@ -77,33 +72,32 @@ func (d *demo) scenes() []scene {
 }
 
 // play sends every scene's delivery and waits for its end.
-func (d *demo) play(ctx context.Context) ([]shown, error) {
+func (d *demo) play(ctx context.Context) ([]scene, error) {
 	const patience = 90 * time.Second
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	var all []shown
-	for _, s := range d.scenes() {
-		seen := shown{scene: s}
+	all := d.scenes()
+	for i := range all {
+		s := &all[i]
 		before := d.polar.Calls()
 		if s.fault != nil {
 			d.polar.FailNextOf(polartest.OperationDelete, 1, *s.fault)
 		}
 		var err error
-		if seen.gotStatus, seen.gotBody, err = d.deliver(ctx, s); err != nil {
+		if s.gotStatus, s.gotBody, err = d.deliver(ctx, *s); err != nil {
 			return nil, err
 		}
-		if seen.gotLine, err = d.log.await(ctx, s.line); err != nil {
+		if s.gotLine, err = d.log.await(ctx, s.line); err != nil {
 			return nil, fmt.Errorf("%s: the log never said so: %w", s.title, err)
 		}
 		for _, call := range d.polar.Journal()[before:] {
 			if call.Operation == polartest.OperationDelete {
-				seen.gotCalls = append(seen.gotCalls, call.Status)
+				s.gotCalls = append(s.gotCalls, call.Status)
 			}
 		}
-		if seen.gotMetric, err = d.metric(ctx, s.metric); err != nil {
+		if s.gotMetric, err = d.metric(ctx, s.metric); err != nil {
 			return nil, err
 		}
-		all = append(all, seen)
 	}
 	return all, nil
 }

@@ -9,7 +9,7 @@ import (
 
 // print shows what happened to each delivery, then where an operator sees it, and
 // counts those that did not end as they should.
-func (d *demo) print(w io.Writer, all []shown) (wrong int, err error) {
+func (d *demo) print(w io.Writer, all []scene) (wrong int, err error) {
 	table := newTable(w)
 	table.line("", "WHAT HAPPENED", "WEBHOOK", "DELETE", "OUTCOME", "")
 	for i, s := range all {

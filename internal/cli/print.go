@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -170,17 +171,8 @@ func at(t time.Time) string {
 
 // age is for how long something has been so, as --since takes it.
 func age(since time.Time) string {
-	const day = 24 * time.Hour
-	switch old := max(time.Since(since), 0); {
-	case old >= 2*day:
-		return fmt.Sprintf("%dd", old/day)
-	case old >= 2*time.Hour:
-		return fmt.Sprintf("%dh", old/time.Hour)
-	case old >= 2*time.Minute:
-		return fmt.Sprintf("%dm", old/time.Minute)
-	default:
-		return fmt.Sprintf("%ds", old/time.Second)
-	}
+	n, unit := ops.LargestUnit(max(time.Since(since), 0))
+	return strconv.Itoa(n) + unit[:1]
 }
 
 func plural(n int, what string) string { return ops.Plural(n, what) }

@@ -33,9 +33,6 @@ func (c *rebindCommand) Run(ctx context.Context, env *Env, loader *config.Loader
 	if err := loader.Load(&c.Database, &c.Polar, &c.Log); err != nil {
 		return err
 	}
-	if !c.Polar.AccessToken.IsSet() {
-		return errors.New("set POLAR_ACCESS_TOKEN to a token of the organization that the database is to belong to")
-	}
 	s, err := openSession(ctx, env, c.Database, c.Log)
 	if err != nil {
 		return err
@@ -47,15 +44,14 @@ func (c *rebindCommand) Run(ctx context.Context, env *Env, loader *config.Loader
 		return err
 	}
 	defer p.client.CloseIdleConnections()
-	if err := p.gate.Check(ctx); err != nil {
-		return err
-	}
 	if err := s.Rebind(ctx, p.gate.ID(), string(c.Because)); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintln(env.Stderr, "The database belongs to this Polar organization now. Its servers begin within a minute.")
 	return err
 }
+
+var errNoToken = errors.New("Polar cannot be asked: set POLAR_ACCESS_TOKEN") //nolint:staticcheck // a name begins it
 
 // polarAccess is what a command needs to ask Polar beside servers.
 type polarAccess struct {
@@ -76,7 +72,11 @@ func (e *Env) polar(c config.Polar, timeout time.Duration) *polar.Client {
 	return polar.New(polar.Options{BaseURL: c.Endpoint(), Token: c.AccessToken.Value, Timeout: timeout, UserAgent: "polar-bridge/" + e.Version, Now: time.Now})
 }
 
+// openPolar finds out which organization the token is of.
 func (s *session) openPolar(ctx context.Context, env *Env, c config.Polar) (p polarAccess, err error) {
+	if !c.AccessToken.IsSet() {
+		return p, errNoToken
+	}
 	if p.limiter, err = s.limiter(ctx, c.RateLimit); err != nil {
 		return p, err
 	}
@@ -84,5 +84,5 @@ func (s *session) openPolar(ctx context.Context, env *Env, c config.Polar) (p po
 	p.gate = binding.New(binding.Options{
 		Store: s.bindings, Polar: p.client, Limiter: p.limiter, BaseURL: c.Endpoint(), Key: s.key, Token: c.AccessToken.Value, Logger: zap.NewNop(), Now: time.Now,
 	})
-	return p, nil
+	return p, p.gate.Check(ctx)
 }

@@ -112,7 +112,7 @@ func (c *reconcileCommand) check() error {
 	}
 	switch {
 	case !c.Config.Polar.AccessToken.IsSet():
-		return errors.New("Polar cannot be asked: set POLAR_ACCESS_TOKEN") //nolint:staticcheck // a name begins it
+		return errNoToken
 	case c.Apply && !c.Config.Directory.Confirm():
 		return errors.New("--apply needs the confirmation before each deletion: set CONFIRM to true, here and at the servers")
 	case c.Apply:
@@ -134,9 +134,6 @@ func (c *reconcileCommand) sweep(ctx context.Context, s *session) (reconcile.Cou
 		return reconcile.Counts{}, err
 	}
 	defer p.client.CloseIdleConnections()
-	if err := p.gate.Check(ctx); err != nil {
-		return reconcile.Counts{}, err
-	}
 	if c.Apply && !p.gate.Open() {
 		return reconcile.Counts{}, errors.New("the database belongs to another Polar organization than POLAR_ACCESS_TOKEN: its customers are not found here, and nothing is put into its queue")
 	}

@@ -104,7 +104,7 @@ func (c *selftestCommand) load(loader *config.Loader, providers provider.Registr
 		return nil, err
 	}
 	if !c.Polar.AccessToken.IsSet() {
-		return nil, errors.New("Polar cannot be asked: set POLAR_ACCESS_TOKEN") //nolint:staticcheck // a name begins it
+		return nil, errNoToken
 	}
 	if _, err := serverAddress(c.URL); err != nil {
 		return nil, err

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
-	"github.com/polar-bridge/polar-bridge/internal/queue"
 	"github.com/polar-bridge/polar-bridge/internal/queue/ops"
 )
 
@@ -48,11 +47,11 @@ func (c *console) choose(v *visit) error {
 	if len(asked.Chosen) == 0 {
 		return invalid("There is nothing to %s among them.", verb)
 	}
-	ids := make([]int64, 0, shownAtMost)
+	var ids []int64
 	for _, one := range asked.Chosen[:min(len(asked.Chosen), shownAtMost)] {
 		ids = append(ids, one.ID)
 	}
-	if asked.Shown, err = c.records(v.Context(), ids); err != nil {
+	if asked.Shown, err = c.options.Operator.Records(v.Context(), ids); err != nil {
 		return err
 	}
 	http.Redirect(v.w, v.Request, "/ui/questions/"+c.questions.ask(asked), http.StatusSeeOther)
@@ -95,11 +94,6 @@ func (c *console) chooseTicked(v *visit, asked *question) error {
 	return err
 }
 
-// records reads what is to be shown of some deletions.
-func (c *console) records(ctx context.Context, ids []int64) ([]queue.Record, error) {
-	return c.options.Operator.Records(ctx, ids[:min(len(ids), shownAtMost)])
-}
-
 func (c *console) showQuestion(v *visit) error {
 	asked, err := c.questions.find(v.PathValue("token"))
 	if err != nil {
@@ -133,13 +127,14 @@ func (q *question) Losses() string { return ops.Losses(q.Chosen) }
 
 // Consequence says in a sentence what will happen.
 func (q *question) Consequence() string {
-	happens, ok := map[deletion.Verb]string{
+	happens := map[deletion.Verb]string{
 		deletion.VerbApprove:     " will pass the guard that held each, and then the customers are deleted at Polar for good, and their subscriptions end. This cannot be undone.",
 		deletion.VerbRetry:       " will be tried now, with all guards; customers whom no guard protects are deleted at Polar for good. This cannot be undone.",
 		deletion.VerbCancel:      " will never be tried: nobody is deleted, and a customer who has left may go on being charged. This cannot be undone.",
 		deletion.VerbAcknowledge: ": the case is closed, which deletes nobody and ends no subscription at Polar. This cannot be undone.",
+		deletion.VerbRedo:        "", // not done here
 	}[q.Verb]
-	if !ok {
+	if happens == "" {
 		return "The deletion goes into the queue, and unless a guard holds it, the customer is deleted at Polar for good, and their subscriptions end. This cannot be undone."
 	}
 	return ops.Plural(len(q.Chosen), "deletion") + happens
@@ -188,7 +183,7 @@ func (c *console) act(ctx context.Context, v *visit, asked *question, reason str
 		done.Problem = c.problem(v, err)
 	}
 	slices.Sort(done.LeftIDs)
-	if done.Left, err = c.records(ctx, done.LeftIDs); err != nil {
+	if done.Left, err = c.options.Operator.Records(ctx, done.LeftIDs[:min(len(done.LeftIDs), shownAtMost)]); err != nil {
 		done.Problem = c.problem(v, err)
 	}
 	return done

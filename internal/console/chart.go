@@ -2,6 +2,7 @@ package console
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
@@ -46,6 +47,7 @@ type label struct {
 // draw lays out the hours from since on.
 func draw(ended []ops.Ended, since time.Time) chart {
 	var counts [chartHours]map[deletion.Outcome]int
+	var sums [chartHours]int
 	c := chart{Width: chartHours * hourWidth}
 	totals := make(map[deletion.Outcome]int)
 	for i := range counts {
@@ -58,12 +60,9 @@ func draw(ended []ops.Ended, since time.Time) chart {
 		}
 		counts[i][e.Outcome] += e.Count
 		totals[e.Outcome] += e.Count
-		sum := 0
-		for _, n := range counts[i] {
-			sum += n
-		}
-		c.Most = max(c.Most, sum)
+		sums[i] += e.Count
 	}
+	c.Most = slices.Max(sums[:])
 	for i, hour := range counts {
 		c.stack(i, since.Add(time.Duration(i)*time.Hour), hour)
 	}

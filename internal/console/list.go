@@ -30,8 +30,14 @@ type filterForm struct {
 // filterParts are the address's parts, each with what it is called for people.
 func filterParts() [][2]string {
 	return [][2]string{
-		{"state", "state"}, {"reason", "held as"}, {"outcome", "outcome"}, {"provider", "provider"}, {"q", "id"},
-		{"from", "received since"}, {"to", "received before"}, {"order", "order"},
+		{"state", "state"},
+		{"reason", "held as"},
+		{"outcome", "outcome"},
+		{"provider", "provider"},
+		{"q", "id"},
+		{"from", "received since"},
+		{"to", "received before"},
+		{"order", "order"},
 	}
 }
 

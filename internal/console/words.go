@@ -57,19 +57,8 @@ func ago(d time.Duration) string {
 	return span(d) + " ago"
 }
 
-// span is a duration in the largest unit of which there are two, or in seconds.
-func span(d time.Duration) string {
-	const day = 24 * time.Hour
-	for _, unit := range []struct {
-		length time.Duration
-		name   string
-	}{{day, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}} {
-		if d >= 2*unit.length {
-			return ops.Plural(int(d/unit.length), unit.name)
-		}
-	}
-	return ops.Plural(int(d/time.Second), "second")
-}
+// span is a duration in words.
+func span(d time.Duration) string { return ops.Plural(ops.LargestUnit(d)) }
 
 // who is whom a deletion is about.
 func (c *console) who(r queue.Record) string {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
@@ -23,6 +24,20 @@ func Plural(n int, what string) string {
 		return "1 " + what
 	}
 	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// LargestUnit is a duration in the largest unit of which there are two, or in seconds.
+func LargestUnit(d time.Duration) (n int, unit string) {
+	const day = 24 * time.Hour
+	switch {
+	case d >= 2*day:
+		return int(d / day), "day"
+	case d >= 2*time.Hour:
+		return int(d / time.Hour), "hour"
+	case d >= 2*time.Minute:
+		return int(d / time.Minute), "minute"
+	}
+	return int(d / time.Second), "second"
 }
 
 // Past is a verb in the past tense.
