@@ -20,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
@@ -278,8 +279,9 @@ func (p *process) metric(t *testing.T, series string) float64 {
 // waitMetric waits until the series has the value.
 func (p *process) waitMetric(t *testing.T, series string, want float64, within time.Duration) {
 	t.Helper()
-	require.Eventually(t, func() bool { return p.metric(t, series) == want }, max(within, patience), 50*time.Millisecond,
-		"%s is not %v\n%s", series, want, p.output())
+	if !assert.Eventually(t, func() bool { return p.metric(t, series) == want }, max(within, patience), 50*time.Millisecond) {
+		require.FailNow(t, "what was waited for did not come", "%s is %v, not %v\n%s", series, p.metric(t, series), want, p.output())
+	}
 }
 
 // noSecrets is asked of everything that a process said.

@@ -286,6 +286,27 @@ func TestFailuresInARowOpenTheCircuitBreakerForAllReplicasAndASuccessClosesIt(t 
 	})
 }
 
+func TestWhatFailsTogetherIsOneOutage(t *testing.T) {
+	t.Parallel()
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		c := newClock()
+		l := limiter(t, db, c, 0)
+		var underWay []deletion.Permit
+		for range 16 {
+			underWay = append(underWay, acquire(t, l))
+		}
+		for _, failed := range underWay {
+			ok(t, failed.Report(t.Context(), outage()))
+		}
+		for _, gap := range []time.Duration{time.Second, 2 * time.Second} {
+			c.step(gap - time.Millisecond)
+			refused(t, l)
+			c.step(time.Millisecond)
+			ok(t, acquire(t, l).Report(t.Context(), outage()))
+		}
+	})
+}
+
 func TestAProbeOfWhichNothingIsHeardIsFollowedByAnother(t *testing.T) {
 	t.Parallel()
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {

@@ -137,12 +137,12 @@ func (p Permit) Report(ctx context.Context, d deletion.Decision) error {
 	return nil
 }
 
-// failed counts a failure; several in a row, or one of the probe that had to
-// end a pause for the reason, keep the others away for a gap that doubles.
+// failed counts a failure. Several in a row keep the others away for the shortest gap,
+// which doubles with each probe that fails: one that had to end a pause for the reason.
 func (l *Limiter) failed(ctx context.Context, probed deletion.WaitReason) error {
 	l.failing.Store(true)
 	var failures int64
-	err := l.db.QueryRowContext(ctx, l.sql.CountFailure, l.name).Scan(&failures)
+	err := l.db.QueryRowContext(ctx, l.sql.CountFailure, l.name, probed != "", circuitThreshold).Scan(&failures)
 	if err != nil {
 		return err
 	}
