@@ -118,10 +118,8 @@ func (v variant) over(base variant) variant {
 }
 
 func merged(base, over map[string]map[string]jsontext.Value) map[string]map[string]jsontext.Value {
-	all := maps.Clone(base)
-	if all == nil {
-		all = map[string]map[string]jsontext.Value{}
-	}
+	all := map[string]map[string]jsontext.Value{}
+	maps.Copy(all, base)
 	maps.Copy(all, over)
 	return all
 }

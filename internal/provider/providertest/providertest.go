@@ -6,6 +6,7 @@
 package providertest
 
 import (
+	"cmp"
 	"errors"
 	"maps"
 	"net/http"
@@ -63,10 +64,7 @@ func newHarness(tb testing.TB, name, folder string, d description, v variant) *H
 
 // Name is a sentence about how the provider is set up.
 func (h *Harness) Name() string {
-	if h.variant.Name == "" {
-		return "as it comes"
-	}
-	return h.variant.Name
+	return cmp.Or(h.variant.Name, "as it comes")
 }
 
 // Run runs the whole suite.
@@ -86,13 +84,16 @@ func Run(t *testing.T, h *Harness) {
 	t.Run("bodies", h.bodies)
 	t.Run("odd JSON", h.odd)
 	t.Run("gateway", h.behindGateway)
+	if !h.isToken(t) {
+		t.Run("no mutation of the body passes", h.mutations)
+	}
 	switch {
 	case h.svixHeaders(t) != nil:
 		t.Run("svix", h.svix)
 	case h.isToken(t):
 		t.Run("token", h.token)
-	default:
-		t.Run("scheme", h.scheme)
+	case h.description.Tolerance != "":
+		t.Run("the time may be off by the tolerance, both ways", h.schemeAge)
 	}
 }
 
@@ -104,27 +105,9 @@ const (
 // now is when the suite's deliveries are made and arrive.
 func now() time.Time { return time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC) }
 
-func (h *Harness) secret() string {
-	if h.GoodSecret != "" {
-		return h.GoodSecret
-	}
-	return h.variant.Secret
-}
+func (h *Harness) secret() string { return cmp.Or(h.GoodSecret, h.variant.Secret) }
 
-func (h *Harness) other() string {
-	if h.OtherSecret != "" {
-		return h.OtherSecret
-	}
-	return h.variant.OtherSecret
-}
-
-// secretEnv is the setting that holds the secret.
-func (h *Harness) secretEnv(spec *provider.Spec) string {
-	if h.variant.SecretEnv != "" {
-		return h.variant.SecretEnv
-	}
-	return spec.EnabledBy
-}
+func (h *Harness) other() string { return cmp.Or(h.OtherSecret, h.variant.OtherSecret) }
 
 // open sets the provider up as the program does, from an environment with these
 // secrets and settings besides the variant's, and with a gateway, which must not
@@ -142,11 +125,8 @@ func (h *Harness) open(clock func() time.Time, secrets []string, more map[string
 	if !ok {
 		return nil, errors.New("there is no such provider")
 	}
-	environment := maps.Clone(h.variant.Settings)
-	if environment == nil {
-		environment = map[string]string{}
-	}
-	environment[h.secretEnv(spec)] = strings.Join(secrets, "\n")
+	environment := map[string]string{cmp.Or(h.variant.SecretEnv, spec.EnabledBy): strings.Join(secrets, "\n")}
+	maps.Copy(environment, h.variant.Settings)
 	maps.Copy(environment, more)
 	loader := config.NewLoader(config.Env{Getenv: func(name string) string { return environment[name] }})
 	if err := loader.Parse(&config.Config{Providers: []any{spec.Settings}}); err != nil {

@@ -1,7 +1,6 @@
 package providertest
 
 import (
-	"bytes"
 	"net/http"
 	"strconv"
 	"strings"
@@ -16,22 +15,7 @@ import (
 
 func (h *Harness) svix(t *testing.T) {
 	t.Parallel()
-	p := h.provider(t)
 	header, body := h.good(t, h.secret(), now())
-	t.Run("no mutation of the body passes", func(t *testing.T) {
-		t.Parallel()
-		for i := range body {
-			for _, bit := range []byte{0x01, 0x20, 0x80} {
-				changed := bytes.Clone(body)
-				changed[i] ^= bit
-				h.refused(t, p, header, changed, fault.ReasonBadSignature)
-			}
-			h.refused(t, p, header, body[:i], fault.ReasonBadSignature)
-			h.refused(t, p, header, append(body[:i:i], body[i+1:]...), fault.ReasonBadSignature)
-		}
-		h.refused(t, p, header, append(bytes.Clone(body), '\n'), fault.ReasonBadSignature)
-		h.refused(t, p, header, nil, fault.ReasonBadSignature)
-	})
 	t.Run("the form", func(t *testing.T) { h.svixForm(t, header, body) })
 	t.Run("headers of another set beside it", func(t *testing.T) { h.svixSets(t, header, body) })
 	t.Run("the signature list", func(t *testing.T) { h.svixSignatures(t, header, body) })
@@ -41,30 +25,30 @@ func (h *Harness) svix(t *testing.T) {
 // and that the id is never its.
 func (h *Harness) svixSets(t *testing.T, header http.Header, body []byte) {
 	t.Parallel()
-	p := h.provider(t)
+	p, own := h.provider(t), *h.svixHeaders(t)
 	for _, other := range []signature.HeaderSet{signature.SvixHeaders(), signature.StandardHeaders()} {
-		if other == *h.svixHeaders(t) {
+		if other == own {
 			continue
 		}
 		wrong, _ := h.good(t, h.other(), now())
 		for _, theirs := range []map[string]string{
 			{other.ID: "foreign"},
 			{other.Signature: "nonsense", other.Timestamp: "soon"},
-			{other.ID: "foreign", other.Timestamp: header.Get(h.svixHeaders(t).Timestamp), other.Signature: header.Get(h.svixHeaders(t).Signature)},
-			{other.ID: header.Get(h.svixHeaders(t).ID), other.Timestamp: "1", other.Signature: wrong.Get(h.svixHeaders(t).Signature)},
+			{other.ID: "foreign", other.Timestamp: header.Get(own.Timestamp), other.Signature: header.Get(own.Signature)},
+			{other.ID: header.Get(own.ID), other.Timestamp: "1", other.Signature: wrong.Get(own.Signature)},
 		} {
 			both := header.Clone()
 			for name, value := range theirs {
 				both.Set(name, value)
 			}
 			require.Equal(t, eventID, h.accepted(t, p, both, body).Deletions[0].EventID)
-			for _, name := range []string{h.svixHeaders(t).ID, h.svixHeaders(t).Timestamp, h.svixHeaders(t).Signature} {
+			for _, name := range []string{own.ID, own.Timestamp, own.Signature} {
 				torn := both.Clone()
 				torn.Del(name)
 				_, err := p.Receive(torn, body)
 				require.Equal(t, fault.Unauthenticated, fault.KindOf(err))
 			}
-			both.Set(h.svixHeaders(t).Signature, wrong.Get(h.svixHeaders(t).Signature))
+			both.Set(own.Signature, wrong.Get(own.Signature))
 			h.refused(t, p, both, body, fault.ReasonBadSignature)
 		}
 	}
@@ -73,7 +57,7 @@ func (h *Harness) svixSets(t *testing.T, header http.Header, body []byte) {
 // svixForm checks id and timestamp, which have one form and one window only.
 func (h *Harness) svixForm(t *testing.T, header http.Header, body []byte) {
 	t.Parallel()
-	p := h.provider(t)
+	p, own := h.provider(t), *h.svixHeaders(t)
 	with := func(name, value string) http.Header {
 		changed := header.Clone()
 		changed.Set(name, value)
@@ -97,15 +81,15 @@ func (h *Harness) svixForm(t *testing.T, header http.Header, body []byte) {
 			"+" + seconds, "-" + seconds, "0" + seconds, seconds + ".0", seconds + " ", " " + seconds, seconds + "000000",
 			"0x6922f2c0", "1e9", "-0", "00", "now", "9223372036854775807", "9223372036854775808", "99999999999999999999", "１",
 		} {
-			h.refused(t, p, with(h.svixHeaders(t).Timestamp, value), body, fault.ReasonBadHeader)
+			h.refused(t, p, with(own.Timestamp, value), body, fault.ReasonBadHeader)
 		}
-		h.refused(t, p, with(h.svixHeaders(t).Timestamp, "0"), body, fault.ReasonStale)
-		h.refused(t, p, with(h.svixHeaders(t).Timestamp, "999999999999"), body, fault.ReasonFuture)
+		h.refused(t, p, with(own.Timestamp, "0"), body, fault.ReasonStale)
+		h.refused(t, p, with(own.Timestamp, "999999999999"), body, fault.ReasonFuture)
 	})
 	t.Run("the id has one form only", func(t *testing.T) {
 		t.Parallel()
 		for _, value := range []string{"a.b", "a b", "a\tb", "é", "a\x00", strings.Repeat("a", 257)} {
-			signed, err := signature.SvixHeader(*h.svixHeaders(t), h.secret(), value, now(), body)
+			signed, err := signature.SvixHeader(own, h.secret(), value, now(), body)
 			require.NoError(t, err)
 			h.refused(t, p, signed, body, fault.ReasonBadHeader)
 		}
@@ -114,9 +98,10 @@ func (h *Harness) svixForm(t *testing.T, header http.Header, body []byte) {
 
 func (h *Harness) svixSignatures(t *testing.T, header http.Header, body []byte) {
 	t.Parallel()
-	good := header.Get(h.svixHeaders(t).Signature)
+	name := h.svixHeaders(t).Signature
+	good := header.Get(name)
 	otherHeader, _ := h.good(t, h.other(), now())
-	wrong := otherHeader.Get(h.svixHeaders(t).Signature)
+	wrong := otherHeader.Get(name)
 	mac := strings.TrimPrefix(good, "v1,")
 	tests := []struct {
 		name, value string
@@ -151,7 +136,7 @@ func (h *Harness) svixSignatures(t *testing.T, header http.Header, body []byte) 
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			changed := header.Clone()
-			changed.Set(h.svixHeaders(t).Signature, tt.value)
+			changed.Set(name, tt.value)
 			p := h.provider(t)
 			if tt.reason == "" {
 				h.accepted(t, p, changed, body)
