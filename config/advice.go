@@ -2,6 +2,7 @@ package config
 
 import (
 	"cmp"
+	"reflect"
 	"slices"
 	"strings"
 )
@@ -31,30 +32,24 @@ func (l *Loader) adviseNames(c *Config) []Advice {
 	if l.env.Names == nil {
 		return nil
 	}
-	known := map[string]bool{"PORT": true}
-	var plain, settings []string // those that no file can hold, and all
+	var settings []string
 	for _, entry := range c.Summary() {
-		known[entry.Name], settings = true, append(settings, entry.Name)
-		plain = append(plain, entry.Name)
+		settings = append(settings, entry.Name)
 	}
 	for _, secret := range c.SecretHelp() {
-		known[secret.Name+"_FILE"], settings = true, append(settings, secret.Name+"_FILE")
-		plain = slices.DeleteFunc(plain, func(name string) bool { return name == secret.Name })
+		settings = append(settings, secret.Name+"_FILE")
 	}
 	var all []Advice
-	for _, name := range l.env.Names() {
-		if known[name] || foreign(name) {
+	for _, name := range slices.Sorted(slices.Values(l.env.Names())) {
+		if name == "PORT" || slices.Contains(settings, name) || foreign(name) {
 			continue
 		}
-		if base, found := strings.CutSuffix(name, "_FILE"); found && slices.Contains(plain, base) {
+		if base, found := strings.CutSuffix(name, "_FILE"); found && slices.Contains(settings, base) {
 			all = append(all, Advice{name, "is ignored: " + base + " is no secret, and only secrets come from files", "Set " + base + " itself."})
-			continue
-		}
-		if meant := cmp.Or(nearest(name, settings), l.shortened(name, settings)); meant != "" {
+		} else if meant := cmp.Or(nearest(name, settings), l.shortened(name, settings)); meant != "" {
 			all = append(all, Advice{name, "is no setting and is ignored, but it is nearly " + meant, "Write " + meant + " if you mean it; else rename or unset " + name + "."})
 		}
 	}
-	slices.SortFunc(all, func(a, b Advice) int { return strings.Compare(a.Setting, b.Setting) })
 	return all
 }
 
@@ -86,7 +81,7 @@ func nearest(name string, settings []string) string {
 		if len(setting) < shortName {
 			limit = farthestTiny
 		}
-		if d := distance(strings.ToUpper(name), setting); d <= limit && d < best {
+		if d := distance(strings.ToUpper(name), setting, limit); d <= limit && d < best {
 			meant, best = setting, d
 		}
 	}
@@ -112,53 +107,35 @@ func (l *Loader) shortened(name string, settings []string) string {
 	return ""
 }
 
-// distance counts the letters that must be added, left out, replaced or swapped
-// with their neighbour to make one text of the other (optimal string alignment,
-// https://en.wikipedia.org/wiki/Damerau-Levenshtein_distance). It gives up where
-// the lengths alone say more than farthest.
-func distance(a, b string) int {
-	if len(a) > len(b)+farthest || len(b) > len(a)+farthest {
-		return farthest + 1
+// distance counts the letters that must be added, left out, replaced or swapped with
+// their neighbour to make one text of the other. It is more than most when it would be,
+// whatever it is then.
+func distance(a, b string, most int) int {
+	for a != "" && b != "" && a[0] == b[0] {
+		a, b = a[1:], b[1:]
 	}
-	rows := make([][]int, len(a)+1)
-	for i := range rows {
-		rows[i] = make([]int, len(b)+1)
-		rows[i][0] = i
+	if most == 0 || a == "" || b == "" {
+		return max(len(a), len(b))
 	}
-	for j := range rows[0] {
-		rows[0][j] = j
+	fewest := min(distance(a[1:], b, most-1), distance(a, b[1:], most-1), distance(a[1:], b[1:], most-1))
+	if len(a) > 1 && len(b) > 1 && a[0] == b[1] && a[1] == b[0] {
+		fewest = min(fewest, distance(a[2:], b[2:], most-1))
 	}
-	for i := 1; i <= len(a); i++ {
-		for j := 1; j <= len(b); j++ {
-			replaced := rows[i-1][j-1]
-			if a[i-1] != b[j-1] {
-				replaced++
-			}
-			rows[i][j] = min(rows[i-1][j]+1, rows[i][j-1]+1, replaced)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				rows[i][j] = min(rows[i][j], rows[i-2][j-2]+1)
-			}
-		}
-	}
-	return rows[len(a)][len(b)]
+	return fewest + 1
 }
 
 // adviseQuotes finds values whose quotation marks a shell would have taken away,
 // but an env file of Docker's or a manifest has not.
 func (l *Loader) adviseQuotes(c *Config) []Advice {
 	const problem = "stands in quotation marks, which belong to the value here"
-	secrets := map[string]*SecretSource{}
-	for _, secret := range c.Secrets() {
-		secrets[secret.Name()] = secret
-	}
 	var all []Advice
-	for _, entry := range c.Summary() {
-		values := []string{strings.TrimSpace(l.env.Getenv(entry.Name))}
-		if secret := secrets[entry.Name]; secret != nil {
+	for field, value := range settings(reflect.ValueOf(c)) {
+		values := []string{strings.TrimSpace(l.env.Getenv(Name(field)))}
+		if secret, ok := reflect.TypeAssert[*SecretSource](value); ok {
 			values = append(values, secret.Values()...)
 		}
 		if slices.ContainsFunc(values, quoted) {
-			all = append(all, Advice{entry.Name, problem, "Leave the quotation marks out."})
+			all = append(all, Advice{Name(field), problem, "Leave the quotation marks out."})
 		}
 	}
 	return all
