@@ -146,13 +146,11 @@ func (s *Auth0) read(m Message) (deletion.Delivery, error) {
 	if err := payload.Member(e.Data, &user); err != nil {
 		return deletion.Delivery{}, err
 	}
-	d := m.deletion(eventID, id, e.Time, user.Object.DeletedAt)
-	if idField != auth0UserID {
-		if id.Absent() {
-			return ignored(eventID, deletion.IgnoreNoExternalID), nil
-		}
-		d.UserID = payload.NewID(user.Object.UserID).Usable()
+	if idField != auth0UserID && id.Absent() {
+		return ignored(eventID, deletion.IgnoreNoExternalID), nil
 	}
+	d := m.deletion(eventID, id, e.Time, user.Object.DeletedAt)
+	d.UserID = payload.NewID(user.Object.UserID).Usable()
 	return only(at(d, e.Tenant)), nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -83,17 +84,16 @@ func (s *Clerk) checkReconcile() error {
 
 // idForm is that of Clerk's own ids; an id of the application's may be anything.
 func (s *Clerk) idForm() string {
+	if s.IDField == idExternal && s.reads(eventUser) {
+		return ""
+	}
 	var forms []string
-	if s.reads(eventOrganization) {
-		forms = append(forms, `^org_[0-9A-Za-z]+$`)
-	}
-	if s.reads(eventUser) {
-		if s.IDField == idExternal {
-			return ""
+	for event, prefix := range map[string]string{eventOrganization: "org", eventUser: "user"} {
+		if s.reads(event) {
+			forms = append(forms, "^"+prefix+"_[0-9A-Za-z]+$")
 		}
-		forms = append(forms, `^user_[0-9A-Za-z]+$`)
 	}
-	return anyOf(forms)
+	return strings.Join(forms, "|")
 }
 
 // reads says whether events of the type delete customers.
@@ -138,9 +138,7 @@ func (s *Clerk) read(m Message) (deletion.Delivery, error) {
 		return ignored(eventID, deletion.IgnoreNoExternalID), nil
 	}
 	d := m.deletion(eventID, id, e.Timestamp)
-	if idField == idExternal {
-		d.UserID = payload.NewID(object.ID).Usable()
-	}
+	d.UserID = payload.NewID(object.ID).Usable()
 	return only(at(d, e.InstanceID)), nil
 }
 

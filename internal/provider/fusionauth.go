@@ -51,9 +51,10 @@ func fusionAuth(o Options) *Spec {
 		Settings:    s,
 		Secret:      &s.WebhookKey,
 		SplitSecret: config.Lines,
-		Check:       func(l *config.Loader) { s.check(l, scheme.published) },
+		Check:       s.check,
 		KeysURLEnv:  fusionAuthJWKS,
 		KeysURL:     func() string { return s.JWKSURL },
+		Published:   scheme.published,
 
 		Scheme:  scheme,
 		MaxBody: MaxProfile,
@@ -62,14 +63,8 @@ func fusionAuth(o Options) *Spec {
 	}
 }
 
-func (s *fusionAuthSettings) check(l *config.Loader, published *signature.JWT) {
-	if s.JWKSURL == "" {
-		return
-	}
-	if err := published.SetKeys([]string{s.JWKSURL}); err != nil {
-		l.Invalid(fusionAuthJWKS, err.Error())
-	}
-	l.Require(!s.WebhookKey.IsSet(), fusionAuthJWKS, "and FUSIONAUTH_WEBHOOK_KEY are both set; FusionAuth signs a webhook with one key only")
+func (s *fusionAuthSettings) check(l *config.Loader) {
+	l.Require(s.JWKSURL == "" || !s.WebhookKey.IsSet(), fusionAuthJWKS, "and FUSIONAUTH_WEBHOOK_KEY are both set; FusionAuth signs a webhook with one key only")
 }
 
 // fusionAuthScheme is a token about the body, signed with an HMAC key or with keys
@@ -92,9 +87,6 @@ func (s fusionAuthScheme) inForce() *signature.JWT {
 
 // HasKeys implements Scheme.
 func (s fusionAuthScheme) HasKeys() bool { return s.inForce().HasKeys() }
-
-// CheckKeys reports why the keys that FusionAuth publishes cannot be fetched.
-func (s fusionAuthScheme) CheckKeys() error { return s.published.CheckKeys() }
 
 // CheckHeader implements Scheme.
 func (s fusionAuthScheme) CheckHeader(h http.Header) error {

@@ -6,7 +6,6 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/polar-bridge/polar-bridge/config"
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
 	"github.com/polar-bridge/polar-bridge/internal/provider/payload"
@@ -39,17 +38,10 @@ func kinde(o Options) *Spec {
 		SignedID:  true, // the token has no lifetime
 		IDForm:    always(`^kp_[0-9A-Za-z]+$`),
 
-		Settings: s,
-		Check: func(l *config.Loader) {
-			if s.IssuerURL == "" {
-				return
-			}
-			if err := token.SetKeys([]string{s.IssuerURL}); err != nil {
-				l.Invalid(kindeIssuer, err.Error())
-			}
-		},
+		Settings:   s,
 		KeysURLEnv: kindeIssuer,
 		KeysURL:    func() string { return s.IssuerURL },
+		Published:  token.JWT,
 
 		// Kinde has changed its Content-Type before, and a gateway may set another.
 		Scheme:           token,

@@ -138,9 +138,6 @@ const formAuth0 = `^[0-9A-Za-z_-]+\|.`
 // always returns what returns the form.
 func always(form string) func() string { return func() string { return form } }
 
-// anyOf returns a form that each of the forms has.
-func anyOf(forms []string) string { return strings.Join(forms, "|") }
-
 // usablePointer says whether the pointer is valid and leads to a member with names
 // that have a text.
 func usablePointer(p jsontext.Pointer) bool {

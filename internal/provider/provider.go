@@ -65,9 +65,11 @@ type Spec struct {
 	Check     func(l *config.Loader)
 	Misplaced []config.MisplacedKey // keys that operators put in the secret's place by mistake
 	// KeysURLEnv is the setting with the address at which the provider publishes the
-	// keys that it signs with, "" when it has none; KeysURL returns its value.
+	// keys that it signs with, "" when it has none; KeysURL returns its value, and
+	// Published verifies with these keys.
 	KeysURLEnv string
 	KeysURL    func() string
+	Published  *signature.JWT
 	// CheckReconcile reports why Polar's customers cannot be compared with the
 	// provider's users, as a sentence for people; nil when they never can.
 	CheckReconcile func() error
@@ -131,10 +133,10 @@ func (s *Spec) Secrets() []string {
 
 // CheckKeys reports why the keys that the provider publishes cannot be fetched.
 func (s *Spec) CheckKeys() error {
-	if fetcher, ok := s.Scheme.(interface{ CheckKeys() error }); ok {
-		return fetcher.CheckKeys()
+	if s.Published == nil {
+		return nil
 	}
-	return nil
+	return s.Published.CheckKeys()
 }
 
 // Sample returns a delivery as the provider would send it, signed with secret.

@@ -85,6 +85,11 @@ func (r Registry) Load(l *config.Loader) {
 		if s.Secret != nil {
 			*s.Secret = l.Secret(s.EnabledBy, config.Several(s.SplitSecret, s.Scheme.SetKeys))
 		}
+		if s.Published != nil && s.KeysURL() != "" {
+			if err := s.Published.SetKeys([]string{s.KeysURL()}); err != nil {
+				l.Invalid(s.KeysURLEnv, err.Error())
+			}
+		}
 		if s.Check != nil {
 			s.Check(l)
 		}

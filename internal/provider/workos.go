@@ -3,6 +3,7 @@ package provider
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -66,17 +67,16 @@ func (s *workOSSettings) check(l *config.Loader) {
 
 // idForm is that of WorkOS's own ids; an id of the application's may be anything.
 func (s *workOSSettings) idForm() string {
-	forms := map[string]string{eventOrganization: "org", eventUser: "user", "dsync.user.deleted": "directory_user"}
-	var read []string
-	for event, prefix := range forms {
-		if s.reads(event) {
-			read = append(read, "^"+prefix+"_[0-9A-Z]+$")
-		}
-	}
 	if s.IDField == idExternal && s.reads(eventUser) {
 		return ""
 	}
-	return anyOf(read)
+	var forms []string
+	for event, prefix := range map[string]string{eventOrganization: "org", eventUser: "user", "dsync.user.deleted": "directory_user"} {
+		if s.reads(event) {
+			forms = append(forms, "^"+prefix+"_[0-9A-Z]+$")
+		}
+	}
+	return strings.Join(forms, "|")
 }
 
 // reads says whether events of the type delete customers.
@@ -107,16 +107,14 @@ func (s *workOSSettings) read(m Message) (deletion.Delivery, error) {
 	if err := payload.Member(e.Data, &object); err != nil {
 		return deletion.Delivery{}, err
 	}
-	if e.Event == eventOrganization {
+	switch {
+	case e.Event == eventOrganization:
 		return only(m.organization(eventID, payload.NewID(object.ID), e.CreatedAt)), nil
+	case idField == idExternal && id.Absent():
+		return ignored(eventID, deletion.IgnoreNoExternalID), nil
 	}
 	d := m.deletion(eventID, id, e.CreatedAt)
-	if idField == idExternal {
-		if id.Absent() {
-			return ignored(eventID, deletion.IgnoreNoExternalID), nil
-		}
-		d.UserID = payload.NewID(object.ID).Usable()
-	}
+	d.UserID = payload.NewID(object.ID).Usable()
 	return only(d), nil
 }
 
