@@ -29,7 +29,6 @@ const (
 	// failuresBeforeProbe is how often a deletion has failed before a lookup that
 	// fails is followed by a probe: most failures are over by then.
 	failuresBeforeProbe = 5
-	reportTimeout       = 2 * time.Second // bounds what the limiter is told after them
 	// operatorPause is how long all calls rest when only an operator, or Polar,
 	// can remove the cause.
 	operatorPause = time.Minute
@@ -37,7 +36,8 @@ const (
 
 // Permit is the right to send requests to Polar.
 type Permit interface {
-	// Report tells the limiter what the requests came to, once for all of them.
+	// Report tells the limiter what the requests came to, once for all of them. It is
+	// short, and goes on where ctx has ended.
 	Report(ctx context.Context, d Decision) error
 }
 
@@ -235,13 +235,10 @@ func (d *Deleter) withPermit(ctx context.Context, requests int, do func(context.
 	calls, cancel := context.WithTimeout(ctx, CallsTimeout)
 	defer cancel()
 	decision = do(calls, permit, &seen)
-	if !tells(decision, seen) {
-		return seen, decision
-	}
-	report, done := context.WithTimeout(context.WithoutCancel(ctx), reportTimeout)
-	defer done()
-	if err := permit.Report(report, decision); err != nil {
-		d.options.Logger.Error("the limiter was not told how Polar answered", zap.Error(err))
+	if tells(decision, seen) {
+		if err := permit.Report(ctx, decision); err != nil {
+			d.options.Logger.Error("the limiter was not told how Polar answered", zap.Error(err))
+		}
 	}
 	return seen, decision
 }

@@ -237,3 +237,22 @@ func TestTheClockIsReadOnceTheRowIsLocked(t *testing.T) {
 		require.NotNil(t, second.decision, "the pause that began meanwhile is seen")
 	})
 }
+
+func TestALockedRowIsNotWaitedForForLong(t *testing.T) {
+	t.Parallel()
+	db := databasetest.OpenMigrated(t, databasetest.Postgres(t))
+	c := newClock()
+	first, second := limiter(t, db, c, 60), limiter(t, db, c, 60)
+	tx, _ := lock(t, db, first)
+	_, err := tx.ExecContext(t.Context(), "UPDATE polar_bridge.polar_bridge_rate_limit SET failures = failures")
+	require.NoError(t, err)
+	t.Run("a limiter that begins needs no lock", func(t *testing.T) {
+		limiter(t, db, c, 60)
+	})
+	t.Run("there is no permit, and the decision says why", func(t *testing.T) {
+		_, decision := second.Acquire(t.Context(), 1)
+		retry := as[deletion.Retry](t, decision)
+		require.Equal(t, deletion.RetryDatabase, retry.Reason)
+		require.ErrorContains(t, retry.Err, "another transaction may hold the row")
+	})
+}

@@ -9,6 +9,7 @@ import (
 	"context"
 	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -28,6 +29,9 @@ const (
 	// MaxPause is the longest pause; a later end is a clock that stepped back.
 	MaxPause = 10 * time.Minute
 
+	// lockTimeout is how long the row is waited for: longer than any server keeps it.
+	lockTimeout   = 3 * time.Second
+	reportTimeout = 2 * time.Second // bounds what is written after the requests
 	// circuitThreshold failures in a row open the circuit breaker.
 	circuitThreshold = 5
 	// The open circuit breaker lets one request through after each gap, which
@@ -93,7 +97,8 @@ type Limiter struct {
 	failing       atomic.Bool // a failure was counted here since the last success
 }
 
-// New makes the limiter and its row.
+// New makes the limiter, and its row unless it is there: then nobody is waited for who
+// has it locked.
 func New(ctx context.Context, o Options) (*Limiter, error) {
 	l := &Limiter{
 		db: o.DB, reader: o.Reader, name: o.Name, now: o.Now, serverClock: o.SQL.Postgres && !o.ProcessClock,
@@ -105,7 +110,11 @@ func New(ctx context.Context, o Options) (*Limiter, error) {
 	if err := o.SQL.Load(statementFiles, &l.sql); err != nil {
 		return nil, err
 	}
-	if _, err := l.db.ExecContext(ctx, l.sql.MakeRow, l.name); err != nil {
+	_, err := l.look(ctx)
+	if errors.Is(err, sql.ErrNoRows) {
+		_, err = l.db.ExecContext(ctx, l.sql.MakeRow, l.name)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("prepare the rate limit: %w", err)
 	}
 	return l, nil
@@ -141,7 +150,7 @@ type Permit struct {
 // it.
 //
 // Without a permit it decides: Wait for the time after which to ask again, or
-// Retry when the database does not answer.
+// Retry when the database does not answer, or not within three seconds.
 func (l *Limiter) Acquire(ctx context.Context, requests int) (deletion.Permit, deletion.Decision) {
 	select {
 	case <-l.closed:

@@ -30,15 +30,22 @@ func (l *Limiter) clock() any {
 // take acquires so many requests at once if they are due. Where a pause must end
 // with a probe, that renews the block, so that whoever acquired them goes alone.
 func (l *Limiter) take(ctx context.Context, requests int) (current state, ok bool, err error) {
-	current, err = scan(l.db.QueryRowContext(ctx, l.sql.Take, l.name, l.clock(),
+	bounded, cancel := context.WithTimeout(ctx, lockTimeout)
+	defer cancel()
+	current, err = scan(l.db.QueryRowContext(bounded, l.sql.Take, l.name, l.clock(),
 		MaxPause.Microseconds(), l.tolerance(1).Microseconds(), l.interval.Microseconds(), probeLease.Microseconds(),
 		l.tolerance(requests).Microseconds(), (time.Duration(requests) * l.interval).Microseconds(), l.sweepInterval.Microseconds()))
-	if errors.Is(err, sql.ErrNoRows) {
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
 		current, err = l.look(ctx)
 		return current, false, err
+	case err != nil && bounded.Err() != nil:
+		return current, false, fmt.Errorf("%w: %w", errLocked, err)
 	}
 	return current, err == nil, err
 }
+
+var errLocked = fmt.Errorf("the database did not answer within %s; another transaction may hold the row of polar_bridge_rate_limit: end the session that left it open", lockTimeout)
 
 // Charge counts one more request that goes out under a permit, so that the next
 // one is due later.
@@ -116,8 +123,11 @@ func scan(row *sql.Row) (state, error) {
 	return s, err
 }
 
-// Report writes down what the requests came to, if anybody needs to know.
+// Report writes down what the requests came to, if anybody needs to know, within two
+// seconds and whatever becomes of ctx.
 func (p Permit) Report(ctx context.Context, d deletion.Decision) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reportTimeout)
+	defer cancel()
 	l, err := p.limiter, error(nil)
 	wait, pauses := d.(deletion.Wait)
 	retry, fails := d.(deletion.Retry)
