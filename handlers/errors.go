@@ -52,24 +52,23 @@ func handleError(err error, c echo.Context) {
 // answer turns a kind into a status and the code that clients see, which is
 // the metric's outcome as well. A fault of our own is a 5xx, always.
 func answer(kind fault.Kind) (status int, code string) {
-	switch kind {
-	case fault.Malformed:
-		return http.StatusBadRequest, metrics.WebhookMalformed
-	case fault.Unauthenticated:
-		return http.StatusUnauthorized, metrics.WebhookUnauthenticated
-	case fault.NotFound:
-		return http.StatusNotFound, metrics.WebhookNotFound
-	case fault.MethodNotAllowed:
-		return http.StatusMethodNotAllowed, metrics.WebhookNotFound
-	case fault.TooLarge:
-		return http.StatusRequestEntityTooLarge, metrics.WebhookTooLarge
-	case fault.Unsupported:
-		return http.StatusUnsupportedMediaType, metrics.WebhookUnsupported
-	case fault.Unavailable:
-		return http.StatusServiceUnavailable, metrics.WebhookUnavailable
-	case fault.Internal:
+	status, known := map[fault.Kind]int{
+		fault.Malformed:        http.StatusBadRequest,
+		fault.Unauthenticated:  http.StatusUnauthorized,
+		fault.NotFound:         http.StatusNotFound,
+		fault.MethodNotAllowed: http.StatusMethodNotAllowed,
+		fault.TooLarge:         http.StatusRequestEntityTooLarge,
+		fault.Unsupported:      http.StatusUnsupportedMediaType,
+		fault.Unavailable:      http.StatusServiceUnavailable,
+		fault.Internal:         http.StatusInternalServerError,
+	}[kind]
+	switch {
+	case !known:
+		return http.StatusInternalServerError, metrics.WebhookError
+	case kind == fault.MethodNotAllowed:
+		return status, metrics.WebhookNotFound
 	}
-	return http.StatusInternalServerError, metrics.WebhookError
+	return status, string(kind)
 }
 
 // kindOf classifies an error of ours, of net/http or of Echo. An echo.HTTPError
