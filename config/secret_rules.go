@@ -61,7 +61,7 @@ func CheckToken(value string) error {
 	if scheme, _, found := strings.Cut(value, " "); found && strings.EqualFold(scheme, "bearer") {
 		return errors.New("must be the token alone, without the word Bearer")
 	}
-	if strings.Contains(value, " ") || !visible(value) {
+	if strings.Contains(value, " ") || !Printable(value) {
 		return errors.New("must consist of visible ASCII characters without spaces")
 	}
 	if len(value) < minTokenLength {
@@ -93,7 +93,7 @@ func checkPassword(value string) error {
 	return nil
 }
 
-// visible reports whether all of value is printable ASCII, spaces included.
-func visible(value string) bool {
+// Printable reports whether all of value is printable ASCII, spaces included.
+func Printable(value string) bool {
 	return !strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r > '~' })
 }

@@ -3,7 +3,6 @@ package provider
 import (
 	"regexp"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -143,9 +142,4 @@ func always(form string) func() string { return func() string { return form } }
 func usablePointer(p jsontext.Pointer) bool {
 	tokens := slices.Collect(p.Tokens())
 	return p.IsValid() && len(tokens) > 0 && !slices.Contains(tokens, "")
-}
-
-// printable says whether all of a text is printable ASCII.
-func printable(text string) bool {
-	return !strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' })
 }

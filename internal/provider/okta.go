@@ -62,7 +62,7 @@ func answerOkta(token *signature.Token) func(h http.Header) ([]byte, error) {
 			return nil, err
 		}
 		values := h.Values(oktaChallenge)
-		if len(values) != 1 || values[0] == "" || len(values[0]) > maxOktaChallenge || !printable(values[0]) {
+		if len(values) != 1 || values[0] == "" || len(values[0]) > maxOktaChallenge || !config.Printable(values[0]) {
 			return nil, fault.New(fault.Malformed, fault.ReasonBadHeader, "header %s is not one value of up to %d bytes of printable ASCII", oktaChallenge, maxOktaChallenge)
 		}
 		return json.Marshal(map[string]string{"verification": values[0]}, jsontext.EscapeForHTML(true))

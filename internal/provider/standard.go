@@ -58,7 +58,7 @@ func (s *standardSettings) idField() jsontext.Pointer {
 
 func (s *standardSettings) check(l *config.Loader) {
 	for _, name := range s.types() {
-		l.RequireValue(name != "" && printable(name), "STANDARD_EVENT_TYPES", "must be event types such as user.deleted, separated by commas")
+		l.RequireValue(name != "" && config.Printable(name), "STANDARD_EVENT_TYPES", "must be event types such as user.deleted, separated by commas")
 	}
 	l.RequireValue(usablePointer(s.typeField()), "STANDARD_TYPE_FIELD", "must be a JSON pointer such as /type")
 	l.RequireValue(usablePointer(s.idField()), "STANDARD_ID_FIELD", "must be a JSON pointer such as /data/id")

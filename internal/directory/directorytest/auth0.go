@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // The one application that works.
@@ -38,7 +37,6 @@ type Auth0 struct {
 	Server
 
 	scopes      []string
-	lifetime    time.Duration
 	tokens      map[string]bool
 	issued      int
 	streams     []*Stream
@@ -47,7 +45,7 @@ type Auth0 struct {
 
 // StartAuth0 starts one that ends with the test and grants these scopes.
 func StartAuth0(tb TB, scopes ...string) *Auth0 {
-	a := &Auth0{scopes: scopes, lifetime: 24 * time.Hour, tokens: map[string]bool{}}
+	a := &Auth0{scopes: scopes, tokens: map[string]bool{}}
 	if scopes == nil {
 		a.scopes = []string{"read:users"}
 	}
@@ -56,14 +54,24 @@ func StartAuth0(tb TB, scopes ...string) *Auth0 {
 }
 
 // Issued returns how many tokens were issued.
-func (a *Auth0) Issued() int { return a.locked(func() int { return a.issued }) }
+func (a *Auth0) Issued() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.issued
+}
 
 // RevokeTokens makes all tokens invalid.
-func (a *Auth0) RevokeTokens() { a.locked(func() int { clear(a.tokens); return 0 }) }
+func (a *Auth0) RevokeTokens() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	clear(a.tokens)
+}
 
 // AddStream adds an event stream.
 func (a *Auth0) AddStream(s Stream) {
-	a.locked(func() int { a.streams = append(a.streams, &s); return 0 })
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.streams = append(a.streams, &s)
 }
 
 // Redelivered returns the ids of the events asked for again.
@@ -71,12 +79,6 @@ func (a *Auth0) Redelivered() []string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return slices.Clone(a.redelivered)
-}
-
-func (a *Auth0) locked(act func() int) int {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return act()
 }
 
 func (a *Auth0) answer(r *http.Request, f Fault) (int, any) {
@@ -125,7 +127,7 @@ func (a *Auth0) grant(r *http.Request) (int, any) {
 	token := fmt.Sprintf("marker.token.%d", a.issued)
 	a.tokens[token] = true
 	return http.StatusOK, map[string]any{
-		"access_token": token, "token_type": "Bearer", "expires_in": int(a.lifetime / time.Second), "scope": strings.Join(a.scopes, " "),
+		"access_token": token, "token_type": "Bearer", "expires_in": 24 * 60 * 60, "scope": strings.Join(a.scopes, " "),
 	}
 }
 
@@ -237,12 +239,11 @@ func (a *Auth0) listStreams() (int, any) {
 }
 
 func (a *Auth0) stream(id string) *Stream {
-	for _, s := range a.streams {
-		if s.ID == id {
-			return s
-		}
+	i := slices.IndexFunc(a.streams, func(s *Stream) bool { return s.ID == id })
+	if i < 0 {
+		return nil
 	}
-	return nil
+	return a.streams[i]
 }
 
 func (a *Auth0) deliveries(id string, r *http.Request) (int, any) {

@@ -3,6 +3,7 @@ package payload
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -39,18 +40,14 @@ func (i ID) Absent() bool { return len(i.raw) == 0 || i.raw.Kind() == jsontext.K
 
 // Usable returns the id, or "" when it cannot name a customer.
 func (i ID) Usable() string {
-	text, unusable := i.decode()
-	if unusable != "" {
-		return ""
-	}
+	text, _ := i.decode()
 	return text
 }
 
 // Apply returns the deletion with the id as its external id or, when it cannot
 // name a customer, with its quoted form.
 func (i ID) Apply(d deletion.Deletion) deletion.Deletion {
-	d.ExternalID = i.Usable()
-	_, d.UnusableID = i.decode()
+	d.ExternalID, d.UnusableID = i.decode()
 	return d
 }
 
@@ -91,16 +88,12 @@ func (i ID) decode() (text, unusable string) {
 // raw body or item when it has none. An id that is too long or not printable
 // ASCII is replaced by its digest, so that it can be stored and shown anywhere.
 func EventID(id string, raw []byte) string {
-	if id == "" {
+	odd := func(r rune) bool { return r < ' ' || r > '~' }
+	switch {
+	case id == "":
 		return digest(raw)
-	}
-	if len(id) > maxEventID {
+	case len(id) > maxEventID || strings.ContainsFunc(id, odd):
 		return digest([]byte(id))
-	}
-	for i := range len(id) {
-		if c := id[i]; c < ' ' || c > '~' {
-			return digest([]byte(id))
-		}
 	}
 	return id
 }

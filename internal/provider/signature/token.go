@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/polar-bridge/polar-bridge/config"
 	"github.com/polar-bridge/polar-bridge/internal/fault"
 )
 
@@ -103,9 +104,9 @@ func (f TokenForm) check(token string) error {
 	switch {
 	case !verbatim && strings.EqualFold(word+" ", f.Prefix):
 		return errors.New("must be the token alone, without the word " + strings.TrimSpace(f.Prefix))
-	case !verbatim && (found || !printable(token)):
+	case !verbatim && (found || !config.Printable(token)):
 		return errors.New("must consist of visible ASCII characters without spaces")
-	case !printable(token) || token != strings.Join(strings.Fields(token), " "):
+	case !config.Printable(token) || token != strings.Join(strings.Fields(token), " "):
 		return errors.New("must consist of visible ASCII characters and single spaces")
 	case len(rest) >= minToken:
 		return nil
@@ -121,8 +122,4 @@ func schemeWord(word string) bool {
 	return len(word) < minToken && !strings.ContainsFunc(word, func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && r != '-'
 	})
-}
-
-func printable(text string) bool {
-	return !strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' })
 }
