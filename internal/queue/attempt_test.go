@@ -113,6 +113,19 @@ func TestAWaitThatTriedNothingLeavesTheRowAlone(t *testing.T) {
 	})
 }
 
+func TestARowSaysWhenItsGracePeriodEnds(t *testing.T) {
+	t.Parallel()
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		h := byHand(t, db, decides(deletion.Wait{Reason: deletion.WaitGrace, For: time.Hour, Err: errors.New("the grace period is not over")}))
+		h.accept(t, newDeletion("e1", "u1"))
+		require.Equal(t, time.Hour, h.work(t, "e1"))
+		r := h.row(t, "e1")
+		require.WithinDuration(t, h.now().Add(time.Hour), r.NextTryAt, time.Second)
+		require.Equal(t, deletion.StateWaiting, r.State)
+		require.Zero(t, r.Attempts)
+	})
+}
+
 func TestAHeldDeletionStandsInFrontOfAHumanAndIsNotRunAgain(t *testing.T) {
 	t.Parallel()
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {

@@ -99,8 +99,11 @@ func (d *decided) row() decisionRow {
 		row.State, row.HoldReason = deletion.StateHeld, decision.Reason
 	case deletion.Retry:
 		row.AddsFailures, row.AddsFailingFor, row.NextTryAt = 1, d.failing().Microseconds(), Micros(d.now.Add(d.wait))
-	case deletion.Wait: // a request was sent, and it costs no attempt
-		row.AddsAttempts, row.NextTryAt = -1, Micros(d.now.Add(d.wait))
+	case deletion.Wait:
+		row.NextTryAt = Micros(d.now.Add(d.wait))
+		if d.send != nil { // the request costs no attempt
+			row.AddsAttempts = -1
+		}
 	}
 	return row
 }

@@ -110,8 +110,8 @@ func (r *run) delete(ctx context.Context) error {
 	case deletion.Hold:
 	case deletion.Wait:
 		d.wait = decision.For
-		if r.send == nil {
-			return r.finish(d) // nothing was tried: the row need not know
+		if r.send == nil && decision.Reason != deletion.WaitGrace {
+			return r.finish(d) // nothing was tried, and what all wait for is shown beside the rows
 		}
 	case deletion.Retry:
 		d.wait = Backoff(int(r.record.Failures) + 1)
