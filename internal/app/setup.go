@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"go.uber.org/zap"
@@ -17,8 +18,10 @@ import (
 	"github.com/polar-bridge/polar-bridge/internal/directory"
 	"github.com/polar-bridge/polar-bridge/internal/notify"
 	"github.com/polar-bridge/polar-bridge/internal/outbox"
+	"github.com/polar-bridge/polar-bridge/internal/provider"
 	"github.com/polar-bridge/polar-bridge/internal/queue"
 	"github.com/polar-bridge/polar-bridge/internal/ratelimit"
+	"github.com/polar-bridge/polar-bridge/internal/settings"
 	"github.com/polar-bridge/polar-bridge/internal/tracing"
 	"github.com/polar-bridge/polar-bridge/metrics"
 	"github.com/polar-bridge/polar-bridge/polar"
@@ -122,11 +125,19 @@ func (a *App) routes() []handlers.Provider {
 	return routes
 }
 
-// logSettings says at start what is in force, and what is still undecided.
+// logSettings says at start what is in force, and what is still undecided. People are
+// spared what is left at its default.
 func (a *App) logSettings() {
+	var defaults []config.Entry
+	if a.options.Settings.Log.Format == "console" {
+		unset, _ := settings.Read(config.Env{Getenv: func(string) string { return "" }}, provider.Options{Now: a.options.Now}) // that something is missing is no matter
+		defaults = unset.Summary()
+	}
 	fields := []zap.Field{zap.String("version", a.options.Build.Version), zap.String("revision", a.options.Build.Revision)}
 	for _, entry := range a.options.Settings.Summary() {
-		fields = append(fields, zap.String(entry.Name, entry.Value))
+		if !slices.Contains(defaults, entry) {
+			fields = append(fields, zap.String(entry.Name, entry.Value))
+		}
 	}
 	a.log.Info("starting", fields...)
 	if !a.options.Settings.Polar.AnonymizeSet {

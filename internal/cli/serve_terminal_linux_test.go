@@ -84,6 +84,8 @@ Webhooks are taken here; register the address under which the internet reaches i
 `, text)
 		require.Contains(t, text, blue)
 		require.NotContains(t, text, `"level"`)
+		require.Contains(t, text, `"POLAR_BASE_URL": "http://127.0.0.1:1"`)
+		require.NotContains(t, text, "RETENTION", "which is at its default")
 	})
 	t.Run("uses no colors with NO_COLOR", func(t *testing.T) {
 		t.Parallel()
@@ -104,6 +106,8 @@ Webhooks are taken here; register the address under which the internet reaches i
 	t.Run("is one thing, a pipe another", func(t *testing.T) {
 		t.Parallel()
 		said, program := io.Pipe()
-		require.True(t, strings.HasPrefix(served(t, program, said, nil), `{"level":"info"`))
+		text := served(t, program, said, nil)
+		require.True(t, strings.HasPrefix(text, `{"level":"info"`))
+		require.Contains(t, text, `"RETENTION":"720h0m0s"`)
 	})
 }
