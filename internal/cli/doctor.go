@@ -118,6 +118,7 @@ func (c *doctorCommand) Run(ctx context.Context, env *Env, loader *config.Loader
 	d.checkPolar(ctx, all.IDForm())
 	d.checkDirectories(ctx)
 	d.checkHeld(ctx)
+	d.checkReconciled(ctx, all)
 	if err := d.print(); err != nil {
 		return err
 	}

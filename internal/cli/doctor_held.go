@@ -1,14 +1,19 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
+	"github.com/polar-bridge/polar-bridge/internal/directory"
 	"github.com/polar-bridge/polar-bridge/internal/queue/ops"
+	"github.com/polar-bridge/polar-bridge/internal/reconcile"
+	"github.com/polar-bridge/polar-bridge/internal/settings"
 )
 
 // checkHeld says what waits for a decision, and since when.
@@ -27,6 +32,34 @@ func (d *doctor) checkHeld(ctx context.Context) {
 		d.warn(name, detail, "Look at them: polar-bridge deletions list --state held. What to do about each reason: docs/runbook.md")
 	default:
 		d.ok(name, detail)
+	}
+}
+
+// checkReconciled says of each provider that can be asked whether its last
+// reconciliation came to its end.
+func (d *doctor) checkReconciled(ctx context.Context, all settings.All) {
+	const name = "reconciliation"
+	if d.session == nil {
+		return
+	}
+	for _, provider := range all.ProviderNames() {
+		if all.CheckReconcile(provider) != nil {
+			continue
+		}
+		sweeper, err := reconcile.New(reconcile.Options{DB: d.session.db.Reader, SQL: d.session.db.SQL, Now: time.Now, Source: directory.Source{Provider: provider}})
+		var last reconcile.Last
+		if err == nil {
+			last, err = sweeper.Last(ctx)
+		}
+		switch {
+		case err != nil:
+			d.warn(name, "It could not be looked at: "+visible(err.Error())+".", "Run doctor again.")
+		case last.Incomplete != "":
+			d.warn(name, fmt.Sprintf("The last one with %s, begun %s, %s; the last complete one ended %s.", provider, at(last.BegunAt), last.Incomplete, cmp.Or(strings.Trim(at(last.FinishedAt), "-"), "never")),
+				"serve's log says why (customers not reconciled), and so does: polar-bridge reconcile --provider "+provider)
+		case !last.FinishedAt.IsZero():
+			d.ok(name, fmt.Sprintf("The last one with %s ended %s: %s without a user.", provider, at(last.FinishedAt), plural(last.Orphans, "customer")))
+		}
 	}
 }
 

@@ -259,23 +259,25 @@ func (l Limits) checkAll(c Counts) error {
 type Last struct {
 	FinishedAt time.Time // zero for never
 	Orphans    int
+
+	BegunAt    time.Time // the newest one, complete or not
+	Incomplete string    // what became of that one in words, "" when it is complete or under way
 }
 
 // Last returns the last sweep that was completed.
 func (s *Sweeper) Last(ctx context.Context) (Last, error) {
-	last, _, err := s.store.last(ctx)
-	return last, err
+	return s.store.last(ctx)
 }
 
 // SweepWhenDue sweeps when the last sweep was completed that long ago and nobody
 // else has begun, and only reports. It says whether it did.
 func (s *Sweeper) SweepWhenDue(ctx context.Context, interval time.Duration, limits Limits) (swept bool, counts Counts, err error) {
-	last, attemptedAt, err := s.store.last(ctx)
+	last, err := s.store.last(ctx)
 	if err != nil {
 		return false, Counts{}, err
 	}
 	now := s.options.Now()
-	if now.Sub(last.FinishedAt) < interval || now.Sub(attemptedAt) < min(retryAfter, interval) {
+	if now.Sub(last.FinishedAt) < interval || now.Sub(last.BegunAt) < min(retryAfter, interval) {
 		return false, Counts{}, nil
 	}
 	counts, err = s.Sweep(ctx, limits, func(context.Context, *Found) error { return nil })

@@ -153,21 +153,30 @@ func (s store) abandon(ctx context.Context) error {
 	return requireHeld(s.db.ExecContext(ctx, s.sql.Abandon, s.provider, s.holder))
 }
 
-// last returns the last sweep that was completed, and when one was last begun.
-func (s store) last(ctx context.Context) (last Last, attemptedAt time.Time, err error) {
-	var finished, attempted int64
+// last returns the last sweep that was completed, and what is known of the newest one.
+func (s store) last(ctx context.Context) (last Last, err error) {
+	var finished, begun, leasedUntil int64
+	var phase string
 	err = s.db.QueryRowContext(ctx, s.sql.Last, s.provider).
-		Scan(&finished, &attempted, &last.Orphans)
+		Scan(&finished, &last.Orphans, &begun, &leasedUntil, &phase)
 	if errors.Is(err, sql.ErrNoRows) {
-		return Last{}, time.Time{}, nil
+		return Last{}, nil
 	}
 	if err != nil {
-		return Last{}, time.Time{}, fmt.Errorf("look for the last sweep: %w", err)
+		return Last{}, fmt.Errorf("look for the last sweep: %w", err)
 	}
 	if finished > 0 {
 		last.FinishedAt = time.UnixMicro(finished)
 	}
-	return last, time.UnixMicro(attempted), nil
+	last.BegunAt = time.UnixMicro(begun)
+	switch {
+	case begun <= finished, leasedUntil > s.now().UnixMicro():
+	case phase == "":
+		last.Incomplete = "was refused"
+	default:
+		last.Incomplete = "failed or was interrupted"
+	}
+	return last, nil
 }
 
 // count counts the candidates that were asked about, and those of them who were

@@ -42,7 +42,7 @@ UPDATE {schema}.polar_bridge_sweeps SET phase = '', finished_at = $3, orphans = 
 UPDATE {schema}.polar_bridge_sweeps SET phase = '' WHERE provider = $1 AND holder = $2
 
 -- name: Last
-SELECT finished_at, attempted_at, orphans FROM {schema}.polar_bridge_sweeps WHERE provider = $1
+SELECT finished_at, orphans, attempted_at, leased_until, phase FROM {schema}.polar_bridge_sweeps WHERE provider = $1
 
 -- name: CountCandidates
 SELECT count(*) FILTER (WHERE status <> ''), count(*) FILTER (WHERE status = 'deleted')
