@@ -2,7 +2,6 @@ package e2e_test
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"testing"
@@ -71,10 +70,7 @@ func sendSecret(t *testing.T, e *provider.Spec) string {
 			return value
 		}
 	}
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	require.NoError(t, listener.Close())
-	address := "http://" + listener.Addr().String()
+	address := "http://" + freeAddress(t)
 	require.NoError(t, e.Scheme.CheckKey(address), e.Name)
 	return address
 }

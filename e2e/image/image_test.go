@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,6 +18,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
 	"github.com/polar-bridge/polar-bridge/polar/polartest"
 )
 
@@ -57,11 +57,7 @@ func image(t *testing.T, variable string) string {
 // freePort returns a port on which nothing listens.
 func freePort(t *testing.T) string {
 	t.Helper()
-	var config net.ListenConfig
-	listener, err := config.Listen(t.Context(), "tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	require.NoError(t, listener.Close())
-	_, port, err := net.SplitHostPort(listener.Addr().String())
+	port, err := databasetest.FreePort()
 	require.NoError(t, err)
 	return port
 }

@@ -34,7 +34,7 @@ func Pooler(t testing.TB, database string, settings ...string) string {
 	require.NoError(t, err)
 	target, err := url.Parse(database)
 	require.NoError(t, err)
-	port, err := freePort()
+	port, err := FreePort()
 	require.NoError(t, err)
 	dir, err := os.MkdirTemp("", "polar-bridge-pgbouncer-") //nolint:usetesting // t.TempDir is closed to the server's user
 	require.NoError(t, err)

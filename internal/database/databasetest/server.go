@@ -3,6 +3,7 @@ package databasetest
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -49,7 +50,7 @@ func NewServer(t testing.TB) *Server {
 // Replica starts a server that follows this one, and removes it afterwards.
 func (s *Server) Replica(t testing.TB) *Server {
 	t.Helper()
-	port, err := freePort()
+	port, err := FreePort()
 	require.NoError(t, err)
 	replica := *s
 	replica.dir, err = os.MkdirTemp("/tmp", "polar-bridge-replica-") //nolint:usetesting // its owner may not enter t.TempDir
@@ -100,7 +101,7 @@ func newServer(bin string, settings ...string) (*Server, error) {
 	if s.remove, err = s.watch(); err != nil {
 		return nil, err
 	}
-	if s.port, err = freePort(); err != nil {
+	if s.port, err = FreePort(); err != nil {
 		return nil, err
 	}
 	return s, s.run("initdb", "-D", s.data(), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
@@ -162,11 +163,19 @@ func serverUser(dir string) (*syscall.Credential, error) {
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
 }
 
-func freePort() (port string, err error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed at once
-	if err != nil {
-		return "", err
+// FreePort returns a port of loopback on which nobody listens. It is none of those that the
+// kernel gives to whoever connects or listens without asking for one, so that it stays free
+// until it is used, and while it is not.
+func FreePort() (port string, err error) {
+	const lowest, ports = 10_000, 20_000
+	for {
+		port = strconv.Itoa(lowest + rand.IntN(ports))                          //nolint:gosec // anybody may guess it
+		listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", port)) //nolint:noctx // closed at once
+		if err == nil {
+			return port, listener.Close()
+		}
+		if !errors.Is(err, syscall.EADDRINUSE) {
+			return "", err
+		}
 	}
-	_, port, err = net.SplitHostPort(listener.Addr().String())
-	return port, errors.Join(err, listener.Close())
 }
