@@ -18,9 +18,10 @@ type wire struct {
 	passes   sync.WaitGroup
 	still    sync.RWMutex // locked while nothing passes, and nothing is refused
 
-	mu   sync.Mutex
-	cut  bool
-	open map[net.Conn]bool
+	mu     sync.Mutex
+	cut    bool
+	frozen bool // still is locked
+	open   map[net.Conn]bool
 }
 
 func newWire(t *testing.T, target string) *wire {
@@ -32,6 +33,7 @@ func newWire(t *testing.T, target string) *wire {
 	w.passes.Go(w.accept)
 	t.Cleanup(func() {
 		require.NoError(t, listener.Close())
+		w.setStill(false) // the test may have failed meanwhile
 		w.setCut(true)
 		w.passes.Wait()
 	})
@@ -49,6 +51,20 @@ func (w *wire) setCut(cut bool) {
 		if cut {
 			_ = connection.Close() // all that matters is that it is closed
 		}
+	}
+}
+
+// setStill lets nothing pass, or everything again.
+func (w *wire) setStill(still bool) {
+	w.mu.Lock()
+	changes := still != w.frozen
+	w.frozen = still
+	w.mu.Unlock()
+	switch {
+	case changes && still:
+		w.still.Lock()
+	case changes:
+		w.still.Unlock()
 	}
 }
 
