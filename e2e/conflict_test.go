@@ -103,6 +103,6 @@ func TestConflictsAtTheSameMoment(t *testing.T) {
 		require.Equal(t, users, total.Accepted, "each user once")
 		require.Equal(t, users*(copies-1), total.Duplicates)
 		p.waitMetric(t, `polar_bridge_deletions_pending{state="held"}`, users-1, 20*time.Second)
-		require.Eventually(t, func() bool { return env.deletes() == 1 }, 20*time.Second, 20*time.Millisecond)
+		require.Eventually(t, func() bool { return env.deletes() == 1 }, patience, 20*time.Millisecond)
 	})
 }

@@ -25,10 +25,14 @@ import (
 // printed. What it says on stderr is searched for secrets and logged.
 func (env *environment) bridge(t *testing.T, code int, args ...string) string {
 	t.Helper()
+	began := time.Now()
 	command := env.command(t, args...)
 	var stdout, stderr bytes.Buffer
 	command.Stdout, command.Stderr = &stdout, &stderr
 	err := command.Run()
+	if code == 0 && strings.Contains(stderr.String(), "connect to Postgres") && stoodStill(began, time.Now()) > 0 {
+		return env.bridge(t, code, args...) // nothing was done
+	}
 	if exit := (*exec.ExitError)(nil); !errors.As(err, &exit) {
 		require.NoError(t, err)
 	}
@@ -101,7 +105,7 @@ func TestACancelledDeletionNeverReachesPolarAgain(t *testing.T) {
 		env.polar.SetFaultFunc(onlyDeletes(polartest.Gateway(503)))
 		p := env.start(t)
 		p.deliver(t, sign(t, "clerk", "msg_0", "user_0000"), http.StatusAccepted)
-		require.Eventually(t, func() bool { return strings.Contains(p.output(), "deletion retried") }, 20*time.Second, 20*time.Millisecond)
+		require.Eventually(t, func() bool { return strings.Contains(p.output(), "deletion retried") }, patience, 20*time.Millisecond)
 
 		id := strconv.FormatInt(env.deletion(t, "user_0000", "waiting").ID, 10)
 		env.bridge(t, 0, "deletions", "cancel", id, "--because", "the account was restored")
@@ -271,7 +275,7 @@ func TestApprovingManyDelaysNoWebhook(t *testing.T) {
 	for i, running := 0, true; running; i++ {
 		sent := time.Now()
 		p.deliver(t, sign(t, "clerk", fmt.Sprint("msg_", i), fmt.Sprint("user_", i)), http.StatusAccepted)
-		took = append(took, time.Since(sent))
+		took = append(took, ran(sent))
 		select {
 		case err := <-done:
 			require.NoError(t, err)

@@ -31,7 +31,7 @@ func TestDeletionsThatFallDueTogetherKeepNoWebhookWaiting(t *testing.T) {
 		<-tick.C
 		sent := time.Now()
 		p.deliver(t, sign(t, "clerk", fmt.Sprint("msg_", i), fmt.Sprint("single_", i)), http.StatusAccepted)
-		took = append(took, time.Since(sent))
+		took = append(took, ran(sent))
 	}
 	slices.Sort(took)
 	t.Logf("%d webhooks: median %s, 99%% %s, slowest %s", len(took), took[len(took)/2], took[len(took)*99/100], took[len(took)-1])

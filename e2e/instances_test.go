@@ -83,7 +83,7 @@ func TestAnInstallationAsksTheInstanceThatItHasAskedSoFarUntilAnOperatorAcceptsA
 		p.deliver(t, deletedAt(t, otherClerk, "msg_living", "user_00001"), http.StatusAccepted)
 		require.Eventually(t, func() bool {
 			return strings.Contains(p.output(), `"reason":"directory_other_instance"`)
-		}, 20*time.Second, 10*time.Millisecond, "%s", p.output())
+		}, patience, 10*time.Millisecond, "%s", p.output())
 		require.Contains(t, env.bridge(t, 1, "doctor"), "polar-bridge doctor --accept-instance "+otherClerk)
 		require.Contains(t, env.bridge(t, 1, "doctor", "--accept-instance", "ins_typo"), "nothing was accepted")
 		require.True(t, env.polar.Exists("user_00001"))
@@ -173,7 +173,7 @@ func TestADeletionMadeBySendIsConfirmedAtWhicheverInstanceIsAsked(t *testing.T) 
 	env.send(t, p, "clerk", "") // the id that send makes has the form of Clerk's, else it would be held
 	require.Eventually(t, func() bool {
 		return p.metric(t, `polar_bridge_deletions_total{outcome="not_found",provider="clerk"}`) == 1
-	}, 20*time.Second, 20*time.Millisecond)
+	}, patience, 20*time.Millisecond)
 }
 
 func TestReconcileOfTwoInstancesOnOneOrganization(t *testing.T) {

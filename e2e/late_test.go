@@ -72,7 +72,7 @@ func TestAGatewayRepeatsForDaysWhatTheProviderHasSignedOnce(t *testing.T) {
 	require.Eventually(t, func() bool {
 		status, _ := p.post(t.Context(), http.DefaultClient, late.forwarded(next))
 		return status == http.StatusOK
-	}, 20*time.Second, 200*time.Millisecond)
+	}, patience, 200*time.Millisecond)
 	p.deliver(t, late.forwarded(secret), http.StatusUnauthorized)
 	p.noSecrets(t)
 }

@@ -6,7 +6,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -16,8 +16,18 @@ import (
 	"github.com/polar-bridge/polar-bridge/polar/polartest"
 )
 
-// get asks the admin listener and returns the status.
-func (p *process) get(t *testing.T, path string) int {
+// get asks the admin listener and returns the status, which is of a machine that runs.
+func (p *process) get(t *testing.T, path string) (status int) {
+	t.Helper()
+	for still := true; still; {
+		asked := time.Now()
+		status = p.getOnce(t, path)
+		still = time.Since(asked) > missed && stoodStill(asked, time.Now()) > 0
+	}
+	return status
+}
+
+func (p *process) getOnce(t *testing.T, path string) int {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.operator+path, http.NoBody)
 	require.NoError(t, err)
@@ -38,30 +48,32 @@ func TestATerminatedServerFinishesWhatItBeganAndExitsCleanly(t *testing.T) {
 			p.deliver(t, sign(t, "clerk", fmt.Sprint("msg_", i), id), 202)
 		}
 		env.waitForCalls(t, 1)
+		stopped := time.Now()
 		require.Zero(t, p.terminate(t), p.output())
 		p.says(t, `"msg":"stopped"`)
 		finished := strings.Count(p.output(), `"msg":"deletion finished"`)
-		require.Equal(t, env.deletes(), finished, "no call was broken off")
+		broken := env.deletes() - finished
+		require.True(t, broken == 0 || stoodStill(stopped, time.Now()) > 0, "%d calls were broken off", broken)
 
 		env.polar.ClearFaults()
 		env.start(t)
 		env.waitDeleted(t, ids, 30*time.Second)
-		require.Equal(t, len(ids), env.deletes())
+		require.Equal(t, len(ids)+broken, env.deletes())
 	})
 }
 
 func TestReadinessIsRedWhileTheServerStillServes(t *testing.T) {
 	t.Parallel()
-	env := newEnvironment(t, databasetest.SQLite(t), "SHUTDOWN_DELAY=2s")
+	env := newEnvironment(t, databasetest.SQLite(t), "SHUTDOWN_DELAY=1m")
 	env.addCustomers(1)
 	p := env.start(t)
 	require.Equal(t, 200, p.get(t, "/readyz"))
-	var stopped sync.WaitGroup
-	stopped.Go(func() { p.terminate(t) })
-	require.Eventually(t, func() bool { return p.get(t, "/readyz") == 503 }, time.Second, 10*time.Millisecond)
+	asked := time.Now()
+	require.NoError(t, p.command.Process.Signal(syscall.SIGTERM))
+	require.Eventually(t, func() bool { return p.get(t, "/readyz") == 503 }, patience, 10*time.Millisecond)
+	require.Less(t, ran(asked), time.Second)
 	require.Equal(t, 200, p.get(t, "/livez"))
 	p.deliver(t, sign(t, "clerk", "msg_late", "user_0000"), 202)
-	stopped.Wait()
 }
 
 func TestReadinessDoesNotAskPolar(t *testing.T) {

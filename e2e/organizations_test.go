@@ -116,7 +116,7 @@ func TestADatabaseIsNotTakenOverWhileDeletionsWait(t *testing.T) {
 		first.bridge(t, 1, "rebind", "--because", "nothing to do")
 		first.polar.ClearFaults()
 		first.waitDeleted(t, ids, time.Minute)
-		require.Eventually(t, func() bool { return waiting(first.jobs(t)) == 0 }, 20*time.Second, 50*time.Millisecond)
+		require.Eventually(t, func() bool { return waiting(first.jobs(t)) == 0 }, patience, 50*time.Millisecond)
 		second.bridge(t, 0, "rebind", "--because", "the shop has moved")
 	})
 }
@@ -133,7 +133,7 @@ func TestASandboxTrialDoesNotCountInProduction(t *testing.T) {
 	p := trial.start(t)
 	p.deliver(t, event, http.StatusAccepted)
 	trial.waitDeleted(t, []string{"user_0000"}, 20*time.Second)
-	require.Eventually(t, func() bool { return waiting(trial.jobs(t)) == 0 }, 20*time.Second, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return waiting(trial.jobs(t)) == 0 }, patience, 50*time.Millisecond)
 	require.Zero(t, p.terminate(t))
 	production.bridge(t, 0, "rebind", "--because", "the trial is over")
 	p = production.start(t)

@@ -85,7 +85,7 @@ func sendSteadily(ctx context.Context, t *testing.T, p *process) <-chan []time.D
 				t.Error(status, text)
 				return
 			}
-			latencies = append(latencies, time.Since(begin))
+			latencies = append(latencies, ran(begin))
 		}
 	}()
 	return result

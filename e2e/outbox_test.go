@@ -69,7 +69,7 @@ func TestADeletedUserIsDeletedAtPolarByTheOutboxAlone(t *testing.T) {
 		a.requireEmptyOutbox(t)
 		require.Len(t, env.polar.Customers(), 20)
 		require.Equal(t, 10, env.deletes())
-		p.waitMetric(t, outboxAccepted, 11, time.Second)
+		p.waitMetric(t, outboxAccepted, 11, time.Minute)
 		require.Zero(t, p.metric(t, outboxDuplicate))
 		require.Zero(t, p.terminate(t))
 	})
@@ -93,7 +93,7 @@ func TestTheOutboxIsReadAfterTheAuthDatabaseWasAway(t *testing.T) {
 	p.waitMetric(t, fmt.Sprintf(outboxBlocked, "unavailable"), 1, 20*time.Second)
 	require.True(t, p.ready(t))
 	server.Start(t)
-	require.Eventually(t, func() bool { return a.PingContext(t.Context()) == nil }, 20*time.Second, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return a.PingContext(t.Context()) == nil }, patience, 50*time.Millisecond)
 	a.deleteUsers(t, ids[5:10]...)
 	env.waitDeleted(t, ids[5:10], 30*time.Second)
 	p.waitMetric(t, fmt.Sprintf(outboxBlocked, "unavailable"), 0, 20*time.Second)
@@ -136,13 +136,16 @@ func TestReplicasShareTheOutbox(t *testing.T) {
 
 func TestARestoredAuthDatabaseDeletesNobodyWhoLives(t *testing.T) {
 	t.Parallel()
-	env, a := withOutbox(t, databasetest.SQLite(t), databasetest.Postgres(t), "GRACE_PERIOD=4s")
+	env, a := withOutbox(t, databasetest.SQLite(t), databasetest.Postgres(t))
 	ids := a.populate(t, env, 20)
 	backup := databasetest.Dump(t, a.url.String())
+	env.bridge(t, 0, "migrate")
+	env.bridge(t, 0, "deletions", "pause")
 	p := env.start(t)
 	a.deleteUsers(t, ids[:5]...)
 	a.requireEmptyOutbox(t)
 	databasetest.Restore(t, a.url.String(), backup) // everybody lives again
+	env.bridge(t, 0, "deletions", "resume")
 	for _, id := range ids[:5] {
 		require.Equal(t, "user_exists", env.deletion(t, id, "held").HoldReason)
 	}

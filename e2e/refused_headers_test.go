@@ -29,7 +29,7 @@ func TestTheLogNamesTheHeadersThatAreWrong(t *testing.T) {
 		tt.change(d.header)
 		p.deliver(t, d, 401)
 		line := regexp.MustCompile(`"msg":"webhook received","provider":"clerk","outcome":"unauthenticated",[^\n]*"reason":"` + tt.reason + `","headers":\["` + tt.header + `"\]`)
-		require.Eventually(t, func() bool { return line.MatchString(p.output()) }, 10*time.Second, 5*time.Millisecond, tt.reason)
+		require.Eventually(t, func() bool { return line.MatchString(p.output()) }, patience, 5*time.Millisecond, tt.reason)
 	}
 	require.NotContains(t, p.output(), "marker.secret")
 }

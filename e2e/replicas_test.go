@@ -49,7 +49,7 @@ func TestRollingRestartsUnderLoadAreNotNoticed(t *testing.T) {
 	const restarts, senders = 6, 4
 	env := newEnvironment(t, databasetest.Postgres(t), "SHUTDOWN_DELAY=1s")
 	env.polar.SetFault(polartest.Slow(10 * time.Millisecond))
-	ids := env.addCustomers(10_000)
+	began, ids := time.Now(), env.addCustomers(10_000)
 	var replicas fleet
 	for range 3 {
 		replicas.add(env.start(t))
@@ -66,12 +66,15 @@ func TestRollingRestartsUnderLoadAreNotNoticed(t *testing.T) {
 				i := int(sent.Add(1)) - 1
 				d := sign(t, "clerk", fmt.Sprint("msg_", i), ids[i])
 				for t.Context().Err() == nil { // as the provider does, until it hears 2xx
+					began := time.Now()
 					status, text := replicas.next().post(t.Context(), client, d)
 					if status/100 == 2 {
 						break
 					}
-					refused.Add(1)
-					t.Errorf("%d %s", status, text)
+					if stoodStill(began, time.Now()) == 0 { // else the replica may be gone
+						refused.Add(1)
+						t.Errorf("%d %s", status, text)
+					}
 				}
 				select {
 				case <-done:
@@ -91,13 +94,13 @@ func TestRollingRestartsUnderLoadAreNotNoticed(t *testing.T) {
 	require.Greater(t, len(all), 100*restarts/3, "too little load for this to prove anything")
 	env.waitDeleted(t, all, 2*time.Minute)
 	replicas.next().waitMetric(t, `polar_bridge_deletions_pending{state="waiting"}`, 0, time.Minute)
-	require.Equal(t, len(all), env.deletes(), "a graceful stop breaks no call off")
+	require.True(t, len(all) == env.deletes() || stoodStill(began, time.Now()) > 0, "a graceful stop breaks no call off: %d for %d", env.deletes(), len(all))
 	t.Logf("%d events, %d of them refused, through %d restarts; %d DELETEs", len(all), refused.Load(), restarts, env.deletes())
 }
 
 func TestTheJobsOfAKilledReplicaArePickedUpWithinAMinute(t *testing.T) {
 	t.Parallel()
-	env := newEnvironment(t, databasetest.Postgres(t))
+	env := newEnvironment(t, databasetest.Postgres(t), "POLAR_TIMEOUT=5s")
 	ids := env.addCustomers(8)
 	killed, left := env.start(t), env.start(t)
 	env.polar.SetFault(polartest.Hang())
@@ -108,8 +111,10 @@ func TestTheJobsOfAKilledReplicaArePickedUpWithinAMinute(t *testing.T) {
 	killed.kill()
 	began := time.Now()
 	env.polar.ClearFaults()
-	env.waitDeleted(t, ids, time.Minute)
-	t.Logf("all deleted %s after the kill", time.Since(began).Round(time.Second))
+	env.waitDeleted(t, ids, 2*time.Minute)
+	took := ran(began)
+	t.Logf("all deleted %s after the kill", took.Round(time.Second))
+	require.LessOrEqual(t, took, time.Minute)
 }
 
 func TestCopiesOnTwoReplicasAreDeletedOnce(t *testing.T) {
@@ -161,8 +166,8 @@ func TestWhileTheDatabaseIsAwayTheAnswerIs503AndNothingIsLost(t *testing.T) {
 		},
 		{
 			"network swallows everything",
-			func(_ *testing.T, _ *databasetest.Server, network *wire) { network.still.Lock() },
-			func(_ *testing.T, _ *databasetest.Server, network *wire) { network.still.Unlock() },
+			func(_ *testing.T, _ *databasetest.Server, network *wire) { network.setStill(true) },
+			func(_ *testing.T, _ *databasetest.Server, network *wire) { network.setStill(false) },
 		},
 	}
 	for _, tt := range tests {
@@ -194,14 +199,14 @@ func (env *environment) testDatabaseAway(t *testing.T, begin, end func()) {
 	for time.Since(began) < lasts && refused < events {
 		asked := time.Now()
 		status, retryAfter := replicas[refused%2].answer(t, event(refused))
-		slowest = max(slowest, time.Since(asked))
+		slowest = max(slowest, ran(asked))
 		require.Equal(t, http.StatusServiceUnavailable, status)
 		require.Equal(t, "5", retryAfter)
 		refused++
 	}
 	require.Less(t, slowest, promptly)
 	for _, p := range replicas {
-		require.Eventually(t, func() bool { return p.get(t, "/readyz") == http.StatusServiceUnavailable }, 10*time.Second, 50*time.Millisecond)
+		require.Eventually(t, func() bool { return p.get(t, "/readyz") == http.StatusServiceUnavailable }, patience, 50*time.Millisecond)
 		require.Equal(t, http.StatusOK, p.get(t, "/livez"), "a restart would not help")
 	}
 	end()
@@ -210,11 +215,11 @@ func (env *environment) testDatabaseAway(t *testing.T, begin, end func()) {
 		require.Eventually(t, func() bool {
 			status, _ := replicas[i%2].answer(t, event(i))
 			return status/100 == 2
-		}, 20*time.Second, 100*time.Millisecond)
+		}, patience, 100*time.Millisecond)
 	}
 	recovered := time.Since(ended)
 	for _, p := range replicas {
-		require.Eventually(t, func() bool { return p.get(t, "/readyz") == http.StatusOK }, 20*time.Second, 50*time.Millisecond)
+		require.Eventually(t, func() bool { return p.get(t, "/readyz") == http.StatusOK }, patience, 50*time.Millisecond)
 	}
 	env.waitDeleted(t, ids, 90*time.Second)
 	for _, p := range replicas {
@@ -267,16 +272,25 @@ func testRateLimit(t *testing.T, replicas int) {
 	// While the machine stalls, calls are late and then come together.
 	late := int((pause - time.Minute/limit).Minutes() * limit)
 	require.LessOrEqual(t, most, limit+burst+late)
-	require.GreaterOrEqual(t, used, limit*98/100)
-	require.Greater(t, len(calls), limit+burst, "enough for this to prove anything")
+	lost := int(2 * stoodStill(began, began.Add(window)).Minutes() * limit) // who gave up meanwhile comes again later
+	require.GreaterOrEqual(t, used, limit*98/100-lost)
+	require.Greater(t, len(calls), limit+burst-lost, "enough for this to prove anything")
 
-	env.polar.FailNext(1, polartest.RateLimited(wait))
-	env.waitForCalls(t, len(calls)+1)
-	limited := time.Now()
+	refusal := polartest.RateLimited(wait)
+	env.polar.FailNext(1, refusal)
+	var limited time.Time
+	require.Eventually(t, func() bool {
+		for _, call := range env.journal() {
+			if call.Fault == refusal.Name {
+				limited = call.Time
+			}
+		}
+		return !limited.IsZero()
+	}, patience, 5*time.Millisecond)
 	<-time.After(wait - 500*time.Millisecond)
 	for _, call := range env.journal() {
 		since := call.Time.Sub(limited)
-		require.False(t, since > 500*time.Millisecond && since < wait-time.Second, "a call %s after the 429", since)
+		require.False(t, since > 500*time.Millisecond && since < wait-time.Second && stoodStill(limited, call.Time) == 0, "a call %s after the 429", since)
 	}
 	env.waitForCalls(t, env.calls()+10, "and they go on")
 }

@@ -105,7 +105,7 @@ func TestAUserWhoIsBackBeforeARequestIsCarriedOutIsNotDeleted(t *testing.T) {
 	env.request(t, 0, "--external-id", "user_back")
 	c.AddUser("user_back")
 	env.bridge(t, 0, "deletions", "resume")
-	require.Eventually(t, func() bool { return strings.Contains(p.output(), "user_still_there") }, 30*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return strings.Contains(p.output(), "user_still_there") }, patience, 20*time.Millisecond)
 	require.True(t, env.polar.Exists("user_back"))
 	c.DeleteUser("user_back")
 	env.bridge(t, 0, "deletions", "retry", fmt.Sprint(env.deletion(t, "user_back", "waiting").ID))

@@ -71,7 +71,7 @@ func TestARotatedSecretFile(t *testing.T) {
 	}
 	says := func(t *testing.T, p *process, line string) {
 		t.Helper()
-		require.Eventually(t, func() bool { return strings.Contains(p.output(), line) }, 10*time.Second, 20*time.Millisecond)
+		require.Eventually(t, func() bool { return strings.Contains(p.output(), line) }, patience, 20*time.Millisecond)
 	}
 	t.Run("is said to be taken", func(t *testing.T) {
 		t.Parallel()

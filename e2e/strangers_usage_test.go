@@ -54,7 +54,7 @@ func (p *process) keepSending(ctx context.Context, t *testing.T, name string) *g
 				g.wrong = append(g.wrong, fmt.Sprintf("%d %s", status, text))
 			}
 			g.sent++
-			g.worst = max(g.worst, time.Since(began))
+			g.worst = max(g.worst, ran(began))
 		}
 	}()
 	return g

@@ -27,7 +27,7 @@ func TestAnEventThatNamesTheCustomerButNotTheUser(t *testing.T) {
 			require.Eventually(t, func() bool { // it is counted before it is stored as held
 				out, err := env.command(t, "deletions", "approve", "--reason", "user_exists", "--yes").CombinedOutput()
 				return err == nil && strings.Contains(string(out), "1 deletion approved")
-			}, 10*time.Second, 100*time.Millisecond)
+			}, patience, 100*time.Millisecond)
 			p.waitMetric(t, `polar_bridge_deletions_total{outcome="deleted",provider="clerk"}`, 1, 20*time.Second)
 			require.False(t, env.polar.Exists("shop_1"))
 			require.Empty(t, c.Calls(), "there is nobody to ask about")
