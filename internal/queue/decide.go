@@ -13,7 +13,7 @@ import (
 // decided is what an attempt came to, on its way onto the row.
 type decided struct {
 	id, generation int64
-	binding        int64
+	jobID, binding int64
 	decision       deletion.Decision
 	seen           deletion.Observed
 	now            time.Time
@@ -162,7 +162,36 @@ func (q *Queue) writeDecisions(ctx context.Context, tx *sql.Tx, all []*decided) 
 		}
 		fresh = repeated
 	}
+	var ended []int64
+	for _, d := range all {
+		if d.written && d.final() {
+			ended = append(ended, d.jobID)
+		}
+	}
+	return q.endJobs(ctx, tx.ExecContext, ended)
+}
+
+// endJobs removes jobs that are done. Nobody reads them, and River would complete each
+// for itself and clean it up later.
+func (q *Queue) endJobs(ctx context.Context, exec func(ctx context.Context, statement string, args ...any) (sql.Result, error), ids []int64) error {
+	jobs, err := batch(ids)
+	if err == nil && len(ids) > 0 {
+		_, err = exec(ctx, q.store.sql.EndJobs, jobs)
+	}
+	if err != nil {
+		return fmt.Errorf("end jobs: %w", err)
+	}
 	return nil
+}
+
+// final reports whether the attempt was the last, unless somebody sends the deletion on
+// its way again.
+func (d *decided) final() bool {
+	switch d.decision.(type) {
+	case deletion.Done, deletion.Hold:
+		return true
+	}
+	return false
 }
 
 // prepareDecisions leaves out what a commit whose answer was lost has written, and

@@ -2,11 +2,8 @@ package queue
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"time"
-
-	"github.com/riverqueue/river/riverdriver"
 )
 
 const (
@@ -42,38 +39,4 @@ func (q *Queue) moveDue(ctx context.Context) (moved int64, err error) {
 		return 0, fmt.Errorf("make deletions available: %w", err)
 	}
 	return moved, nil
-}
-
-// unscheduled is River's driver without its scheduler.
-type unscheduled struct{ riverdriver.Driver[*sql.Tx] }
-
-// GetExecutor implements riverdriver.Driver.
-func (d unscheduled) GetExecutor() riverdriver.Executor {
-	return unscheduledExecutor{d.Driver.GetExecutor()}
-}
-
-// UnwrapTx implements riverdriver.Driver.
-func (d unscheduled) UnwrapTx(tx riverdriver.ExecutorTx) *sql.Tx {
-	if ours, ok := tx.(unscheduledTx); ok {
-		tx = ours.ExecutorTx
-	}
-	return d.Driver.UnwrapTx(tx)
-}
-
-type unscheduledExecutor struct{ riverdriver.Executor }
-
-// Begin implements riverdriver.Executor.
-func (e unscheduledExecutor) Begin(ctx context.Context) (riverdriver.ExecutorTx, error) {
-	tx, err := e.Executor.Begin(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return unscheduledTx{tx}, nil
-}
-
-type unscheduledTx struct{ riverdriver.ExecutorTx }
-
-// JobSchedule implements riverdriver.Executor and leaves it to followDue.
-func (unscheduledTx) JobSchedule(context.Context, *riverdriver.JobScheduleParams) ([]*riverdriver.JobScheduleResult, error) {
-	return nil, nil
 }

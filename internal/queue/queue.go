@@ -165,7 +165,7 @@ func (q *Queue) newClient() (*river.Client[*sql.Tx], error) {
 	river.AddWorker(workers, &worker[verifyArgs]{queue: q, work: (*run).verify})
 	driver := o.Driver
 	if !o.SQL.Postgres {
-		driver = unscheduled{driver}
+		driver = sqliteDriver{driver, q}
 	}
 	return river.NewClient(driver, &river.Config{
 		Schema:                      riverSchema(o.SQL),

@@ -19,7 +19,7 @@ var statementFiles embed.FS
 type statements struct {
 	ReserveJobs, InsertDeletions, FirstsOfEvents      string
 	Sends, BeginSends, CountFromNow, CountHour        string
-	WriteDecisions, WasDecided                        string
+	WriteDecisions, WasDecided, EndJobs               string
 	Records, LockRecords, Approvals, Actions          string
 	SendAgain, VerificationFailed, Verified           string
 	CountPending, OldestWaiting                       string

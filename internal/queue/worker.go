@@ -96,7 +96,7 @@ func (r *run) delete(ctx context.Context) error {
 	defer span.End()
 	seen, decision := r.apply(ctx)
 	d := &decided{
-		id: r.record.ID, generation: r.record.Generation, binding: r.record.Binding, decision: decision, seen: seen, now: r.Now(), send: r.send,
+		id: r.record.ID, generation: r.record.Generation, jobID: r.jobID, binding: r.record.Binding, decision: decision, seen: seen, now: r.Now(), send: r.send,
 		abandoned: r.record.send.inFlight,
 	}
 	if r.send == nil { // else the lookup did not end the attempt

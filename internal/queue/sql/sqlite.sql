@@ -88,6 +88,9 @@ FROM v WHERE d.id = v.deletion_id AND d.generation = v.generation AND (
     OR v.outcome = 'deleted' AND (d.state IN ('waiting', 'held', 'cancelled') OR d.state = 'done' AND d.outcome = 'not_found'))
 RETURNING id
 
+-- name: EndJobs
+DELETE FROM {schema}.river_job WHERE id IN (SELECT value FROM json_each($1))
+
 -- name: Records
 SELECT id, state, dry_run, redacted, provider, event_id, source, object, user_id, external_id, instance, unusable_id,
     occurred_at, received_at, next_try_at, finished_at, attempts, failures, failing_for, lookup_failing_for, result, decided_at, outcome, confirmed_by, anonymized,
