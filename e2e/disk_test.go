@@ -183,7 +183,7 @@ func TestAnOperatorHearsThatTheWALCannotBeCheckpointed(t *testing.T) {
 	require.NoError(t, err)
 	ballast := fill(t, dir)
 	require.NoError(t, reader.Rollback())
-	require.Eventually(t, func() bool { return p.metric(t, failures) > 0 }, patience, 50*time.Millisecond, p.output())
+	require.Eventually(t, func() bool { return p.metric(t, failures) > 0 }, patience, 50*time.Millisecond, p)
 	require.Regexp(t, `"level":"error".*"database maintenance failed".*"maintenance":"checkpoint"`, p.output())
 
 	require.NoError(t, os.Remove(ballast))

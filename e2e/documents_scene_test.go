@@ -57,7 +57,7 @@ func openScene(t *testing.T, page string) *scene {
 		state := []string{"held", "held", "done", "held", "held", "waiting"}[i]
 		require.Eventually(t, func() bool {
 			return strings.Contains(env.bridge(t, 0, "deletions", "list", "--event-id", event, "--json"), `"state":"`+state+`"`)
-		}, patience, 50*time.Millisecond, "%s never %s\n%s", event, state, s.server.output())
+		}, patience, 50*time.Millisecond, "%s never %s\n%s", event, state, s.server)
 	}
 	forged := sign(t, "clerk", "evt_forged", "user_2")
 	forged.header.Set("Svix-Signature", "v1,Zm9yZ2Vk")
@@ -99,7 +99,7 @@ func (s *scene) settle(t *testing.T) {
 			}
 		}
 		return true
-	}, patience, 100*time.Millisecond, "%s", s.server.output())
+	}, patience, 100*time.Millisecond, "%s", s.server)
 }
 
 // filledIn has this machine's addresses in place of the document's.

@@ -83,7 +83,7 @@ func TestAnInstallationAsksTheInstanceThatItHasAskedSoFarUntilAnOperatorAcceptsA
 		p.deliver(t, deletedAt(t, otherClerk, "msg_living", "user_00001"), http.StatusAccepted)
 		require.Eventually(t, func() bool {
 			return strings.Contains(p.output(), `"reason":"directory_other_instance"`)
-		}, patience, 10*time.Millisecond, "%s", p.output())
+		}, patience, 10*time.Millisecond, "%s", p)
 		require.Contains(t, env.bridge(t, 1, "doctor"), "polar-bridge doctor --accept-instance "+otherClerk)
 		require.Contains(t, env.bridge(t, 1, "doctor", "--accept-instance", "ins_typo"), "nothing was accepted")
 		require.True(t, env.polar.Exists("user_00001"))

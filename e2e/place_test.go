@@ -64,7 +64,7 @@ func TestAWebhookThatWouldBeStoredInAFileThatIsNotThereIsRefused(t *testing.T) {
 			require.Equal(t, http.StatusServiceUnavailable, p.get(t, "/readyz"))
 			require.Eventually(t, func() bool {
 				return regexp.MustCompile(`"level":"error".*was removed or replaced`).MatchString(p.output())
-			}, patience, 50*time.Millisecond, p.output())
+			}, patience, 50*time.Millisecond, p)
 			require.Equal(t, http.StatusOK, p.get(t, "/livez"), "a restart is for people to decide")
 		})
 	}

@@ -20,7 +20,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/polar-bridge/polar-bridge/internal/database/databasetest"
@@ -199,6 +198,10 @@ func (p *process) output() string {
 	return p.log.String()
 }
 
+// String is the output at the time when a check that has the process among its arguments
+// gives up.
+func (p *process) String() string { return p.output() }
+
 // says waits until the log holds the text: a line is written a moment after what
 // it tells of.
 func (p *process) says(t *testing.T, text string) {
@@ -222,7 +225,7 @@ func (p *process) terminate(t *testing.T) int {
 	case <-time.After(patience):
 		p.kill()
 	}
-	require.Less(t, ran(began), 25*time.Second, "did not stop\n%s", p.output())
+	require.Less(t, ran(began), 25*time.Second, "did not stop\n%s", p)
 	return p.command.ProcessState.ExitCode()
 }
 
@@ -326,9 +329,7 @@ func (p *process) metric(t *testing.T, series string) float64 {
 // waitMetric waits until the series has the value.
 func (p *process) waitMetric(t *testing.T, series string, want float64, within time.Duration) {
 	t.Helper()
-	if !assert.Eventually(t, func() bool { return p.metric(t, series) == want }, max(within, patience), 50*time.Millisecond) {
-		require.FailNow(t, "what was waited for did not come", "%s is %v, not %v\n%s", series, p.metric(t, series), want, p.output())
-	}
+	require.Eventually(t, func() bool { return p.metric(t, series) == want }, max(within, patience), 50*time.Millisecond, "%s is not %v\n%s", series, want, p)
 }
 
 // noSecrets is asked of everything that a process said.

@@ -244,7 +244,7 @@ func TestAForgedDeletionOfALivingUserNeverReachesDELETE(t *testing.T) {
 		c.Always(directorytest.Status(http.StatusInternalServerError))
 		c.DeleteUser("user_00002")
 		p.deliver(t, sign(t, "clerk", "msg_later", "user_00002"), http.StatusAccepted)
-		require.Eventually(t, func() bool { return strings.Contains(p.output(), `"reason":"directory_unavailable"`) }, patience, 10*time.Millisecond, "%s", p.output())
+		require.Eventually(t, func() bool { return strings.Contains(p.output(), `"reason":"directory_unavailable"`) }, patience, 10*time.Millisecond, "%s", p)
 		require.Equal(t, 1, env.deletes())
 		c.SetFault(nil)
 		env.waitDeleted(t, []string{"user_00002"}, time.Minute)

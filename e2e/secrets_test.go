@@ -191,7 +191,7 @@ func TestNothingSecretIsSaidOrKept(t *testing.T) {
 		env := newEnvironment(t, database, "LOG_LEVEL=debug", "POLAR_TIMEOUT=1s", "ADMIN_PASSWORD=marker-secret-password")
 		p := env.start(t)
 		sent := p.sayEverything(t, env)
-		require.Eventually(t, func() bool { return p.sum(t, "polar_bridge_deletions_total{") == 8 }, 60*time.Second, 50*time.Millisecond, p.output())
+		require.Eventually(t, func() bool { return p.sum(t, "polar_bridge_deletions_total{") == 8 }, 60*time.Second, 50*time.Millisecond, p)
 		metrics := p.scrape(t)
 		stored := dump(t, database)
 		require.NoError(t, p.command.Process.Signal(syscall.SIGQUIT)) // what a crash would print
