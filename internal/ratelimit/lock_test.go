@@ -247,9 +247,11 @@ func TestALockedRowIsNotWaitedForForLong(t *testing.T) {
 	_, err := tx.ExecContext(t.Context(), "UPDATE polar_bridge.polar_bridge_rate_limit SET failures = failures")
 	require.NoError(t, err)
 	t.Run("a limiter that begins needs no lock", func(t *testing.T) {
+		t.Parallel()
 		limiter(t, db, c, 60)
 	})
 	t.Run("there is no permit, and the decision says why", func(t *testing.T) {
+		t.Parallel()
 		_, decision := second.Acquire(t.Context(), 1)
 		retry := as[deletion.Retry](t, decision)
 		require.Equal(t, deletion.RetryDatabase, retry.Reason)

@@ -54,10 +54,7 @@ func Postgres(t testing.TB) string {
 	}
 	server := os.Getenv(urlVariable)
 	if server == "" {
-		if os.Getenv("CI") != "" {
-			t.Fatal("no PostgreSQL server is installed; make test installs one")
-		}
-		t.Skip("no PostgreSQL server is installed; make test installs one")
+		need(t, errNoServer)
 	}
 	admin, err := sql.Open("pgx", server)
 	require.NoError(t, err)
@@ -73,6 +70,15 @@ func Postgres(t testing.TB) string {
 	require.NoError(t, err)
 	address.Path = "/" + name
 	return through(t, address.String())
+}
+
+// need skips the test where what it needs is not installed, or fails it when CI is set.
+func need(t testing.TB, missing error) {
+	t.Helper()
+	if missing != nil && os.Getenv("CI") == "" {
+		t.Skipf("%s; make test installs it", missing)
+	}
+	require.NoError(t, missing)
 }
 
 // through offers a database the way that throughVariable names.

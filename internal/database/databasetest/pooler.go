@@ -28,10 +28,7 @@ import (
 func Pooler(t testing.TB, database string, settings ...string) string {
 	t.Helper()
 	program, err := poolerBinary()
-	if err != nil && os.Getenv("CI") == "" {
-		t.Skip("PgBouncer is not installed; make test installs it")
-	}
-	require.NoError(t, err)
+	need(t, err)
 	target, err := url.Parse(database)
 	require.NoError(t, err)
 	port, err := FreePort()
@@ -87,7 +84,7 @@ func poolerBinary() (string, error) {
 	}
 	const debian = "/usr/sbin/pgbouncer"
 	if _, err := os.Stat(debian); err != nil {
-		return "", errors.New("no PgBouncer")
+		return "", errors.New("PgBouncer is not installed")
 	}
 	return debian, nil
 }

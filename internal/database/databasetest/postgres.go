@@ -77,6 +77,8 @@ func run(m *testing.M) int {
 	return code
 }
 
+var errNoServer = errors.New("no PostgreSQL server is installed")
+
 // serverBinaries finds the folder with initdb and pg_ctl: Debian keeps them out of PATH.
 func serverBinaries() (string, error) {
 	if path, err := exec.LookPath("initdb"); err == nil {
@@ -85,7 +87,7 @@ func serverBinaries() (string, error) {
 	}
 	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
 	if err != nil || len(found) == 0 {
-		return "", errors.New("no PostgreSQL server binaries")
+		return "", errNoServer
 	}
 	return filepath.Dir(found[len(found)-1]), nil
 }
