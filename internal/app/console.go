@@ -51,7 +51,7 @@ func customerURL(c config.Polar) string {
 // consoleStatus is what the console shows besides the deletions.
 func (a *App) consoleStatus(ctx context.Context) (s console.Status, err error) {
 	s = console.Status{OtherOrganization: !a.binding.Open(), Damaged: !a.db.IntegrityOK(), Answers: a.answers.Last()}
-	if s.Paused, err = a.limiter.Paused(ctx); err != nil {
+	if s.Paused, _, err = a.limiter.Pause(ctx); err != nil {
 		return s, err
 	}
 	counted, err := a.customers.LastMapping(ctx)

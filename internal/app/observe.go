@@ -51,7 +51,7 @@ func (a *App) refresh(running context.Context) {
 		a.metrics.SetOldestWaiting(depth.OldestWaiting)
 	}
 	a.logRefresh(running, err)
-	paused, err := a.limiter.Paused(ctx)
+	paused, _, err := a.limiter.Pause(ctx)
 	if err == nil {
 		a.metrics.SetPolarPaused(paused)
 		if counted && a.notifier != nil {

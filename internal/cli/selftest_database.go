@@ -85,7 +85,7 @@ func (t *selftest) blocked(ctx context.Context, r *queue.Record) error {
 	if pause, err := t.database.Paused(ctx); err == nil && pause.Paused {
 		return paused(pause)
 	}
-	reason, err := t.limiter.Paused(ctx)
+	reason, _, err := t.limiter.Pause(ctx)
 	if err == nil && reason == deletion.WaitUnauthorized {
 		return errors.New("the server's token: Polar refuses it, or it lacks the scope customers:write")
 	}

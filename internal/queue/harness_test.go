@@ -208,7 +208,7 @@ func prepare(t testing.TB, db *database.DB, apply apply, c *clock, change ...fun
 		db: db, applier: &applier{apply: apply, changed: make(chan struct{})}, logs: logs, registry: prometheus.NewRegistry(), clock: c,
 	}
 	options := queue.Options{
-		Driver: db.Driver(), SQL: db.SQL, DB: db.Main, Reader: db.Reader, Key: []byte("key"), Binding: bound{id: 1, open: true},
+		Driver: db.Driver(), SQL: db.SQL, DB: db.Main, Reader: db.Reader, InPlace: db.InPlace, Key: []byte("key"), Binding: bound{id: 1, open: true},
 		Applier: h.applier, Logger: zap.New(core), Now: time.Now,
 		Metrics: metrics.New(h.registry, metrics.Options{Providers: []string{"clerk"}}),
 		LogID:   queue.LogID(queue.LogPlain, []byte("key")),

@@ -75,7 +75,7 @@ type Options struct {
 	SQL        namedsql.Target
 	DB, Reader *sql.DB
 	// InPlace returns why what was committed is not where the next start finds it.
-	// It is asked before a deletion counts as stored; nil is always.
+	// It is asked before a deletion counts as stored.
 	InPlace func() error
 	// Key is the key of digests.
 	Key []byte
@@ -128,9 +128,6 @@ type Queue struct {
 func New(o Options) (*Queue, error) {
 	if o.BatchSize == 0 {
 		o.BatchSize = defaultBatchSize
-	}
-	if o.InPlace == nil {
-		o.InPlace = func() error { return nil }
 	}
 	q := &Queue{options: o}
 	client, err := q.newClient()

@@ -139,14 +139,14 @@ func TestARateLimitAnswerStopsEverybodyUntilItIsOver(t *testing.T) {
 			ok(t, inFlight.Report(t.Context(), success()))
 			refused(t, second) // an answer to an older request does not end the pause
 
-			why, err := first.Paused(t.Context())
+			why, _, err := first.Pause(t.Context())
 			require.NoError(t, err)
 			require.Equal(t, deletion.WaitRateLimited, why)
 
 			c.step(8 * time.Second)
 			acquire(t, first)
 			acquire(t, second) // no probing: all go on
-			why, err = first.Paused(t.Context())
+			why, _, err = first.Pause(t.Context())
 			require.NoError(t, err)
 			require.Empty(t, why)
 		}
@@ -161,9 +161,9 @@ func TestAPauseThatNobodyTriesToEndIsOver(t *testing.T) {
 			first, second := limiter(t, db, c, 0), limiter(t, db, c, 0)
 			why := func() deletion.WaitReason {
 				t.Helper()
-				one, err := first.Paused(t.Context())
+				one, _, err := first.Pause(t.Context())
 				require.NoError(t, err)
-				other, err := second.Paused(t.Context())
+				other, _, err := second.Pause(t.Context())
 				require.NoError(t, err)
 				require.Equal(t, one, other)
 				return one
@@ -265,7 +265,7 @@ func TestFailuresInARowOpenTheCircuitBreakerForAllReplicasAndASuccessClosesIt(t 
 			fail()
 		}
 		for _, l := range []*ratelimit.Limiter{first, second} {
-			why, err := l.Paused(t.Context())
+			why, _, err := l.Pause(t.Context())
 			require.NoError(t, err)
 			require.Equal(t, deletion.WaitOutage, why)
 		}

@@ -196,12 +196,6 @@ func (s state) notDue(tolerance time.Duration) deletion.Decision {
 	return deletion.Wait{Reason: reason, For: max(s.due(tolerance), soonest), Err: fmt.Errorf("no permit for Polar: %s", reason)}
 }
 
-// Paused is Pause without its end.
-func (l *Limiter) Paused(ctx context.Context) (deletion.WaitReason, error) {
-	reason, _, err := l.Pause(ctx)
-	return reason, err
-}
-
 // Pause returns why no request may go out at present, "" when they may, and when the
 // next one may. A pause that only a request can end is over when its time is and nobody
 // has come to make that request: then it keeps nobody waiting.

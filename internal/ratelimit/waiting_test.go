@@ -134,7 +134,7 @@ func TestADatabaseThatIsAwayIsARetry(t *testing.T) {
 
 	require.Error(t, l.Charge(t.Context()))
 	require.Error(t, permit.Report(t.Context(), pause(deletion.WaitRateLimited, time.Minute)))
-	_, err = l.Paused(t.Context())
+	_, _, err = l.Pause(t.Context())
 	require.Error(t, err)
 }
 
