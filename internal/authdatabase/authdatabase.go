@@ -7,6 +7,7 @@
 package authdatabase
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
@@ -161,10 +162,7 @@ func Parse(schema, column string) (u Users, inColumn bool, err error) {
 	}
 	u = Schema(schema).users()
 	u.TenantColumn, u.Tenant = Schema(schema).tenant(), tenant
-	u.Provider = schema
-	if schema == "" {
-		u.Provider = Other
-	}
+	u.Provider = cmp.Or(schema, Other)
 	if column == "" {
 		return u, false, nil
 	}

@@ -1,6 +1,7 @@
 package database
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -60,12 +61,9 @@ func (db *DB) refusedToUse(ctx context.Context) (why, err error) {
 	if err != nil || name == "" && (rights.use || !rights.there) {
 		return nil, err
 	}
-	if name == "" {
-		name = db.SQL.Schema
-	}
 	where, user := db.SQL.Schema, rights.user
 	return fmt.Errorf("%w: it may not read and write %q; its owner runs: GRANT USAGE ON SCHEMA %s TO %s; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA %s TO %s; "+
-		"GRANT USAGE ON ALL SEQUENCES IN SCHEMA %s TO %s", ErrRefused, name, where, user, where, user, where, user), nil
+		"GRANT USAGE ON ALL SEQUENCES IN SCHEMA %s TO %s", ErrRefused, cmp.Or(name, where), where, user, where, user, where, user), nil
 }
 
 // refusedToCreate returns why the tables could not be made.

@@ -1,6 +1,7 @@
 package deletion
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,9 +20,7 @@ func retryOrPause(ctx context.Context, answer polar.Answer, err error) Decision 
 	if answer.Result == polar.ResultNetworkError && errors.Is(ctx.Err(), context.Canceled) {
 		return Stopping()
 	}
-	if err == nil {
-		err = refusal(answer)
-	}
+	err = cmp.Or(err, refusal(answer))
 	switch answer.Result {
 	case polar.ResultRateLimited:
 		return Wait{Reason: WaitRateLimited, For: answer.RetryAfter, Everybody: true, Err: err}

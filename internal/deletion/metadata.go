@@ -1,6 +1,7 @@
 package deletion
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -62,10 +63,7 @@ func (d *Deleter) search(ctx context.Context, a Attempt, seen *Observed, otherwi
 	if decision == nil {
 		decision = d.holdFound(ctx, found, seen)
 	}
-	if decision == nil {
-		return otherwise
-	}
-	return decision
+	return cmp.Or(decision, otherwise)
 }
 
 // carriers makes the requests of a search. Before a deletion they have permits; after
@@ -146,11 +144,8 @@ func (d *Deleter) searchFailed(ctx context.Context, a Attempt, seen *Observed, a
 			return false, decision
 		}
 	}
-	if err == nil {
-		err = refusal(answer)
-	}
 	seen.answered = true
-	return false, Retry{Reason: RetryLookup, Err: fmt.Errorf("search by metadata: %w", err)}
+	return false, Retry{Reason: RetryLookup, Err: fmt.Errorf("search by metadata: %w", cmp.Or(err, refusal(answer)))}
 }
 
 // goesOnUnsearched reports whether an operator does not want to wait for the search: of

@@ -1,6 +1,7 @@
 package deletion
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -64,9 +65,7 @@ func (d *Deleter) notFound(ctx context.Context, a Attempt, seen *Observed) Decis
 	case a.LostSaw == SawNothing:
 		confirmed = ConfirmedByRetryUnseen
 	}
-	if seen.Customer == (Customer{}) {
-		seen.Customer = a.Seen
-	}
+	seen.Customer = cmp.Or(seen.Customer, a.Seen)
 	done := Done{Outcome: OutcomeDeleted, ConfirmedBy: confirmed, Anonymized: a.LostAnonymized}
 	if confirmed == ConfirmedByRetryUnseen {
 		return d.search(ctx, a, seen, done)

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -41,14 +42,10 @@ func LogID(mode string, key []byte) func(id string) string {
 
 // fields are what every line about a deletion says.
 func (o *Options) fields(d deletion.Deletion) []zap.Field {
-	id := d.ExternalID
-	if d.UnusableID != "" {
-		id = d.UnusableID
-	}
 	fields := []zap.Field{
 		zap.String("provider", d.Provider),
 		zap.String("event_id", d.EventID),
-		zap.String("external_id", o.LogID(id)),
+		zap.String("external_id", o.LogID(cmp.Or(d.UnusableID, d.ExternalID))),
 	}
 	if d.Source == deletion.SourceSelftest {
 		fields = append(fields, zap.String("source", string(d.Source)))

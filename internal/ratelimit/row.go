@@ -1,6 +1,7 @@
 package ratelimit
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -188,10 +189,7 @@ func (s state) due(tolerance time.Duration) time.Duration {
 
 // notDue tells a worker when to ask again.
 func (s state) notDue(tolerance time.Duration) deletion.Decision {
-	reason := s.reason
-	if reason == "" {
-		reason = deletion.WaitPermit
-	}
+	reason := cmp.Or(s.reason, deletion.WaitPermit)
 	const soonest = time.Second
 	return deletion.Wait{Reason: reason, For: max(s.due(tolerance), soonest), Err: fmt.Errorf("no permit for Polar: %s", reason)}
 }

@@ -70,18 +70,10 @@ func (s *Server) AddCustomer(customer Customer) Customer {
 // insert is AddCustomer: mu is held.
 func (s *Server) insert(customer Customer) Customer {
 	s.customers.added++
-	if customer.ID == "" {
-		customer.ID = fmt.Sprintf("c0ffee00-0000-4000-8000-%012x", s.customers.added)
-	}
-	if customer.Type == "" {
-		customer.Type = "individual"
-	}
-	if customer.Email == "" {
-		customer.Email = customer.ID + "@example.com"
-	}
-	if customer.CreatedAt.IsZero() {
-		customer.CreatedAt = s.options.Now()
-	}
+	customer.ID = cmp.Or(customer.ID, fmt.Sprintf("c0ffee00-0000-4000-8000-%012x", s.customers.added))
+	customer.Type = cmp.Or(customer.Type, "individual")
+	customer.Email = cmp.Or(customer.Email, customer.ID+"@example.com")
+	customer.CreatedAt = cmp.Or(customer.CreatedAt, s.options.Now())
 	customer.Members = slices.Clone(customer.Members)
 	if former, ok := s.customers.byExternal[customer.ExternalID]; ok {
 		s.customers.remove(former)

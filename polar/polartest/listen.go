@@ -1,6 +1,7 @@
 package polartest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -50,9 +51,6 @@ func Start(tb TB, options Options) *Server {
 // Start listens on the address, for example "127.0.0.1:8081", or on a free
 // loopback port when it is empty, and returns the base URL. Close ends it.
 func (s *Server) Start(address string) (string, error) {
-	if address == "" {
-		address = "127.0.0.1:0"
-	}
 	l := &s.listening
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -60,7 +58,7 @@ func (s *Server) Start(address string) (string, error) {
 		return "", errors.New("local Polar is started already")
 	}
 	var config net.ListenConfig
-	listener, err := config.Listen(context.Background(), "tcp", address)
+	listener, err := config.Listen(context.Background(), "tcp", cmp.Or(address, "127.0.0.1:0"))
 	if err != nil {
 		return "", fmt.Errorf("listen: %w", err)
 	}

@@ -1,9 +1,11 @@
 package polartest
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -67,20 +69,12 @@ type Server struct {
 
 // New returns a Server that has no customers and takes one token.
 func New(options Options) *Server {
-	if options.Token == "" {
-		options.Token = DefaultToken
-	}
-	if options.OrganizationID == "" {
-		options.OrganizationID = OrganizationID
-	}
+	options.Token = cmp.Or(options.Token, DefaultToken)
+	options.OrganizationID = cmp.Or(options.OrganizationID, OrganizationID)
+	options.RateWindow = cmp.Or(options.RateWindow, time.Minute)
+	options.RetryAfter = cmp.Or(options.RetryAfter, options.RateWindow)
 	if options.Versions == nil {
 		options.Versions = []string{"2026-04", CurrentVersion, "2027-01"}
-	}
-	if options.RateWindow <= 0 {
-		options.RateWindow = time.Minute
-	}
-	if options.RetryAfter <= 0 {
-		options.RetryAfter = options.RateWindow
 	}
 	if options.Now == nil {
 		options.Now = time.Now
@@ -181,15 +175,7 @@ func (s *Server) polar(c *call) answer {
 // one does not exist (any more).
 func (s *Server) version(header http.Header) (string, bool) {
 	asked := header.Get("Polar-Version")
-	if asked == "" {
-		return CurrentVersion, true
-	}
-	for _, version := range s.options.Versions {
-		if asked == version {
-			return version, true
-		}
-	}
-	return "", false
+	return cmp.Or(asked, CurrentVersion), asked == "" || slices.Contains(s.options.Versions, asked)
 }
 
 // limited is everything behind the version: mu is held.

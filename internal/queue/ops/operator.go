@@ -6,6 +6,7 @@
 package ops
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"embed"
@@ -264,13 +265,9 @@ func (o *Operator) note(ctx context.Context, tx *sql.Tx, id int64, done queue.Ac
 
 // line is what the log says of an action.
 func (o *Operator) line(r queue.Record, done *act) []zap.Field {
-	id := r.ExternalID
-	if r.UnusableID != "" {
-		id = r.UnusableID
-	}
 	return []zap.Field{
 		zap.String("action", string(done.action)), zap.String("by", o.options.By), zap.String("reason", done.reason),
 		zap.Int64("deletion_id", r.ID), zap.String("provider", r.Provider), zap.String("event_id", r.EventID),
-		zap.String("external_id", o.options.LogID(id)),
+		zap.String("external_id", o.options.LogID(cmp.Or(r.UnusableID, r.ExternalID))),
 	}
 }
