@@ -77,15 +77,6 @@ func (h *Harness) setUp(t *testing.T) {
 		require.Equal(t, want, p.SplitSecret(both))
 		require.Equal(t, []string{h.secret(), h.other()}, p.SplitSecret(h.secret()+"\r\n"+h.other()+"\n"))
 	})
-	t.Run("refuses settings that it does not know", func(t *testing.T) {
-		t.Parallel()
-		for name, values := range h.variant.UnusableSettings {
-			for _, value := range values {
-				_, err := h.open(now, []string{h.secret()}, map[string]string{name: value})
-				require.Error(t, err, "%s=%q", name, value)
-			}
-		}
-	})
 }
 
 // rules requires of each value what the description says of it.

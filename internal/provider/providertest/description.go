@@ -58,8 +58,6 @@ type variant struct {
 	// Rules say of values of settings what is wrong with each, as a sentence, or "" for
 	// nothing.
 	Rules map[string]map[string]string `json:"rules"`
-	// UnusableSettings must be refused, by their environment variables.
-	UnusableSettings map[string][]string `json:"unusable_settings"`
 
 	// Body is a deletion in which the member "MEMBERS" stands for those of the user
 	// object, such as the id.
@@ -104,8 +102,8 @@ func (v variant) over(base variant) variant {
 	if v.UnusableSecrets == nil {
 		v.UnusableSecrets = base.UnusableSecrets
 	}
-	if v.UnusableSettings == nil {
-		v.UnusableSettings = base.UnusableSettings
+	if v.Rules == nil {
+		v.Rules = base.Rules
 	}
 	if v.Body == nil {
 		v.Body = base.Body
