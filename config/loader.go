@@ -105,29 +105,19 @@ func (l *Loader) RequireOneOf(name, value string, allowed ...string) {
 	l.RequireValue(slices.Contains(allowed, value), name, "must be "+strings.Join(allowed[:last], ", ")+" or "+allowed[last])
 }
 
-// lookup returns the text of a secret and where to read it again, nil when it
-// does not come from a file. A secret that is not set is "" and nil.
-func (l *Loader) lookup(name string) (text string, read func() ([]byte, error)) {
-	text, path := strings.TrimRight(l.env.Getenv(name), "\r\n"), strings.TrimSpace(l.env.Getenv(name+"_FILE"))
-	switch {
-	case text != "" && path != "":
-		l.Problem(name, "and "+name+"_FILE are both set; unset one of them")
-		return "", nil
-	case path != "":
-		return "", func() ([]byte, error) { return l.env.ReadFile(path) }
-	}
-	return text, nil
-}
-
 // Secret loads a secret that may change. Parse turns its text into the values that
 // it holds and has them used from then on, here and whenever a file holds another
 // text, or says why it cannot: the error follows the setting's name and shows nothing
 // of the text. What is used before stays in force then.
 func (l *Loader) Secret(name string, parse func(text string) (values []string, err error)) *SecretSource {
-	text, read := l.lookup(name)
-	s := &SecretSource{name: name, parse: parse, read: read}
+	s := &SecretSource{name: name, parse: parse}
+	text, path := strings.TrimRight(l.env.Getenv(name), "\r\n"), strings.TrimSpace(l.env.Getenv(name+"_FILE"))
 	var err error
-	if read != nil {
+	switch {
+	case text != "" && path != "":
+		text, err = "", fmt.Errorf("and %s_FILE are both set; unset one of them", name)
+	case path != "":
+		s.read = func() ([]byte, error) { return l.env.ReadFile(path) }
 		text, err = s.Read()
 	}
 	if err == nil && text != "" {

@@ -180,8 +180,8 @@ type TimedForm struct {
 	Tolerance time.Duration // how far the time may lie from now, both ways
 }
 
-func (f TimedForm) stamp() stamp {
-	return stamp{header: f.Header, unit: f.Unit, digits: maxTimedDigits, tolerance: f.Tolerance}
+func (f TimedForm) stamp(maxAge time.Duration) stamp {
+	return stamp{f.Header, f.Unit, maxTimedDigits, f.Tolerance, maxAge}
 }
 
 // TimedHMAC is the scheme of HMAC-SHA256 signatures over time, dot and raw body, as
@@ -199,9 +199,7 @@ func NewTimedHMAC(now func() time.Time, form TimedForm) *TimedHMAC {
 		if err != nil {
 			return nil, err
 		}
-		stamp := form.stamp()
-		stamp.maxAge = maxAge
-		c, err := form.parse(value, stamp, now())
+		c, err := form.parse(value, form.stamp(maxAge), now())
 		return []claim{c}, err
 	}
 	return &TimedHMAC{verifier{Keys[key]{parse: parseTextKey}, parse}, form}
@@ -213,7 +211,7 @@ func (t *TimedHMAC) Sign(secret, _ string, at time.Time, body []byte) (http.Head
 	if err != nil {
 		return nil, nil, err
 	}
-	text := strconv.FormatInt(t.form.stamp().count(at), 10)
+	text := strconv.FormatInt(t.form.stamp(0).count(at), 10)
 	value := "t=" + text + t.form.Separator + "v1=" + HMACHex(key, []byte(text+"."), body)
 	return jsonHeader(t.form.Header, value), body, nil
 }

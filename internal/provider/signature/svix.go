@@ -157,18 +157,14 @@ func (s *Svix) parse(h http.Header, maxAge time.Duration) ([]claim, error) {
 
 // parseSet reads one header set and checks its form and age.
 func (s *Svix) parseSet(h http.Header, set HeaderSet, maxAge time.Duration) (claim, error) {
-	id, err := single(h, set.ID)
-	if err != nil {
-		return claim{}, err
+	var values [3]string
+	for i, name := range []string{set.ID, set.Timestamp, set.Signature} {
+		var err error
+		if values[i], err = single(h, name); err != nil {
+			return claim{}, err
+		}
 	}
-	timestamp, err := single(h, set.Timestamp)
-	if err != nil {
-		return claim{}, err
-	}
-	signatures, err := single(h, set.Signature)
-	if err != nil {
-		return claim{}, err
-	}
+	id, timestamp, signatures := values[0], values[1], values[2]
 	if id == "" || len(id) > maxSvixID {
 		return claim{}, refuseHeader(fault.ReasonBadHeader, set.ID, "has %d bytes", len(id))
 	}
