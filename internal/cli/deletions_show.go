@@ -71,14 +71,20 @@ func describe(r queue.Record) [][2]string {
 	if more := why(r, ""); more != "" && more != state {
 		state += ", " + more
 	}
-	wouldEnd := ""
+	wouldEnd, anonymized, lost := "", "", ""
 	if r.DryRun {
 		wouldEnd = ", which would end"
 	}
 	if r.OccurredAt.IsZero() { // then a customer who is found is held as recreated
 		occurred = "unknown: the event has a time that cannot be read"
 	}
-	lines := [][2]string{
+	if r.Outcome == deletion.OutcomeDeleted {
+		anonymized = yesNo(r.Anonymized)
+	}
+	if r.AnswerLost {
+		lost = "yes: an attempt may have reached Polar although no answer was seen"
+	}
+	return append([][2]string{
 		{"deletion", strconv.FormatInt(r.ID, 10)},
 		{"state", state},
 		{"provider", visible(r.Provider)},
@@ -100,23 +106,16 @@ func describe(r queue.Record) [][2]string {
 		{"last result", result(r)},
 		{"lookup", failingLookup(r)},
 		{"confirmed by", visible(string(r.ConfirmedBy))},
-	}
-	if r.Outcome == deletion.OutcomeDeleted {
-		lines = append(lines, [2]string{"anonymized", yesNo(r.Anonymized)})
-	}
-	lines = append(lines, [2]string{"polar's status", number(r.PolarStatus)})
-	if r.AnswerLost {
-		lines = append(lines, [2]string{"answer lost", "yes: an attempt may have reached Polar although no answer was seen"})
-	}
-	lines = append(lines, [][2]string{
+		{"anonymized", anonymized},
+		{"polar's status", number(r.PolarStatus)},
+		{"answer lost", lost},
 		{"customer id", visible(r.CustomerID)},
 		{"customer type", visible(r.CustomerType)},
 		{"customer created", at(r.CustomerCreatedAt)},
 		{"subscriptions" + wouldEnd, number(r.ActiveSubscriptions)},
 		{"benefits" + wouldEnd, number(r.GrantedBenefits)},
 		{"search by metadata", ops.Searched(r)},
-	}...)
-	return append(lines, decisions(r)...)
+	}, decisions(r)...)
 }
 
 // decisions are what operators did.

@@ -9,9 +9,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
-
-	"github.com/go-json-experiment/json"
 
 	"github.com/polar-bridge/polar-bridge/config"
 	"github.com/polar-bridge/polar-bridge/internal/app"
@@ -150,29 +150,17 @@ func (l logLines) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// await returns the next line in which all fields have these values.
-func (l logLines) await(ctx context.Context, fields map[string]string) (string, error) {
+// await returns the next line that has all these parts.
+func (l logLines) await(ctx context.Context, parts []string) (string, error) {
 	for {
 		select {
 		case line := <-l:
-			if matches(line, fields) {
-				return string(bytes.TrimSpace(line)), nil
+			text := string(bytes.TrimSpace(line))
+			if !slices.ContainsFunc(parts, func(part string) bool { return !strings.Contains(text, part) }) {
+				return text, nil
 			}
 		case <-ctx.Done():
 			return "", ctx.Err()
 		}
 	}
-}
-
-func matches(line []byte, fields map[string]string) bool {
-	var got map[string]any
-	if json.Unmarshal(line, &got) != nil {
-		return false
-	}
-	for name, want := range fields {
-		if got[name] != want {
-			return false
-		}
-	}
-	return true
 }

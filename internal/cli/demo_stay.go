@@ -60,7 +60,7 @@ func (d *demo) hold(ctx context.Context) (id int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	line, err := d.log.await(ctx, map[string]string{"msg": "deletion held", "event_id": s.eventID})
+	line, err := d.log.await(ctx, []string{`"msg":"deletion held"`, s.eventID})
 	if err != nil {
 		return 0, fmt.Errorf("wait until the team is held: %w", err)
 	}

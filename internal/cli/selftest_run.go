@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http/httptrace"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -87,17 +88,15 @@ func (t *selftest) create(ctx context.Context) error {
 	t.times.creating = time.Now()
 	customer, answer, err := t.client.CreateCustomer(ctx, t.externalID, "polar-bridge selftest", email)
 	t.times.created = time.Now()
-	switch answer.Result {
-	case polar.ResultFound:
+	if answer.Result == polar.ResultFound {
 		t.customer = customer
 		t.report.CustomerID = customer.ID
 		return nil
-	case polar.ResultServerError, polar.ResultNetworkError, polar.ResultUnexpected, polar.ResultDeleted, polar.ResultNotFound:
-		return fmt.Errorf("Polar did not make a customer: status %d: %w", answer.StatusCode, cmp.Or(err, errors.New("not the answer that it gives when all is well"))) //nolint:staticcheck // a name begins it
-	case polar.ResultRateLimited, polar.ResultUnauthorized, polar.ResultForbidden, polar.ResultRejected:
 	}
-	t.mayExist = false
+	t.mayExist = !slices.Contains([]polar.Result{polar.ResultRateLimited, polar.ResultUnauthorized, polar.ResultForbidden, polar.ResultRejected}, answer.Result)
 	switch {
+	case t.mayExist:
+		return fmt.Errorf("Polar did not make a customer: status %d: %w", answer.StatusCode, cmp.Or(err, errors.New("not the answer that it gives when all is well"))) //nolint:staticcheck // a name begins it
 	case answer.LacksScope():
 		return errors.New("POLAR_ACCESS_TOKEN lacks the scope customers:write")
 	case answer.Result == polar.ResultUnauthorized:

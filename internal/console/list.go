@@ -111,12 +111,6 @@ type listing struct {
 	// Next is the address of the page that follows, "" when there is none.
 	Next  string
 	First bool
-
-	States    []deletion.State
-	Reasons   []deletion.HoldReason
-	Outcomes  []deletion.Outcome
-	Providers []string
-	Verbs     []deletion.Verb
 }
 
 func (c *console) list(v *visit) error {
@@ -124,10 +118,7 @@ func (c *console) list(v *visit) error {
 	if err != nil {
 		return err
 	}
-	l := listing{
-		Filter: form, First: form.filter.After == 0,
-		States: deletion.States(), Reasons: deletion.HoldReasons(), Outcomes: deletion.Outcomes(), Providers: c.options.Checks.Providers, Verbs: verbs(),
-	}
+	l := listing{Filter: form, First: form.filter.After == 0}
 	filter := form.filter
 	filter.Limit = pageSize + 1 // to know whether there are more
 	for r, err := range c.options.Operator.List(v.Context(), filter) {

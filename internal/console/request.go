@@ -14,9 +14,7 @@ import (
 type requestForm struct {
 	ExternalID, UserID, Provider string
 	Although                     bool
-
-	Providers []string
-	Problem   string
+	Problem                      string
 }
 
 func (c *console) showRequest(v *visit) error {
@@ -24,7 +22,6 @@ func (c *console) showRequest(v *visit) error {
 }
 
 func (c *console) renderRequest(v *visit, status int, f requestForm) error {
-	f.Providers = c.options.Checks.Providers
 	return c.render(v, status, "request", "Request a deletion", f)
 }
 

@@ -15,7 +15,8 @@ import (
 func (c *console) parse() error {
 	functions := template.FuncMap{
 		"when": c.moment, "visible": ops.Visible, "plural": ops.Plural, "who": c.who, "searched": ops.Searched, "past": ops.Past, "meaning": meaning, "standing": standing, "id": c.options.ShowID,
-		"customerURL": c.customerURL,
+		"customerURL": c.customerURL, "states": deletion.States, "reasons": deletion.HoldReasons, "outcomes": deletion.Outcomes, "verbs": verbs,
+		"providers": func() []string { return c.options.Checks.Providers },
 	}
 	c.templates = map[string]*template.Template{}
 	for _, name := range []string{"login", "overview", "list", "detail", "question", "answered", "request", "pause", "message"} {
