@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/polar-bridge/polar-bridge/config"
 	"github.com/polar-bridge/polar-bridge/internal/app"
 	"github.com/polar-bridge/polar-bridge/internal/binding"
@@ -51,8 +53,7 @@ func (c *deletionsCommand) ProvideSession(ctx context.Context, env *Env, loader 
 	if err := loader.Load(&database, &c.Log); err != nil {
 		return nil, err
 	}
-	c.session, err = openSession(ctx, env, database, c.Log)
-	c.sign(c.session)
+	c.session, err = openSession(ctx, env, database, c.Log, c.By)
 	return c.session, err
 }
 
@@ -72,10 +73,12 @@ type session struct {
 	seen     database.Inspection
 	key      []byte // of digests
 	bindings *binding.Store
+	logger   *zap.Logger
 }
 
-// openSession opens the server's database. It never makes one.
-func openSession(ctx context.Context, env *Env, settings config.Database, log config.Log) (s *session, err error) {
+// openSession opens the server's database for an operator, by default whoever runs the
+// command. It never makes a database.
+func openSession(ctx context.Context, env *Env, settings config.Database, log config.Log, by operatorName) (s *session, err error) {
 	seen, err := database.Inspect(ctx, settings.Address(), settings.Schema)
 	switch {
 	case err != nil:
@@ -116,27 +119,18 @@ func openSession(ctx context.Context, env *Env, settings config.Database, log co
 	}
 	operator, err := ops.New(ops.Options{
 		Store: store, Bindings: bindings, SQL: db.SQL, DB: db.Main, Reader: db.Reader,
-		Logger: logger, LogID: queue.LogID(log.ExternalID, key), Now: time.Now, By: operatorPrefix + env.user(),
+		Logger: logger, LogID: queue.LogID(log.ExternalID, key), Now: time.Now, By: "cli:" + cmp.Or(string(by), env.user()),
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &session{operator, db, seen, key, bindings}, nil
+	return &session{operator, db, seen, key, bindings, logger}, nil
 }
 
 // operatorFlag lets whoever runs a command say who they are.
 type operatorFlag struct {
 	By operatorName `name:"by" placeholder:"NAME" help:"Who you are, for those who ask later. Else it is POLAR_BRIDGE_OPERATOR, who called sudo, or the account."`
 }
-
-// sign puts the name beside what the session does.
-func (f operatorFlag) sign(s *session) {
-	if s != nil && f.By != "" {
-		s.Operator = s.As(operatorPrefix + string(f.By))
-	}
-}
-
-const operatorPrefix = "cli:"
 
 // user is who runs the command: who they say they are, who called sudo, or the account,
 // or its number. The image's account is nobody in particular.

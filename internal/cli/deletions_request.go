@@ -24,11 +24,24 @@ type requestCommand struct {
 	Yes        bool           `name:"yes" help:"Do not ask; needed where there is no terminal."`
 	JSON       bool           `name:"json" help:"Print JSON, one object a line."`
 
+	guarding
+}
+
+// guarding are the settings that say at which Polar, and by whose word that the user is
+// gone, servers delete a customer.
+type guarding struct {
 	Polar        config.Polar        `embed:"" group:"Polar"`
 	Providers    kong.Plugins        `embed:"" group:"Identity providers"`
 	Directory    config.Directory    `embed:"" group:"Identity providers' APIs"`
 	AuthDatabase config.AuthDatabase `embed:"" group:"Auth database"`
 	Work         config.Work         `embed:"" group:"Deletions"`
+}
+
+func (g *guarding) all(providers provider.Registry) settings.All {
+	return settings.All{
+		Config:    &config.Config{Polar: g.Polar, Directory: g.Directory, AuthDatabase: g.AuthDatabase, Work: g.Work, Providers: g.Providers},
+		Providers: providers,
+	}
 }
 
 // Help is shown below the flags' list.
@@ -70,10 +83,7 @@ func (c *requestCommand) Run(ctx context.Context, env *Env, s *session, loader *
 	if !p.gate.Open() {
 		return errors.New("the database belongs to another Polar organization than POLAR_ACCESS_TOKEN: nothing is put into its queue")
 	}
-	candidates, err := c.candidates(ctx, env, s, settings.All{
-		Config:    &config.Config{Polar: c.Polar, Directory: c.Directory, AuthDatabase: c.AuthDatabase, Work: c.Work, Providers: c.Providers},
-		Providers: providers,
-	})
+	candidates, err := c.candidates(ctx, env, s, c.all(providers))
 	if err != nil {
 		return err
 	}

@@ -47,7 +47,7 @@ func (d *doctor) checkDatabase(ctx context.Context) {
 	}
 	if err == nil && seen.Schema == nil && seen.Shared == nil && seen.Refused == nil && !seen.ReadOnly &&
 		(seen.File == nil || seen.File.Exists && seen.File.Unwritable == nil) {
-		if d.session, err = openSession(ctx, d.env, d.Config.Database, d.Config.Log); err != nil {
+		if d.session, err = openSession(ctx, d.env, d.Config.Database, d.Config.Log, ""); err != nil {
 			d.warnUncounted(err)
 		}
 	}

@@ -33,11 +33,10 @@ func (c *rebindCommand) Run(ctx context.Context, env *Env, loader *config.Loader
 	if err := loader.Load(&c.Database, &c.Polar, &c.Log); err != nil {
 		return err
 	}
-	s, err := openSession(ctx, env, c.Database, c.Log)
+	s, err := openSession(ctx, env, c.Database, c.Log, c.By)
 	if err != nil {
 		return err
 	}
-	c.sign(s)
 	defer func() { err = errors.Join(err, s.db.Close()) }()
 	p, err := s.openPolar(ctx, env, c.Polar)
 	if err != nil {

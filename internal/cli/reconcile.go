@@ -78,19 +78,14 @@ func (c *reconcileCommand) Run(ctx context.Context, env *Env, loader *config.Loa
 	if err := c.check(); err != nil {
 		return err
 	}
-	s, err := openSession(ctx, env, c.Config.Database, c.Config.Log)
+	s, err := openSession(ctx, env, c.Config.Database, c.Config.Log, c.By)
 	if err != nil {
 		return err
 	}
-	c.sign(s)
 	defer func() { err = errors.Join(err, s.db.Close()) }()
-	logger, err := app.NewLogger(c.Config.Log, env.Stderr)
-	if err != nil {
-		return err
-	}
 	watching, stop := context.WithCancel(ctx)
 	var watcher sync.WaitGroup // a sweep may take hours, in which secrets are rotated
-	watcher.Go(func() { app.WatchSecrets(watching, c.Config.Secrets(), nil, logger) })
+	watcher.Go(func() { app.WatchSecrets(watching, c.Config.Secrets(), nil, s.logger) })
 	defer watcher.Wait()
 	defer stop()
 	counts, err := c.sweep(ctx, s)
@@ -111,8 +106,6 @@ func (c *reconcileCommand) check() error {
 		return err
 	}
 	switch {
-	case !c.Config.Polar.AccessToken.IsSet():
-		return errNoToken
 	case c.Apply && !c.Config.Directory.Confirm():
 		return errors.New("--apply needs the confirmation before each deletion: set CONFIRM to true, here and at the servers")
 	case c.Apply:

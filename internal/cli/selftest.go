@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/alecthomas/kong"
-
 	"github.com/polar-bridge/polar-bridge/config"
 	"github.com/polar-bridge/polar-bridge/internal/app"
 	"github.com/polar-bridge/polar-bridge/internal/directory"
@@ -28,14 +26,11 @@ type selftestCommand struct {
 	Yes      bool          `name:"yes" help:"Do it at another Polar than the sandbox too, and do not ask."`
 	JSON     bool          `name:"json" help:"Print JSON."`
 
-	Polar        config.Polar        `embed:"" group:"Polar"`
-	Providers    kong.Plugins        `embed:"" group:"Identity providers"`
-	Directory    config.Directory    `embed:"" group:"Identity providers' APIs"`
-	AuthDatabase config.AuthDatabase `embed:"" group:"Auth database"`
-	Guards       config.Guards       `embed:"" group:"Guards"`
-	Work         config.Work         `embed:"" group:"Deletions"`
-	Database     config.Database     `embed:"" group:"Database"`
-	Log          config.Log          `embed:"" group:"Logs"`
+	guarding
+
+	Guards   config.Guards   `embed:"" group:"Guards"`
+	Database config.Database `embed:"" group:"Database"`
+	Log      config.Log      `embed:"" group:"Logs"`
 }
 
 // Help is shown below the flags' list.
@@ -89,10 +84,7 @@ func (c *selftestCommand) Run(ctx context.Context, env *Env, loader *config.Load
 	if t.database != nil {
 		defer func() { err = errors.Join(err, t.database.db.Close()) }()
 	}
-	if err := t.check(ctx, settings.All{
-		Config:    &config.Config{Polar: c.Polar, Directory: c.Directory, AuthDatabase: c.AuthDatabase, Work: c.Work, Providers: c.Providers},
-		Providers: providers,
-	}); err != nil {
+	if err := t.check(ctx, c.all(providers)); err != nil {
 		return fmt.Errorf("nothing was made, because it cannot work: %w", err)
 	}
 	return t.run(ctx)

@@ -13,7 +13,7 @@ import (
 // openDatabase opens the server's database, which knows why a deletion waits, if the
 // settings lead to it.
 func (t *selftest) openDatabase(ctx context.Context) {
-	s, err := openSession(ctx, t.env, t.Database, t.Log)
+	s, err := openSession(ctx, t.env, t.Database, t.Log, "")
 	if err == nil {
 		if t.limiter, err = s.limiter(ctx, t.Polar.RateLimit); err != nil {
 			err = errors.Join(err, s.db.Close())
