@@ -39,8 +39,9 @@ func TestManyDeletionsInTheConsole(t *testing.T) {
 			"/ui/deletions?q=cus_70", "/ui/deletions?q=nobody", "/ui/deletions?from=2999-01-01", "/ui/deletions?to=2020-01-01", "/ui/deletions?provider=auth0",
 			"/ui/deletions/99990", "/ui/request", "/ui/pause",
 		} {
+			const bound = 300 * time.Millisecond
 			fastest := time.Hour
-			for range 5 { // other tests run beside it
+			for first := time.Now(); fastest >= bound && time.Since(first) < patience; { // other tests run beside it
 				began := time.Now()
 				response, err := client.Get(p.operator + path)
 				require.NoError(t, err)
@@ -53,7 +54,7 @@ func TestManyDeletionsInTheConsole(t *testing.T) {
 				require.Less(t, len(page), 128<<10)
 			}
 			t.Logf("%s %v", path, fastest)
-			require.Less(t, fastest, 300*time.Millisecond, path)
+			require.Less(t, fastest, bound, path)
 		}
 		// As many as one question may be about, and no more.
 		response, err = client.PostForm(p.operator+"/ui/choose", url.Values{"verb": {"cancel"}, "which": {"all"}, "filter": {"state=held"}})
