@@ -87,7 +87,7 @@ func TestReplicasWhoseClocksDiffer(t *testing.T) {
 					return err == nil && rescued
 				}, 3*time.Minute, 100*time.Millisecond, "River takes living attempts back")
 			}
-			env.waitDeleted(t, ids, 3*time.Minute)
+			env.waitDeleted(t, ids, 6*time.Minute)
 			var output strings.Builder
 			for _, p := range servers {
 				p.waitMetric(t, `polar_bridge_deletions_pending{state="waiting"}`, 0, 2*time.Minute)

@@ -82,7 +82,10 @@ func (env *environment) quickest(t *testing.T, command string) (first, whole tim
 			_, err = lines.Discard(1 << 20)
 		}
 		require.ErrorIs(t, err, io.EOF)
-		require.NoError(t, c.Wait(), command)
+		if err = c.Wait(); err != nil && stoodStill(began, time.Now()) > 0 {
+			continue // Postgres did not answer
+		}
+		require.NoError(t, err, command)
 		whole = min(whole, time.Since(began))
 	}
 	t.Logf("%-70s first line %4d ms, end %4d ms, %d MB", command, first.Milliseconds(), whole.Milliseconds(), memory>>10)

@@ -145,6 +145,7 @@ func TestARestoredAuthDatabaseDeletesNobodyWhoLives(t *testing.T) {
 	a.deleteUsers(t, ids[:5]...)
 	a.requireEmptyOutbox(t)
 	databasetest.Restore(t, a.url.String(), backup) // everybody lives again
+	a.SetMaxIdleConns(0)                            // their server processes have ended
 	env.bridge(t, 0, "deletions", "resume")
 	for _, id := range ids[:5] {
 		require.Equal(t, "user_exists", env.deletion(t, id, "held").HoldReason)
