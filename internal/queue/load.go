@@ -56,7 +56,7 @@ func (q *Queue) runLoads(ctx context.Context) {
 			}
 		}
 		found, err := q.store.Records(ctx, q.options.Reader, ids, q.options.Now())
-		if err == nil && !q.options.Driver.SupportsListener() {
+		if err == nil {
 			err = q.requireUnpaused(ctx)
 		}
 		records := make(map[int64]*Record, len(found))
@@ -69,8 +69,8 @@ func (q *Queue) runLoads(ctx context.Context) {
 	}
 }
 
-// requireUnpaused is asked before each attempt where nobody is notified of an operator's
-// pause: River notices it seconds later.
+// requireUnpaused is asked before each attempt: River notices an operator's pause only a
+// moment later, seconds where nobody is notified.
 func (q *Queue) requireUnpaused(ctx context.Context) error {
 	paused, err := q.some(ctx, q.store.sql.IsPaused, queueName(q.options.Binding.ID(), q.options.DryRun))
 	if err != nil {
