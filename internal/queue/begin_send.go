@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/polar-bridge/polar-bridge/internal/database/namedsql"
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
 )
 
@@ -126,7 +127,7 @@ func (q *Queue) readSends(ctx context.Context, tx *sql.Tx, sends []*send) (map[i
 		return nil, err
 	}
 	found := make(map[int64]*sendRow, len(sends))
-	err = each(ctx, tx, func(row *sql.Rows) error {
+	err = namedsql.Each(ctx, tx, func(row *sql.Rows) error {
 		var id int64
 		var waiting bool
 		r := &sendRow{}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/polar-bridge/polar-bridge/internal/database/namedsql"
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
 )
 
@@ -25,7 +26,7 @@ type Depth struct {
 // Depth counts them, beside the handle that writes.
 func (q *Queue) Depth(ctx context.Context) (d Depth, err error) {
 	d = Depth{Pending: make(map[deletion.State]int), Held: make(map[deletion.HoldReason]int), Reappeared: make(map[deletion.Verification]int)}
-	err = each(ctx, q.options.Reader, func(row *sql.Rows) error {
+	err = namedsql.Each(ctx, q.options.Reader, func(row *sql.Rows) error {
 		var state deletion.State
 		var reason string
 		var n int

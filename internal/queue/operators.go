@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/polar-bridge/polar-bridge/internal/database/namedsql"
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
 )
 
@@ -79,7 +80,7 @@ func (s *Store) Actions(ctx context.Context, from Querier, ids ...int64) (map[in
 	if err != nil {
 		return nil, err
 	}
-	err = each(ctx, from, func(row *sql.Rows) error {
+	err = namedsql.Each(ctx, from, func(row *sql.Rows) error {
 		var a Action
 		var id, at int64
 		err := row.Scan(&id, &at, &a.By, &a.Action, &a.Reason)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/polar-bridge/polar-bridge/internal/database/namedsql"
 	"github.com/polar-bridge/polar-bridge/internal/deletion"
 )
 
@@ -173,7 +174,7 @@ func (s *Store) records(ctx context.Context, from Querier, statement string, ids
 	if err != nil {
 		return nil, err
 	}
-	err = each(ctx, from, func(row *sql.Rows) error {
+	err = namedsql.Each(ctx, from, func(row *sql.Rows) error {
 		r, err := scanRecord(row, now)
 		found = append(found, r)
 		return err
@@ -191,7 +192,7 @@ func (s *Store) Approvals(ctx context.Context, from Querier, ids ...int64) (map[
 	if err != nil {
 		return nil, err
 	}
-	err = each(ctx, from, func(row *sql.Rows) error {
+	err = namedsql.Each(ctx, from, func(row *sql.Rows) error {
 		var a deletion.Approval
 		var id int64
 		err := row.Scan(&id, &a.Reason, &a.CustomerID)

@@ -4,10 +4,11 @@ import (
 	"context"
 	"database/sql"
 	"embed"
-	"errors"
 	"fmt"
 
 	"github.com/go-json-experiment/json"
+
+	"github.com/polar-bridge/polar-bridge/internal/database/namedsql"
 )
 
 //go:embed sql
@@ -49,28 +50,14 @@ func batch[T any](rows []T) (string, error) {
 
 // Querier is a database or a transaction.
 type Querier interface {
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
-}
+	namedsql.Querier
 
-// each calls read for each row of a query.
-func each(ctx context.Context, from Querier, read func(row *sql.Rows) error, statement string, args ...any) (err error) {
-	rows, err := from.QueryContext(ctx, statement, args...)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		if err := read(rows); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
 // IDs reads what a statement finds: one id a row.
 func IDs(ctx context.Context, from Querier, statement string, args ...any) (ids []int64, err error) {
-	err = each(ctx, from, func(row *sql.Rows) error {
+	err = namedsql.Each(ctx, from, func(row *sql.Rows) error {
 		ids = append(ids, 0)
 		return row.Scan(&ids[len(ids)-1])
 	}, statement, args...)

@@ -122,7 +122,7 @@ func (s *Store) enqueue(ctx context.Context, tx *sql.Tx, jobs []Job) error {
 // id of its job. On SQLite nobody else writes during tx.
 func (s *Store) reserve(ctx context.Context, tx *sql.Tx, n int) ([]int64, error) {
 	ids := make([]int64, 0, n)
-	err := each(ctx, tx, func(row *sql.Rows) error {
+	err := namedsql.Each(ctx, tx, func(row *sql.Rows) error {
 		var id int64
 		err := row.Scan(&id)
 		ids = append(ids, id)
@@ -251,7 +251,7 @@ func (s *Store) insertRows(ctx context.Context, tx *sql.Tx, l *Ledger, all []ins
 	if err != nil {
 		return err
 	}
-	return each(ctx, tx, func(row *sql.Rows) error {
+	return namedsql.Each(ctx, tx, func(row *sql.Rows) error {
 		var id int64
 		var key string
 		if err := row.Scan(&id, &key); err != nil {
@@ -277,7 +277,7 @@ func (s *Store) readFirsts(ctx context.Context, tx *sql.Tx, l *Ledger, firsts []
 	if err != nil {
 		return err
 	}
-	return each(ctx, tx, func(row *sql.Rows) error {
+	return namedsql.Each(ctx, tx, func(row *sql.Rows) error {
 		var key string
 		var first subject
 		var redacted bool
